@@ -5,12 +5,18 @@ export type Attr = number | string | boolean | readonly number[] | readonly stri
 export type Attrs = Readonly<Record<string, Attr>>;
 
 /**
- * How a constant of integer codes is held by devices: `bits` a code in resident memory (2..8). The codes themselves are
- * always in the tensor as i8; packing happens when the program is laid out for a target.
+ * How a constant travels and is held, beyond its plain data. The data of the value is always the decoded tensor; the
+ * packing says how few bytes represent it exactly.
+ *  - codes: i8 weight codes, [rows, ...]; entropy-coded on the wire, `bits` (2..8) a code in resident memory, |code| < 2^(bits-1).
+ *  - f16: f32 data whose every element is exactly representable in IEEE half precision.
+ *  - log8: f32 data with data[i] = scaleFromLog8(base, exponents[i]) (sdk/util/log8.ts), steps of 2^(1/8).
+ *  - ints: small integers (any integer dtype); entropy-coded on the wire.
  */
-export interface Packing {
-  readonly bits: number;
-}
+export type Packing =
+  | { readonly kind: 'codes'; readonly bits: number }
+  | { readonly kind: 'f16' }
+  | { readonly kind: 'log8'; readonly base: number; readonly exponents: readonly number[] }
+  | { readonly kind: 'ints' };
 
 export interface Value {
   readonly name: string;

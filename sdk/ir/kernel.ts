@@ -68,12 +68,15 @@ export type KernelSpec =
   | { readonly kind: 'lstm'; readonly hidden: number; readonly direction: 'forward' | 'reverse' | 'bidirectional' }
   /** ONNX GRU, gate order z r h; inputs as lstm with 3H. */
   | { readonly kind: 'gru'; readonly hidden: number; readonly direction: 'forward' | 'reverse' | 'bidirectional'; readonly linearBeforeReset: boolean }
-  /** f32 -> i8: clamp(round(x * inv[c]) + zp[c], -128, 127); inputs: x, inv (f32: 1 or last-axis many), zp (i32: same). */
+  /**
+   * f32 -> i8 or i16 (the output's dtype): round(x * inv[c]) + zp[c], saturated to the dtype; inputs: x, inv (f32: 1 or last-axis many),
+   * zp (i32: same). Requires |x * inv| < 2^22, which calibration guarantees by clamping x * inv to +-2^21 first.
+   */
   | { readonly kind: 'quantize' }
   /** f32 [..., K] -> i8 [..., K] and one f32 scale a row: m = max|x|, scale = m / 127, q = round(x * (127 / m)); an all-zero row gives scale 0 and codes 0. */
   | { readonly kind: 'dynquantize' }
   /**
-   * Integer convolution. inputs: x i8 [1,H,W,C], w i8 codes [O,kh,kw,C/groups], m f32 [O], bias f32 [O], zp i32 [1 or C].
+   * Integer convolution. inputs: x i8 or i16 [N,H,W,C], w i8 codes [O,kh,kw,C/groups], m f32 [O], bias f32 [O], zp i32 [1 or C].
    * out = f32(sum(w * (x - zp))) * m[o] + bias[o]; padding counts as x = zp.
    */
   | {

@@ -1,0 +1,59 @@
+import type { DType } from '../util/tensor.ts';
+
+/**
+ * What a device runs: a list of kernel calls over one arena and one block of resident weights. Plain data (JSON in the
+ * bundle's manifest); the compiler writes it, every engine reads it.
+ */
+export interface Program {
+  readonly name: string;
+  readonly inputs: readonly Slot[];
+  readonly outputs: readonly Slot[];
+  /** Steps in order; step i is the exported function `ew_step_<i>(weights, arena, part, parts)` of the kernel module. */
+  readonly steps: readonly Step[];
+  /** Activations and scratch, bytes. Offsets of slots are into it. */
+  readonly arenaBytes: number;
+  /** Resident constants, in address order, every offset 64-byte aligned. */
+  readonly weights: readonly WeightSlot[];
+  readonly weightBytes: number;
+}
+
+export interface Slot {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly offset: number;
+}
+
+export interface Step {
+  /** Name of the graph node that this step comes from (the producer, where several were fused). */
+  readonly node: string;
+  /** Kernel class, for profiles and reports. */
+  readonly kind: string;
+  /** Multiply-accumulates of one run. */
+  readonly macs: number;
+  /** Bytes of activations and weights read and written, each counted once. */
+  readonly bytes: number;
+}
+
+/** One resident constant. */
+export interface WeightSlot {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly offset: number;
+  readonly bytes: number;
+  readonly layout: WeightLayout;
+}
+
+/**
+ * How the constant's logical tensor becomes resident bytes (sdk/wire/layout.ts does it, on the host and at install).
+ *  - plain: the tensor's own bytes.
+ *  - panels: weight codes [rows, cols] i8 in tiles of 8 rows and 16 columns, `bits` bits a code in planes of 4, 2 and 1 bits.
+ *  - panelsF32: f32 [rows, cols] in tiles of 8 rows: [row tile][col][8].
+ *  - transposed: [rows, cols] as [cols][rows], rows padded to a multiple of `multiple` with zeros (depthwise filters).
+ */
+export type WeightLayout =
+  | { readonly kind: 'plain' }
+  | { readonly kind: 'panels'; readonly rows: number; readonly cols: number; readonly bits: number }
+  | { readonly kind: 'panelsF32'; readonly rows: number; readonly cols: number }
+  | { readonly kind: 'transposed'; readonly rows: number; readonly cols: number; readonly multiple: number };
