@@ -1,0 +1,84 @@
+/**
+ * Runs the test files (*.test.ts) under the given folders, each in its own process, and closes with one line
+ * `N passed, N failed`. Options: --jobs N, --json FILE, --filter TEXT (part of the path).
+ */
+import { readdir, writeFile } from 'node:fs/promises';
+import { relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type FileRun, runTestFile } from './lib/run-test-file.ts';
+import { closingLine, type Totals } from './lib/uvu-report.ts';
+
+const root = resolve(import.meta.dirname, '..');
+
+async function findTests(folders: readonly string[], filter: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of folders) {
+    const entries = await readdir(resolve(root, folder), { recursive: true }).catch((e: NodeJS.ErrnoException) => {
+      if (e.code === 'ENOENT') return [];
+      if (e.code === 'ENOTDIR') return [''];
+      throw e;
+    });
+    for (const entry of entries) {
+      const path = resolve(root, folder, entry);
+      if (path.endsWith('.test.ts') && path.includes(filter)) found.push(path);
+    }
+  }
+  return [...new Set(found)].sort();
+}
+
+/** With EIGEN_REQUIRE_ALL=1 (set where everything is installed) a skip that an installation would avoid is a failure. */
+function judge(run: FileRun, requireAll: boolean): FileRun {
+  const avoidable = requireAll ? run.skips.filter((s) => !s.unsupported) : [];
+  if (avoidable.length === 0) return run;
+  const skips = run.skips.filter((s) => s.unsupported);
+  return {
+    ...run,
+    failed: run.failed + avoidable.length,
+    skips,
+    problem: `skipped ${avoidable.map((s) => `'${s.name}': ${s.reason}`).join('; ')}`,
+  };
+}
+
+function printRun(run: FileRun): void {
+  const name = relative(root, run.file);
+  const counts = `${run.passed} passed${run.failed ? `, ${run.failed} FAILED` : ''}${run.skips.length ? `, ${run.skips.length} skipped` : ''}`;
+  console.log(
+    `${run.failed ? 'not ok' : 'ok    '} ${name}  ${counts}  ${run.seconds.toFixed(1)} s${run.problem ? `  (${run.problem})` : ''}`,
+  );
+  for (const s of run.skips) console.log(`       skip ${s.name}: ${s.reason}`);
+  if (run.failed) console.log(run.output.trimEnd().replace(/^/gm, '    '));
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { jobs: { type: 'string' }, json: { type: 'string' }, filter: { type: 'string', default: '' } },
+  });
+  const files = await findTests(positionals.length ? positionals : ['test'], values.filter);
+  const requireAll = process.env.EIGEN_REQUIRE_ALL === '1';
+  const runs: FileRun[] = [];
+  const queue = [...files];
+  const worker = async (): Promise<void> => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      const run = judge(await runTestFile(file, root), requireAll);
+      runs.push(run);
+      printRun(run);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, Number(values.jobs ?? 2)) }, worker));
+  const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
+  for (const r of runs) {
+    totals.passed += r.passed;
+    totals.failed += r.failed;
+    totals.skipped += r.skips.length;
+  }
+  if (values.json) {
+    const summary = { ...totals, files: runs.map(({ output: _, ...r }) => ({ ...r, file: relative(root, r.file) })) };
+    await writeFile(values.json, `${JSON.stringify(summary, null, 2)}\n`);
+  }
+  if (totals.passed === 0) console.log('no test ran');
+  console.log(closingLine(totals));
+  return totals.failed > 0 || totals.passed === 0 ? 1 : 0;
+}
+
+process.exitCode = await main();
