@@ -3,6 +3,8 @@ export interface ImportRef {
   readonly specifier: string;
   /** 1-based line of the specifier. */
   readonly line: number;
+  /** Offset of the specifier in the source. */
+  readonly at: number;
 }
 
 const FROM = /\b(?:import|export)\b[^'";]*?\bfrom\s*(['"])(\0*)\1/g;
@@ -21,7 +23,7 @@ export function importsOf(source: string): ImportRef[] {
     }
   }
   found.sort((a, b) => a.at - b.at);
-  return found.map(({ at, specifier }) => ({ specifier, line: source.slice(0, at).split('\n').length }));
+  return found.map(({ at, specifier }) => ({ specifier, at, line: source.slice(0, at).split('\n').length }));
 }
 
 /**
