@@ -8,8 +8,8 @@ export interface HostFacts {
   readonly clusters: readonly HostCluster[];
   readonly memoryTotalBytes: number;
   readonly storageFreeBytes: number | null;
-  /** Present when the probe timed the machine. */
-  readonly measured: { readonly readGBps: number } | null;
+  /** Present when the probe timed the machine: copy bandwidth and multiply-accumulate ceilings of one thread in WebAssembly. */
+  readonly measured: { readonly copyGBps: number; readonly int16GMACps: number; readonly fp32GMACps: number } | null;
 }
 
 export interface HostCluster {
@@ -54,7 +54,7 @@ export function profileOfHost(file: ProbedFile, host: HostFacts): Profile {
       totalBytes: [host.memoryTotalBytes],
       reservedBytes: memoryReservedBytes,
       peakGBps: null,
-      measuredGBps: host.measured?.readGBps ?? null,
+      measuredGBps: host.measured?.copyGBps ?? null,
     },
     storage: {
       kind: 'filesystem',
@@ -65,9 +65,18 @@ export function profileOfHost(file: ProbedFile, host: HostFacts): Profile {
       readMBps: null,
     },
     modes: [],
+    effectiveRates: host.measured === null ? [] : measuredRates(host.measured),
     provenance,
     sources: { ...file.sources, probe: 'Read from this machine when the profile was loaded' },
   };
+}
+
+function measuredRates(m: NonNullable<HostFacts['measured']>): Profile['effectiveRates'] {
+  const row = { tool: 'probe', device: 'cpu', threads: 1, source: 'probe', confidence: 'measured' } as const;
+  return [
+    { ...row, precision: 'int8', GMACps: { peak: m.int16GMACps } },
+    { ...row, precision: 'fp32', GMACps: { peak: m.fp32GMACps } },
+  ];
 }
 
 function clusterOfHost(c: HostCluster): CpuCluster {
