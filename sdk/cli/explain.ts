@@ -1,0 +1,144 @@
+import type { ErrorCode } from '../util/errors.ts';
+
+export interface Explanation {
+  /** What the code means, one sentence. */
+  readonly meaning: string;
+  /** What usually causes it. */
+  readonly causes: string;
+  /** What to do. */
+  readonly remedy: string;
+}
+
+/** A text for every error code; the type makes a missing one a compile error. */
+export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
+  EW1001_USAGE: {
+    meaning: 'The command line was not understood.',
+    causes: 'A misspelt command or flag, a missing value, or a value of the wrong form.',
+    remedy: 'Read the hint, or the help of the command: eigenweights COMMAND --help.',
+  },
+  EW1002_FILE_NOT_FOUND: {
+    meaning: 'A file that was named does not exist or may not be read.',
+    causes: 'A typo in the path, another working folder than expected, or missing permissions.',
+    remedy: 'Check the path in the message; -C DIR changes the folder that relative paths start from.',
+  },
+  EW1003_WRITE_FAILED: {
+    meaning: 'The output could not be written. Nothing half-written was left under its final name.',
+    causes: 'A full disk, a folder that does not exist, or missing permissions.',
+    remedy: 'Free space or choose another place with -o, then run the command again.',
+  },
+  EW1004_INTERRUPTED: {
+    meaning: 'The work was stopped by Ctrl-C, a signal or --timeout.',
+    causes: 'You, or a time limit that was too short.',
+    remedy: 'Run it again; outputs are written only when complete, so nothing has to be cleaned up.',
+  },
+  EW1005_CONFIG: {
+    meaning: 'A setting has a value that cannot be used.',
+    causes: 'An EIGEN_* environment variable or a configuration file with an unknown key or a wrong value.',
+    remedy: 'Correct the setting named in the message.',
+  },
+  EW2001_PROFILE_INVALID: {
+    meaning: 'A board profile does not follow the profile schema.',
+    causes: 'A hand-written profile with a missing, misspelt or wrongly typed field.',
+    remedy: 'The message holds the path of the wrong field; profiles/schema.json in the package describes all of them.',
+  },
+  EW2002_TARGET_UNKNOWN: {
+    meaning: 'There is no board with this id.',
+    causes: 'A typo, or a board that this version has no profile for.',
+    remedy: 'eigenweights targets lists the ids; --target also takes the path of a profile file of your own.',
+  },
+  EW2003_DOES_NOT_FIT: {
+    meaning: 'The model does not fit the board.',
+    causes:
+      'It needs more flash, more memory or more time than the profile offers; the message says which, by how much and where.',
+    remedy: 'Compress to a smaller budget, choose a larger board, or reduce the input size with --dim.',
+  },
+  EW3001_MODEL_UNREADABLE: {
+    meaning: 'The model file could not be read.',
+    causes: 'A truncated download, a file of another format, or an external data file that is missing or too short.',
+    remedy: 'Export or download the model again; keep external data files beside it.',
+  },
+  EW3002_MODEL_INVALID: {
+    meaning: 'The file was read, but the graph in it is not a valid model.',
+    causes: 'A cycle, a value that no node produces, a type or shape that contradicts itself.',
+    remedy: 'Check the model with its exporter (for ONNX: onnx.checker), then export again.',
+  },
+  EW3003_DIM_UNBOUND: {
+    meaning: 'A dimension of an input has no fixed size.',
+    causes: 'A model exported with dynamic axes. Kernels are specialised to shapes, so every size must be known.',
+    remedy: 'Bind it: --dim NAME=SIZE, once for each name in the message. The batch defaults to 1.',
+  },
+  EW3004_WEIGHTS_NOT_FINITE: {
+    meaning: 'A weight is NaN or infinite.',
+    causes: 'Training that diverged, or a damaged file.',
+    remedy: 'Look at the weight named in the message and export a sound checkpoint.',
+  },
+  EW3102_OP_UNSUPPORTED: {
+    meaning: 'The model uses operators that this version does not support. All of them are listed.',
+    causes: 'An operator outside the supported set, or one from a custom domain.',
+    remedy:
+      'Export with other layers or a simpler opset, or add the operator: one file in sdk/ir/ops (ARCHITECTURE.md).',
+  },
+  EW3103_OP_INVALID: {
+    meaning: 'An operator is known, but not in the form the model uses it.',
+    causes: 'Attributes or shapes outside what the operator defines, or a shape that depends on data.',
+    remedy:
+      'The message names the node and the reason; simplify the model (for ONNX: onnxsim) or bind dimensions with --dim.',
+  },
+  EW3201_DATA_UNREADABLE: {
+    meaning: 'A data file (.npy or .npz) could not be read.',
+    causes: 'A truncated file, an unsupported element type, or Fortran order where it is not supported.',
+    remedy: 'Write it again with numpy.savez or numpy.savez_compressed.',
+  },
+  EW3202_DATA_INVALID: {
+    meaning: 'A data file does not fit the model.',
+    causes: 'An array with a wrong name, shape or type, NaNs, zero samples, or labels that are missing.',
+    remedy:
+      'Give one array per model input, by its name, the first axis being the samples; eigenweights inspect MODEL prints the inputs.',
+  },
+  EW4001_QUALITY_NOT_MET: {
+    meaning: 'The compressed model does not keep the quality that was asked for.',
+    causes: 'The budget is too small for this model, or the calibration data does not look like the evaluation data.',
+    remedy:
+      'Give more calibration samples, raise --budget, or lower --min-quality; the report holds the best quality at this size.',
+  },
+  EW4002_BUDGET_NOT_MET: {
+    meaning: 'No plan meets the size that was asked for.',
+    causes: 'A budget below what the smallest representation of the weights needs.',
+    remedy: 'Raise --budget to the smallest size in the message.',
+  },
+  EW5001_TOOL_MISSING: {
+    meaning: 'A program that this step needs is not installed.',
+    causes: 'A cross compiler, emulator or runtime that is optional and absent.',
+    remedy: 'eigenweights doctor says what is missing and how to install it.',
+  },
+  EW5002_COMPILER_FAILED: {
+    meaning: 'The C compiler refused generated code. This is a bug in EigenWeights.',
+    causes: 'A kernel for an unusual shape, or a broken compiler installation.',
+    remedy: 'Report it with the output of eigenweights doctor and the message.',
+  },
+  EW5003_ENGINE_UNAVAILABLE: {
+    meaning: 'The engine that was asked for cannot run here.',
+    causes: 'A machine without the instructions or features it needs, or a bundle without kernels for it.',
+    remedy: 'Leave --engine out to take the best one that works, or compile the bundle for this machine.',
+  },
+  EW6001_BUNDLE_UNREADABLE: {
+    meaning: 'The bundle could not be read.',
+    causes: 'A truncated download or a file that is not a bundle.',
+    remedy: 'Copy or build the bundle again.',
+  },
+  EW6002_BUNDLE_TAMPERED: {
+    meaning: 'A part of the bundle does not have the hash that its manifest states.',
+    causes: 'Damage on the way, or somebody changed it.',
+    remedy: 'Do not use it; fetch it again from where it was built.',
+  },
+  EW6003_BUNDLE_VERSION: {
+    meaning: 'The bundle was written for another version of the format.',
+    causes: 'A bundle newer than this program, or one too old to be read.',
+    remedy: 'Update eigenweights, or build the bundle again with this version.',
+  },
+  EW6004_SELF_TEST_FAILED: {
+    meaning: 'The engine does not produce the golden outputs stored in the bundle.',
+    causes: 'A damaged bundle, a faulty machine, or an engine that computes something wrongly.',
+    remedy: 'Run with --engine reference to tell the two apart, and report it with the output of eigenweights doctor.',
+  },
+};

@@ -1,0 +1,102 @@
+import { resolve } from 'node:path';
+import { EigenError } from '../util/errors.ts';
+
+/** Readers of flag values. Each throws EW1001_USAGE with the flag and the text it got. */
+
+function bad(name: string, text: string, expected: string): EigenError {
+  return new EigenError('EW1001_USAGE', `${name} ${text}: expected ${expected}`);
+}
+
+export function readText(text: string): string {
+  return text;
+}
+
+const WHOLE = /^[1-9]\d*$/;
+
+/** A positive integer. */
+export function readCount(text: string, name: string): number {
+  if (!WHOLE.test(text)) throw bad(name, text, 'a positive whole number');
+  return Number(text);
+}
+
+/** A number in (0, 1]. */
+export function readShare(text: string, name: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) throw bad(name, text, 'a number above 0 and up to 1, e.g. 0.985');
+  return value;
+}
+
+const UNIT_BYTES: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+};
+
+/** Bytes: `350000`, `350kB`, `1.2MB`, `64KiB`. kB, MB, GB are powers of 1000, KiB, MiB, GiB powers of 1024. */
+export function readBytes(text: string, name: string): number {
+  const m = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text);
+  const unit = m ? UNIT_BYTES[m[2]!.toLowerCase()] : undefined;
+  const bytes = unit === undefined ? 0 : Math.floor(Number(m![1]) * unit);
+  if (bytes < 1) throw bad(name, text, 'a size such as 350000, 350kB or 1.2MB');
+  return bytes;
+}
+
+/** A size limit for weights: as a factor of the original's fp32 bytes, or absolute. */
+export type Budget = { readonly factor: number } | { readonly bytes: number };
+
+/** `8x` or a size. */
+export function readBudget(text: string, name: string): Budget {
+  const m = /^(\d+(?:\.\d+)?)x$/i.exec(text);
+  if (!m) return { bytes: readBytes(text, name) };
+  const factor = Number(m[1]);
+  if (!(factor >= 1)) throw bad(name, text, 'a factor of at least 1, e.g. 8x');
+  return { factor };
+}
+
+/** Splits `name=value` at the last `=`: tensor names may contain one. */
+function pair(text: string, name: string, example: string): [string, string] {
+  const at = text.lastIndexOf('=');
+  if (at < 1 || at === text.length - 1) throw bad(name, text, `the form ${example}`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** `--dim batch=1 --dim width=320`. */
+export function readDims(texts: readonly string[], name: string): Record<string, number> {
+  const out: Record<string, number> = {};
+  for (const text of texts) {
+    const [dim, value] = pair(text, name, 'width=320');
+    if (!WHOLE.test(value)) throw bad(name, text, 'a positive whole number after =');
+    out[dim] = Number(value);
+  }
+  return out;
+}
+
+/** `--set sr=16000`: input name to number, every element of that input. */
+export function readSettings(texts: readonly string[], name: string): Record<string, number> {
+  const out: Record<string, number> = {};
+  for (const text of texts) {
+    const [input, value] = pair(text, name, 'sr=16000');
+    if (!Number.isFinite(Number(value))) throw bad(name, text, 'a number after =');
+    out[input] = Number(value);
+  }
+  return out;
+}
+
+/** One word of a closed set. */
+export function readChoice<const T extends string>(choices: readonly T[]): (text: string, name: string) => T {
+  return (text, name) => {
+    const found = choices.find((c) => c === text);
+    if (found === undefined) throw bad(name, text, choices.join(' or '));
+    return found;
+  };
+}
+
+/** A path given on the command line, resolved against the working folder. */
+export function pathIn(cwd: string, path: string): string {
+  return resolve(cwd, path);
+}
