@@ -1,0 +1,202 @@
+/*
+ * Dense linear algebra of the compressor, for one thread of WebAssembly SIMD. Every product has the form
+ * C[i][j] += alpha * sum_r A[r][i] * B[r][j] (row-major, r the depth), so that one tile kernel per precision does all.
+ * Tiles are 4 rows x 2 vectors: 8 accumulators and 6 loads fill the 15 registers that V8 can keep.
+ * tools/generate-linalg.ts compiles this file into wasm.ts.
+ */
+#include <wasm_simd128.h>
+typedef signed char i8;
+typedef int i32;
+typedef unsigned u32;
+#define API(name) __attribute__((export_name(#name)))
+#define INLINE static inline __attribute__((always_inline))
+#define DEPTH 256
+#define ROWS 64
+
+INLINE i32 min_i(i32 a, i32 b) { return a < b ? a : b; }
+INLINE i32 max_i(i32 a, i32 b) { return a > b ? a : b; }
+
+/*
+ * Defines NAME(c, ldc, a, lda, ta, b, ldb, m, n, depth, alpha, upper, scratch). ta: A is stored [m][depth] instead of
+ * [depth][m]. upper: tiles wholly below the diagonal are left alone. scratch: DEPTH * (ROWS + 8) elements.
+ */
+#define PRODUCT(NAME, T, V, LANES, LOAD, STORE, SPLAT, ADD, MUL)                                                      \
+  INLINE void NAME##_tile(T *c, i32 ldc, const T *pa, const T *pb, i32 d, i32 mv, i32 nv, T alpha) {                   \
+    V a00 = SPLAT(0), a01 = a00, a10 = a00, a11 = a00, a20 = a00, a21 = a00, a30 = a00, a31 = a00;                      \
+    for (i32 r = 0; r < d; r++) {                                                                                      \
+      V b0 = LOAD(pb), b1 = LOAD(pb + LANES);                                                                          \
+      V s0 = SPLAT(pa[0]), s1 = SPLAT(pa[1]), s2 = SPLAT(pa[2]), s3 = SPLAT(pa[3]);                                     \
+      a00 = ADD(a00, MUL(s0, b0)); a01 = ADD(a01, MUL(s0, b1));                                                        \
+      a10 = ADD(a10, MUL(s1, b0)); a11 = ADD(a11, MUL(s1, b1));                                                        \
+      a20 = ADD(a20, MUL(s2, b0)); a21 = ADD(a21, MUL(s2, b1));                                                        \
+      a30 = ADD(a30, MUL(s3, b0)); a31 = ADD(a31, MUL(s3, b1));                                                        \
+      pa += 4; pb += 2 * LANES;                                                                                        \
+    }                                                                                                                  \
+    T t[4][2 * LANES];                                                                                                 \
+    STORE(t[0], a00); STORE(t[0] + LANES, a01); STORE(t[1], a10); STORE(t[1] + LANES, a11);                             \
+    STORE(t[2], a20); STORE(t[2] + LANES, a21); STORE(t[3], a30); STORE(t[3] + LANES, a31);                             \
+    for (i32 i = 0; i < mv; i++) for (i32 j = 0; j < nv; j++) c[i * ldc + j] += alpha * t[i][j];                        \
+  }                                                                                                                    \
+  API(NAME) void NAME(T *c, i32 ldc, const T *a, i32 lda, i32 ta, const T *b, i32 ldb, i32 m, i32 n, i32 depth,         \
+                      T alpha, i32 upper, T *scratch) {                                                                \
+    T *pa = scratch, *pb = scratch + DEPTH * ROWS;                                                                     \
+    for (i32 r0 = 0; r0 < depth; r0 += DEPTH) {                                                                        \
+      i32 d = min_i(DEPTH, depth - r0);                                                                                \
+      for (i32 i0 = 0; i0 < m; i0 += ROWS) {                                                                           \
+        i32 rows = min_i(ROWS, m - i0);                                                                                \
+        for (i32 i = 0; i < rows; i += 4)                                                                              \
+          for (i32 r = 0; r < d; r++)                                                                                  \
+            for (i32 k = 0; k < 4; k++) {                                                                              \
+              i32 row = i0 + i + k;                                                                                    \
+              pa[i * d + r * 4 + k] =                                                                                  \
+                  i + k >= rows ? 0 : ta ? a[(long)row * lda + r0 + r] : a[(long)(r0 + r) * lda + row];                 \
+            }                                                                                                          \
+        i32 first = upper ? i0 / (2 * LANES) * (2 * LANES) : 0;                                                        \
+        for (i32 j = first; j < n; j += 2 * LANES) {                                                                   \
+          i32 nv = min_i(2 * LANES, n - j);                                                                            \
+          const T *src = b + (long)r0 * ldb + j;                                                                       \
+          if (nv == 2 * LANES)                                                                                         \
+            for (i32 r = 0; r < d; r++) {                                                                              \
+              STORE(pb + r * 2 * LANES, LOAD(src)); STORE(pb + r * 2 * LANES + LANES, LOAD(src + LANES)); src += ldb;   \
+            }                                                                                                          \
+          else                                                                                                         \
+            for (i32 r = 0; r < d; r++) for (i32 k = 0; k < 2 * LANES; k++)                                            \
+              pb[r * 2 * LANES + k] = k < nv ? src[(long)r * ldb + k] : 0;                                             \
+          for (i32 i = 0; i < rows; i += 4) {                                                                          \
+            if (upper && j + 2 * LANES <= i0 + i) continue;                                                            \
+            NAME##_tile(c + (long)(i0 + i) * ldc + j, ldc, pa + i * d, pb, d, min_i(4, rows - i), nv, alpha);           \
+          }                                                                                                            \
+        }                                                                                                              \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }
+
+PRODUCT(product32, float, v128_t, 4, wasm_v128_load, wasm_v128_store, wasm_f32x4_splat, wasm_f32x4_add, wasm_f32x4_mul)
+PRODUCT(product64, double, v128_t, 2, wasm_v128_load, wasm_v128_store, wasm_f64x2_splat, wasm_f64x2_add, wasm_f64x2_mul)
+
+/* a[0..n) += alpha * b[0..n) */
+INLINE void axpy64(double *a, const double *b, i32 n, double alpha) {
+  v128_t s = wasm_f64x2_splat(alpha);
+  i32 i = 0;
+  for (; i + 2 <= n; i += 2)
+    wasm_v128_store(a + i, wasm_f64x2_add(wasm_v128_load(a + i), wasm_f64x2_mul(s, wasm_v128_load(b + i))));
+  for (; i < n; i++) a[i] += alpha * b[i];
+}
+INLINE void axpy32(float *a, const float *b, i32 n, float alpha) {
+  v128_t s = wasm_f32x4_splat(alpha);
+  i32 i = 0;
+  for (; i + 4 <= n; i += 4)
+    wasm_v128_store(a + i, wasm_f32x4_add(wasm_v128_load(a + i), wasm_f32x4_mul(s, wasm_v128_load(b + i))));
+  for (; i < n; i++) a[i] += alpha * b[i];
+}
+
+/*
+ * Upper Cholesky factor in place: M = U^T U, the upper triangle of M [k][k] is read and replaced, the rest is not touched.
+ * Returns 0, or 1 + the index of the first pivot that is not positive.
+ */
+API(cholesky) i32 cholesky(double *m, i32 k, double *scratch) {
+  for (i32 b = 0; b < k; b += ROWS) {
+    i32 w = min_i(ROWS, k - b);
+    double *row = m + (long)b * k + b;
+    /* subtract the rows above: M[b..b+w][b..] -= U[0..b][b..b+w]^T U[0..b][b..] */
+    product64(row, k, m + b, k, 0, m + b, k, w, k - b, b, -1.0, 1, scratch);
+    for (i32 i = 0; i < w; i++) {
+      double *ri = row + (long)i * k;
+      for (i32 r = 0; r < i; r++) axpy64(ri + i, row + (long)r * k + i, k - b - i, -row[(long)r * k + i]);
+      double pivot = ri[i];
+      if (!(pivot > 0)) return 1 + b + i;
+      double inv = 1.0 / __builtin_sqrt(pivot);
+      for (i32 j = i; j < k - b; j++) ri[j] *= inv;
+    }
+  }
+  return 0;
+}
+
+/* Solves U^T U X = B in place; X [k][n]. */
+API(solve) void solve(const double *u, i32 k, double *x, i32 n, double *scratch) {
+  for (i32 b = 0; b < k; b += ROWS) {
+    i32 w = min_i(ROWS, k - b);
+    product64(x + (long)b * n, n, u + b, k, 0, x, n, w, n, b, -1.0, 0, scratch);
+    for (i32 j = b; j < b + w; j++) {
+      double *xj = x + (long)j * n, inv = 1.0 / u[(long)j * k + j];
+      for (i32 r = b; r < j; r++) axpy64(xj, x + (long)r * n, n, -u[(long)r * k + j]);
+      for (i32 i = 0; i < n; i++) xj[i] *= inv;
+    }
+  }
+  for (i32 b = (k - 1) / ROWS * ROWS; b >= 0; b -= ROWS) {
+    i32 w = min_i(ROWS, k - b), after = b + w;
+    product64(x + (long)b * n, n, u + (long)b * k + after, k, 1, x + (long)after * n, n, w, n, k - after, -1.0, 0, scratch);
+    for (i32 j = b + w - 1; j >= b; j--) {
+      double *xj = x + (long)j * n, inv = 1.0 / u[(long)j * k + j];
+      for (i32 r = j + 1; r < after; r++) axpy64(xj, x + (long)r * n, n, -u[(long)j * k + r]);
+      for (i32 i = 0; i < n; i++) xj[i] *= inv;
+    }
+  }
+}
+
+/* r[j][i] = u[j][i] / u[j][j] for i > j, as f32: what error feedback needs of a factor. */
+API(feedback) void feedback(float *r, const double *u, i32 k) {
+  for (i32 j = 0; j < k; j++) {
+    double inv = 1.0 / u[(long)j * k + j];
+    for (i32 i = j + 1; i < k; i++) r[(long)j * k + i] = (float)(u[(long)j * k + i] * inv);
+  }
+}
+
+INLINE v128_t round_even(v128_t v) {
+  v128_t magic = wasm_f32x4_splat(12582912.0f);
+  return wasm_f32x4_sub(wasm_f32x4_add(v, magic), magic);
+}
+
+/*
+ * LDLQ rounding of t [k][n] (columns of the weight matrix as rows here) to codes: from the last column to the first,
+ * q_j = clamp(round((t_j + sum_{i>j} e_i r[j][i]) / s)), e_j = t_j - q_j s. s, inv, cap: [n], n a multiple of 4.
+ * r may be null: plain rounding. e [k][n] and q [k][n] are written. v: scratch [ROWS][n].
+ */
+API(ldlq) void ldlq(const float *t, const float *r, i32 k, i32 n, const float *s, const float *inv, const float *cap,
+                    i8 *q, float *e, float *v, float *scratch) {
+  for (i32 b = (k - 1) / ROWS * ROWS; b >= 0; b -= ROWS) {
+    i32 w = min_i(ROWS, k - b), after = b + w;
+    for (i32 i = 0; i < w * n; i++) v[i] = t[(long)b * n + i];
+    if (r) product32(v, n, r + (long)b * k + after, k, 1, e + (long)after * n, n, w, n, k - after, 1.0f, 0, scratch);
+    for (i32 j = after - 1; j >= b; j--) {
+      float *vj = v + (long)(j - b) * n, *ej = e + (long)j * n;
+      if (r) for (i32 i = j + 1; i < after; i++) axpy32(vj, e + (long)i * n, n, r[(long)j * k + i]);
+      for (i32 i = 0; i < n; i += 4) {
+        v128_t c = wasm_v128_load(cap + i);
+        v128_t x = wasm_f32x4_mul(wasm_v128_load(vj + i), wasm_v128_load(inv + i));
+        x = round_even(wasm_f32x4_max(wasm_f32x4_min(x, c), wasm_f32x4_neg(c)));
+        wasm_v128_store(ej + i, wasm_f32x4_sub(wasm_v128_load(t + (long)j * n + i), wasm_f32x4_mul(x, wasm_v128_load(s + i))));
+        v128_t z = wasm_i32x4_trunc_sat_f32x4(x);
+        i8 *qj = q + (long)j * n + i;
+        qj[0] = (i8)wasm_i32x4_extract_lane(z, 0); qj[1] = (i8)wasm_i32x4_extract_lane(z, 1);
+        qj[2] = (i8)wasm_i32x4_extract_lane(z, 2); qj[3] = (i8)wasm_i32x4_extract_lane(z, 3);
+      }
+    }
+  }
+}
+
+/*
+ * Per-channel second moments of depthwise inputs: h[a][b][c] += sum_r xq[r][a][c] xq[r][b][c] (all a, b) and
+ * g[a][b][c] += sum_r x[r][a][c] xq[r][b][c]. taps positions in a window, c a multiple of 4.
+ */
+API(channelMoments) void channelMoments(float *h, float *g, const float *x, const float *xq, i32 rows, i32 taps, i32 c) {
+  for (i32 r0 = 0; r0 < rows; r0 += 64) {
+    i32 d = min_i(64, rows - r0), step = taps * c;
+    for (i32 k = 0; k < c; k += 4)
+      for (i32 a = 0; a < taps; a++)
+        for (i32 b = 0; b < taps; b++) {
+          const float *pa = xq + (long)r0 * step + a * c + k, *pb = xq + (long)r0 * step + b * c + k;
+          const float *px = x + (long)r0 * step + a * c + k;
+          v128_t sh = wasm_f32x4_splat(0), sg = sh;
+          for (i32 r = 0; r < d; r++) {
+            v128_t vb = wasm_v128_load(pb);
+            sh = wasm_f32x4_add(sh, wasm_f32x4_mul(wasm_v128_load(pa), vb));
+            sg = wasm_f32x4_add(sg, wasm_f32x4_mul(wasm_v128_load(px), vb));
+            pa += step; pb += step; px += step;
+          }
+          float *ph = h + ((long)a * taps + b) * c + k, *pg = g + ((long)a * taps + b) * c + k;
+          wasm_v128_store(ph, wasm_f32x4_add(wasm_v128_load(ph), sh));
+          wasm_v128_store(pg, wasm_f32x4_add(wasm_v128_load(pg), sg));
+        }
+  }
+}

@@ -1,0 +1,112 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Linalg } from '../../../../sdk/util/linalg/linalg.ts';
+import { Rng } from '../../../../sdk/util/rng.ts';
+
+const rng = new Rng(1);
+const random = (n: number): Float64Array => Float64Array.from({ length: n }, () => rng.normal());
+
+function near(got: ArrayLike<number>, want: ArrayLike<number>, tolerance: number): void {
+  for (let i = 0; i < want.length; i++) {
+    if (Math.abs(got[i]! - want[i]!) > tolerance) assert.unreachable(`element ${i}: ${got[i]} instead of ${want[i]}`);
+  }
+}
+
+test('product32 and product64 equal the plain triple loop, edges and transposed operand included', () => {
+  for (const [m, n, depth] of [
+    [1, 1, 1],
+    [5, 13, 7],
+    [70, 33, 300],
+  ] as const) {
+    const a = random(m * depth);
+    const b = random(n * depth);
+    const want = new Float64Array(m * n);
+    for (let r = 0; r < depth; r++)
+      for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) want[i * n + j]! += a[r * m + i]! * b[r * n + j]!;
+    const at = new Float64Array(m * depth);
+    for (let r = 0; r < depth; r++) for (let i = 0; i < m; i++) at[i * depth + r] = a[r * m + i]!;
+    const la = new Linalg();
+    const c64 = la.alloc(m * n * 8);
+    la.product64(c64, la.put64(a), la.put64(b), m, n, depth);
+    near(la.f64(c64, m * n), want, 1e-11);
+    const c32 = la.alloc(m * n * 4);
+    la.product32(c32, la.put32(at), la.put32(b), m, n, depth, { transposed: true });
+    near(la.f32(c32, m * n), want, 1e-4);
+  }
+});
+
+function spd(k: number): Float64Array {
+  const x = random(k * (k + 10));
+  const m = new Float64Array(k * k);
+  for (let r = 0; r < k + 10; r++)
+    for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) m[i * k + j]! += x[r * k + i]! * x[r * k + j]!;
+  return m;
+}
+
+test('cholesky and solve', () => {
+  for (const k of [1, 9, 64, 131]) {
+    const n = 6;
+    const m = spd(k);
+    const x = random(k * n);
+    const b = new Float64Array(k * n);
+    for (let i = 0; i < k; i++)
+      for (let j = 0; j < k; j++) for (let c = 0; c < n; c++) b[i * n + c]! += m[i * k + j]! * x[j * n + c]!;
+    const la = new Linalg();
+    const u = la.put64(m);
+    const rhs = la.put64(b);
+    assert.ok(la.cholesky(u, k));
+    la.solve(u, k, rhs, n);
+    near(la.f64(rhs, k * n), x, 1e-6);
+  }
+  const la = new Linalg();
+  assert.not.ok(la.cholesky(la.put64([1, 2, 2, 1]), 2));
+});
+
+test('ldlq equals the plain recursion', () => {
+  const k = 70;
+  const n = 8;
+  const la = new Linalg();
+  const u = la.put64(spd(k));
+  la.cholesky(u, k);
+  const factor = la.f64(u, k * k).slice();
+  const r = la.feedback(u, k);
+  const t = Float32Array.from(random(k * n));
+  const s = new Float32Array(n).fill(0.25);
+  const addresses = { s: la.put32(s), inv: la.put32(s.map((v) => 1 / v)), cap: la.put32(new Float32Array(n).fill(7)) };
+  const [ta, q, e] = [la.put32(t), la.alloc(k * n), la.alloc(k * n * 4)];
+  la.ldlq(ta, r, k, n, addresses, q, e);
+  const codes = la.i8(q, k * n);
+  let differing = 0;
+  const error = new Float64Array(k * n);
+  for (let j = k - 1; j >= 0; j--) {
+    for (let c = 0; c < n; c++) {
+      let v = t[j * n + c]!;
+      for (let i = j + 1; i < k; i++) v += (error[i * n + c]! * factor[j * k + i]!) / factor[j * k + j]!;
+      if (Math.max(-7, Math.min(7, Math.round(v / 0.25))) !== codes[j * n + c]) differing++;
+      // The recursion goes on from the codes under test, so that one rounding tie does not spread.
+      error[j * n + c] = t[j * n + c]! - codes[j * n + c]! * 0.25;
+    }
+  }
+  assert.ok(differing <= 1, `${differing} codes differ`);
+  near(la.f32(e, k * n), error, 1e-6);
+});
+
+test('channelMoments', () => {
+  const [rows, taps, c] = [130, 3, 8];
+  const x = random(rows * taps * c);
+  const xq = x.map((v) => v + 0.1);
+  const la = new Linalg();
+  const [h, g] = [la.alloc(taps * taps * c * 4), la.alloc(taps * taps * c * 4)];
+  la.channelMoments(h, g, la.put32(x), la.put32(xq), rows, taps, c);
+  const want = new Float64Array(taps * taps * c);
+  for (let r = 0; r < rows; r++) {
+    for (let a = 0; a < taps; a++)
+      for (let b = 0; b < taps; b++)
+        for (let k = 0; k < c; k++) {
+          want[(a * taps + b) * c + k]! += x[(r * taps + a) * c + k]! * xq[(r * taps + b) * c + k]!;
+        }
+  }
+  near(la.f32(g, want.length), want, 1e-3);
+});
+
+test.run();
