@@ -8,10 +8,12 @@ export interface Program {
   readonly name: string;
   readonly inputs: readonly Slot[];
   readonly outputs: readonly Slot[];
-  /** Steps in order; step i is the exported function `ew_step_<i>(weights, arena, part, parts)` of the kernel module. */
+  /** Steps in order; step i is the exported function `ew_step_<i>(weights, arena, scratch, part, parts)` of the kernel module. */
   readonly steps: readonly Step[];
-  /** Activations and scratch, bytes. Offsets of slots are into it. */
+  /** Activations, bytes. Offsets of slots are into it. */
   readonly arenaBytes: number;
+  /** Working memory of the kernels, bytes for each part of a parallel run. */
+  readonly scratchBytes: number;
   /** Resident constants, in address order, every offset 64-byte aligned. */
   readonly weights: readonly WeightSlot[];
   readonly weightBytes: number;
@@ -33,6 +35,8 @@ export interface Step {
   readonly macs: number;
   /** Bytes of activations and weights read and written, each counted once. */
   readonly bytes: number;
+  /** Activations that must be in memory before this step, as ranges of the arena: what a paused run has to save. */
+  readonly live: readonly Slot[];
 }
 
 /** One resident constant. */

@@ -1,0 +1,111 @@
+import type { Graph } from '../../../ir/graph.ts';
+import { valueOf } from '../../../ir/graph.ts';
+import { type DType, type TensorType } from '../../../util/tensor.ts';
+import type { WeightLayout } from '../../../wire/program.ts';
+import type { Group } from '../../fuse.ts';
+
+const C_TYPES: Record<DType, string> = {
+  f32: 'float', f64: 'double', i8: 'i8', u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', u32: 'u32', i64: 'i64', u64: 'i64', bool: 'u8',
+};
+
+/** What a pointer parameter of a kernel refers to. */
+export type Operand =
+  | { readonly kind: 'value'; readonly value: string; readonly write: boolean }
+  | { readonly kind: 'weight'; readonly value: string; readonly layout: WeightLayout };
+
+export interface KernelText {
+  /** Functions and body, without the kernel's own signature. */
+  readonly helpers: string;
+  readonly body: string;
+  readonly macs: number;
+}
+
+/** Facts of the machine that shape loops; derived from the board's profile. */
+export interface Tuning {
+  /** Bytes of the activation block that should stay in the nearest big cache. */
+  readonly blockBytes: number;
+}
+
+/** Collects the operands and the scratch of one kernel while its text is written. */
+export class KernelContext {
+  readonly graph: Graph;
+  readonly group: Group;
+  readonly tuning: Tuning;
+  readonly operands: Operand[] = [];
+  /** Bytes of scratch one part needs. */
+  scratchBytes = 0;
+  private readonly alias: (v: string) => string;
+  private readonly keys = new Map<string, number>();
+
+  constructor(graph: Graph, group: Group, tuning: Tuning, alias: (v: string) => string) {
+    this.graph = graph;
+    this.group = group;
+    this.tuning = tuning;
+    this.alias = alias;
+  }
+
+  type(value: string): TensorType {
+    return valueOf(this.graph, value).type;
+  }
+
+  /** C expression of the pointer to a value that is read; constants are laid out plainly. */
+  read(value: string): string {
+    if (valueOf(this.graph, value).data !== undefined) return this.weight(value, { kind: 'plain' });
+    return this.operand({ kind: 'value', value: this.alias(value), write: false });
+  }
+
+  write(value: string): string {
+    return this.operand({ kind: 'value', value: this.alias(value), write: true });
+  }
+
+  weight(value: string, layout: WeightLayout): string {
+    return this.operand({ kind: 'weight', value, layout });
+  }
+
+  /** Reserves scratch and returns the C expression of its address (64-byte aligned). */
+  scratch(bytes: number): string {
+    const at = this.scratchBytes;
+    this.scratchBytes += Math.ceil(bytes / 64) * 64 + 64;
+    return `(S + ${at})`;
+  }
+
+  cType(value: string): string {
+    return C_TYPES[this.type(value).dtype];
+  }
+
+  /** Parameter list of the kernel and of its helpers, in operand order. */
+  parameters(): string {
+    return this.operands.map((o, i) => `${o.kind === 'value' && o.write ? '' : 'const '}${C_TYPES[this.type(o.value).dtype]} *p${i}`).join(', ');
+  }
+
+  arguments(): string {
+    return this.operands.map((_, i) => `p${i}`).join(', ');
+  }
+
+  private operand(o: Operand): string {
+    const key = JSON.stringify([o.kind, o.value, o.kind === 'value' ? o.write : o.layout]);
+    let i = this.keys.get(key);
+    if (i === undefined) {
+      i = this.operands.length;
+      this.operands.push(o);
+      this.keys.set(key, i);
+    }
+    return `p${i}`;
+  }
+}
+
+/** A float as a C literal that reads back as the same f32. */
+export function f32Literal(v: number): string {
+  const f = Math.fround(v);
+  if (Number.isNaN(f)) return '__builtin_nanf("")';
+  if (f === Number.POSITIVE_INFINITY) return '__builtin_inff()';
+  if (f === Number.NEGATIVE_INFINITY) return '(-__builtin_inff())';
+  if (Object.is(f, -0)) return '-0.0f';
+  const s = f.toPrecision(9);
+  return `${/[.e]/.test(s) ? s : `${s}.0`}f`;
+}
+
+/** The loop bounds of one part's share of `total`, in units of `unit`. */
+export function share(total: string | number, unit: number, from: string, to: string): string {
+  return `i32 ${from} = (i32)((i64)(((${total}) + ${unit - 1}) / ${unit}) * part / parts) * ${unit}, ${to} = (i32)((i64)(((${total}) + ${unit - 1}) / ${unit}) * (part + 1) / parts) * ${unit}; if (${to} > (${total})) ${to} = (${total});`;
+}

@@ -1,0 +1,140 @@
+import type { Lowered } from '../../lower.ts';
+import { isKind } from '../../lower.ts';
+import type { KernelContext } from './context.ts';
+import { renderExpr } from './expr.ts';
+
+/**
+ * The tail of a group as one inline function over a block of eight channels of one row:
+ * `epi(operands, row, n, nv, a, b)` gets channels n..n+3 in `a` and n+4..n+7 in `b`, of which the first `nv` are real,
+ * applies the fused operators in order and writes every value the group stores.
+ */
+export interface Space {
+  /** Full shape of the group's results; the last axis is the channel axis. */
+  readonly shape: readonly number[];
+  readonly rows: number;
+  readonly cols: number;
+  /** Every block has eight real channels, so that stores need no tail. */
+  readonly whole: boolean;
+  /** Trailing axes of the tensors that the channel axis stands for (1 unless they were merged). */
+  readonly merged?: number;
+}
+
+export function spaceOf(shape: readonly number[]): Space {
+  const cols = shape.length === 0 ? 1 : shape[shape.length - 1]!;
+  const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
+  return { shape, rows, cols, whole: cols % 8 === 0 };
+}
+
+/** C expression of an operand's element offset for a given row, and whether it varies along the channels. */
+export function rowOffset(shape: readonly number[], space: Space): { offset: string; perChannel: boolean } {
+  const rank = space.shape.length;
+  const merged = space.merged ?? 1;
+  const aligned = [...new Array<number>(Math.max(0, rank + merged - 1 - shape.length)).fill(1), ...shape];
+  const cut = Math.max(0, aligned.length - merged);
+  const padded = [...aligned.slice(0, cut), aligned.slice(cut).reduce((a, b) => a * b, 1)];
+  const last = rank === 0 ? 1 : padded[rank - 1]!;
+  const perChannel = last > 1;
+  const terms: string[] = [];
+  let stride = last;
+  let below = 1;
+  // Adjacent axes that are both whole merge into one term row / below % span * stride.
+  let run: { below: number; span: number; stride: number } | undefined;
+  const flush = (): void => {
+    if (!run) return;
+    const div = run.below === 1 ? 'row' : `row / ${run.below}`;
+    const mod = run.below * run.span === space.rows ? div : `(${div}) % ${run.span}`;
+    terms.push(run.stride === 1 ? `(${mod})` : `(${mod}) * ${run.stride}`);
+    run = undefined;
+  };
+  for (let d = rank - 2; d >= 0; d--) {
+    const full = space.shape[d]!;
+    if (padded[d]! > 1) {
+      if (run) run.span *= full;
+      else run = { below, span: full, stride };
+      stride *= padded[d]!;
+    } else if (full > 1) flush();
+    below *= full;
+  }
+  flush();
+  return { offset: terms.length === 0 ? '0' : terms.join(' + '), perChannel };
+}
+
+/** Emits the epilogue function and returns its text; `rootValue` is the value that arrives in a and b. */
+export function emitEpilogue(ctx: KernelContext, name: string, space: Space, rootValue: string | undefined): string {
+  const known = new Map<string, [string, string]>();
+  if (rootValue !== undefined) known.set(rootValue, ['a', 'b']);
+  // Loads come first: a result may be written over an operand that is read for the last time here.
+  const loads: string[] = [];
+  const lines: string[] = [];
+  const load = (value: string): [string, string] => {
+    const hit = known.get(value);
+    if (hit) return hit;
+    const t = ctx.type(value);
+    const p = ctx.read(value);
+    const { offset, perChannel } = rowOffset(t.shape, space);
+    const id = `x${loads.length}`;
+    const at = (k: number): string => `${p} + ${offset}${perChannel ? ` + n${k ? ` + ${k}` : ''}` : ''}`;
+    if (t.dtype === 'bool') {
+      loads.push(perChannel ? `f4 ${id}a = f4_load_bool(${at(0)}), ${id}b = f4_load_bool(${at(4)});` : `f4 ${id}a = f4_splat((float)*(${at(0)})), ${id}b = ${id}a;`);
+    } else if (t.dtype === 'f32') {
+      loads.push(perChannel ? `f4 ${id}a = f4_load(${at(0)}), ${id}b = f4_load(${at(4)});` : `f4 ${id}a = f4_load_splat(${at(0)}), ${id}b = ${id}a;`);
+    } else throw new Error(`elementwise kernel on ${t.dtype} value '${value}' is not emitted; cast it to f32 first`);
+    const pair: [string, string] = [`${id}a`, `${id}b`];
+    known.set(value, pair);
+    return pair;
+  };
+
+  if (rootValue !== undefined && ctx.group.stores.includes(rootValue)) lines.push(storeF32(ctx, rootValue, space, 'a', 'b'));
+  ctx.group.tail.forEach((l, k) => {
+    const out = l.node.outputs[0]!;
+    if (isKind(l, 'map')) {
+      const ins = l.node.inputs.map((v) => (v === '' ? (['', ''] as [string, string]) : load(v)));
+      const expr = l.spec.expr;
+      lines.push(`f4 t${k}a = ${renderExpr(expr, ins.map((i) => i[0]))}, t${k}b = ${renderExpr(expr, ins.map((i) => i[1]))};`);
+      known.set(out, [`t${k}a`, `t${k}b`]);
+      if (ctx.group.stores.includes(out)) {
+        lines.push(ctx.type(out).dtype === 'bool' ? storeBool(ctx, out, space, `t${k}a`, `t${k}b`) : storeF32(ctx, out, space, `t${k}a`, `t${k}b`));
+      }
+    } else if (isKind(l, 'quantize')) {
+      lines.push(storeQuantized(ctx, l, space, load));
+    } else throw new Error(`node '${l.node.name}' (${l.spec.kind}) cannot be fused`);
+  });
+  return `EW_INLINE void ${name}(${ctx.parameters()}, i32 row, i32 n, i32 nv, f4 a, f4 b) {\n  ${[...loads, ...lines].join('\n  ')}\n}\n`;
+}
+
+function storeF32(ctx: KernelContext, value: string, space: Space, a: string, b: string): string {
+  const at = `${ctx.write(value)} + (i32)row * ${space.cols} + n`;
+  const full = `float *o = ${at}; f4_store(o, ${a}); f4_store(o + 4, ${b});`;
+  if (space.whole) return `{ ${full} }`;
+  return `{ if (nv == 8) { ${full} } else { float t[8]; f4_store(t, ${a}); f4_store(t + 4, ${b}); float *o = ${at}; for (i32 j = 0; j < nv; j++) o[j] = t[j]; } }`;
+}
+
+function storeBool(ctx: KernelContext, value: string, space: Space, a: string, b: string): string {
+  return `{ float t[8]; f4_store(t, ${a}); f4_store(t + 4, ${b}); u8 *o = ${ctx.write(value)} + (i32)row * ${space.cols} + n; for (i32 j = 0; j < nv; j++) o[j] = t[j] != 0.0f; }`;
+}
+
+/** round(x * inv) + zp, saturated: the magic-number rounding is exact to nearest even for |x * inv| < 2^22. */
+function storeQuantized(ctx: KernelContext, l: Lowered, space: Space, load: (v: string) => [string, string]): string {
+  const [x, inv, zp] = l.node.inputs as [string, string, string];
+  const out = l.node.outputs[0]!;
+  const [xa, xb] = load(x);
+  const [ia, ib] = load(inv);
+  const z = ctx.read(zp);
+  const perChannel = ctx.type(zp).shape.some((d) => d > 1);
+  const za = perChannel ? `i4_load(${z} + n)` : `i4_splat(*${z})`;
+  const zb = perChannel ? `i4_load(${z} + n + 4)` : `i4_splat(*${z})`;
+  const q = (v: string, i: string, zero: string): string => `i4_add(ew_round(f4_mul(${v}, ${i})), ${zero})`;
+  const narrow = `h8_narrow(${q(xa, ia, za)}, ${q(xb, ib, zb)})`;
+  const dtype = ctx.type(out).dtype;
+  const p = `${ctx.write(out)} + (i32)row * ${space.cols} + n`;
+  if (dtype === 'i16') {
+    const full = `h8_store(${p}, h);`;
+    return space.whole
+      ? `{ h8 h = ${narrow}; ${full} }`
+      : `{ h8 h = ${narrow}; if (nv == 8) { ${full} } else { i16 t[8]; h8_store(t, h); i16 *o = ${p}; for (i32 j = 0; j < nv; j++) o[j] = t[j]; } }`;
+  }
+  const full = `b16_store_lo8(${p}, h);`;
+  return space.whole
+    ? `{ h8 h = ${narrow}; h = b16_narrow(h, h); ${full} }`
+    : `{ h8 h = ${narrow}; h = b16_narrow(h, h); if (nv == 8) { ${full} } else { i8 t[16]; b16_store(t, h); i8 *o = ${p}; for (i32 j = 0; j < nv; j++) o[j] = t[j]; } }`;
+}

@@ -1,0 +1,149 @@
+/**
+ * Matrix products: 4 rows x 8 channels in registers, as the register budget of WebAssembly engines wants it (loads plus
+ * accumulators of one basic block <= 15, no unrolling along k, accumulators in named scalars).
+ * Every function here returns C text; the callers supply how rows of A are found and where results go.
+ */
+
+const ROWS = [0, 1, 2, 3] as const;
+export const MR = 4;
+export const NR = 8;
+
+/** How many rows a micro-kernel computes at once for a product with `rows` rows. */
+export function rowsPerTile(rows: number): number {
+  return Math.min(MR, rows);
+}
+
+/**
+ * f32: sum over k in order of A[r][k] * B[k][8], started at `init` (two f4 expressions).
+ * `a(r)` is the pointer of row r; `bt` points at the tile [K][8]. `done(r, x, y)` receives the two result expressions.
+ */
+export function microF32(k: string, mr: number, a: (r: number) => string, bt: string, init: [string, string], done: (r: number, x: string, y: string) => string): string {
+  const rows = ROWS.slice(0, mr);
+  return `{
+    ${rows.map((r) => `const float *a${r} = ${a(r)};`).join(' ')}
+    ${rows.map((r) => `f4 c${r}0 = ${init[0]}, c${r}1 = ${init[1]};`).join(' ')}
+    const float *b = ${bt};
+    for (i32 k = 0; k < ${k}; k++) {
+      f4 b0 = f4_load(b), b1 = f4_load(b + 4); b += 8;
+      ${rows.map((r) => `{ f4 s = f4_load_splat(a${r} + k); c${r}0 = f4_add(c${r}0, f4_mul(s, b0)); c${r}1 = f4_add(c${r}1, f4_mul(s, b1)); }`).join('\n      ')}
+    }
+    ${rows.map((r) => done(r, `c${r}0`, `c${r}1`)).join('\n    ')}
+  }`;
+}
+
+/** i16 x i16 -> i32 over pairs of k; `bt` points at [K/2][8][2] i16. `kp` is K rounded to a multiple of 16. */
+export function microI16(kp: number, mr: number, a: (r: number) => string, bt: string, init: [string, string], done: (r: number, x: string, y: string) => string): string {
+  const rows = ROWS.slice(0, mr);
+  return `{
+    ${rows.map((r) => `const i16 *a${r} = ${a(r)};`).join(' ')}
+    ${rows.map((r) => `i4 c${r}0 = ${init[0]}, c${r}1 = ${init[1]};`).join(' ')}
+    const i16 *b = ${bt};
+    for (i32 k = 0; k < ${kp}; k += 2) {
+      h8 b0 = h8_load(b), b1 = h8_load(b + 8); b += 16;
+      ${rows.map((r) => `{ h8 s = h8_load_splat2(a${r} + k); c${r}0 = i4_add(c${r}0, h8_dot(s, b0)); c${r}1 = i4_add(c${r}1, h8_dot(s, b1)); }`).join('\n      ')}
+    }
+    ${rows.map((r) => done(r, `c${r}0`, `c${r}1`)).join('\n    ')}
+  }`;
+}
+
+/** i8 x u7 -> i32 over quads of k with the relaxed dot product; `bt` points at [K/4][8][4] u8. */
+export function microDot7(kp: number, mr: number, a: (r: number) => string, bt: string, init: (r: number) => [string, string], done: (r: number, x: string, y: string) => string): string {
+  const rows = ROWS.slice(0, mr);
+  return `{
+    ${rows.map((r) => `const i8 *a${r} = ${a(r)};`).join(' ')}
+    ${rows.map((r) => `i4 c${r}0 = ${init(r)[0]}, c${r}1 = ${init(r)[1]};`).join(' ')}
+    const u8 *b = ${bt};
+    for (i32 k = 0; k < ${kp}; k += 4) {
+      b16 b0 = b16_load(b), b1 = b16_load(b + 16); b += 32;
+      ${rows.map((r) => `{ b16 s = b16_load_splat4(a${r} + k); c${r}0 = b16_dot7(s, b0, c${r}0); c${r}1 = b16_dot7(s, b1, c${r}1); }`).join('\n      ')}
+    }
+    ${rows.map((r) => done(r, `c${r}0`, `c${r}1`)).join('\n    ')}
+  }`;
+}
+
+/**
+ * Unpacks one unit (16 columns x 8 rows) of `bits`-bit codes into eight vectors v0..v7 of unsigned codes.
+ * The bit layout is that of `packWeight` (sdk/wire/layout.ts).
+ */
+function unpackUnit(bits: number): { text: string; bytes: number } {
+  if (bits === 8) {
+    return { text: [0, 1, 2, 3, 4, 5, 6, 7].map((i) => `b16 v${i} = b16_load(w + ${16 * i});`).join(' '), bytes: 128 };
+  }
+  const parts: string[][] = [[], [], [], [], [], [], [], []];
+  const lines: string[] = [];
+  let at = 0;
+  let low = 0;
+  const put = (i: number, e: string): void => {
+    parts[i]!.push(low === 0 ? e : `b16_shl(${e}, ${low})`);
+  };
+  const plane = (width: number): void => {
+    const vectors = width;
+    const fields = 8 / width;
+    for (let j = 0; j < vectors; j++) {
+      const name = `q${width}_${j}`;
+      lines.push(`b16 ${name} = b16_load(w + ${at});`);
+      at += 16;
+      for (let f = 0; f < fields; f++) {
+        const shifted = f === 0 ? name : `b16_shr_u(${name}, ${f * width})`;
+        const masked = f === fields - 1 ? shifted : `v_and(${shifted}, b16_splat(${(1 << width) - 1}))`;
+        put(j + f * vectors, masked);
+      }
+    }
+    low += width;
+  };
+  if (bits >= 4) plane(4);
+  if (bits & 2) plane(2);
+  if (bits & 1) plane(1);
+  parts.forEach((p, i) => {
+    lines.push(`b16 v${i} = ${p.reduce((x, y) => `v_or(${x}, ${y})`)};`);
+  });
+  return { text: lines.join(' '), bytes: at };
+}
+
+/**
+ * Function `name(w, t, sums)`: one row tile of packed codes to signed i16 pairs [K/2][8][2] at t, and the sum of the
+ * codes of each of the eight rows at sums (i32[8]), which the zero-point correction needs.
+ */
+export function emitUnpackI16(name: string, kp: number, bits: number): string {
+  const unit = unpackUnit(bits);
+  const offset = 2 ** (bits - 1);
+  const quads = [0, 1, 2, 3].map((q) => {
+    const store = (half: number, pair: number, v: string): string =>
+      `{ h8 h = h8_sub(${v}, off); h8_store(t + ${q * 32 + pair * 16 + half * 8}, h); s${half} = i4_add(s${half}, h8_dot(h, one)); }`;
+    return [0, 1]
+      .map((half) => `{ b16 p = b16_pairs(v${2 * q + half}); ${store(half, 0, 'h8_extend_lo_u8(p)')} ${store(half, 1, 'h8_extend_hi_u8(p)')} }`)
+      .join(' ');
+  });
+  return `static void ${name}(const u8 *w, i16 *t, i32 *sums) {
+  const h8 off = h8_splat(${offset}), one = h8_splat(1); i4 s0 = i4_splat(0), s1 = i4_splat(0);
+  for (i32 k = 0; k < ${kp}; k += 16) {
+    ${unit.text}
+    ${quads.join('\n    ')}
+    w += ${unit.bytes}; t += 128;
+  }
+  i4_store(sums, s0); i4_store(sums + 4, s1);
+}
+`;
+}
+
+/** As emitUnpackI16, but unsigned bytes [K/4][8][4] for the 7-bit dot product; sums are those of the signed codes. */
+export function emitUnpackU7(name: string, kp: number, bits: number): string {
+  const unit = unpackUnit(bits);
+  const offset = 2 ** (bits - 1);
+  return `static void ${name}(const u8 *w, u8 *t, i32 *sums) {
+  const b16 one = b16_splat(1); i4 s0 = i4_splat(0), s1 = i4_splat(0);
+  for (i32 k = 0; k < ${kp}; k += 16) {
+    ${unit.text}
+    ${[0, 1, 2, 3, 4, 5, 6, 7].map((i) => `b16_store(t + ${16 * i}, v${i}); s${i & 1} = b16_dot7(one, v${i}, s${i & 1});`).join(' ')}
+    w += ${unit.bytes}; t += 128;
+  }
+  const i4 all = i4_splat(${offset * kp});
+  i4_store(sums, i4_sub(s0, all)); i4_store(sums + 4, i4_sub(s1, all));
+}
+`;
+}
+
+/** Bytes of one packed row tile (8 rows, kp columns). */
+export function panelBytes(kp: number, bits: number): number {
+  return (kp / 16) * 16 * bits;
+}

@@ -1,0 +1,49 @@
+import { sizeOf } from '../../../util/tensor.ts';
+import { type KernelContext, type KernelText, share } from './context.ts';
+import { emitEpilogue, type Space } from './epilogue.ts';
+
+/** Elements handled by one part at least, so that tiny tensors are not split. */
+const CHUNK = 4096;
+
+/** A group without a root: elementwise nodes over tensors in memory. */
+export function emitMap(ctx: KernelContext): KernelText {
+  const out = ctx.group.tail[0]!.node.outputs[0]!;
+  const space = collapsedSpace(ctx, ctx.type(out).shape);
+  const epi = emitEpilogue(ctx, 'epi', space, undefined);
+  const none = 'f4_splat(0.0f), f4_splat(0.0f)';
+  const call = (row: string): string => `epi(${ctx.arguments()}, ${row}, n, nv, ${none});`;
+  const body =
+    space.rows === 1
+      ? `${share(space.cols, CHUNK, 'n0', 'n1')}
+  for (i32 n = n0; n < n1; n += 8) { const i32 nv = ${space.cols} - n < 8 ? ${space.cols} - n : 8; ${call('0')} }`
+      : `${share(space.rows, Math.max(1, Math.floor(CHUNK / space.cols)), 'r0', 'r1')}
+  for (i32 row = r0; row < r1; row++) for (i32 n = 0; n < ${space.cols}; n += 8) { const i32 nv = ${space.cols} - n < 8 ? ${space.cols} - n : 8; ${call('row')} }`;
+  return { helpers: epi, body, macs: 0 };
+}
+
+/**
+ * Merges the trailing axes along which every operand is either whole or absent, so that the vector axis is long and
+ * tensors with few channels are not handled eight lanes at a time for one.
+ */
+function collapsedSpace(ctx: KernelContext, shape: readonly number[]): Space {
+  const rank = shape.length;
+  const operands = operandShapes(ctx).map((s) => [...new Array<number>(Math.max(0, rank - s.length)).fill(1), ...s]);
+  let start = rank === 0 ? 0 : rank - 1;
+  const uniform = (s: readonly number[], from: number): 'all' | 'none' | 'mixed' => {
+    const span = shape.slice(from);
+    const mine = s.slice(from);
+    if (mine.every((d, i) => d === span[i])) return 'all';
+    return mine.every((d) => d === 1) ? 'none' : 'mixed';
+  };
+  while (start > 0 && operands.every((s) => uniform(s, start - 1) !== 'mixed')) start--;
+  const cols = sizeOf(shape.slice(start));
+  return { shape: [...shape.slice(0, start), cols], rows: sizeOf(shape.slice(0, start)), cols, whole: cols % 8 === 0, merged: Math.max(1, rank - start) };
+}
+
+/** Shapes of everything the tail reads from memory. */
+function operandShapes(ctx: KernelContext): (readonly number[])[] {
+  const made = new Set(ctx.group.tail.map((t) => t.node.outputs[0]!));
+  const out: (readonly number[])[] = [];
+  for (const t of ctx.group.tail) for (const v of t.node.inputs) if (v !== '' && !made.has(v)) out.push(ctx.type(v).shape);
+  return out;
+}

@@ -1,0 +1,246 @@
+import type { KernelOf } from '../../../ir/kernel.ts';
+import { sizeOf, stridesOf } from '../../../util/tensor.ts';
+import type { Lowered } from '../../lower.ts';
+import { type KernelContext, type KernelText, f32Literal, share } from './context.ts';
+
+const NOTHING = { helpers: '', macs: 0 } as const;
+
+/** Any fixed permutation, slice or broadcast. Whole runs are copied where both sides are contiguous. */
+export function emitStrided(ctx: KernelContext, l: Lowered<KernelOf<'strided'>>): KernelText {
+  const x = l.node.inputs[0]!;
+  const y = l.node.outputs[0]!;
+  const shape = ctx.type(y).shape;
+  const { offset, strides } = l.spec;
+  const src = `(${ctx.read(x)} + ${offset})`;
+  const dst = ctx.write(y);
+  // The longest contiguous tail is one run.
+  let run = 1;
+  let d = shape.length - 1;
+  while (d >= 0 && (shape[d] === 1 || strides[d] === run)) {
+    run *= shape[d]!;
+    d--;
+  }
+  const outer = sizeOf(shape) / run;
+  const index = merged(shape.slice(0, d + 1), strides.slice(0, d + 1), 'i');
+  const type = ctx.cType(y);
+  const copy = run === 1 ? `${dst}[i] = ${src}[${index}];` : `ew_copy(${dst} + i * ${run}, ${src} + ${index}, ${run} * sizeof(${type}));`;
+  // A transpose of the last two axes is walked with the inner loop along the output.
+  const last = shape[d];
+  const inner = run === 1 && d >= 0 && last !== undefined && last >= 4;
+  const body = inner
+    ? `${share(outer / last, Math.max(1, Math.floor(2048 / last)), 'r0', 'r1')}
+  for (i32 r = r0; r < r1; r++) { const ${type} *s = ${src} + ${merged(shape.slice(0, d), strides.slice(0, d), 'r')}; ${type} *t = ${dst} + r * ${last}; for (i32 k = 0; k < ${last}; k++) t[k] = s[k * ${strides[d]}]; }`
+    : `${share(outer, Math.max(1, Math.floor(2048 / run)), 'r0', 'r1')}
+  for (i32 i = r0; i < r1; i++) ${copy}`;
+  return { ...NOTHING, body };
+}
+
+/** Element offset for flat index `v` over `shape`, with adjacent axes of one stride pattern merged. */
+function merged(shape: readonly number[], strides: readonly number[], v: string): string {
+  const dims: { size: number; stride: number }[] = [];
+  for (let i = 0; i < shape.length; i++) {
+    if (shape[i] === 1) continue;
+    const top = dims[dims.length - 1];
+    if (top && top.stride === strides[i]! * shape[i]!) {
+      top.size *= shape[i]!;
+      top.stride = strides[i]!;
+    } else dims.push({ size: shape[i]!, stride: strides[i]! });
+  }
+  let below = dims.reduce((a, b) => a * b.size, 1);
+  const terms = dims.map((dim, i) => {
+    below /= dim.size;
+    const div = below === 1 ? v : `${v} / ${below}`;
+    return `(${i === 0 ? div : `${div} % ${dim.size}`}) * ${dim.stride}`;
+  });
+  return terms.length ? terms.join(' + ') : '0';
+}
+
+export function emitPad(ctx: KernelContext, l: Lowered<KernelOf<'pad'>>): KernelText {
+  const x = l.node.inputs[0]!;
+  const y = l.node.outputs[0]!;
+  const inner = ctx.type(x).shape;
+  const outer = ctx.type(y).shape;
+  const strides = stridesOf(inner);
+  let below = sizeOf(outer);
+  const { mode, before, value } = l.spec;
+  const steps = outer.map((d, i) => {
+    below /= d;
+    const size = inner[i]!;
+    const at = `i32 c${i} = (i / ${below}) % ${d} - ${before[i]!};`;
+    if (mode === 'constant') return `${at} inside &= c${i} >= 0 && c${i} < ${size};`;
+    if (mode === 'edge') return `${at} c${i} = c${i} < 0 ? 0 : c${i} >= ${size} ? ${size - 1} : c${i};`;
+    return `${at} c${i} = c${i} < 0 ? -c${i} : c${i} >= ${size} ? ${2 * (size - 1)} - c${i} : c${i};`;
+  });
+  const index = inner.map((_, i) => `c${i} * ${strides[i]}`).join(' + ') || '0';
+  const body = `${share(sizeOf(outer), 2048, 'r0', 'r1')}
+  for (i32 i = r0; i < r1; i++) { i32 inside = 1; ${steps.join(' ')} ${ctx.write(y)}[i] = inside ? ${ctx.read(x)}[${index}] : ${ctx.type(y).dtype === 'f32' ? f32Literal(value) : value}; }`;
+  return { ...NOTHING, body };
+}
+
+export function emitConcat(ctx: KernelContext, l: Lowered<KernelOf<'concat'>>): KernelText {
+  const y = l.node.outputs[0]!;
+  const shape = ctx.type(y).shape;
+  const { axis } = l.spec;
+  const outer = sizeOf(shape.slice(0, axis));
+  const row = sizeOf(shape.slice(axis));
+  const dst = ctx.write(y);
+  const type = ctx.cType(y);
+  let at = 0;
+  const copies = l.node.inputs.filter((v) => v !== '').map((v) => {
+    const size = sizeOf(ctx.type(v).shape.slice(axis));
+    const text = `ew_copy(${dst} + i * ${row} + ${at}, ${ctx.read(v)} + i * ${size}, ${size} * sizeof(${type}));`;
+    at += size;
+    return text;
+  });
+  const body = `${share(outer, Math.max(1, Math.floor(2048 / row)), 'r0', 'r1')}
+  for (i32 i = r0; i < r1; i++) { ${copies.join(' ')} }`;
+  return { ...NOTHING, body };
+}
+
+/** Index i of axis size n as a checked row number: out-of-range indices are clamped, so that bad input cannot read outside the table. */
+function row(index: string, n: number): string {
+  return `i64 r = (i64)${index}; if (r < 0) r += ${n}; if (r < 0) r = 0; if (r >= ${n}) r = ${n - 1};`;
+}
+
+export function emitGather(ctx: KernelContext, l: Lowered<KernelOf<'gather'>>): KernelText {
+  const [x, idx] = l.node.inputs as [string, string];
+  const y = l.node.outputs[0]!;
+  const shape = ctx.type(x).shape;
+  const { axis } = l.spec;
+  const n = shape[axis]!;
+  const inner = sizeOf(shape.slice(axis + 1));
+  const outer = sizeOf(shape.slice(0, axis));
+  const count = sizeOf(ctx.type(idx).shape);
+  const body = `${share(outer * count, 16, 'r0', 'r1')}
+  for (i32 i = r0; i < r1; i++) { const i32 o = i / ${count}; ${row(`${ctx.read(idx)}[i % ${count}]`, n)} ew_copy(${ctx.write(y)} + i * ${inner}, ${ctx.read(x)} + (o * ${n} + (i32)r) * ${inner}, ${inner} * sizeof(${ctx.cType(y)})); }`;
+  return { ...NOTHING, body };
+}
+
+/** Rows of an embedding table of codes [V, D] with one scale a row. */
+export function emitQGather(ctx: KernelContext, l: Lowered<KernelOf<'qgather'>>): KernelText {
+  const [codes, scale, idx] = l.node.inputs as [string, string, string];
+  const y = l.node.outputs[0]!;
+  const [v, d] = ctx.type(codes).shape as [number, number];
+  const count = sizeOf(ctx.type(idx).shape);
+  const body = `${share(count, 8, 'r0', 'r1')}
+  for (i32 i = r0; i < r1; i++) { ${row(`${ctx.read(idx)}[i]`, v)} const float s = ${ctx.read(scale)}[r]; const i8 *c = ${ctx.read(codes)} + (i32)r * ${d}; float *o = ${ctx.write(y)} + i * ${d}; for (i32 k = 0; k < ${d}; k++) o[k] = (float)c[k] * s; }`;
+  return { ...NOTHING, body };
+}
+
+export function emitCast(ctx: KernelContext, l: Lowered): KernelText {
+  const x = l.node.inputs[0]!;
+  const y = l.node.outputs[0]!;
+  const from = ctx.type(x).dtype;
+  const to = ctx.type(y).dtype;
+  const v = `${ctx.read(x)}[i]`;
+  const value = to === 'bool' ? `${v} != 0` : from === 'f32' && to !== 'f32' && to !== 'f64' ? `(${ctx.cType(y)})${to === 'i64' || to === 'u64' ? '(i64)' : ''}${v}` : `(${ctx.cType(y)})${v}`;
+  const body = `${share(sizeOf(ctx.type(y).shape), 2048, 'r0', 'r1')}
+  for (i32 i = r0; i < r1; i++) ${ctx.write(y)}[i] = ${value};`;
+  return { ...NOTHING, body };
+}
+
+/** f32 rows to i8 with one scale a row: symmetric, by the row's largest magnitude. */
+export function emitDynQuantize(ctx: KernelContext, l: Lowered<KernelOf<'dynquantize'>>): KernelText {
+  const x = l.node.inputs[0]!;
+  const [q, s] = l.node.outputs as [string, string];
+  const shape = ctx.type(x).shape;
+  const k = shape[shape.length - 1]!;
+  const rows = sizeOf(shape) / k;
+  const body = `${share(rows, 1, 'r0', 'r1')}
+  for (i32 row = r0; row < r1; row++) ${ctx.write(s)}[row] = ew_quantize_row(${ctx.read(x)} + row * ${k}, ${ctx.write(q)} + row * ${k}, ${k});`;
+  return { ...NOTHING, body };
+}
+
+export function emitResize(ctx: KernelContext, l: Lowered<KernelOf<'resize'>>): KernelText {
+  const x = l.node.inputs[0]!;
+  const y = l.node.outputs[0]!;
+  const [, h, w, c] = ctx.type(x).shape as [number, number, number, number];
+  const [n, oh, ow] = ctx.type(y).shape as [number, number, number, number];
+  const { mode, scales } = l.spec;
+  const src = `(${ctx.read(x)} + b * ${h * w * c})`;
+  const ys = sourceCoordinate(l.spec, 'py', oh, h, scales[0]);
+  const xs = sourceCoordinate(l.spec, 'px', ow, w, scales[1]);
+  const loop = `${share(n * oh * ow, 16, 'r0', 'r1')}
+  for (i32 row = r0; row < r1; row++) {
+    const i32 px = row % ${ow}, py = row / ${ow} % ${oh}, b = row / ${oh * ow}; float *d = ${ctx.write(y)} + row * ${c};`;
+  if (mode === 'nearest') {
+    const pick = nearest(l.spec.nearest);
+    const body = `${loop}
+    i32 iy = ${pick(ys)}, ix = ${pick(xs)};
+    iy = iy < 0 ? 0 : iy > ${h - 1} ? ${h - 1} : iy; ix = ix < 0 ? 0 : ix > ${w - 1} ? ${w - 1} : ix;
+    ew_copy(d, ${src} + (iy * ${w} + ix) * ${c}, ${c} * 4);
+  }`;
+    return { ...NOTHING, body };
+  }
+  const body = `${loop}
+    float fy = ${ys}, fx = ${xs}; fy = fy < 0.0f ? 0.0f : fy > ${h - 1}.0f ? ${h - 1}.0f : fy; fx = fx < 0.0f ? 0.0f : fx > ${w - 1}.0f ? ${w - 1}.0f : fx;
+    const i32 y_0 = (i32)fy, x_0 = (i32)fx, y_1 = y_0 + 1 < ${h} ? y_0 + 1 : y_0, x_1 = x_0 + 1 < ${w} ? x_0 + 1 : x_0;
+    const float wy = fy - (float)y_0, wx = fx - (float)x_0;
+    const float *p00 = ${src} + (y_0 * ${w} + x_0) * ${c}, *p01 = ${src} + (y_0 * ${w} + x_1) * ${c}, *p10 = ${src} + (y_1 * ${w} + x_0) * ${c}, *p11 = ${src} + (y_1 * ${w} + x_1) * ${c};
+    for (i32 k = 0; k < ${c}; k++) { const float top = p00[k] + (p01[k] - p00[k]) * wx, low = p10[k] + (p11[k] - p10[k]) * wx; d[k] = top + (low - top) * wy; }
+  }`;
+  return { ...NOTHING, body };
+}
+
+function sourceCoordinate(spec: KernelOf<'resize'>, p: string, out: number, size: number, scale: number): string {
+  const s = f32Literal(scale);
+  switch (spec.coordinate) {
+    case 'asymmetric':
+      return `((float)${p} / ${s})`;
+    case 'half_pixel':
+      return `(((float)${p} + 0.5f) / ${s} - 0.5f)`;
+    case 'pytorch_half_pixel':
+      return out > 1 ? `(((float)${p} + 0.5f) / ${s} - 0.5f)` : '0.0f';
+    case 'align_corners':
+      return out > 1 ? `((float)${p} * ${f32Literal((size - 1) / (out - 1))})` : '0.0f';
+    default:
+      return spec.coordinate satisfies never;
+  }
+}
+
+function nearest(mode: KernelOf<'resize'>['nearest']): (v: string) => string {
+  switch (mode) {
+    case 'floor':
+      return (v) => `(i32)__builtin_floorf(${v})`;
+    case 'ceil':
+      return (v) => `(i32)__builtin_ceilf(${v})`;
+    case 'round_prefer_floor':
+      return (v) => `(i32)__builtin_ceilf(${v} - 0.5f)`;
+    case 'round_prefer_ceil':
+      return (v) => `(i32)__builtin_floorf(${v} + 0.5f)`;
+    default:
+      return mode satisfies never;
+  }
+}
+
+/** Transposed convolution as a gather: every output pixel sums the taps that reach it. */
+export function emitConvTranspose(ctx: KernelContext, l: Lowered<KernelOf<'convtranspose'>>): KernelText {
+  const [x, w, bias] = l.node.inputs as [string, string, string?];
+  const y = l.node.outputs[0]!;
+  const { strides, pads, dilations, groups } = l.spec;
+  const [, h, wd, c] = ctx.type(x).shape as [number, number, number, number];
+  const [, kh, kw, og] = ctx.type(w).shape as [number, number, number, number];
+  const [n, oh, ow, o] = ctx.type(y).shape as [number, number, number, number];
+  const cg = c / groups;
+  const src = ctx.read(x);
+  const filter = ctx.read(w);
+  const b = bias ? ctx.read(bias) : '';
+  const vec = og % 4 === 0;
+  const inner = vec
+    ? `for (; j + 4 <= ${og}; j += 4) f4_store(d + j, f4_add(f4_load(d + j), f4_mul(f4_splat(v), f4_load(f + j))));`
+    : `for (; j < ${og}; j++) d[j] = d[j] + v * f[j];`;
+  const body = `${share(n * oh * ow, 1, 'r0', 'r1')}
+  for (i32 row = r0; row < r1; row++) {
+    const i32 px = row % ${ow}, py = row / ${ow} % ${oh}, b = row / ${oh * ow}; float *out = ${ctx.write(y)} + row * ${o};
+    for (i32 j = 0; j < ${o}; j++) out[j] = ${b ? `${b}[j]` : '0.0f'};
+    for (i32 ky = 0; ky < ${kh}; ky++) {
+      const i32 ty = py + ${pads[0]} - ky * ${dilations[0]}; if (ty < 0 || ty % ${strides[0]} != 0 || ty / ${strides[0]} >= ${h}) continue;
+      for (i32 kx = 0; kx < ${kw}; kx++) {
+        const i32 tx = px + ${pads[1]} - kx * ${dilations[1]}; if (tx < 0 || tx % ${strides[1]} != 0 || tx / ${strides[1]} >= ${wd}) continue;
+        const float *s = ${src} + ((b * ${h} + ty / ${strides[0]}) * ${wd} + tx / ${strides[1]}) * ${c};
+        for (i32 i = 0; i < ${c}; i++) { const float v = s[i]; const float *f = ${filter} + ((i * ${kh} + ky) * ${kw} + kx) * ${og}; float *d = out + i / ${cg} * ${og}; i32 j = 0; ${inner} }
+      }
+    }
+  }`;
+  return { helpers: '', body, macs: n * h * wd * c * kh * kw * og };
+}

@@ -1,0 +1,74 @@
+/** Helpers every module needs, on top of a target's vector header. Text only; semantics are those of sdk/ir/kernel.ts. */
+export const PRELUDE = String.raw`
+/* round to nearest even; exact for |v| < 2^22, so v is clamped to +-2^21 first */
+EW_INLINE i4 ew_round(f4 v) {
+  v = f4_min(f4_max(v, f4_splat(-2097152.0f)), f4_splat(2097152.0f));
+  return i4_sub(f4_add(v, f4_splat(12582912.0f)), i4_splat(0x4B400000));
+}
+EW_INLINE f4 ew_bool(f4 mask) { return v_and(mask, f4_splat(1.0f)); }
+EW_INLINE f4 ew_eq(f4 a, f4 b) { return ew_bool(f4_eq(a, b)); }
+EW_INLINE f4 ew_lt(f4 a, f4 b) { return ew_bool(f4_lt(a, b)); }
+EW_INLINE f4 ew_le(f4 a, f4 b) { return ew_bool(f4_le(a, b)); }
+EW_INLINE f4 ew_zero_mask(f4 a) { return f4_eq(a, f4_splat(0.0f)); }
+EW_INLINE f4 ew_not(f4 a) { return ew_bool(ew_zero_mask(a)); }
+EW_INLINE f4 ew_and(f4 a, f4 b) { return v_andnot(f4_splat(1.0f), v_or(ew_zero_mask(a), ew_zero_mask(b))); }
+EW_INLINE f4 ew_or(f4 a, f4 b) { return v_andnot(f4_splat(1.0f), v_and(ew_zero_mask(a), ew_zero_mask(b))); }
+EW_INLINE f4 ew_sel(f4 c, f4 a, f4 b) { return v_select(ew_zero_mask(c), b, a); }
+/* sum and maximum of the four lanes, in a fixed order */
+EW_INLINE float ew_sum4(f4 v) { return (f4_lane(v, 0) + f4_lane(v, 1)) + (f4_lane(v, 2) + f4_lane(v, 3)); }
+EW_INLINE float ew_max4(f4 v) {
+  float a = f4_lane(v, 0), b = f4_lane(v, 1), c = f4_lane(v, 2), d = f4_lane(v, 3);
+  a = a < b ? b : a; c = c < d ? d : c; return a < c ? c : a;
+}
+/* n (1..4) floats at p in the low lanes, the rest filled with v */
+EW_INLINE f4 ew_load_part(const float *p, i32 n, float v) {
+  float t[4] = {v, v, v, v}; for (i32 i = 0; i < n; i++) t[i] = p[i]; return f4_load(t);
+}
+EW_INLINE void ew_store_part(float *p, i32 n, f4 v) { float t[4]; f4_store(t, v); for (i32 i = 0; i < n; i++) p[i] = t[i]; }
+/* n i8 -> i16 */
+EW_INLINE void ew_widen(i16 *d, const i8 *s, i32 n) {
+  i32 i = 0; for (; i + 8 <= n; i += 8) h8_store(d + i, h8_load_i8(s + i));
+  for (; i < n; i++) d[i] = s[i];
+}
+/* one row to i8: scale = max|x| / 127, codes round(x * (127 / max|x|)); a zero row gives 0 */
+static float ew_quantize_row(const float *x, i8 *q, i32 n) {
+  f4 m = f4_splat(0.0f); i32 k = 0;
+  for (; k + 4 <= n; k += 4) m = f4_max(m, f4_abs(f4_load(x + k)));
+  if (k < n) m = f4_max(m, f4_abs(ew_load_part(x + k, n - k, 0.0f)));
+  const float top = ew_max4(m);
+  if (top == 0.0f) { for (k = 0; k < n; k++) q[k] = 0; return 0.0f; }
+  const f4 inv = f4_splat(127.0f / top);
+  for (k = 0; k + 8 <= n; k += 8) {
+    h8 h = h8_narrow(ew_round(f4_mul(f4_load(x + k), inv)), ew_round(f4_mul(f4_load(x + k + 4), inv)));
+    b16_store_lo8(q + k, b16_narrow(h, h));
+  }
+  for (; k < n; k += 4) {
+    i32 t[4]; i4_store(t, ew_round(f4_mul(ew_load_part(x + k, n - k < 4 ? n - k : 4, 0.0f), inv)));
+    for (i32 i = 0; i < 4 && k + i < n; i++) q[k + i] = (i8)t[i];
+  }
+  return top / 127.0f;
+}
+/* h in [-1, 1] to round(h * 127), as i16; the padding after n is zero */
+static void ew_quantize_h(const float *h, i16 *q, i32 n, i32 padded) {
+  i32 k = 0;
+  for (; k < n; k += 8) {
+    const f4 s = f4_splat(127.0f);
+    h8_store(q + k, h8_narrow(ew_round(f4_mul(f4_load(h + k), s)), ew_round(f4_mul(f4_load(h + k + 4), s))));
+  }
+  for (k = n; k < padded; k++) q[k] = 0;
+}
+/* four consecutive elements of an array of n, the last one repeated past the end */
+EW_INLINE f4 ew_load_row(const float *p, i32 i, i32 n) {
+  return i + 4 <= n ? f4_load(p + i) : f4_make(p[i < n ? i : n - 1], p[i + 1 < n ? i + 1 : n - 1], p[i + 2 < n ? i + 2 : n - 1], p[i + 3 < n ? i + 3 : n - 1]);
+}
+/* ONNX recurrent bias [d][2*gh]: input part + recurrent part of row n over all directions */
+EW_INLINE float ew_bias2(const float *b, i32 n, i32 gh, i32 rows) {
+  if (n >= rows) n = rows - 1;
+  const float *p = b + n / gh * 2 * gh + n % gh;
+  return p[0] + p[gh];
+}
+EW_INLINE void ew_fill16(i16 *d, i32 v, i32 n) {
+  i32 i = 0; for (; i + 8 <= n; i += 8) h8_store(d + i, h8_splat((i16)v));
+  for (; i < n; i++) d[i] = (i16)v;
+}
+`;

@@ -1,0 +1,269 @@
+import type { KernelOf } from '../../../ir/kernel.ts';
+import type { Lowered } from '../../lower.ts';
+import { type KernelContext, type KernelText, share } from './context.ts';
+import { blockedLoops, blockRows, clip, guard, raggedLoops, raggedTaps } from './conv.ts';
+import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
+import { emitUnpackI16, emitUnpackU7, microDot7, microI16, NR, panelBytes, rowsPerTile } from './gemm.ts';
+import { emitGather, type Geometry, geometryOf, linearGeometry } from './geometry.ts';
+
+/** What turns integer sums into f32 results. `row` is the row index expression; G + n the first channel. */
+interface Scaling {
+  readonly multiplier: string;
+  readonly bias: string;
+  /** Pointer to one scale a row (dynamic activations), or undefined. */
+  readonly rowScale?: string;
+}
+
+/** Integer convolution: codes unpacked once a channel tile, activations widened once a block of rows. */
+export function emitQConv(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>): KernelText {
+  const [x, w, m, bias, zp] = l.node.inputs as [string, string, string, string, string];
+  const y = l.node.outputs[0]!;
+  const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(y));
+  return productInt(ctx, geo, { x, w, y, zp: `*${ctx.read(zp)}` }, { multiplier: ctx.read(m), bias: ctx.read(bias) });
+}
+
+/** Integer x [..., K] with one scale a row, times codes [N, K]. */
+export function emitQLinear(ctx: KernelContext, l: Lowered<KernelOf<'qlinear'>>): KernelText {
+  const [x, xs, w, ws, bias] = l.node.inputs as [string, string, string, string, string];
+  const y = l.node.outputs[0]!;
+  const [o, k] = ctx.type(w).shape as [number, number];
+  const geo = linearGeometry(spaceOf(ctx.type(y).shape).rows, k, o);
+  return productInt(ctx, geo, { x, w, y, zp: '0' }, { multiplier: ctx.read(ws), bias: ctx.read(bias), rowScale: ctx.read(xs) });
+}
+
+/** Resident bits of a constant of codes. */
+export function codeBits(ctx: KernelContext, w: string): number {
+  const packing = ctx.graph.values.get(w)?.packing;
+  return packing?.kind === 'codes' ? packing.bits : 8;
+}
+
+function productInt(ctx: KernelContext, geo: Geometry, v: { x: string; w: string; y: string; zp: string }, scaling: Scaling): KernelText {
+  const kp = Math.ceil(geo.k / 16) * 16;
+  const bits = codeBits(ctx, v.w);
+  const narrow = ctx.type(v.x).dtype === 'i8';
+  const space: Space = { ...spaceOf(ctx.type(v.y).shape), whole: geo.og % NR === 0 };
+  const src = ctx.read(v.x);
+  const panels = ctx.weight(v.w, { kind: 'panels', rows: geo.o, cols: geo.k, bits });
+  const epi = emitEpilogue(ctx, 'epi', space, v.y);
+  const mr = rowsPerTile(geo.m);
+  const block = blockRows(ctx, geo, 2);
+  const sums = ctx.scratch(32);
+  const rowSums = ctx.scratch(block * 4);
+  const tile = ctx.scratch(8 * kp * 2);
+  const rows = ctx.scratch((block + 4) * kp * 2);
+  const shared = { ctx, geo, kp, mr, block, src, panels, sums, tile, rows, rowSums, scaling, bits, zp: v.zp };
+  const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
+  const macs = geo.m * geo.k * geo.o;
+  if (!narrow || bits > 7) return { helpers: plain.helpers + epi, body: plain.body, macs };
+  const dot7 = dot7Product(shared);
+  return {
+    helpers: `#ifdef EW_DOT7\n${dot7.helpers}#else\n${plain.helpers}#endif\n${epi}`,
+    body: `#ifdef EW_DOT7\n${dot7.body}\n#else\n${plain.body}\n#endif`,
+    macs,
+  };
+}
+
+interface Product {
+  readonly ctx: KernelContext;
+  readonly geo: Geometry;
+  readonly kp: number;
+  readonly mr: number;
+  readonly block: number;
+  readonly src: string;
+  readonly panels: string;
+  readonly sums: string;
+  readonly tile: string;
+  readonly rows: string;
+  readonly rowSums: string;
+  readonly scaling: Scaling;
+  readonly bits: number;
+  readonly zp: string;
+}
+
+/** f32 results of one row from its two integer sums, handed to the epilogue. */
+function finish(p: Product): (r: number, c0: string, c1: string) => string {
+  const { geo, scaling, ctx } = p;
+  const scaled = (c: string, k: number): string => {
+    const f = scaling.rowScale ? `f4_mul(f4_from_i4(${c}), xs)` : `f4_from_i4(${c})`;
+    return `f4_add(f4_mul(${f}, f4_load(${scaling.multiplier} + (G + n)${k ? ' + 4' : ''})), f4_load(${scaling.bias} + (G + n)${k ? ' + 4' : ''}))`;
+  };
+  return (r, c0, c1) => {
+    const row = scaling.rowScale ? `const f4 xs = f4_load_splat(${scaling.rowScale} + m + ${r}); ` : '';
+    return guard(r, geo.m, `{ ${row}epi(${ctx.arguments()}, m + ${r}, G + n, nv, ${scaled(c0, 0)}, ${scaled(c1, 1)}); }`);
+  };
+}
+
+const tilePointer = (p: Product): string => `(const u8 *)${p.panels} + ((G + n) / ${NR}) * ${panelBytes(p.kp, p.bits)}`;
+const correction = (p: Product): string => `const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-zp), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
+
+/** Plain SIMD: activations and codes as i16, adjacent products summed. */
+function plainProduct(p: Product, from: 'i8' | 'i16'): { helpers: string; body: string } {
+  const { geo, kp } = p;
+  const inPlace = from === 'i16' && geo.pointwise && geo.k === kp && geo.m % 4 === 0;
+  const pitch = kp;
+  const gather = inPlace ? '' : emitGather('gather', geo, { from, to: 'i16', pitch });
+  const a = inPlace ? (r: number): string => `${p.src} + (m + ${r}) * ${kp}` : (r: number): string => `(i16 *)${p.rows} + (m - mb + ${r}) * ${kp}`;
+  const micro = microI16(kp, p.mr, a, `(i16 *)${p.tile}`, ['z0', 'z1'], finish(p));
+  const setup = inPlace ? '' : `gather(${p.src}, (i16 *)${p.rows}, mb, me - mb, g, zp);`;
+  const body = blockedLoops(geo, p.mr, p.block, setup, micro, `unpack(${tilePointer(p)}, (i16 *)${p.tile}, (i32 *)${p.sums}); ${correction(p)}`);
+  return { helpers: gather + emitUnpackI16('unpack', kp, p.bits), body: `const i32 zp = ${p.zp};\n  ${body}` };
+}
+
+/**
+ * Relaxed dot product: activations i8, codes offset to unsigned 7 bits. sum(a * u) = sum(a * q) + offset * sum(a), so
+ * the row sums of the gathered rows are taken back afterwards; both include the padding columns, where q = 0.
+ */
+function dot7Product(p: Product): { helpers: string; body: string } {
+  const { geo, kp } = p;
+  const offset = 2 ** (p.bits - 1);
+  const helpers = `${emitGather('gather', geo, { from: 'i8', to: 'i8', pitch: kp })}${emitUnpackU7('unpack', kp, p.bits)}static void row_sums(const i8 *d, i32 *s, i32 mb) {
+  const b16 one = b16_splat(1);
+  for (i32 i = 0; i < mb; i++, d += ${kp}) {
+    i4 c = i4_splat(0);
+    for (i32 k = 0; k < ${kp}; k += 16) c = b16_dot7(b16_load(d + k), one, c);
+    s[i] = -${offset} * ((i4_lane(c, 0) + i4_lane(c, 1)) + (i4_lane(c, 2) + i4_lane(c, 3)));
+  }
+}
+`;
+  const init = (r: number): [string, string] => [`i4_add(z0, i4_splat(rs[m - mb + ${r}]))`, `i4_add(z1, i4_splat(rs[m - mb + ${r}]))`];
+  const micro = microDot7(kp, p.mr, (r) => `(i8 *)${p.rows} + (m - mb + ${r}) * ${kp}`, `(u8 *)${p.tile}`, init, finish(p));
+  const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb); const i32 *rs = (const i32 *)${p.rowSums};`;
+  const body = blockedLoops(geo, p.mr, p.block, setup, micro, `unpack(${tilePointer(p)}, (u8 *)${p.tile}, (i32 *)${p.sums}); ${correction(p)}`);
+  return { helpers, body: `const i32 zp = ${p.zp};\n  ${body}` };
+}
+
+/** Output pixels computed together, so that a filter tap is loaded once for all of them. */
+const DW_PIXELS = 2;
+
+/**
+ * Integer depthwise: taps paired along x so that one i16 dot product adds two of them; x - zp is exact in 9 bits. Taps
+ * outside the image contribute nothing, which is what x = zp would.
+ */
+export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>): KernelText {
+  const [x, w, m, bias, zp] = l.node.inputs as [string, string, string, string, string];
+  const y = l.node.outputs[0]!;
+  const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(y));
+  const src = ctx.read(x);
+  const cpad = Math.ceil(geo.c / NR) * NR;
+  const pairs = Math.ceil(geo.kw / 2);
+  const filter = ctx.weight(w, { kind: 'transposed', rows: geo.c, cols: geo.kh * geo.kw, multiple: NR });
+  const zero = ctx.read(zp);
+  const perChannel = ctx.type(zp).shape.some((d) => d > 1);
+  const mult = ctx.read(m);
+  const b = ctx.read(bias);
+  const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y);
+  const fw = ctx.scratch(geo.kh * pairs * cpad * 4);
+  const load = ctx.type(x).dtype === 'i8' ? 'h8_load_i8' : 'h8_load';
+  const dx = geo.dilations[1] * geo.c;
+  const step = geo.strides[1] * geo.c;
+  const helpers = `${pairFilters(geo, cpad, pairs)}${epi}`;
+  const z = perChannel ? `const h8 z = h8_narrow(i4_load(${zero} + n), i4_load(${zero} + n + 4));` : `const h8 z = h8_splat((i16)*${zero});`;
+  const results = (k: number): string =>
+    `epi(${ctx.arguments()}, row0 * ${geo.ow} + px + ${k}, n, nv, f4_add(f4_mul(f4_from_i4(c${k}0), m0), b0), f4_add(f4_mul(f4_from_i4(c${k}1), m1), b1));`;
+  const accumulate = (pixels: number, kxLoop: (body: (pair: string, second: boolean) => string) => string): string => {
+    const px = Array.from({ length: pixels }, (_, k) => k);
+    const body = (f: string, second: boolean): string =>
+      `{ const h8 f0 = h8_load(${f}), f1 = h8_load(${f} + 8); ${px
+        .map((k) => {
+          const u = `h8_sub(${load}(s + ${k * step}), z)`;
+          const v = second ? `h8_sub(${load}(s + ${k * step + dx}), z)` : 'h8_splat(0)';
+          return `{ const h8 u = ${u}, v = ${v}; c${k}0 = i4_add(c${k}0, h8_dot(h8_zip_lo(u, v), f0)); c${k}1 = i4_add(c${k}1, h8_dot(h8_zip_hi(u, v), f1)); }`;
+        })
+        .join(' ')} }`;
+    return `${px.map((k) => `i4 c${k}0 = i4_splat(0), c${k}1 = i4_splat(0);`).join(' ')}
+          for (i32 ky = y_lo; ky < y_hi; ky++) {
+            const __typeof__(*${src}) *s = ${src} + ((b * ${geo.h} + y_0 + ky * ${geo.dilations[0]}) * ${geo.w} + x_0) * ${geo.c} + n;
+            const i16 *f = fw + ky * ${pairs * cpad * 2} + n * 2;
+            ${kxLoop(body)}
+          }
+          ${px.map(results).join(' ')}`;
+  };
+  const interior = accumulate(DW_PIXELS, (body) => {
+    const out: string[] = [];
+    for (let p = 0; p < pairs; p++) out.push(body(`f + ${p * cpad * 2}`, 2 * p + 1 < geo.kw), p + 1 < pairs ? `s += ${2 * dx};` : '');
+    return out.join('\n            ');
+  });
+  const single = interiorSingle(accumulate, pairs, cpad, dx, geo.kw);
+  const border = accumulate(1, () => borderTaps(load, dx, cpad));
+  const body = `i16 *fw = (i16 *)${fw};
+  pair_filters((const i8 *)${filter}, fw);
+  ${share(geo.n * geo.oh, 1, 'r0', 'r1')}
+  for (i32 row0 = r0; row0 < r1; row0++) {
+    const i32 py = row0 % ${geo.oh}, b = row0 / ${geo.oh};
+    ${clip('py', geo.strides[0], geo.pads[0], geo.dilations[0], geo.kh, geo.h, 'y')}
+    for (i32 px = 0; px < ${geo.ow};) {
+      const i32 x_0 = px * ${geo.strides[1]} - ${geo.pads[1]};
+      const i32 last = x_0 + ${(geo.kw - 1) * geo.dilations[1]};
+      const i32 inside = x_0 >= 0 && last < ${geo.w};
+      const i32 two = inside && px + 1 < ${geo.ow} && last + ${geo.strides[1]} < ${geo.w};
+      for (i32 n = 0; n < ${geo.c}; n += ${NR}) {
+        const i32 nv = ${geo.c} - n < ${NR} ? ${geo.c} - n : ${NR}; (void)nv;
+        ${z}
+        const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${b} + n), b1 = f4_load(${b} + n + 4);
+        if (two) {
+          ${interior}
+        } else if (inside) {
+          ${single}
+        } else {
+          const i32 x_lo = x_0 < 0 ? (-x_0 + ${geo.dilations[1] - 1}) / ${geo.dilations[1]} : 0;
+          i32 x_hi = last >= ${geo.w} ? (${geo.w} - x_0 + ${geo.dilations[1] - 1}) / ${geo.dilations[1]} : ${geo.kw}; if (x_hi < x_lo) x_hi = x_lo;
+          ${border}
+        }
+      }
+      px += two ? 2 : 1;
+    }
+  }`;
+  return { helpers, body, macs: geo.m * geo.kh * geo.kw * geo.c };
+}
+
+type Accumulate = (pixels: number, kxLoop: (body: (pair: string, second: boolean) => string) => string) => string;
+
+function interiorSingle(accumulate: Accumulate, pairs: number, cpad: number, dx: number, kw: number): string {
+  return accumulate(1, (body) => {
+    const out: string[] = [];
+    for (let p = 0; p < pairs; p++) out.push(body(`f + ${p * cpad * 2}`, 2 * p + 1 < kw), p + 1 < pairs ? `s += ${2 * dx};` : '');
+    return out.join(' ');
+  });
+}
+
+/** One tap at a time: the pair's other half is multiplied by a zero activation. */
+function borderTaps(load: string, dx: number, cpad: number): string {
+  return `for (i32 kx = x_lo; kx < x_hi; kx++) {
+              const h8 t = h8_sub(${load}(s + kx * ${dx}), z), o = h8_splat(0);
+              const h8 u = kx & 1 ? o : t, v = kx & 1 ? t : o;
+              const i16 *g = f + (kx >> 1) * ${cpad * 2};
+              c00 = i4_add(c00, h8_dot(h8_zip_lo(u, v), h8_load(g))); c01 = i4_add(c01, h8_dot(h8_zip_hi(u, v), h8_load(g + 8)));
+            }`;
+}
+
+/** Filters [tap][cpad] i8 -> [ky][pair][channel][2] i16, zero where a row has an odd number of taps. */
+function pairFilters(geo: Geometry, cpad: number, pairs: number): string {
+  return `static void pair_filters(const i8 *w, i16 *d) {
+  for (i32 ky = 0; ky < ${geo.kh}; ky++) for (i32 p = 0; p < ${pairs}; p++) {
+    const i8 *u = w + (ky * ${geo.kw} + 2 * p) * ${cpad};
+    const i32 both = 2 * p + 1 < ${geo.kw};
+    for (i32 c = 0; c < ${cpad}; c += 8, d += 16) {
+      const h8 a = h8_load_i8(u + c), b = both ? h8_load_i8(u + ${cpad} + c) : h8_splat(0);
+      h8_store(d, h8_zip_lo(a, b)); h8_store(d + 8, h8_zip_hi(a, b));
+    }
+  }
+}
+`;
+}
+
+/** Grouped integer convolution whose groups are not whole tiles: one channel at a time. */
+export function emitRaggedQConv(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>): KernelText {
+  const [x, w, m, bias, zp] = l.node.inputs as [string, string, string, string, string];
+  const y = l.node.outputs[0]!;
+  const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(y));
+  const src = ctx.read(x);
+  const filter = ctx.read(w);
+  const perChannel = ctx.type(zp).shape.some((d) => d > 1);
+  const zero = perChannel ? `${ctx.read(zp)}[o / ${geo.og} * ${geo.cg} + c]` : `*${ctx.read(zp)}`;
+  const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y);
+  const mult = ctx.read(m);
+  const b = ctx.read(bias);
+  const lane = `i32 acc = 0; ${raggedTaps(geo, src, filter, `acc += (line[c] - ${zero}) * f[c];`)} t[j] = acc;`;
+  const result = (k: number): string => `f4_add(f4_mul(f4_from_i4(i4_load(t + ${k})), f4_load(${mult} + n + ${k})), f4_load(${b} + n + ${k}))`;
+  return { helpers: epi, body: raggedLoops(ctx, geo, 'i32 t[8] = {0}', lane, `${result(0)}, ${result(4)}`), macs: geo.m * geo.k * geo.o };
+}

@@ -1,0 +1,201 @@
+import type { KernelOf } from '../../../ir/kernel.ts';
+import { sizeOf, stridesOf } from '../../../util/tensor.ts';
+import type { Lowered } from '../../lower.ts';
+import { type KernelContext, type KernelText, share } from './context.ts';
+import { emitEpilogue, spaceOf } from './epilogue.ts';
+
+type Fn = KernelOf<'reduce'>['fn'];
+
+const START: Record<Fn, string> = { sum: '0.0f', mean: '0.0f', sumsq: '0.0f', prod: '1.0f', max: '-__builtin_inff()', min: '__builtin_inff()' };
+
+function step(fn: Fn, acc: string, v: string): string {
+  switch (fn) {
+    case 'sum':
+    case 'mean':
+      return `f4_add(${acc}, ${v})`;
+    case 'sumsq':
+      return `f4_add(${acc}, f4_mul(${v}, ${v}))`;
+    case 'prod':
+      return `f4_mul(${acc}, ${v})`;
+    case 'max':
+      return `f4_max(${acc}, ${v})`;
+    case 'min':
+      return `f4_min(${acc}, ${v})`;
+    default:
+      return fn satisfies never;
+  }
+}
+
+/** The four lanes of a partial result combined in a fixed order. */
+function lanes(fn: Fn): string {
+  const op = fn === 'prod' ? '*' : '+';
+  if (fn === 'max' || fn === 'min') {
+    const c = fn === 'max' ? '<' : '>';
+    return `float l0 = f4_lane(acc, 0), l1 = f4_lane(acc, 1), l2 = f4_lane(acc, 2), l3 = f4_lane(acc, 3); if (l0 ${c} l1) l0 = l1; if (l2 ${c} l3) l2 = l3; if (l0 ${c} l2) l0 = l2; float total = l0;`;
+  }
+  return `float total = (f4_lane(acc, 0) ${op} f4_lane(acc, 1)) ${op} (f4_lane(acc, 2) ${op} f4_lane(acc, 3));`;
+}
+
+/** Folds the reduced axes into one where they are adjacent: [outer, red, inner]. */
+function adjacent(shape: readonly number[], axes: readonly number[]): { outer: number; red: number; inner: number } | undefined {
+  const real = axes.filter((a) => shape[a]! > 1);
+  const first = real[0] ?? axes[0] ?? 0;
+  const last = real[real.length - 1] ?? first;
+  for (let a = first; a <= last; a++) if (shape[a]! > 1 && !real.includes(a)) return undefined;
+  return { outer: sizeOf(shape.slice(0, first)), red: sizeOf(shape.slice(first, last + 1)), inner: sizeOf(shape.slice(last + 1)) };
+}
+
+export function emitReduce(ctx: KernelContext, l: Lowered<KernelOf<'reduce'>>): KernelText {
+  const x = l.node.inputs[0]!;
+  const y = l.node.outputs[0]!;
+  const shape = ctx.type(x).shape;
+  const axes = [...l.spec.axes].sort((a, b) => a - b);
+  const { fn } = l.spec;
+  const folded = adjacent(shape, axes);
+  const src = ctx.read(x);
+  const dst = ctx.write(y);
+  if (!folded) return scattered(shape, axes, fn, src, dst);
+  const { outer, red, inner } = folded;
+  const mean = fn === 'mean' ? (v: string) => `f4_div(${v}, f4_splat(${red}.0f))` : (v: string) => v;
+  if (inner === 1) {
+    const tail = `if (k < ${red}) acc = ${step(fn, 'acc', `ew_load_part(s + k, ${red} - k, ${fn === 'sumsq' ? '0.0f' : START[fn]})`)};`;
+    const body = `${share(outer, 8, 'r0', 'r1')}
+  for (i32 row = r0; row < r1; row++) {
+    const float *s = ${src} + row * ${red}; f4 acc = f4_splat(${START[fn]}); i32 k = 0;
+    for (; k + 4 <= ${red}; k += 4) { f4 v = f4_load(s + k); acc = ${step(fn, 'acc', 'v')}; }
+    ${red % 4 ? tail : ''}
+    ${lanes(fn)}
+    ${dst}[row] = ${fn === 'mean' ? `total / ${red}.0f` : 'total'};
+  }`;
+    return { helpers: '', body, macs: 0 };
+  }
+  const body = `${share(outer * Math.ceil(inner / 4), 8, 'r0', 'r1')}
+  for (i32 r = r0; r < r1; r++) {
+    const i32 o = r / ${Math.ceil(inner / 4)}, j = r % ${Math.ceil(inner / 4)} * 4;
+    const float *s = ${src} + o * ${red * inner} + j; f4 acc = f4_splat(${START[fn]});
+    for (i32 k = 0; k < ${red}; k++, s += ${inner}) { f4 v = f4_load(s); acc = ${step(fn, 'acc', 'v')}; }
+    acc = ${mean('acc')};
+    if (j + 4 <= ${inner}) f4_store(${dst} + o * ${inner} + j, acc); else ew_store_part(${dst} + o * ${inner} + j, ${inner} - j, acc);
+  }`;
+  return { helpers: '', body, macs: 0 };
+}
+
+/** Reduced axes with kept ones between them: plain nested index arithmetic. */
+function scattered(shape: readonly number[], axes: readonly number[], fn: Fn, src: string, dst: string): KernelText {
+  const strides = stridesOf(shape);
+  const kept = shape.map((_, i) => i).filter((i) => !axes.includes(i));
+  const index = (list: readonly number[], v: string): string => {
+    let below = sizeOf(list.map((a) => shape[a]!));
+    const terms = list.map((a) => {
+      below /= shape[a]!;
+      return `(${v} / ${below} % ${shape[a]}) * ${strides[a]}`;
+    });
+    return terms.length ? terms.join(' + ') : '0';
+  };
+  const red = sizeOf(axes.map((a) => shape[a]!));
+  const body = `${share(sizeOf(kept.map((a) => shape[a]!)), 8, 'r0', 'r1')}
+  for (i32 o = r0; o < r1; o++) {
+    const float *s = ${src} + ${index(kept, 'o')}; f4 acc = f4_splat(${START[fn]});
+    for (i32 k = 0; k < ${red}; k++) { f4 v = f4_splat(s[${index(axes, 'k')}]); acc = ${step(fn, 'acc', 'v')}; }
+    ${dst}[o] = f4_lane(acc, 0)${fn === 'mean' ? ` / ${red}.0f` : ''};
+  }`;
+  return { helpers: '', body, macs: 0 };
+}
+
+export function emitSoftmax(ctx: KernelContext, l: Lowered<KernelOf<'softmax'>>): KernelText {
+  const x = l.node.inputs[0]!;
+  const y = l.node.outputs[0]!;
+  const shape = ctx.type(x).shape;
+  const { axis, log } = l.spec;
+  const red = shape[axis]!;
+  const outer = sizeOf(shape.slice(0, axis));
+  const inner = sizeOf(shape.slice(axis + 1));
+  const src = ctx.read(x);
+  const dst = ctx.write(y);
+  if (inner === 1) {
+    const rest = red % 4;
+    const body = `${share(outer, 1, 'r0', 'r1')}
+  for (i32 row = r0; row < r1; row++) {
+    const float *s = ${src} + row * ${red}; float *d = ${dst} + row * ${red};
+    f4 m = f4_splat(-__builtin_inff()); i32 k = 0;
+    for (; k + 4 <= ${red}; k += 4) m = f4_max(m, f4_load(s + k));
+    ${rest ? `const f4 t = ew_load_part(s + k, ${rest}, -__builtin_inff()); m = f4_max(m, t);` : ''}
+    const f4 top = f4_splat(ew_max4(m)); f4 sum = f4_splat(0.0f);
+    for (k = 0; k + 4 <= ${red}; k += 4) { f4 e = ew_exp(f4_sub(f4_load(s + k), top)); sum = f4_add(sum, e); ${log ? '' : 'f4_store(d + k, e);'} }
+    ${rest ? `{ f4 e = ew_exp(f4_sub(t, top)); sum = f4_add(sum, e); ${log ? '' : `ew_store_part(d + k, ${rest}, e);`} }` : ''}
+    const f4 total = f4_splat(ew_sum4(sum));
+    ${
+      log
+        ? `const f4 shift = f4_add(top, ew_log(total));
+    for (k = 0; k + 4 <= ${red}; k += 4) f4_store(d + k, f4_sub(f4_load(s + k), shift));
+    ${rest ? `ew_store_part(d + k, ${rest}, f4_sub(t, shift));` : ''}`
+        : `for (k = 0; k + 4 <= ${red}; k += 4) f4_store(d + k, f4_div(f4_load(d + k), total));
+    ${rest ? `ew_store_part(d + k, ${rest}, f4_div(ew_load_part(d + k, ${rest}, 0.0f), total));` : ''}`
+    }
+  }`;
+    return { helpers: '', body, macs: 0 };
+  }
+  const cols = Math.ceil(inner / 4);
+  const body = `${share(outer * cols, 1, 'r0', 'r1')}
+  for (i32 r = r0; r < r1; r++) {
+    const i32 o = r / ${cols}, j = r % ${cols} * 4, nv = ${inner} - j < 4 ? ${inner} - j : 4;
+    const float *s = ${src} + o * ${red * inner} + j; float *d = ${dst} + o * ${red * inner} + j;
+    f4 m = f4_splat(-__builtin_inff()), sum = f4_splat(0.0f);
+    for (i32 k = 0; k < ${red}; k++) m = f4_max(m, f4_load(s + k * ${inner}));
+    for (i32 k = 0; k < ${red}; k++) sum = f4_add(sum, ew_exp(f4_sub(f4_load(s + k * ${inner}), m)));
+    for (i32 k = 0; k < ${red}; k++) {
+      const f4 v = ${log ? `f4_sub(f4_load(s + k * ${inner}), f4_add(m, ew_log(sum)))` : `f4_div(ew_exp(f4_sub(f4_load(s + k * ${inner}), m)), sum)`};
+      ew_store_part(d + k * ${inner}, nv, v);
+    }
+  }`;
+  return { helpers: '', body, macs: 0 };
+}
+
+export function emitLayerNorm(ctx: KernelContext, l: Lowered<KernelOf<'layernorm'>>): KernelText {
+  const [x, scale, bias] = l.node.inputs as [string, string?, string?];
+  const y = l.node.outputs[0]!;
+  const shape = ctx.type(x).shape;
+  const d = sizeOf(shape.slice(l.spec.axis));
+  const rows = sizeOf(shape.slice(0, l.spec.axis));
+  const src = ctx.read(x);
+  const gamma = scale ? ctx.read(scale) : '';
+  const beta = bias ? ctx.read(bias) : '';
+  const merged = shape.length - l.spec.axis;
+  const space = { ...spaceOf([...shape.slice(0, l.spec.axis), d]), merged };
+  const epi = emitEpilogue(ctx, 'epi', space, y);
+  const rest = d % 4;
+  const fold = (init: string, term: (v: string) => string): string =>
+    `f4 acc = f4_splat(0.0f); i32 k = 0; for (; k + 4 <= ${d}; k += 4) { f4 v = f4_load(s + k); acc = f4_add(acc, ${term('v')}); } ${rest ? `{ f4 v = ew_load_part(s + k, ${rest}, ${init}); acc = f4_add(acc, ${term('v')}); }` : ''}`;
+  const mean = l.spec.rms ? 'const float mu = 0.0f;' : `float mu; { ${fold('0.0f', (v) => v)} mu = ew_sum4(acc) / ${d}.0f; }`;
+  const norm = (k: number): string => {
+    let v = `f4_mul(f4_sub(f4_load(s + n${k ? ' + 4' : ''}), m), inv)`;
+    if (gamma) v = `f4_mul(${v}, f4_load(${gamma} + n${k ? ' + 4' : ''}))`;
+    return beta ? `f4_add(${v}, f4_load(${beta} + n${k ? ' + 4' : ''}))` : v;
+  };
+  const body = `${share(rows, 1, 'r0', 'r1')}
+  for (i32 row = r0; row < r1; row++) {
+    const float *s = ${src} + row * ${d};
+    ${mean}
+    const f4 m = f4_splat(mu); float var; { ${fold('mu', (v) => `f4_mul(f4_sub(${v}, m), f4_sub(${v}, m))`)} var = ew_sum4(acc) / ${d}.0f; }
+    const f4 inv = f4_div(f4_splat(1.0f), f4_sqrt(f4_splat(var + ${Math.fround(l.spec.epsilon).toExponential(9)}f)));
+    for (i32 n = 0; n < ${d}; n += 8) { const i32 nv = ${d} - n < 8 ? ${d} - n : 8; epi(${ctx.arguments()}, row, n, nv, ${norm(0)}, ${norm(1)}); }
+  }`;
+  return { helpers: epi, body, macs: 0 };
+}
+
+export function emitArgReduce(ctx: KernelContext, l: Lowered<KernelOf<'argreduce'>>): KernelText {
+  const x = l.node.inputs[0]!;
+  const y = l.node.outputs[0]!;
+  const shape = ctx.type(x).shape;
+  const { axis, fn, lastIndex } = l.spec;
+  const red = shape[axis]!;
+  const inner = sizeOf(shape.slice(axis + 1));
+  const better = `${fn === 'max' ? '>' : '<'}${lastIndex ? '=' : ''}`;
+  const body = `${share(sizeOf(shape) / red, 8, 'r0', 'r1')}
+  for (i32 r = r0; r < r1; r++) {
+    const float *s = ${ctx.read(x)} + r / ${inner} * ${red * inner} + r % ${inner}; float best = s[0]; i32 at = 0;
+    for (i32 k = 1; k < ${red}; k++) if (s[k * ${inner}] ${better} best) { best = s[k * ${inner}]; at = k; }
+    ${ctx.write(y)}[r] = at;
+  }`;
+  return { helpers: '', body, macs: 0 };
+}

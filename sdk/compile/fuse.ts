@@ -1,0 +1,117 @@
+import type { Graph } from '../ir/graph.ts';
+import { valueOf } from '../ir/graph.ts';
+import type { KernelKind } from '../ir/kernel.ts';
+import { sameShape } from '../util/tensor.ts';
+import type { Lowered } from './lower.ts';
+
+/**
+ * One kernel: a root and the elementwise nodes computed on its results while they are in registers. A root of kind map
+ * or quantize is itself the first of `tail`, and `root` is undefined.
+ */
+export interface Group {
+  readonly root: Lowered | undefined;
+  readonly tail: Lowered[];
+  /** Values that are written to memory, in the order they are computed. */
+  stores: string[];
+}
+
+/** Roots whose results pass through registers in blocks of channels, so that a tail can be applied. */
+const HAS_EPILOGUE: ReadonlySet<KernelKind> = new Set([
+  'conv', 'linear', 'matmul', 'qconv', 'qlinear', 'pool', 'layernorm', 'map', 'quantize',
+] as const);
+
+const isElementwise = (l: Lowered): boolean => l.spec.kind === 'map' || l.spec.kind === 'quantize';
+
+export function leadOf(g: Group): Lowered {
+  return g.root ?? g.tail[0]!;
+}
+
+/**
+ * Greedy fusion in graph order: an elementwise node joins the group that produces one of its full-shape inputs when all
+ * its other inputs exist before that group runs. Values used elsewhere are stored as well, so no use is lost.
+ */
+export function fuse(graph: Graph, lowered: readonly Lowered[], keep: ReadonlySet<string>): Group[] {
+  const groups: Group[] = [];
+  const groupOf = new Map<string, number>();
+  const alias = viewAliases(lowered);
+  const indexOf = (value: string): number => groupOf.get(alias(value)) ?? -1;
+
+  for (const l of lowered) {
+    if (l.spec.kind === 'view') continue;
+    const target = isElementwise(l) ? joinable(graph, l, groups, indexOf, groupOf, keep) : undefined;
+    if (target !== undefined) {
+      groups[target]!.tail.push(l);
+      groupOf.set(l.node.outputs[0]!, target);
+      continue;
+    }
+    groups.push(isElementwise(l) ? { root: undefined, tail: [l], stores: [] } : { root: l, tail: [], stores: [] });
+    for (const o of l.node.outputs) if (o !== '') groupOf.set(o, groups.length - 1);
+  }
+  resolveStores(graph, lowered, groups, groupOf, alias, keep);
+  return groups;
+}
+
+function joinable(
+  graph: Graph,
+  l: Lowered,
+  groups: readonly Group[],
+  indexOf: (v: string) => number,
+  groupOf: ReadonlyMap<string, number>,
+  keep: ReadonlySet<string>,
+): number | undefined {
+  const shape = valueOf(graph, l.node.outputs[0]!).type.shape;
+  const dynamic = l.node.inputs.filter((v) => v !== '' && valueOf(graph, v).data === undefined);
+  let best: number | undefined;
+  for (const v of dynamic) {
+    const g = groupOf.get(v);
+    if (g === undefined || keep.has(v)) continue;
+    const lead = leadOf(groups[g]!);
+    if (!HAS_EPILOGUE.has(lead.spec.kind)) continue;
+    if (lead.node.outputs.length > 1 || valueOf(graph, v).type.dtype !== 'f32') continue;
+    if (!sameShape(valueOf(graph, v).type.shape, shape)) continue;
+    if (!sameShape(valueOf(graph, lead.node.outputs[0]!).type.shape, shape)) continue;
+    const othersReady = dynamic.every((o) => (groupOf.get(o) === g ? valueOf(graph, o).type.dtype === 'f32' : indexOf(o) < g));
+    if (othersReady && (best === undefined || g > best)) best = g;
+  }
+  return best;
+}
+
+/** Follows views back to the value that owns the bytes. */
+export function viewAliases(lowered: readonly Lowered[]): (value: string) => string {
+  const source = new Map<string, string>();
+  for (const l of lowered) if (l.spec.kind === 'view') source.set(l.node.outputs[0]!, l.node.inputs[0]!);
+  return (value) => {
+    let v = value;
+    for (let s = source.get(v); s !== undefined; s = source.get(v)) v = s;
+    return v;
+  };
+}
+
+function resolveStores(
+  graph: Graph,
+  lowered: readonly Lowered[],
+  groups: readonly Group[],
+  groupOf: ReadonlyMap<string, number>,
+  alias: (v: string) => string,
+  keep: ReadonlySet<string>,
+): void {
+  const needed = new Set<string>();
+  for (const v of [...graph.outputs, ...keep]) needed.add(alias(v));
+  const home = new Map<Lowered, number>();
+  groups.forEach((g, i) => {
+    if (g.root) home.set(g.root, i);
+    for (const t of g.tail) home.set(t, i);
+  });
+  for (const l of lowered) {
+    if (l.spec.kind === 'view') continue;
+    for (const v of l.node.inputs) {
+      if (v === '') continue;
+      // A view of a value inside the same group would need memory as well, so only direct uses stay in registers.
+      if (groupOf.get(v) !== home.get(l)) needed.add(alias(v));
+    }
+  }
+  for (const g of groups) {
+    const made = [...(g.root ? g.root.node.outputs : []), ...g.tail.map((t) => t.node.outputs[0]!)];
+    g.stores = made.filter((v) => v !== '' && needed.has(v));
+  }
+}

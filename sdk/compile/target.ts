@@ -1,0 +1,27 @@
+/**
+ * What the compiler needs to know about a target: data first (the vector header its kernels are written against, its
+ * variants), code second (a toolchain). Adding a target is one folder under targets/ and one line in targets/index.ts.
+ */
+export interface KernelVariant {
+  /** File name stem in the bundle, e.g. `simd128` or `dot7`. */
+  readonly id: string;
+  /** Preprocessor symbols the emitted C is compiled with. */
+  readonly defines: readonly string[];
+  /** Extra flags for the toolchain. */
+  readonly flags: readonly string[];
+}
+
+export interface CompiledModule {
+  readonly variant: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface Target {
+  readonly id: string;
+  readonly summary: string;
+  /** C text that defines the vector vocabulary (see targets/wasm/simd.ts). */
+  readonly simdHeader: string;
+  readonly variants: readonly KernelVariant[];
+  /** Compiles one C translation unit; content-addressed caching is the target's business. */
+  build(source: string, variant: KernelVariant, exportsNames: readonly string[]): Promise<CompiledModule>;
+}

@@ -1,0 +1,149 @@
+import { EigenError } from '../../util/errors.ts';
+import { byteLength, bytesOf, formatType, sameShape, type Tensor, tensor, viewBytes } from '../../util/tensor.ts';
+import type { Program, Slot } from '../../wire/program.ts';
+import { probeDot7 } from './probe.ts';
+import { type StepFunction, Team } from './team.ts';
+
+const PAGE = 65536;
+const STACK = 65536;
+const align = (n: number, to: number): number => Math.ceil(n / to) * to;
+
+export interface KernelModule {
+  readonly variant: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface EngineOptions {
+  /** Parts of every step that run at the same time; 1 by default. Results do not depend on it. */
+  readonly threads?: number;
+  /** Forces a kernel variant; by default the start-up probe chooses. */
+  readonly variant?: string;
+}
+
+/** The relaxed dot product has to be this much faster than the plain one in the probe before it is used. */
+const WORTH_IT = 1.1;
+
+/** The kernel modules in the order of preference on this machine. */
+export function chooseModule(modules: readonly KernelModule[], wanted?: string): KernelModule {
+  if (wanted) {
+    const hit = modules.find((m) => m.variant === wanted);
+    if (!hit) throw new EigenError('EW5003_ENGINE_UNAVAILABLE', `no kernels of variant '${wanted}'; there are: ${modules.map((m) => m.variant).join(', ')}`);
+    return hit;
+  }
+  const dot7 = modules.find((m) => m.variant === 'dot7');
+  if (dot7) {
+    const probe = probeDot7();
+    if (probe.right && probe.speedup >= WORTH_IT) return dot7;
+  }
+  const plain = modules.find((m) => m.variant === 'simd128');
+  if (!plain) throw new EigenError('EW5003_ENGINE_UNAVAILABLE', 'the bundle has no kernels that this machine can run', { hint: 'Build it again for this board.' });
+  return plain;
+}
+
+/**
+ * Runs a program in this process on WebAssembly. One linear memory holds, in this order: stacks, resident weights,
+ * arena, scratch of every part.
+ */
+export class WasmEngine {
+  readonly program: Program;
+  readonly variant: string;
+  readonly threads: number;
+  /** Bytes of the engine's memory that the model needs: weights + arena + scratch. */
+  readonly modelBytes: number;
+  private readonly memory: WebAssembly.Memory;
+  private readonly steps: readonly StepFunction[];
+  private readonly team: Team | undefined;
+  private readonly weightsAt: number;
+  private readonly arenaAt: number;
+  private readonly scratchAt: number;
+
+  private constructor(program: Program, module: KernelModule, threads: number) {
+    this.program = program;
+    this.variant = module.variant;
+    this.threads = threads;
+    const compiled = new WebAssembly.Module(module.bytes);
+    // The module's own data ends at __heap_base, which only an instance can tell; stacks come first, so it is small.
+    const heap = align(heapBase(compiled), 64);
+    this.weightsAt = align(heap + STACK * (threads - 1), 64);
+    this.arenaAt = align(this.weightsAt + program.weightBytes, 64);
+    this.scratchAt = align(this.arenaAt + program.arenaBytes, 64);
+    this.modelBytes = program.weightBytes + program.arenaBytes + program.scratchBytes * threads;
+    const pages = Math.ceil((this.scratchAt + program.scratchBytes * threads + PAGE) / PAGE);
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    const { exports } = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
+    this.steps = program.steps.map((_, i) => exports[`ew_step_${i}`] as StepFunction);
+    const member = {
+      module: compiled, memory: this.memory, steps: program.steps.length, weights: this.weightsAt, arena: this.arenaAt,
+      scratch: (part: number) => this.scratchAt + part * program.scratchBytes,
+      stackTop: (part: number) => heap + STACK * part,
+    };
+    this.team = threads > 1 ? Team.start(member, threads) : undefined;
+  }
+
+  /** `weights` is the resident block of the program (see sdk/wire/weights.ts). */
+  static async load(program: Program, modules: readonly KernelModule[], weights: Uint8Array, options: EngineOptions = {}): Promise<WasmEngine> {
+    const engine = new WasmEngine(program, chooseModule(modules, options.variant), Math.max(1, options.threads ?? 1));
+    engine.bytes(engine.weightsAt, weights.byteLength).set(weights);
+    await engine.team?.ready();
+    return engine;
+  }
+
+  /** One inference. Inputs and outputs by name, outputs are copies. */
+  run(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+    this.setInputs(inputs);
+    this.runSteps(0, this.program.steps.length);
+    return Object.fromEntries(this.program.outputs.map((o) => [o.name, this.readSlot(o)]));
+  }
+
+  setInputs(inputs: Readonly<Record<string, Tensor>>): void {
+    for (const slot of this.program.inputs) {
+      const t = inputs[slot.name];
+      if (!t || t.dtype !== slot.dtype || !sameShape(t.shape, slot.shape)) {
+        throw new EigenError('EW3202_DATA_INVALID', `input '${slot.name}' must be ${formatType(slot)}, got ${t ? formatType(t) : 'nothing'}`, {
+          hint: `The model's inputs are: ${this.program.inputs.map((s) => `${s.name} ${formatType(s)}`).join('; ')}.`,
+        });
+      }
+      this.bytes(this.arenaAt + slot.offset, byteLength(slot)).set(bytesOf(t.data));
+    }
+  }
+
+  /** Runs steps [from, to) on what is in the arena. */
+  runSteps(from: number, to: number): void {
+    if (this.team) {
+      this.team.run(this.steps, from, to);
+      return;
+    }
+    for (let i = from; i < to; i++) this.steps[i]!(this.weightsAt, this.arenaAt, this.scratchAt, 0, 1);
+  }
+
+  /** Copy of a slot's present content. */
+  readSlot(slot: Slot): Tensor {
+    const copy = this.bytes(this.arenaAt + slot.offset, byteLength(slot)).slice();
+    return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, copy));
+  }
+
+  /** View of arena bytes, for saving and restoring a paused run. Shared with the kernels: do not keep it. */
+  arena(offset: number, bytes: number): Uint8Array {
+    return this.bytes(this.arenaAt + offset, bytes);
+  }
+
+  /** Overwrites resident weight bytes. */
+  writeWeights(offset: number, bytes: Uint8Array): void {
+    this.bytes(this.weightsAt + offset, bytes.byteLength).set(bytes);
+  }
+
+  close(): void {
+    this.team?.close();
+  }
+
+  private bytes(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, at, length);
+  }
+}
+
+function heapBase(module: WebAssembly.Module): number {
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: true });
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  return (exports.__heap_base as WebAssembly.Global).value as number;
+}
+

@@ -1,0 +1,88 @@
+/**
+ * The instruction-set header of the WebAssembly target: the vector vocabulary that every emitted kernel is written in.
+ * f4 = 4 x f32, i4 = 4 x i32, h8 = 8 x i16, b16 = 16 x i8; all are one v128. min/max return the second operand only
+ * when it compares smaller/larger (x86 and Arm agree on that form), so that engines agree on signed zeros as well.
+ */
+export const WASM_SIMD_HEADER = String.raw`
+#include <wasm_simd128.h>
+typedef signed char i8; typedef unsigned char u8; typedef short i16; typedef unsigned short u16;
+typedef int i32; typedef unsigned int u32; typedef long long i64;
+typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
+#define EW_INLINE static inline __attribute__((always_inline))
+
+#define f4_load(p) wasm_v128_load(p)
+#define f4_store(p, v) wasm_v128_store((p), (v))
+#define f4_load_splat(p) wasm_v128_load32_splat(p)
+#define f4_splat(x) wasm_f32x4_splat(x)
+#define f4_make wasm_f32x4_make
+#define f4_add wasm_f32x4_add
+#define f4_sub wasm_f32x4_sub
+#define f4_mul wasm_f32x4_mul
+#define f4_div wasm_f32x4_div
+#define f4_min(a, b) wasm_f32x4_pmin((a), (b))
+#define f4_max(a, b) wasm_f32x4_pmax((a), (b))
+#define f4_sqrt wasm_f32x4_sqrt
+#define f4_neg wasm_f32x4_neg
+#define f4_abs wasm_f32x4_abs
+#define f4_floor wasm_f32x4_floor
+#define f4_ceil wasm_f32x4_ceil
+#define f4_round wasm_f32x4_nearest
+#define f4_eq wasm_f32x4_eq
+#define f4_lt wasm_f32x4_lt
+#define f4_le wasm_f32x4_le
+#define f4_lane(v, i) wasm_f32x4_extract_lane((v), i)
+#define f4_from_i4 wasm_f32x4_convert_i32x4
+#define i4_from_f4 wasm_i32x4_trunc_sat_f32x4
+#define v_and wasm_v128_and
+#define v_or wasm_v128_or
+#define v_xor wasm_v128_xor
+#define v_andnot wasm_v128_andnot
+#define v_select(mask, a, b) wasm_v128_bitselect((a), (b), (mask))
+#define i4_load(p) wasm_v128_load(p)
+#define i4_store(p, v) wasm_v128_store((p), (v))
+#define i4_splat wasm_i32x4_splat
+#define i4_add wasm_i32x4_add
+#define i4_sub wasm_i32x4_sub
+#define i4_mul wasm_i32x4_mul
+#define i4_shl wasm_i32x4_shl
+#define i4_shr wasm_i32x4_shr
+#define i4_lane(v, i) wasm_i32x4_extract_lane((v), i)
+#define h8_load(p) wasm_v128_load(p)
+#define h8_store(p, v) wasm_v128_store((p), (v))
+#define h8_splat wasm_i16x8_splat
+#define h8_add wasm_i16x8_add
+#define h8_sub wasm_i16x8_sub
+#define h8_mul wasm_i16x8_mul
+#define h8_load_i8(p) wasm_i16x8_load8x8(p)
+/* 8 x i16 -> 4 x i32: adjacent products summed. Exact unless all four inputs of a lane are -32768. */
+#define h8_dot wasm_i32x4_dot_i16x8
+/* two adjacent i16 in every pair of lanes */
+#define h8_load_splat2(p) wasm_v128_load32_splat(p)
+#define h8_zip_lo(a, b) wasm_i16x8_shuffle((a), (b), 0, 8, 1, 9, 2, 10, 3, 11)
+#define h8_zip_hi(a, b) wasm_i16x8_shuffle((a), (b), 4, 12, 5, 13, 6, 14, 7, 15)
+#define h8_narrow(a, b) wasm_i16x8_narrow_i32x4((a), (b))
+#define h8_extend_lo_u8 wasm_u16x8_extend_low_u8x16
+#define h8_extend_hi_u8 wasm_u16x8_extend_high_u8x16
+#define i4_extend_lo wasm_i32x4_extend_low_i16x8
+#define i4_extend_hi wasm_i32x4_extend_high_i16x8
+#define b16_load(p) wasm_v128_load(p)
+#define b16_store(p, v) wasm_v128_store((p), (v))
+#define b16_splat wasm_i8x16_splat
+#define b16_narrow(a, b) wasm_i8x16_narrow_i16x8((a), (b))
+#define b16_shr_u wasm_u8x16_shr
+#define b16_shl wasm_i8x16_shl
+#define b16_store_lo8(p, v) wasm_v128_store64_lane((p), (v), 0)
+/* rows of four codes (r0k0 r0k1 r0k2 r0k3 r1k0 ...) -> (k0 k1) pairs of all rows first, then (k2 k3) */
+#define b16_pairs(v) wasm_i8x16_shuffle((v), (v), 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15)
+#define b16_load_splat4(p) wasm_v128_load32_splat(p)
+#ifdef EW_DOT7
+/* acc + sum over 4 of (signed 8 bit a) * (7 bit w); exact because w < 128 */
+#define b16_dot7(a, w, acc) wasm_i32x4_relaxed_dot_i8x16_i7x16_add((a), (w), (acc))
+#endif
+/* four bools (0/1 bytes) as 0.0f/1.0f */
+EW_INLINE f4 f4_load_bool(const u8 *p) {
+  return wasm_f32x4_convert_i32x4(wasm_u32x4_extend_low_u16x8(wasm_u16x8_extend_low_u8x16(wasm_v128_load32_zero(p))));
+}
+#define ew_copy(d, s, n) __builtin_memcpy((d), (s), (n))
+#define ew_fill(d, v, n) __builtin_memset((d), (v), (n))
+`;

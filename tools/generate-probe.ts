@@ -1,0 +1,58 @@
+import { writeFile } from 'node:fs/promises';
+import { WASM_SIMD_HEADER } from '../targets/wasm/simd.ts';
+import { buildWasm } from '../targets/wasm/toolchain.ts';
+
+/**
+ * Builds the module with which the WebAssembly engine finds out at start-up whether this machine computes the relaxed dot product
+ * rightly, and whether it is faster than the plain one. Run it when the text below changes.
+ */
+const SOURCE = `${WASM_SIMD_HEADER}
+/* 0 when every lane of acc + sum(a * w) is right, for full-range a, w < 128 and a non-zero accumulator */
+i32 ew_wrong(i32 rounds) {
+  i32 bad = 0;
+  for (i32 r = 0; r < rounds; r++) {
+    i8 a[16]; u8 w[16]; i32 c[4], got[4];
+    for (i32 i = 0; i < 16; i++) { a[i] = (i8)((i * 37 + r * 11) & 255); w[i] = (u8)((i * 53 + r * 29) & 127); }
+    a[0] = -128; w[0] = 127; a[5] = 127; w[5] = 127;
+    for (i32 i = 0; i < 4; i++) c[i] = 1000 * (i + 1) - r;
+    i4_store(got, b16_dot7(b16_load(a), b16_load(w), i4_load(c)));
+    for (i32 i = 0; i < 4; i++) { i32 want = c[i]; for (i32 j = 0; j < 4; j++) want += a[4 * i + j] * w[4 * i + j]; bad += want != got[i]; }
+  }
+  return bad;
+}
+/* the inner loops of the two product kernels, over the same number of multiplications */
+i32 ew_time_dot7(const u8 *p, i32 rounds) {
+  i4 c0 = i4_splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
+  for (i32 r = 0; r < rounds; r++) {
+    const u8 *b = p;
+    for (i32 k = 0; k < 256; k += 4, b += 32) {
+      b16 b0 = b16_load(b), b1 = b16_load(b + 16), s0 = b16_load_splat4(p + k), s1 = b16_load_splat4(p + k + 256), s2 = b16_load_splat4(p + k + 512), s3 = b16_load_splat4(p + k + 768);
+      c0 = b16_dot7(s0, b0, c0); c1 = b16_dot7(s0, b1, c1); c2 = b16_dot7(s1, b0, c2); c3 = b16_dot7(s1, b1, c3);
+      c4 = b16_dot7(s2, b0, c4); c5 = b16_dot7(s2, b1, c5); c6 = b16_dot7(s3, b0, c6); c7 = b16_dot7(s3, b1, c7);
+    }
+  }
+  i4 t = i4_add(i4_add(i4_add(c0, c1), i4_add(c2, c3)), i4_add(i4_add(c4, c5), i4_add(c6, c7)));
+  return i4_lane(t, 0) + i4_lane(t, 1) + i4_lane(t, 2) + i4_lane(t, 3);
+}
+i32 ew_time_i16(const u8 *p, i32 rounds) {
+  i4 c0 = i4_splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
+  for (i32 r = 0; r < rounds; r++) {
+    const u8 *b = p;
+    for (i32 k = 0; k < 512; k += 4, b += 32) {
+      h8 b0 = h8_load(b), b1 = h8_load(b + 16), s0 = h8_load_splat2(p + k), s1 = h8_load_splat2(p + k + 512), s2 = h8_load_splat2(p + k + 1024), s3 = h8_load_splat2(p + k + 1536);
+      c0 = i4_add(c0, h8_dot(s0, b0)); c1 = i4_add(c1, h8_dot(s0, b1)); c2 = i4_add(c2, h8_dot(s1, b0)); c3 = i4_add(c3, h8_dot(s1, b1));
+      c4 = i4_add(c4, h8_dot(s2, b0)); c5 = i4_add(c5, h8_dot(s2, b1)); c6 = i4_add(c6, h8_dot(s3, b0)); c7 = i4_add(c7, h8_dot(s3, b1));
+    }
+  }
+  i4 t = i4_add(i4_add(i4_add(c0, c1), i4_add(c2, c3)), i4_add(i4_add(c4, c5), i4_add(c6, c7)));
+  return i4_lane(t, 0) + i4_lane(t, 1) + i4_lane(t, 2) + i4_lane(t, 3);
+}
+`;
+
+const { bytes } = await buildWasm(SOURCE, { id: 'dot7', defines: ['EW_DOT7'], flags: ['-msimd128', '-mrelaxed-simd'] }, ['ew_wrong', 'ew_time_dot7', 'ew_time_i16']);
+const base64 = Buffer.from(bytes).toString('base64');
+const lines = base64.match(/.{1,140}/g) ?? [];
+await writeFile(
+  new URL('../sdk/device/engine/probe-module.ts', import.meta.url),
+  `/** WebAssembly module of tools/generate-probe.ts, base64. */\nexport const PROBE_MODULE =\n${lines.map((l) => `  '${l}'`).join(' +\n')};\n`,
+);
