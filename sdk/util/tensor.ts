@@ -71,10 +71,15 @@ export function newArray<D extends DType>(dtype: D, length: number): DTypeArrays
   return new ARRAY_TYPES[dtype](length) as DTypeArrays[D];
 }
 
-export function tensor<D extends DType>(dtype: D, shape: readonly number[], data?: DTypeArrays[D] | ArrayLike<number>): Tensor<D> {
+export function tensor<D extends DType>(
+  dtype: D,
+  shape: readonly number[],
+  data?: DTypeArrays[D] | ArrayLike<number>,
+): Tensor<D> {
   const n = sizeOf(shape);
   if (data === undefined) return { dtype, shape: [...shape], data: newArray(dtype, n) };
-  if (data.length !== n) throw new RangeError(`tensor: shape [${shape.join(', ')}] needs ${n} elements, got ${data.length}`);
+  if (data.length !== n)
+    throw new RangeError(`tensor: shape [${shape.join(', ')}] needs ${n} elements, got ${data.length}`);
   if (data instanceof ARRAY_TYPES[dtype]) return { dtype, shape: [...shape], data: data as DTypeArrays[D] };
   const out = newArray(dtype, n);
   const big = dtype === 'i64' || dtype === 'u64';
@@ -86,7 +91,8 @@ export function tensor<D extends DType>(dtype: D, shape: readonly number[], data
 export function viewBytes<D extends DType>(dtype: D, bytes: Uint8Array): DTypeArrays[D] {
   const width = DTYPE_BYTES[dtype];
   const n = Math.floor(bytes.byteLength / width);
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  // Not bytes.slice(): a Buffer's slice is a view.
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
   return new ARRAY_TYPES[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, n) as DTypeArrays[D];
 }
 
