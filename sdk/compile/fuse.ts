@@ -38,7 +38,7 @@ export function fuse(graph: Graph, lowered: readonly Lowered[], keep: ReadonlySe
 
   for (const l of lowered) {
     if (l.spec.kind === 'view') continue;
-    const target = isElementwise(l) ? joinable(graph, l, groups, indexOf, groupOf, keep) : undefined;
+    const target = isElementwise(l) ? joinable(graph, l, groups, indexOf, groupOf) : undefined;
     if (target !== undefined) {
       groups[target]!.tail.push(l);
       groupOf.set(l.node.outputs[0]!, target);
@@ -57,14 +57,13 @@ function joinable(
   groups: readonly Group[],
   indexOf: (v: string) => number,
   groupOf: ReadonlyMap<string, number>,
-  keep: ReadonlySet<string>,
 ): number | undefined {
   const shape = valueOf(graph, l.node.outputs[0]!).type.shape;
   const dynamic = l.node.inputs.filter((v) => v !== '' && valueOf(graph, v).data === undefined);
   let best: number | undefined;
   for (const v of dynamic) {
     const g = groupOf.get(v);
-    if (g === undefined || keep.has(v)) continue;
+    if (g === undefined) continue;
     const lead = leadOf(groups[g]!);
     if (!HAS_EPILOGUE.has(lead.spec.kind)) continue;
     if (lead.node.outputs.length > 1 || valueOf(graph, v).type.dtype !== 'f32') continue;

@@ -36,6 +36,12 @@ export interface CompiledProgram {
   readonly modules: readonly CompiledModule[];
   /** Smallest possible arena for this order of steps, bytes. */
   readonly arenaLowerBound: number;
+  /** Every value that is in memory at some time, views included. */
+  readonly slots: readonly Slot[];
+  /** Step that writes a value; -1 for inputs. */
+  readonly produced: ReadonlyMap<string, number>;
+  /** First step that reads a value or a constant. */
+  readonly firstUse: ReadonlyMap<string, number>;
 }
 
 /** A slot in the arena pads its last vector: kernels may read, never write, up to this many bytes past a tensor. */
@@ -63,7 +69,7 @@ export function planProgram(graph: Graph, simdHeader: string, options: CompileOp
   const keep = new Set(options.keep ?? []);
   const lowered = lowerGraph(graph);
   const alias = viewAliases(lowered);
-  const groups = fuse(graph, lowered, keep);
+  const groups = fuse(graph, lowered, new Set([...keep].map(alias)));
   const tuning: Tuning = { blockBytes: options.blockBytes ?? DEFAULT_BLOCK };
   const written = groups.map((group): Written => {
     const ctx = new KernelContext(graph, group, tuning, alias);
@@ -75,7 +81,7 @@ export function planProgram(graph: Graph, simdHeader: string, options: CompileOp
   const weights = layOutWeights(graph, written);
   const module = new ModuleWriter();
   const calls = written.map((w): StepCall => ({ kernel: module.add(w.ctx, w.text), addresses: w.ctx.operands.map((o) => address(w.ctx, o, at, weights)) }));
-  const slot = (v: string): Slot => ({ name: v, ...valueOf(graph, v).type, offset: at(v) });
+  const slot = (v: string): Slot => ({ name: v, dtype: valueOf(graph, v).type.dtype, shape: valueOf(graph, v).type.shape, offset: at(v) });
   const program: Program = {
     name: graph.name,
     inputs: graph.inputs.map(slot),
@@ -86,7 +92,24 @@ export function planProgram(graph: Graph, simdHeader: string, options: CompileOp
     weights: weights.items.map((w) => w.slot),
     weightBytes: weights.bytes,
   };
-  return { program, weights: weights.items, source: module.source(simdHeader, calls), arenaLowerBound: plan.lowerBound };
+  return { program, weights: weights.items, source: module.source(simdHeader, calls), arenaLowerBound: plan.lowerBound, ...index(graph, written, lives, alias, slot) };
+}
+
+/** Where and when every value of the graph can be found in memory. */
+function index(graph: Graph, written: readonly Written[], lives: Lifetimes, alias: (v: string) => string, slot: (v: string) => Slot) {
+  const produced = new Map<string, number>();
+  const firstUse = new Map<string, number>();
+  const slots: Slot[] = [];
+  for (const v of graph.values.values()) {
+    const at = v.data === undefined ? lives.madeAt(alias(v.name)) : undefined;
+    if (at === undefined) continue;
+    produced.set(v.name, at);
+    slots.push(slot(v.name));
+  }
+  written.forEach(({ ctx }, i) => {
+    for (const o of ctx.operands) if (!(o.kind === 'value' && o.write) && !firstUse.has(o.value)) firstUse.set(o.value, i);
+  });
+  return { slots, produced, firstUse };
 }
 
 function stepOf(w: Written, live: readonly Slot[]): Step {
@@ -133,6 +156,8 @@ function layOutWeights(graph: Graph, written: readonly Written[]): WeightPlan {
 interface Lifetimes {
   readonly buffers: Buffer[];
   bufferOf(value: string): string;
+  /** Step that writes the value; -1 for inputs, undefined when it is never in memory. */
+  madeAt(value: string): number | undefined;
   /** Values that are in memory just before step i and needed in or after it. */
   liveAt(step: number): string[];
 }
@@ -179,7 +204,7 @@ function lifetimes(graph: Graph, written: readonly Written[], alias: (v: string)
   }
   const buffers = [...ranges].map(([id, r]): Buffer => ({ id, ...r }));
   const liveAt = (step: number): string[] => [...made].filter(([v, from]) => from < step && (last.get(v) ?? from) >= step).map(([v]) => v);
-  return { buffers, bufferOf: find, liveAt };
+  return { buffers, bufferOf: find, liveAt, madeAt: (v) => made.get(v) };
 }
 
 /** Pairs (operand, result) of one step that are read and written at the same element index by the same lane. */

@@ -1,0 +1,101 @@
+import { compileGraph, type CompiledProgram, type WeightItem } from './compile/index.ts';
+import type { Target } from './compile/target.ts';
+import type { Runner, Session, SessionOptions, Snapshot } from './compress/runner.ts';
+import { WasmEngine } from './device/engine/wasm.ts';
+import type { Graph } from './ir/graph.ts';
+import { byteLength, type Tensor } from './util/tensor.ts';
+import { packWeight } from './wire/layout.ts';
+import type { Slot } from './wire/program.ts';
+
+export interface WasmRunnerOptions {
+  readonly target: Target;
+  readonly threads?: number;
+}
+
+/** The compressor's Runner on the WebAssembly engine: what it measures is what devices compute. */
+export function wasmRunner(options: WasmRunnerOptions): Runner {
+  return {
+    async open(graph: Graph, session: SessionOptions = {}): Promise<Session> {
+      const compiled = await compileGraph(graph, options.target, { ...(session.keep ? { keep: session.keep } : {}), variants: ['simd128'] });
+      session.onProgress?.(1, 1);
+      const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), { threads: options.threads ?? 1 });
+      return new WasmSession(compiled, engine, new Set(session.keep ?? []));
+    },
+  };
+}
+
+/** The resident weight block of a compiled program, straight from its tensors. */
+export function residentBlock(compiled: Omit<CompiledProgram, 'modules'>): Uint8Array {
+  const block = new Uint8Array(compiled.program.weightBytes);
+  for (const w of compiled.weights) block.set(packWeight(w.slot.layout, w.tensor), w.slot.offset);
+  return block;
+}
+
+interface SavedState extends Snapshot {
+  readonly ranges: readonly { offset: number; data: Uint8Array }[];
+}
+
+class WasmSession implements Session {
+  readonly steps: number;
+  private readonly compiled: CompiledProgram;
+  private readonly engine: WasmEngine;
+  private readonly ready = new Map<string, number>();
+  private readonly slots = new Map<string, Slot>();
+  private readonly uses = new Map<string, number>();
+
+  constructor(compiled: CompiledProgram, engine: WasmEngine, keep: ReadonlySet<string>) {
+    this.compiled = compiled;
+    this.engine = engine;
+    this.steps = compiled.program.steps.length;
+    for (const [value, at] of compiled.produced) this.ready.set(value, at + 1);
+    for (const [value, at] of compiled.firstUse) this.uses.set(value, at);
+    for (const slot of compiled.slots) this.slots.set(slot.name, slot);
+    for (const k of keep) if (!this.slots.has(k)) throw new Error(`session: value '${k}' is not in memory`);
+  }
+
+  readyAt(value: string): number {
+    const at = this.ready.get(value);
+    if (at === undefined) throw new Error(`session: value '${value}' is not in memory; list it in keep`);
+    return at;
+  }
+
+  firstUse(value: string): number {
+    return this.uses.get(value) ?? this.steps;
+  }
+
+  async run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+    return this.engine.run(inputs);
+  }
+
+  start(inputs: Readonly<Record<string, Tensor>>): Snapshot {
+    this.engine.setInputs(inputs);
+    return this.save(0, this.compiled.program.inputs);
+  }
+
+  async advance(from: Snapshot, to: number): Promise<Snapshot> {
+    for (const r of (from as SavedState).ranges) this.engine.arena(r.offset, r.data.byteLength).set(r.data);
+    this.engine.runSteps(from.step, to);
+    return this.save(to, this.compiled.program.steps[to]?.live ?? this.compiled.program.outputs);
+  }
+
+  read(value: string): Tensor {
+    const slot = this.slots.get(value);
+    if (!slot) throw new Error(`session: value '${value}' is not in memory; list it in keep`);
+    return this.engine.readSlot(slot);
+  }
+
+  setConstant(value: string, data: Tensor): void {
+    const items = this.compiled.weights.filter((w: WeightItem) => w.value === value);
+    if (items.length === 0) throw new Error(`session: '${value}' is not a constant of the program`);
+    for (const w of items) this.engine.writeWeights(w.slot.offset, packWeight(w.slot.layout, { ...data, shape: w.slot.shape }));
+  }
+
+  close(): void {
+    this.engine.close();
+  }
+
+  private save(step: number, live: readonly Slot[]): SavedState {
+    const ranges = live.map((s) => ({ offset: s.offset, data: this.engine.arena(s.offset, byteLength(s)).slice() }));
+    return { step, ranges, bytes: ranges.reduce((a, r) => a + r.data.byteLength, 0) };
+  }
+}

@@ -1,0 +1,103 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { compileGraph } from '../../sdk/compile/index.ts';
+import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
+import { type Graph, GraphBuilder } from '../../sdk/ir/graph.ts';
+import type { OpCase, OpDef } from '../../sdk/ir/op.ts';
+import { OPS } from '../../sdk/ir/ops/index.ts';
+import { residentBlock } from '../../sdk/runner.ts';
+import { bytesOf, sizeOf, type Tensor } from '../../sdk/util/tensor.ts';
+import { wasmTarget } from '../../targets/wasm/index.ts';
+
+/**
+ * Every case of every operator on every engine, compared with the operator's own reference semantics. All cases go into
+ * one program, so that the kernel compiler runs once.
+ */
+interface Placed {
+  readonly op: OpDef;
+  readonly opCase: OpCase;
+  readonly inputs: Record<string, Tensor>;
+  readonly outputs: string[];
+  readonly expected: Tensor[];
+}
+
+function place(builder: GraphBuilder, op: OpDef, opCase: OpCase, id: string): Placed {
+  const inputs: Record<string, Tensor> = {};
+  const names = opCase.inputs.map((t, i) => {
+    if (!t) return '';
+    const name = `${id}.in${i}`;
+    if (opCase.constants?.includes(i)) return builder.constant(name, t);
+    inputs[name] = t;
+    return builder.input(name, { dtype: t.dtype, shape: t.shape });
+  });
+  const expected = op.evaluate(opCase.inputs, opCase.attrs);
+  const outputs = expected.map((_, i) => `${id}.out${i}`);
+  builder.node({ name: id, op: op.name, inputs: names, outputs, attrs: opCase.attrs }, expected.map((t) => ({ dtype: t.dtype, shape: t.shape })));
+  builder.outputs.push(...outputs);
+  return { op, opCase, inputs, outputs, expected };
+}
+
+const builder = new GraphBuilder('conformance');
+const placed: Placed[] = [];
+for (const op of OPS) {
+  if (!op.lower) continue;
+  (op.cases ?? []).forEach((c, i) => {
+    placed.push(place(builder, op, c, `${op.name}.${i}`));
+  });
+}
+const graph: Graph = builder.build();
+
+function difference(got: Tensor, want: Tensor, exact: boolean): string | undefined {
+  if (exact) return Buffer.from(bytesOf(got.data)).equals(Buffer.from(bytesOf(want.data))) ? undefined : firstDifference(got, want);
+  let top = 1e-6;
+  for (let i = 0; i < sizeOf(want.shape); i++) if (Number.isFinite(Number(want.data[i]))) top = Math.max(top, Math.abs(Number(want.data[i])));
+  for (let i = 0; i < sizeOf(want.shape); i++) {
+    const a = Number(got.data[i]);
+    const b = Number(want.data[i]);
+    if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
+    if (!(Math.abs(a - b) <= 1e-5 * top)) return `element ${i}: got ${a}, expected ${b} (largest ${top})`;
+  }
+  return undefined;
+}
+
+function firstDifference(got: Tensor, want: Tensor): string {
+  for (let i = 0; i < sizeOf(want.shape); i++) if (!Object.is(got.data[i], want.data[i])) return `element ${i}: got ${got.data[i]}, expected ${want.data[i]}`;
+  return 'bytes differ';
+}
+
+const compiled = await compileGraph(graph, wasmTarget);
+const weights = residentBlock(compiled);
+const inputs = Object.assign({}, ...placed.map((p) => p.inputs)) as Record<string, Tensor>;
+const runs: { name: string; outputs: Record<string, Tensor> }[] = [];
+for (const variant of compiled.modules.map((m) => m.variant)) {
+  for (const threads of [1, 2]) {
+    const name = `wasm ${variant}, ${threads} thread${threads > 1 ? 's' : ''}`;
+    if (!WebAssembly.validate(compiled.modules.find((m) => m.variant === variant)!.bytes)) {
+      if (threads === 1) console.log(`# skip conformance on ${name}: this Node has no relaxed SIMD`);
+      continue;
+    }
+    const engine = await WasmEngine.load(compiled.program, compiled.modules, weights, { threads, variant });
+    runs.push({ name, outputs: engine.run(inputs) });
+    engine.close();
+  }
+}
+
+for (const run of runs) {
+  for (const p of placed) {
+    test(`${run.name}: ${p.op.name}, ${p.opCase.name}`, () => {
+      p.outputs.forEach((o, i) => {
+        const diff = difference(run.outputs[o]!, p.expected[i]!, p.op.tolerance === 'exact');
+        assert.is(diff, undefined, `${p.op.name} (${p.opCase.name}), output ${i}: ${diff}`);
+      });
+    });
+  }
+}
+
+test('engines and thread counts agree bit for bit', () => {
+  const first = runs[0]!;
+  for (const run of runs.slice(1)) {
+    for (const o of graph.outputs) assert.ok(Buffer.from(bytesOf(run.outputs[o]!.data)).equals(Buffer.from(bytesOf(first.outputs[o]!.data))), `${o} differs between ${first.name} and ${run.name}`);
+  }
+});
+
+test.run();
