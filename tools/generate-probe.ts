@@ -49,7 +49,11 @@ i32 ew_time_i16(const u8 *p, i32 rounds) {
 }
 `;
 
-const { bytes } = await buildWasm(SOURCE, { id: 'dot7', defines: ['EW_DOT7'], flags: ['-msimd128', '-mrelaxed-simd'] }, ['ew_wrong', 'ew_time_dot7', 'ew_time_i16']);
+const { bytes } = await buildWasm(
+  SOURCE,
+  { id: 'dot7', defines: ['EW_DOT7'], flags: ['-msimd128', '-mrelaxed-simd'] },
+  ['ew_wrong', 'ew_time_dot7', 'ew_time_i16'],
+);
 const base64 = Buffer.from(bytes).toString('base64');
 const lines = base64.match(/.{1,140}/g) ?? [];
 await writeFile(

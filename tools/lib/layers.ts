@@ -18,6 +18,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'sdk/fleet': ['sdk/deploy', 'sdk/wire', 'sdk/util'],
   'sdk/metrics': ['sdk/util'],
   'sdk/oracle': ['sdk/util'],
+  'sdk/runner.ts': ['sdk/compile', 'sdk/compress', 'sdk/device', 'sdk/wire', 'sdk/ir', 'sdk/util'],
+  'sdk/doctor.ts': ['sdk/oracle', 'sdk/device', 'sdk/util', 'targets/index.ts'],
   'sdk/pipeline.ts': ['sdk', 'targets/index.ts'],
   'sdk/index.ts': ['sdk', 'targets/index.ts'],
   'sdk/cli': ['sdk/index.ts', 'sdk/util'],

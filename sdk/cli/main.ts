@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Io, runCli } from './app.ts';
+import { COMMANDS } from './commands/index.ts';
+
+/** The version in the nearest package.json above: the same from source and from dist. */
+function packageVersion(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
+    try {
+      const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+      if (name === 'eigenweights') return version;
+    } catch {
+      // Not here: look one folder up.
+    }
+  }
+  return 'unknown';
+}
+
+function processIo(): Io {
+  return {
+    version: packageVersion(),
+    cwd: process.cwd(),
+    env: process.env,
+    stderrIsTerminal: process.stderr.isTTY === true,
+    clock: () => performance.now() / 1000,
+    stdout: (text) => process.stdout.write(text),
+    stderr: (text) => process.stderr.write(text),
+    onInterrupt: (handler) => {
+      process.on('SIGINT', handler).on('SIGTERM', handler);
+      return () => process.off('SIGINT', handler).off('SIGTERM', handler);
+    },
+    exit: (code) => process.exit(code),
+  };
+}
+
+// `eigenweights ... | head` closes the pipe: that is the reader's choice, not a failure.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (e: NodeJS.ErrnoException) => {
+    if (e.code === 'EPIPE') process.exit(0);
+    throw e;
+  });
+}
+
+process.exitCode = await runCli(process.argv.slice(2), COMMANDS, processIo());

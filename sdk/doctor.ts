@@ -1,0 +1,186 @@
+import { execFile } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { probeDot7 } from './device/engine/probe.ts';
+import { probeHost } from './device/probe.ts';
+import { hasOracle } from './oracle/ort.ts';
+
+export interface Finding {
+  readonly name: string;
+  /** ok: there; optional: absent, some feature needs it; missing: absent, and the main job does not work without it. */
+  readonly status: 'ok' | 'optional' | 'missing';
+  /** What was found: a version, a path, a measure. */
+  readonly found: string;
+  /** What it is for, and how to get it; present unless ok. */
+  readonly remedy?: string;
+}
+
+const OLDEST_NODE = 20;
+
+/** Tools that later stages use when they are there: program, what for, Debian package. */
+const TOOLS = [
+  ['gcc', 'native kernels for this machine', 'gcc'],
+  [
+    'aarch64-linux-gnu-gcc',
+    'native kernels for Raspberry Pi, Jetson and Coral boards',
+    'gcc-aarch64-linux-gnu libc6-dev-arm64-cross',
+  ],
+  ['qemu-aarch64-static', 'running those kernels here', 'qemu-user-static'],
+  ['arm-none-eabi-gcc', 'firmware for microcontrollers', 'gcc-arm-none-eabi'],
+  ['qemu-system-arm', 'running firmware here', 'qemu-system-arm'],
+] as const;
+
+/** Looks at this machine: what the SDK needs, what it can use, and how to get what is absent. Changes nothing but an empty cache folder. */
+export async function diagnose(env: Readonly<Record<string, string | undefined>> = process.env): Promise<Finding[]> {
+  const tools = await Promise.all(TOOLS.map(([program, purpose, debian]) => findTool(program, purpose, debian)));
+  return [
+    nodeFinding(),
+    ...machineFindings(),
+    ...wasmFindings(),
+    await cacheFinding(env),
+    clangFinding(),
+    ...oracleFindings(),
+    ...tools,
+  ];
+}
+
+function nodeFinding(): Finding {
+  const major = Number(process.versions.node.split('.')[0]);
+  const found = `${process.version} (V8 ${process.versions.v8}, ${process.platform} ${process.arch})`;
+  if (major >= OLDEST_NODE) return { name: 'node', status: 'ok', found };
+  return { name: 'node', status: 'missing', found, remedy: `Node ${OLDEST_NODE} or newer is needed` };
+}
+
+function machineFindings(): Finding[] {
+  const host = probeHost();
+  const gb = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  return [
+    { name: 'cores', status: 'ok', found: `${host.availableCores} x ${host.name}` },
+    { name: 'memory', status: 'ok', found: `${gb(host.memoryAvailableBytes)} free of ${gb(host.memoryTotalBytes)}` },
+  ];
+}
+
+/** (module (func (drop (i32x4.splat (i32.const 0))))): valid only where 128-bit SIMD is. */
+const SIMD_MODULE = Uint8Array.of(
+  0,
+  97,
+  115,
+  109,
+  1,
+  0,
+  0,
+  0,
+  1,
+  4,
+  1,
+  96,
+  0,
+  0,
+  3,
+  2,
+  1,
+  0,
+  10,
+  9,
+  1,
+  7,
+  0,
+  65,
+  0,
+  253,
+  17,
+  26,
+  11,
+);
+
+function wasmFindings(): Finding[] {
+  const simd = WebAssembly.validate(SIMD_MODULE);
+  const dot = probeDot7();
+  const relaxed = dot.right
+    ? `right, ${dot.speedup.toFixed(2)} times the plain one`
+    : 'absent or computed wrongly here';
+  return [
+    simd
+      ? { name: 'wasm simd', status: 'ok', found: 'yes' }
+      : {
+          name: 'wasm simd',
+          status: 'missing',
+          found: 'no',
+          remedy: 'a processor and a Node that support WebAssembly SIMD are needed',
+        },
+    dot.right
+      ? { name: 'wasm relaxed dot', status: 'ok', found: relaxed }
+      : {
+          name: 'wasm relaxed dot',
+          status: 'optional',
+          found: relaxed,
+          remedy:
+            'faster integer kernels: use Node 22 or newer; until then the plain ones are used, with the same results',
+        },
+  ];
+}
+
+async function cacheFinding(env: Readonly<Record<string, string | undefined>>): Promise<Finding> {
+  if (env.EIGEN_CACHE === 'off')
+    return {
+      name: 'cache',
+      status: 'optional',
+      found: 'off',
+      remedy: 'compiled kernels are not kept: unset EIGEN_CACHE',
+    };
+  const folder = env.EIGEN_CACHE || join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'eigenweights');
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+    return { name: 'cache', status: 'ok', found: folder };
+  } catch {
+    return {
+      name: 'cache',
+      status: 'optional',
+      found: `${folder} cannot be written`,
+      remedy: 'compiled kernels are kept nowhere: set EIGEN_CACHE to a folder that can be written',
+    };
+  }
+}
+
+function clangFinding(): Finding {
+  try {
+    return { name: 'clang', status: 'ok', found: createRequire(import.meta.url).resolve('@yowasp/clang/package.json') };
+  } catch (e) {
+    // A package that does not export its package.json is there all the same.
+    if (e instanceof Error && 'code' in e && e.code === 'ERR_PACKAGE_PATH_NOT_EXPORTED')
+      return { name: 'clang', status: 'ok', found: '@yowasp/clang' };
+    return {
+      name: 'clang',
+      status: 'missing',
+      found: 'no',
+      remedy: 'kernels cannot be compiled: npm install @yowasp/clang',
+    };
+  }
+}
+
+function oracleFindings(): Finding[] {
+  return (['onnxruntime-web', 'onnxruntime-node'] as const).map((name) =>
+    hasOracle(name)
+      ? { name, status: 'ok' as const, found: 'yes' }
+      : {
+          name,
+          status: 'optional' as const,
+          found: 'no',
+          remedy: `compares speed with it: ${name === 'onnxruntime-node' ? 'ONNXRUNTIME_NODE_INSTALL=skip ' : ''}npm install ${name}`,
+        },
+  );
+}
+
+async function findTool(program: string, purpose: string, debian: string): Promise<Finding> {
+  try {
+    const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: 10_000 });
+    return { name: program, status: 'ok', found: stdout.split('\n')[0]!.trim() };
+  } catch {
+    return { name: program, status: 'optional', found: 'no', remedy: `${purpose}: apt-get install ${debian}` };
+  }
+}
