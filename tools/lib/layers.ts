@@ -46,7 +46,6 @@ export const UNREACHABLE: readonly { from: string; never: readonly string[] }[] 
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@bufbuild/protobuf': ['sdk/model/onnx'],
   '@yowasp/clang': ['sdk/compile/toolchain', 'targets/wasm'],
-  commander: ['sdk/cli'],
   fflate: ['sdk/util', 'sdk/bundle'],
   mqtt: ['sdk/deploy', 'sdk/device', 'sdk/fleet'],
   'onnxruntime-web': ['sdk/oracle'],

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkLayers, LAYERS, layerOf } from '../../../tools/lib/layers.ts';
 
-const declared = { runtime: new Set(['commander', 'onnxruntime-web', 'left-pad']), dev: new Set(['uvu']) };
+const declared = { runtime: new Set(['picocolors', 'onnxruntime-web', 'left-pad']), dev: new Set(['uvu']) };
 const problems = (files: Record<string, string>): string[] =>
   checkLayers(new Map(Object.entries(files)), declared).map((v) => `${v.file}:${v.line}: ${v.message}`);
 
