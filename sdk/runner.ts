@@ -1,4 +1,4 @@
-import { compileGraph, type CompiledProgram, type WeightItem } from './compile/index.ts';
+import { type CompiledProgram, compileGraph, type WeightItem } from './compile/index.ts';
 import type { Target } from './compile/target.ts';
 import type { Runner, Session, SessionOptions, Snapshot } from './compress/runner.ts';
 import { WasmEngine } from './device/engine/wasm.ts';
@@ -16,9 +16,14 @@ export interface WasmRunnerOptions {
 export function wasmRunner(options: WasmRunnerOptions): Runner {
   return {
     async open(graph: Graph, session: SessionOptions = {}): Promise<Session> {
-      const compiled = await compileGraph(graph, options.target, { ...(session.keep ? { keep: session.keep } : {}), variants: ['simd128'] });
+      const compiled = await compileGraph(graph, options.target, {
+        ...(session.keep ? { keep: session.keep } : {}),
+        variants: ['simd128'],
+      });
       session.onProgress?.(1, 1);
-      const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), { threads: options.threads ?? 1 });
+      const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), {
+        threads: options.threads ?? 1,
+      });
       return new WasmSession(compiled, engine, new Set(session.keep ?? []));
     },
   };
@@ -87,7 +92,8 @@ class WasmSession implements Session {
   setConstant(value: string, data: Tensor): void {
     const items = this.compiled.weights.filter((w: WeightItem) => w.value === value);
     if (items.length === 0) throw new Error(`session: '${value}' is not a constant of the program`);
-    for (const w of items) this.engine.writeWeights(w.slot.offset, packWeight(w.slot.layout, { ...data, shape: w.slot.shape }));
+    for (const w of items)
+      this.engine.writeWeights(w.slot.offset, packWeight(w.slot.layout, { ...data, shape: w.slot.shape }));
   }
 
   close(): void {

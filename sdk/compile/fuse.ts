@@ -17,7 +17,15 @@ export interface Group {
 
 /** Roots whose results pass through registers in blocks of channels, so that a tail can be applied. */
 const HAS_EPILOGUE: ReadonlySet<KernelKind> = new Set([
-  'conv', 'linear', 'matmul', 'qconv', 'qlinear', 'pool', 'layernorm', 'map', 'quantize',
+  'conv',
+  'linear',
+  'matmul',
+  'qconv',
+  'qlinear',
+  'pool',
+  'layernorm',
+  'map',
+  'quantize',
 ] as const);
 
 const isElementwise = (l: Lowered): boolean => l.spec.kind === 'map' || l.spec.kind === 'quantize';
@@ -69,7 +77,9 @@ function joinable(
     if (lead.node.outputs.length > 1 || valueOf(graph, v).type.dtype !== 'f32') continue;
     if (!sameShape(valueOf(graph, v).type.shape, shape)) continue;
     if (!sameShape(valueOf(graph, lead.node.outputs[0]!).type.shape, shape)) continue;
-    const othersReady = dynamic.every((o) => (groupOf.get(o) === g ? valueOf(graph, o).type.dtype === 'f32' : indexOf(o) < g));
+    const othersReady = dynamic.every((o) =>
+      groupOf.get(o) === g ? valueOf(graph, o).type.dtype === 'f32' : indexOf(o) < g,
+    );
     if (othersReady && (best === undefined || g > best)) best = g;
   }
   return best;

@@ -7,7 +7,7 @@ import { KernelContext, type KernelText, type Operand, type Tuning } from './emi
 import { emitKernel } from './emit/c/kernel.ts';
 import { ModuleWriter, type StepCall } from './emit/c/module.ts';
 import { fuse, type Group, leadOf, viewAliases } from './fuse.ts';
-import { isKind, lowerGraph } from './lower.ts';
+import { isKind, type Lowered, lowerGraph } from './lower.ts';
 import { align, type Buffer, planMemory } from './memory.ts';
 import type { CompiledModule, Target } from './target.ts';
 
@@ -49,7 +49,11 @@ const OVERREAD = 64;
 const DEFAULT_BLOCK = 96 * 1024;
 
 /** Lowers a normalized graph to a program and builds its kernels for a target. */
-export async function compileGraph(graph: Graph, target: Target, options: CompileOptions = {}): Promise<CompiledProgram> {
+export async function compileGraph(
+  graph: Graph,
+  target: Target,
+  options: CompileOptions = {},
+): Promise<CompiledProgram> {
   const planned = planProgram(graph, target.simdHeader, options);
   const wanted = target.variants.filter((v) => !options.variants || options.variants.includes(v.id));
   const names = planned.program.steps.map((_, i) => `ew_step_${i}`);
@@ -65,7 +69,11 @@ interface Written {
 }
 
 /** Everything but the toolchain: pure, so that it can be tested and compared as text. */
-export function planProgram(graph: Graph, simdHeader: string, options: CompileOptions = {}): Omit<CompiledProgram, 'modules'> {
+export function planProgram(
+  graph: Graph,
+  simdHeader: string,
+  options: CompileOptions = {},
+): Omit<CompiledProgram, 'modules'> {
   const keep = new Set(options.keep ?? []);
   const lowered = lowerGraph(graph);
   const alias = viewAliases(lowered);
@@ -80,8 +88,18 @@ export function planProgram(graph: Graph, simdHeader: string, options: CompileOp
   const at = (v: string): number => plan.offsets.get(lives.bufferOf(alias(v)))!;
   const weights = layOutWeights(graph, written);
   const module = new ModuleWriter();
-  const calls = written.map((w): StepCall => ({ kernel: module.add(w.ctx, w.text), addresses: w.ctx.operands.map((o) => address(w.ctx, o, at, weights)) }));
-  const slot = (v: string): Slot => ({ name: v, dtype: valueOf(graph, v).type.dtype, shape: valueOf(graph, v).type.shape, offset: at(v) });
+  const calls = written.map(
+    (w): StepCall => ({
+      kernel: module.add(w.ctx, w.text),
+      addresses: w.ctx.operands.map((o) => address(o, at, weights)),
+    }),
+  );
+  const slot = (v: string): Slot => ({
+    name: v,
+    dtype: valueOf(graph, v).type.dtype,
+    shape: valueOf(graph, v).type.shape,
+    offset: at(v),
+  });
   const program: Program = {
     name: graph.name,
     inputs: graph.inputs.map(slot),
@@ -92,11 +110,23 @@ export function planProgram(graph: Graph, simdHeader: string, options: CompileOp
     weights: weights.items.map((w) => w.slot),
     weightBytes: weights.bytes,
   };
-  return { program, weights: weights.items, source: module.source(simdHeader, calls), arenaLowerBound: plan.lowerBound, ...index(graph, written, lives, alias, slot) };
+  return {
+    program,
+    weights: weights.items,
+    source: module.source(simdHeader, calls),
+    arenaLowerBound: plan.lowerBound,
+    ...index(graph, written, lives, alias, slot),
+  };
 }
 
 /** Where and when every value of the graph can be found in memory. */
-function index(graph: Graph, written: readonly Written[], lives: Lifetimes, alias: (v: string) => string, slot: (v: string) => Slot) {
+function index(
+  graph: Graph,
+  written: readonly Written[],
+  lives: Lifetimes,
+  alias: (v: string) => string,
+  slot: (v: string) => Slot,
+) {
   const produced = new Map<string, number>();
   const firstUse = new Map<string, number>();
   const slots: Slot[] = [];
@@ -107,7 +137,8 @@ function index(graph: Graph, written: readonly Written[], lives: Lifetimes, alia
     slots.push(slot(v.name));
   }
   written.forEach(({ ctx }, i) => {
-    for (const o of ctx.operands) if (!(o.kind === 'value' && o.write) && !firstUse.has(o.value)) firstUse.set(o.value, i);
+    for (const o of ctx.operands)
+      if (!(o.kind === 'value' && o.write) && !firstUse.has(o.value)) firstUse.set(o.value, i);
   });
   return { slots, produced, firstUse };
 }
@@ -115,11 +146,23 @@ function index(graph: Graph, written: readonly Written[], lives: Lifetimes, alia
 function stepOf(w: Written, live: readonly Slot[]): Step {
   const lead = leadOf(w.group);
   const bytes = new Map<string, number>();
-  for (const o of w.ctx.operands) bytes.set(`${o.kind}${o.value}`, o.kind === 'weight' ? residentBytes(o.layout, w.ctx.type(o.value).dtype, w.ctx.type(o.value).shape) : byteLength(w.ctx.type(o.value)));
-  return { node: lead.node.name, kind: lead.spec.kind, macs: w.text.macs, bytes: [...bytes.values()].reduce((a, b) => a + b, 0), live };
+  for (const o of w.ctx.operands)
+    bytes.set(
+      `${o.kind}${o.value}`,
+      o.kind === 'weight'
+        ? residentBytes(o.layout, w.ctx.type(o.value).dtype, w.ctx.type(o.value).shape)
+        : byteLength(w.ctx.type(o.value)),
+    );
+  return {
+    node: lead.node.name,
+    kind: lead.spec.kind,
+    macs: w.text.macs,
+    bytes: [...bytes.values()].reduce((a, b) => a + b, 0),
+    live,
+  };
 }
 
-function address(ctx: KernelContext, o: Operand, at: (v: string) => number, weights: WeightPlan): string {
+function address(o: Operand, at: (v: string) => number, weights: WeightPlan): string {
   const offset = o.kind === 'weight' ? weights.offsets.get(weightKey(o.value, o.layout))! : at(o.value);
   return `(void *)(${o.kind === 'weight' ? 'W' : 'A'} + ${offset})`;
 }
@@ -146,7 +189,12 @@ function layOutWeights(graph: Graph, written: readonly Written[]): WeightPlan {
       const size = residentBytes(o.layout, value.type.dtype, value.type.shape);
       const name = items.some((i) => i.value === o.value) ? `${o.value}#${o.layout.kind}` : o.value;
       offsets.set(key, bytes);
-      items.push({ slot: { name, ...value.type, offset: bytes, bytes: size, layout: o.layout }, tensor: value.data, packing: value.packing, value: o.value });
+      items.push({
+        slot: { name, ...value.type, offset: bytes, bytes: size, layout: o.layout },
+        tensor: value.data,
+        packing: value.packing,
+        value: o.value,
+      });
       bytes = align(bytes + size);
     }
   }
@@ -186,7 +234,9 @@ function lifetimes(graph: Graph, written: readonly Written[], alias: (v: string)
     return r;
   };
   written.forEach((w, i) => {
-    const over = inPlace(w, graph, alias).find((p) => last.get(p.read) === i && (made.get(p.read) ?? 0) >= 0 && !graph.inputs.includes(p.read));
+    const over = inPlace(w, graph, alias).find(
+      (p) => last.get(p.read) === i && (made.get(p.read) ?? 0) >= 0 && !graph.inputs.includes(p.read),
+    );
     if (over) home.set(over.write, find(over.read));
   });
   const ranges = new Map<string, { from: number; to: number; bytes: number }>();
@@ -203,7 +253,8 @@ function lifetimes(graph: Graph, written: readonly Written[], alias: (v: string)
     }
   }
   const buffers = [...ranges].map(([id, r]): Buffer => ({ id, ...r }));
-  const liveAt = (step: number): string[] => [...made].filter(([v, from]) => from < step && (last.get(v) ?? from) >= step).map(([v]) => v);
+  const liveAt = (step: number): string[] =>
+    [...made].filter(([v, from]) => from < step && (last.get(v) ?? from) >= step).map(([v]) => v);
   return { buffers, bufferOf: find, liveAt, madeAt: (v) => made.get(v) };
 }
 
@@ -216,6 +267,8 @@ function inPlace(w: Written, graph: Graph, alias: (v: string) => string): { read
   for (const s of group.stores) {
     const t = ctx.type(s);
     if (t.dtype !== 'f32' && t.dtype !== 'bool') continue;
+    const rows = group.root && readsRowsFirst(group.root, ctx) ? group.root.node.inputs[0]! : undefined;
+    if (rows && !valueOf(graph, rows).data && byteLength(ctx.type(rows)) === byteLength(t)) out.push({ read: alias(rows), write: s });
     for (const n of group.tail) {
       if (!isKind(n, 'map')) continue;
       for (const v of n.node.inputs) {
@@ -227,4 +280,10 @@ function inPlace(w: Written, graph: Graph, alias: (v: string) => string): { read
     }
   }
   return out;
+}
+
+/** Kernels that have read all they need of a row, beyond the block in hand, before they write it. */
+function readsRowsFirst(l: Lowered, ctx: KernelContext): boolean {
+  if (isKind(l, 'layernorm')) return true;
+  return isKind(l, 'softmax') && l.spec.axis === ctx.type(l.node.inputs[0]!).shape.length - 1;
 }

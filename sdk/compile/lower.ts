@@ -1,8 +1,8 @@
-import { EigenError } from '../util/errors.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 import { valueOf } from '../ir/graph.ts';
 import type { KernelKind, KernelOf, KernelSpec } from '../ir/kernel.ts';
 import { opOf } from '../ir/ops/index.ts';
+import { EigenError } from '../util/errors.ts';
 
 /** A graph node with the loop nest it stands for. */
 export interface Lowered<S extends KernelSpec = KernelSpec> {
@@ -21,10 +21,14 @@ export function lowerGraph(graph: Graph): Lowered[] {
     const inputs = node.inputs.map((v) => (v === '' ? undefined : valueOf(graph, v).type));
     const outputs = node.outputs.map((v) => (v === '' ? { dtype: 'f32' as const, shape: [] } : valueOf(graph, v).type));
     if (!def.lower) {
-      throw new EigenError('EW3102_OP_UNSUPPORTED', `node '${node.name}': ${node.op} has no kernel; its inputs must be constants of the model`, {
-        hint: 'Export the model with fixed shapes, or bind the input it depends on with --dim or --set.',
-        details: { node: node.name, op: node.op },
-      });
+      throw new EigenError(
+        'EW3102_OP_UNSUPPORTED',
+        `node '${node.name}': ${node.op} has no kernel; its inputs must be constants of the model`,
+        {
+          hint: 'Export the model with fixed shapes, or bind the input it depends on with --dim or --set.',
+          details: { node: node.name, op: node.op },
+        },
+      );
     }
     return { node, spec: def.lower(inputs, node.attrs, outputs) };
   });

@@ -25,7 +25,9 @@ export const align = (n: number, to = ALIGN): number => Math.ceil(n / to) * to;
  */
 export function planMemory(buffers: readonly Buffer[], steps: number): MemoryPlan {
   const bySize = [...buffers].sort((a, b) => b.bytes - a.bytes || a.from - b.from || (a.id < b.id ? -1 : 1));
-  const byLife = [...buffers].sort((a, b) => b.to - b.from - (a.to - a.from) || b.bytes - a.bytes || (a.id < b.id ? -1 : 1));
+  const byLife = [...buffers].sort(
+    (a, b) => b.to - b.from - (a.to - a.from) || b.bytes - a.bytes || (a.id < b.id ? -1 : 1),
+  );
   const plans = [place(bySize), place(byLife)];
   const best = plans[0]!.arenaBytes <= plans[1]!.arenaBytes ? plans[0]! : plans[1]!;
   return { ...best, ...bound(buffers, steps) };

@@ -9,9 +9,26 @@ import { EigenError } from '../../sdk/util/errors.ts';
 const RECIPE = 1;
 
 const FLAGS = [
-  '--target=wasm32', '-std=gnu11', '-O3', '-ffp-contract=off', '-fno-math-errno', '-ffreestanding', '-fno-vectorize', '-fno-slp-vectorize', '-nostdlib',
-  '-matomics', '-mbulk-memory', '-Wno-unused', '-Wl,--no-entry', '-Wl,--import-memory', '-Wl,--shared-memory', '-Wl,--max-memory=4294967296',
-  '-Wl,--stack-first', '-Wl,-z,stack-size=65536', '-Wl,--export=__stack_pointer', '-Wl,--export=__heap_base',
+  '--target=wasm32',
+  '-std=gnu11',
+  '-O3',
+  '-ffp-contract=off',
+  '-fno-math-errno',
+  '-ffreestanding',
+  '-fno-vectorize',
+  '-fno-slp-vectorize',
+  '-nostdlib',
+  '-matomics',
+  '-mbulk-memory',
+  '-Wno-unused',
+  '-Wl,--no-entry',
+  '-Wl,--import-memory',
+  '-Wl,--shared-memory',
+  '-Wl,--max-memory=4294967296',
+  '-Wl,--stack-first',
+  '-Wl,-z,stack-size=65536',
+  '-Wl,--export=__stack_pointer',
+  '-Wl,--export=__heap_base',
 ] as const;
 
 /** Where compiled kernels are kept between runs; EIGEN_CACHE moves it, EIGEN_CACHE=off turns it off. */
@@ -23,9 +40,20 @@ export function cacheFolder(): string | undefined {
 }
 
 /** Compiles one C file to a WebAssembly module that imports a shared memory `env.memory`. */
-export async function buildWasm(source: string, variant: KernelVariant, exportNames: readonly string[]): Promise<CompiledModule> {
-  const flags = [...FLAGS, ...variant.flags, ...variant.defines.map((d) => `-D${d}`), ...exportNames.map((e) => `-Wl,--export=${e}`)];
-  const key = createHash('sha256').update(`${RECIPE}\n${flags.join(' ')}\n${source}`).digest('hex');
+export async function buildWasm(
+  source: string,
+  variant: KernelVariant,
+  exportNames: readonly string[],
+): Promise<CompiledModule> {
+  const flags = [
+    ...FLAGS,
+    ...variant.flags,
+    ...variant.defines.map((d) => `-D${d}`),
+    ...exportNames.map((e) => `-Wl,--export=${e}`),
+  ];
+  const key = createHash('sha256')
+    .update(`${RECIPE}\n${flags.join(' ')}\n${source}`)
+    .digest('hex');
   const folder = cacheFolder();
   const file = folder && join(folder, 'kernels', `${key}.wasm`);
   if (file) {
@@ -39,21 +67,37 @@ export async function buildWasm(source: string, variant: KernelVariant, exportNa
 
 async function runCompiler(source: string, flags: readonly string[]): Promise<Uint8Array> {
   const { runClang } = await import('@yowasp/clang').catch((cause: unknown) => {
-    throw new EigenError('EW5001_TOOL_MISSING', 'the package @yowasp/clang is not installed', { hint: 'Run npm install; it carries the compiler for kernels.', cause });
+    throw new EigenError('EW5001_TOOL_MISSING', 'the package @yowasp/clang is not installed', {
+      hint: 'Run npm install; it carries the compiler for kernels.',
+      cause,
+    });
   });
   const log: string[] = [];
   const print = (bytes: Uint8Array | null): void => {
     if (bytes) log.push(Buffer.from(bytes).toString());
   };
   try {
-    const out = await runClang(['clang', ...flags, 'kernels.c', '-o', 'kernels.wasm'], { 'kernels.c': source }, { fetchProgress: () => {}, stdout: print, stderr: print });
+    const out = await runClang(
+      ['clang', ...flags, 'kernels.c', '-o', 'kernels.wasm'],
+      { 'kernels.c': source },
+      { fetchProgress: () => {}, stdout: print, stderr: print },
+    );
     return out!['kernels.wasm'] as Uint8Array;
   } catch (cause) {
-    throw new EigenError('EW5002_COMPILER_FAILED', `the kernel compiler failed: ${log.join('').split('\n').find((l) => l.includes('error')) ?? 'no message'}`, {
-      hint: 'This is a defect of the generated code; set EIGEN_DEBUG=1 and report it with the model.',
-      details: { log: log.join('').slice(0, 4000) },
-      cause,
-    });
+    throw new EigenError(
+      'EW5002_COMPILER_FAILED',
+      `the kernel compiler failed: ${
+        log
+          .join('')
+          .split('\n')
+          .find((l) => l.includes('error')) ?? 'no message'
+      }`,
+      {
+        hint: 'This is a defect of the generated code; set EIGEN_DEBUG=1 and report it with the model.',
+        details: { log: log.join('').slice(0, 4000) },
+        cause,
+      },
+    );
   }
 }
 

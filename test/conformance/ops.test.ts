@@ -32,7 +32,10 @@ function place(builder: GraphBuilder, op: OpDef, opCase: OpCase, id: string): Pl
   });
   const expected = op.evaluate(opCase.inputs, opCase.attrs);
   const outputs = expected.map((_, i) => `${id}.out${i}`);
-  builder.node({ name: id, op: op.name, inputs: names, outputs, attrs: opCase.attrs }, expected.map((t) => ({ dtype: t.dtype, shape: t.shape })));
+  builder.node(
+    { name: id, op: op.name, inputs: names, outputs, attrs: opCase.attrs },
+    expected.map((t) => ({ dtype: t.dtype, shape: t.shape })),
+  );
   builder.outputs.push(...outputs);
   return { op, opCase, inputs, outputs, expected };
 }
@@ -48,9 +51,13 @@ for (const op of OPS) {
 const graph: Graph = builder.build();
 
 function difference(got: Tensor, want: Tensor, exact: boolean): string | undefined {
-  if (exact) return Buffer.from(bytesOf(got.data)).equals(Buffer.from(bytesOf(want.data))) ? undefined : firstDifference(got, want);
+  if (exact)
+    return Buffer.from(bytesOf(got.data)).equals(Buffer.from(bytesOf(want.data)))
+      ? undefined
+      : firstDifference(got, want);
   let top = 1e-6;
-  for (let i = 0; i < sizeOf(want.shape); i++) if (Number.isFinite(Number(want.data[i]))) top = Math.max(top, Math.abs(Number(want.data[i])));
+  for (let i = 0; i < sizeOf(want.shape); i++)
+    if (Number.isFinite(Number(want.data[i]))) top = Math.max(top, Math.abs(Number(want.data[i])));
   for (let i = 0; i < sizeOf(want.shape); i++) {
     const a = Number(got.data[i]);
     const b = Number(want.data[i]);
@@ -61,7 +68,8 @@ function difference(got: Tensor, want: Tensor, exact: boolean): string | undefin
 }
 
 function firstDifference(got: Tensor, want: Tensor): string {
-  for (let i = 0; i < sizeOf(want.shape); i++) if (!Object.is(got.data[i], want.data[i])) return `element ${i}: got ${got.data[i]}, expected ${want.data[i]}`;
+  for (let i = 0; i < sizeOf(want.shape); i++)
+    if (!Object.is(got.data[i], want.data[i])) return `element ${i}: got ${got.data[i]}, expected ${want.data[i]}`;
   return 'bytes differ';
 }
 
@@ -96,7 +104,11 @@ for (const run of runs) {
 test('engines and thread counts agree bit for bit', () => {
   const first = runs[0]!;
   for (const run of runs.slice(1)) {
-    for (const o of graph.outputs) assert.ok(Buffer.from(bytesOf(run.outputs[o]!.data)).equals(Buffer.from(bytesOf(first.outputs[o]!.data))), `${o} differs between ${first.name} and ${run.name}`);
+    for (const o of graph.outputs)
+      assert.ok(
+        Buffer.from(bytesOf(run.outputs[o]!.data)).equals(Buffer.from(bytesOf(first.outputs[o]!.data))),
+        `${o} differs between ${first.name} and ${run.name}`,
+      );
   }
 });
 

@@ -70,8 +70,16 @@ export class Team {
         eval: true,
         execArgv: [],
         workerData: {
-          control: team.control.buffer, module: member.module, memory: member.memory, steps: member.steps, weights: member.weights, arena: member.arena,
-          scratch: member.scratch(part), stackTop: member.stackTop(part), part, parts,
+          control: team.control.buffer,
+          module: member.module,
+          memory: member.memory,
+          steps: member.steps,
+          weights: member.weights,
+          arena: member.arena,
+          scratch: member.scratch(part),
+          stackTop: member.stackTop(part),
+          part,
+          parts,
         },
       });
       worker.unref();

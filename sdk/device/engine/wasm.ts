@@ -27,7 +27,11 @@ const WORTH_IT = 1.1;
 export function chooseModule(modules: readonly KernelModule[], wanted?: string): KernelModule {
   if (wanted) {
     const hit = modules.find((m) => m.variant === wanted);
-    if (!hit) throw new EigenError('EW5003_ENGINE_UNAVAILABLE', `no kernels of variant '${wanted}'; there are: ${modules.map((m) => m.variant).join(', ')}`);
+    if (!hit)
+      throw new EigenError(
+        'EW5003_ENGINE_UNAVAILABLE',
+        `no kernels of variant '${wanted}'; there are: ${modules.map((m) => m.variant).join(', ')}`,
+      );
     return hit;
   }
   const dot7 = modules.find((m) => m.variant === 'dot7');
@@ -36,7 +40,10 @@ export function chooseModule(modules: readonly KernelModule[], wanted?: string):
     if (probe.right && probe.speedup >= WORTH_IT) return dot7;
   }
   const plain = modules.find((m) => m.variant === 'simd128');
-  if (!plain) throw new EigenError('EW5003_ENGINE_UNAVAILABLE', 'the bundle has no kernels that this machine can run', { hint: 'Build it again for this board.' });
+  if (!plain)
+    throw new EigenError('EW5003_ENGINE_UNAVAILABLE', 'the bundle has no kernels that this machine can run', {
+      hint: 'Build it again for this board.',
+    });
   return plain;
 }
 
@@ -61,7 +68,7 @@ export class WasmEngine {
     this.program = program;
     this.variant = module.variant;
     this.threads = threads;
-    const compiled = new WebAssembly.Module(module.bytes);
+    const compiled = new WebAssembly.Module(module.bytes as Uint8Array<ArrayBuffer>);
     // The module's own data ends at __heap_base, which only an instance can tell; stacks come first, so it is small.
     const heap = align(heapBase(compiled), 64);
     this.weightsAt = align(heap + STACK * (threads - 1), 64);
@@ -73,7 +80,11 @@ export class WasmEngine {
     const { exports } = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
     this.steps = program.steps.map((_, i) => exports[`ew_step_${i}`] as StepFunction);
     const member = {
-      module: compiled, memory: this.memory, steps: program.steps.length, weights: this.weightsAt, arena: this.arenaAt,
+      module: compiled,
+      memory: this.memory,
+      steps: program.steps.length,
+      weights: this.weightsAt,
+      arena: this.arenaAt,
       scratch: (part: number) => this.scratchAt + part * program.scratchBytes,
       stackTop: (part: number) => heap + STACK * part,
     };
@@ -81,7 +92,12 @@ export class WasmEngine {
   }
 
   /** `weights` is the resident block of the program (see sdk/wire/weights.ts). */
-  static async load(program: Program, modules: readonly KernelModule[], weights: Uint8Array, options: EngineOptions = {}): Promise<WasmEngine> {
+  static async load(
+    program: Program,
+    modules: readonly KernelModule[],
+    weights: Uint8Array,
+    options: EngineOptions = {},
+  ): Promise<WasmEngine> {
     const engine = new WasmEngine(program, chooseModule(modules, options.variant), Math.max(1, options.threads ?? 1));
     engine.bytes(engine.weightsAt, weights.byteLength).set(weights);
     await engine.team?.ready();
@@ -99,9 +115,13 @@ export class WasmEngine {
     for (const slot of this.program.inputs) {
       const t = inputs[slot.name];
       if (!t || t.dtype !== slot.dtype || !sameShape(t.shape, slot.shape)) {
-        throw new EigenError('EW3202_DATA_INVALID', `input '${slot.name}' must be ${formatType(slot)}, got ${t ? formatType(t) : 'nothing'}`, {
-          hint: `The model's inputs are: ${this.program.inputs.map((s) => `${s.name} ${formatType(s)}`).join('; ')}.`,
-        });
+        throw new EigenError(
+          'EW3202_DATA_INVALID',
+          `input '${slot.name}' must be ${formatType(slot)}, got ${t ? formatType(t) : 'nothing'}`,
+          {
+            hint: `The model's inputs are: ${this.program.inputs.map((s) => `${s.name} ${formatType(s)}`).join('; ')}.`,
+          },
+        );
       }
       this.bytes(this.arenaAt + slot.offset, byteLength(slot)).set(bytesOf(t.data));
     }
@@ -146,4 +166,3 @@ function heapBase(module: WebAssembly.Module): number {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   return (exports.__heap_base as WebAssembly.Global).value as number;
 }
-

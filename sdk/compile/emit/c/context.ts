@@ -1,12 +1,25 @@
 import type { Graph } from '../../../ir/graph.ts';
 import { valueOf } from '../../../ir/graph.ts';
-import { type DType, type TensorType } from '../../../util/tensor.ts';
+import type { DType, TensorType } from '../../../util/tensor.ts';
 import type { WeightLayout } from '../../../wire/program.ts';
 import type { Group } from '../../fuse.ts';
 
 const C_TYPES: Record<DType, string> = {
-  f32: 'float', f64: 'double', i8: 'i8', u8: 'u8', i16: 'i16', u16: 'u16', i32: 'i32', u32: 'u32', i64: 'i64', u64: 'i64', bool: 'u8',
+  f32: 'float',
+  f64: 'double',
+  i8: 'i8',
+  u8: 'u8',
+  i16: 'i16',
+  u16: 'u16',
+  i32: 'i32',
+  u32: 'u32',
+  i64: 'i64',
+  u64: 'i64',
+  bool: 'u8',
 };
+
+const PARAMETERS = '@PARAMETERS@';
+const ARGUMENTS = '@ARGUMENTS@';
 
 /** What a pointer parameter of a kernel refers to. */
 export type Operand =
@@ -73,13 +86,21 @@ export class KernelContext {
     return C_TYPES[this.type(value).dtype];
   }
 
-  /** Parameter list of the kernel and of its helpers, in operand order. */
+  /** Stands for the parameter list of the kernel and of its helpers, which is known only when all text is written. */
   parameters(): string {
-    return this.operands.map((o, i) => `${o.kind === 'value' && o.write ? '' : 'const '}${C_TYPES[this.type(o.value).dtype]} *p${i}`).join(', ');
+    return PARAMETERS;
   }
 
   arguments(): string {
-    return this.operands.map((_, i) => `p${i}`).join(', ');
+    return ARGUMENTS;
+  }
+
+  /** Puts the operand lists into finished text. */
+  resolve(text: string): string {
+    const list = this.operands
+      .map((o, i) => `${o.kind === 'value' && o.write ? '' : 'const '}${C_TYPES[this.type(o.value).dtype]} *p${i}`)
+      .join(', ');
+    return text.replaceAll(PARAMETERS, list).replaceAll(ARGUMENTS, this.operands.map((_, i) => `p${i}`).join(', '));
   }
 
   private operand(o: Operand): string {

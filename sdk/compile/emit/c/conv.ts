@@ -28,7 +28,14 @@ export function emitLinear(ctx: KernelContext, l: Lowered<KernelOf<'linear'>>): 
   return productF32(ctx, linearGeometry(spaceOf(ctx.type(y).shape).rows, k, o), x, w, bias, y);
 }
 
-function productF32(ctx: KernelContext, geo: Geometry, x: string, w: string, bias: string | undefined, y: string): KernelText {
+function productF32(
+  ctx: KernelContext,
+  geo: Geometry,
+  x: string,
+  w: string,
+  bias: string | undefined,
+  y: string,
+): KernelText {
   const space: Space = { ...spaceOf(ctx.type(y).shape), whole: geo.og % NR === 0 };
   const src = ctx.read(x);
   const panels = ctx.weight(w, { kind: 'panelsF32', rows: geo.o, cols: geo.k });
@@ -44,7 +51,13 @@ function productF32(ctx: KernelContext, geo: Geometry, x: string, w: string, bia
     guard(r, geo.m, `epi(${ctx.arguments()}, m + ${r}, g * ${geo.og} + n, nv, ${c0}, ${c1});`),
   );
   const helpers = (geo.pointwise ? '' : emitGather('gather', geo, { from: 'float', to: 'float', pitch: geo.k })) + epi;
-  const body = blockedLoops(geo, mr, block, geo.pointwise ? '' : `gather(${src}, (float *)${buffer}, mb, me - mb, g, 0);`, micro);
+  const body = blockedLoops(
+    geo,
+    mr,
+    block,
+    geo.pointwise ? '' : `gather(${src}, (float *)${buffer}, mb, me - mb, g, 0);`,
+    micro,
+  );
   return { helpers, body, macs: geo.m * geo.k * geo.o };
 }
 
@@ -66,7 +79,14 @@ export function blockRows(ctx: KernelContext, geo: Geometry, elementBytes: numbe
 }
 
 /** The loop nest shared by all products: groups, blocks of rows, channel tiles, row tiles. `setup` runs once a block, `tile` once a channel tile. */
-export function blockedLoops(geo: Geometry, mr: number, block: number, setup: string, micro: string, tile = ''): string {
+export function blockedLoops(
+  geo: Geometry,
+  mr: number,
+  block: number,
+  setup: string,
+  micro: string,
+  tile = '',
+): string {
   const rows = geo.m >= ROWS_TO_SPLIT;
   const split = rows
     ? `${share(geo.m, MR, 'm0', 'm1')} const i32 n0 = 0, n1 = ${geo.og};`
@@ -123,8 +143,19 @@ export function emitDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'conv'>>):
 }
 
 /** Declares `<p>_0` (first source coordinate) and the range [`<p>_lo`, `<p>_hi`) of taps that fall inside the image. */
-export function clip(at: string, stride: number, pad: number, dilation: number, kernel: number, size: number, p: string): string {
-  const lo = pad === 0 ? `const i32 ${p}_lo = 0;` : `const i32 ${p}_lo = ${p}_0 < 0 ? (-${p}_0 + ${dilation - 1}) / ${dilation} : 0;`;
+export function clip(
+  at: string,
+  stride: number,
+  pad: number,
+  dilation: number,
+  kernel: number,
+  size: number,
+  p: string,
+): string {
+  const lo =
+    pad === 0
+      ? `const i32 ${p}_lo = 0;`
+      : `const i32 ${p}_lo = ${p}_0 < 0 ? (-${p}_0 + ${dilation - 1}) / ${dilation} : 0;`;
   return `const i32 ${p}_0 = ${at} * ${stride} - ${pad}; ${lo} i32 ${p}_hi = ${p}_0 + ${(kernel - 1) * dilation} >= ${size} ? (${size} - ${p}_0 + ${dilation - 1}) / ${dilation} : ${kernel}; if (${p}_hi < ${p}_lo) ${p}_hi = ${p}_lo;`;
 }
 
@@ -138,7 +169,11 @@ export function emitRaggedConv(ctx: KernelContext, l: Lowered<KernelOf<'conv'>>)
   const b = bias ? `${ctx.read(bias)}[o]` : '0.0f';
   const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y);
   const dot = `float acc = ${b}; ${raggedTaps(geo, src, filter, 'acc = acc + line[c] * f[c];')}`;
-  return { helpers: epi, body: raggedLoops(ctx, geo, `float t[8]`, `${dot} t[j] = acc;`, 'f4_load(t), f4_load(t + 4)'), macs: geo.m * geo.k * geo.o };
+  return {
+    helpers: epi,
+    body: raggedLoops(ctx, geo, `float t[8]`, `${dot} t[j] = acc;`, 'f4_load(t), f4_load(t + 4)'),
+    macs: geo.m * geo.k * geo.o,
+  };
 }
 
 export function raggedTaps(geo: Geometry, src: string, filter: string, inner: string): string {

@@ -75,25 +75,46 @@ export function emitEpilogue(ctx: KernelContext, name: string, space: Space, roo
     const id = `x${loads.length}`;
     const at = (k: number): string => `${p} + ${offset}${perChannel ? ` + n${k ? ` + ${k}` : ''}` : ''}`;
     if (t.dtype === 'bool') {
-      loads.push(perChannel ? `f4 ${id}a = f4_load_bool(${at(0)}), ${id}b = f4_load_bool(${at(4)});` : `f4 ${id}a = f4_splat((float)*(${at(0)})), ${id}b = ${id}a;`);
+      loads.push(
+        perChannel
+          ? `f4 ${id}a = f4_load_bool(${at(0)}), ${id}b = f4_load_bool(${at(4)});`
+          : `f4 ${id}a = f4_splat((float)*(${at(0)})), ${id}b = ${id}a;`,
+      );
     } else if (t.dtype === 'f32') {
-      loads.push(perChannel ? `f4 ${id}a = f4_load(${at(0)}), ${id}b = f4_load(${at(4)});` : `f4 ${id}a = f4_load_splat(${at(0)}), ${id}b = ${id}a;`);
+      loads.push(
+        perChannel
+          ? `f4 ${id}a = f4_load(${at(0)}), ${id}b = f4_load(${at(4)});`
+          : `f4 ${id}a = f4_load_splat(${at(0)}), ${id}b = ${id}a;`,
+      );
     } else throw new Error(`elementwise kernel on ${t.dtype} value '${value}' is not emitted; cast it to f32 first`);
     const pair: [string, string] = [`${id}a`, `${id}b`];
     known.set(value, pair);
     return pair;
   };
 
-  if (rootValue !== undefined && ctx.group.stores.includes(rootValue)) lines.push(storeF32(ctx, rootValue, space, 'a', 'b'));
+  if (rootValue !== undefined && ctx.group.stores.includes(rootValue))
+    lines.push(storeF32(ctx, rootValue, space, 'a', 'b'));
   ctx.group.tail.forEach((l, k) => {
     const out = l.node.outputs[0]!;
     if (isKind(l, 'map')) {
       const ins = l.node.inputs.map((v) => (v === '' ? (['', ''] as [string, string]) : load(v)));
       const expr = l.spec.expr;
-      lines.push(`f4 t${k}a = ${renderExpr(expr, ins.map((i) => i[0]))}, t${k}b = ${renderExpr(expr, ins.map((i) => i[1]))};`);
+      lines.push(
+        `f4 t${k}a = ${renderExpr(
+          expr,
+          ins.map((i) => i[0]),
+        )}, t${k}b = ${renderExpr(
+          expr,
+          ins.map((i) => i[1]),
+        )};`,
+      );
       known.set(out, [`t${k}a`, `t${k}b`]);
       if (ctx.group.stores.includes(out)) {
-        lines.push(ctx.type(out).dtype === 'bool' ? storeBool(ctx, out, space, `t${k}a`, `t${k}b`) : storeF32(ctx, out, space, `t${k}a`, `t${k}b`));
+        lines.push(
+          ctx.type(out).dtype === 'bool'
+            ? storeBool(ctx, out, space, `t${k}a`, `t${k}b`)
+            : storeF32(ctx, out, space, `t${k}a`, `t${k}b`),
+        );
       }
     } else if (isKind(l, 'quantize')) {
       lines.push(storeQuantized(ctx, l, space, load));

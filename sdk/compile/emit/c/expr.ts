@@ -2,13 +2,35 @@ import type { Expr } from '../../../ir/expr.ts';
 import { f32Literal } from './context.ts';
 
 const UNARY: Record<Extract<Expr, { k: 'un' }>['f'], string> = {
-  neg: 'f4_neg', abs: 'f4_abs', sqrt: 'f4_sqrt', exp: 'ew_exp', log: 'ew_log', tanh: 'ew_tanh', erf: 'ew_erf', sin: 'ew_sin', cos: 'ew_cos',
-  floor: 'f4_floor', ceil: 'f4_ceil', round: 'f4_round', not: 'ew_not',
+  neg: 'f4_neg',
+  abs: 'f4_abs',
+  sqrt: 'f4_sqrt',
+  exp: 'ew_exp',
+  log: 'ew_log',
+  tanh: 'ew_tanh',
+  erf: 'ew_erf',
+  sin: 'ew_sin',
+  cos: 'ew_cos',
+  floor: 'f4_floor',
+  ceil: 'f4_ceil',
+  round: 'f4_round',
+  not: 'ew_not',
 };
 
 const BINARY: Record<Extract<Expr, { k: 'bin' }>['f'], string> = {
-  add: 'f4_add', sub: 'f4_sub', mul: 'f4_mul', div: 'f4_div', min: 'f4_min', max: 'f4_max', pow: 'ew_pow', mod: 'ew_mod',
-  eq: 'ew_eq', lt: 'ew_lt', le: 'ew_le', and: 'ew_and', or: 'ew_or',
+  add: 'f4_add',
+  sub: 'f4_sub',
+  mul: 'f4_mul',
+  div: 'f4_div',
+  min: 'f4_min',
+  max: 'f4_max',
+  pow: 'ew_pow',
+  mod: 'ew_mod',
+  eq: 'ew_eq',
+  lt: 'ew_lt',
+  le: 'ew_le',
+  and: 'ew_and',
+  or: 'ew_or',
 };
 
 /** Renders a scalar expression over four lanes; `inputs[i]` is the C expression of input i. */

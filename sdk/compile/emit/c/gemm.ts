@@ -17,7 +17,14 @@ export function rowsPerTile(rows: number): number {
  * f32: sum over k in order of A[r][k] * B[k][8], started at `init` (two f4 expressions).
  * `a(r)` is the pointer of row r; `bt` points at the tile [K][8]. `done(r, x, y)` receives the two result expressions.
  */
-export function microF32(k: string, mr: number, a: (r: number) => string, bt: string, init: [string, string], done: (r: number, x: string, y: string) => string): string {
+export function microF32(
+  k: string,
+  mr: number,
+  a: (r: number) => string,
+  bt: string,
+  init: [string, string],
+  done: (r: number, x: string, y: string) => string,
+): string {
   const rows = ROWS.slice(0, mr);
   return `{
     ${rows.map((r) => `const float *a${r} = ${a(r)};`).join(' ')}
@@ -32,7 +39,14 @@ export function microF32(k: string, mr: number, a: (r: number) => string, bt: st
 }
 
 /** i16 x i16 -> i32 over pairs of k; `bt` points at [K/2][8][2] i16. `kp` is K rounded to a multiple of 16. */
-export function microI16(kp: number, mr: number, a: (r: number) => string, bt: string, init: [string, string], done: (r: number, x: string, y: string) => string): string {
+export function microI16(
+  kp: number,
+  mr: number,
+  a: (r: number) => string,
+  bt: string,
+  init: [string, string],
+  done: (r: number, x: string, y: string) => string,
+): string {
   const rows = ROWS.slice(0, mr);
   return `{
     ${rows.map((r) => `const i16 *a${r} = ${a(r)};`).join(' ')}
@@ -47,7 +61,14 @@ export function microI16(kp: number, mr: number, a: (r: number) => string, bt: s
 }
 
 /** i8 x u7 -> i32 over quads of k with the relaxed dot product; `bt` points at [K/4][8][4] u8. */
-export function microDot7(kp: number, mr: number, a: (r: number) => string, bt: string, init: (r: number) => [string, string], done: (r: number, x: string, y: string) => string): string {
+export function microDot7(
+  kp: number,
+  mr: number,
+  a: (r: number) => string,
+  bt: string,
+  init: (r: number) => [string, string],
+  done: (r: number, x: string, y: string) => string,
+): string {
   const rows = ROWS.slice(0, mr);
   return `{
     ${rows.map((r) => `const i8 *a${r} = ${a(r)};`).join(' ')}
@@ -111,7 +132,10 @@ export function emitUnpackI16(name: string, kp: number, bits: number): string {
     const store = (half: number, pair: number, v: string): string =>
       `{ h8 h = h8_sub(${v}, off); h8_store(t + ${q * 32 + pair * 16 + half * 8}, h); s${half} = i4_add(s${half}, h8_dot(h, one)); }`;
     return [0, 1]
-      .map((half) => `{ b16 p = b16_pairs(v${2 * q + half}); ${store(half, 0, 'h8_extend_lo_u8(p)')} ${store(half, 1, 'h8_extend_hi_u8(p)')} }`)
+      .map(
+        (half) =>
+          `{ b16 p = b16_pairs(v${2 * q + half}); ${store(half, 0, 'h8_extend_lo_u8(p)')} ${store(half, 1, 'h8_extend_hi_u8(p)')} }`,
+      )
       .join(' ');
   });
   return `static void ${name}(const u8 *w, i16 *t, i32 *sums) {

@@ -24,21 +24,61 @@ export interface Geometry {
   readonly pointwise: boolean;
 }
 
-export function geometryOf(spec: KernelOf<'conv'> | KernelOf<'qconv'>, x: TensorType, w: TensorType, y: TensorType): Geometry {
+export function geometryOf(
+  spec: KernelOf<'conv'> | KernelOf<'qconv'>,
+  x: TensorType,
+  w: TensorType,
+  y: TensorType,
+): Geometry {
   const [n, h, width, c] = x.shape as [number, number, number, number];
   const [o, kh, kw, cg] = w.shape as [number, number, number, number];
   const [, oh, ow] = y.shape as [number, number, number, number];
   const pointwise =
     kh === 1 && kw === 1 && spec.groups === 1 && spec.strides.every((s) => s === 1) && spec.pads.every((p) => p === 0);
   const { strides, pads, dilations, groups } = spec;
-  return { n, h, w: width, c, cg, o, og: o / groups, kh, kw, oh, ow, groups, strides, pads, dilations, m: n * oh * ow, k: kh * kw * cg, pointwise };
+  return {
+    n,
+    h,
+    w: width,
+    c,
+    cg,
+    o,
+    og: o / groups,
+    kh,
+    kw,
+    oh,
+    ow,
+    groups,
+    strides,
+    pads,
+    dilations,
+    m: n * oh * ow,
+    k: kh * kw * cg,
+    pointwise,
+  };
 }
 
 /** A matrix product over rows that already exist. */
 export function linearGeometry(rows: number, k: number, o: number): Geometry {
   return {
-    n: 1, h: 1, w: rows, c: k, cg: k, o, og: o, kh: 1, kw: 1, oh: 1, ow: rows, groups: 1, strides: [1, 1], pads: [0, 0, 0, 0], dilations: [1, 1],
-    m: rows, k, pointwise: true,
+    n: 1,
+    h: 1,
+    w: rows,
+    c: k,
+    cg: k,
+    o,
+    og: o,
+    kh: 1,
+    kw: 1,
+    oh: 1,
+    ow: rows,
+    groups: 1,
+    strides: [1, 1],
+    pads: [0, 0, 0, 0],
+    dilations: [1, 1],
+    m: rows,
+    k,
+    pointwise: true,
   };
 }
 
@@ -59,7 +99,11 @@ export function emitGather(name: string, geo: Geometry, gather: Gather): string 
   const copy = (d: string, s: string, n: string | number): string =>
     from === to ? `ew_copy(${d}, ${s}, (u32)(${n}) * sizeof(${to}))` : `ew_widen(${d}, ${s}, ${n})`;
   const fill = (d: string, n: string | number): string =>
-    to === 'float' ? `ew_fill(${d}, 0, (u32)(${n}) * 4)` : to === 'i16' ? `ew_fill16(${d}, zp, ${n})` : `ew_fill(${d}, zp, ${n})`;
+    to === 'float'
+      ? `ew_fill(${d}, 0, (u32)(${n}) * 4)`
+      : to === 'i16'
+        ? `ew_fill16(${d}, zp, ${n})`
+        : `ew_fill(${d}, zp, ${n})`;
   const head = `static void ${name}(const ${from} *x, ${to} *d, i32 m0, i32 mb, i32 g, i32 zp) {\n  (void)zp; (void)g;`;
   if (geo.pointwise && pitch === geo.k) return `${head}\n  ${copy('d', `x + m0 * ${geo.k}`, `mb * ${geo.k}`)};\n}\n`;
   const [sh, sw] = geo.strides;

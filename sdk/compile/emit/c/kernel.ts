@@ -1,11 +1,21 @@
 import type { KernelSpec } from '../../../ir/kernel.ts';
 import { isKind, type Lowered } from '../../lower.ts';
-import { geometryOf } from './geometry.ts';
 import type { KernelContext, KernelText } from './context.ts';
 import { emitConv, emitDepthwise, emitLinear, emitRaggedConv, isDepthwise, isRagged } from './conv.ts';
+import { geometryOf } from './geometry.ts';
 import { emitMap } from './map.ts';
 import { emitMatmul } from './matmul.ts';
-import { emitCast, emitConcat, emitConvTranspose, emitDynQuantize, emitGather, emitPad, emitQGather, emitResize, emitStrided } from './move.ts';
+import {
+  emitCast,
+  emitConcat,
+  emitConvTranspose,
+  emitDynQuantize,
+  emitGather,
+  emitPad,
+  emitQGather,
+  emitResize,
+  emitStrided,
+} from './move.ts';
 import { emitPool } from './pool.ts';
 import { emitQConv, emitQDepthwise, emitQLinear, emitRaggedQConv } from './qconv.ts';
 import { emitGru, emitLstm, emitQLstm } from './recurrent.ts';

@@ -37,13 +37,20 @@ function collapsedSpace(ctx: KernelContext, shape: readonly number[]): Space {
   };
   while (start > 0 && operands.every((s) => uniform(s, start - 1) !== 'mixed')) start--;
   const cols = sizeOf(shape.slice(start));
-  return { shape: [...shape.slice(0, start), cols], rows: sizeOf(shape.slice(0, start)), cols, whole: cols % 8 === 0, merged: Math.max(1, rank - start) };
+  return {
+    shape: [...shape.slice(0, start), cols],
+    rows: sizeOf(shape.slice(0, start)),
+    cols,
+    whole: cols % 8 === 0,
+    merged: Math.max(1, rank - start),
+  };
 }
 
 /** Shapes of everything the tail reads from memory. */
 function operandShapes(ctx: KernelContext): (readonly number[])[] {
   const made = new Set(ctx.group.tail.map((t) => t.node.outputs[0]!));
   const out: (readonly number[])[] = [];
-  for (const t of ctx.group.tail) for (const v of t.node.inputs) if (v !== '' && !made.has(v)) out.push(ctx.type(v).shape);
+  for (const t of ctx.group.tail)
+    for (const v of t.node.inputs) if (v !== '' && !made.has(v)) out.push(ctx.type(v).shape);
   return out;
 }

@@ -25,14 +25,23 @@ export function emitMatmul(ctx: KernelContext, l: Lowered<KernelOf<'matmul'>>): 
   const tile = `((float *)${ctx.scratch(k * NR * 4)})`;
   const rowsA = transA ? `((float *)${ctx.scratch(m * k * 4)})` : '';
   const mr = rowsPerTile(m);
-  const base = (r: number): string => (transA ? `${rowsA} + (m + ${r} < m1 ? m + ${r} : m1 - 1) * ${k}` : `A + (m + ${r} < m1 ? m + ${r} : m1 - 1) * ${k}`);
-  const micro = microF32(String(k), mr, base, tile, ['f4_splat(0.0f)', 'f4_splat(0.0f)'], (r, c0, c1) =>
-    `${r > 0 ? `if (m + ${r} < m1) ` : ''}epi(${ctx.arguments()}, z * ${m} + m + ${r}, n, nv, ${c0}, ${c1});`,
+  const base = (r: number): string =>
+    transA ? `${rowsA} + (m + ${r} < m1 ? m + ${r} : m1 - 1) * ${k}` : `A + (m + ${r} < m1 ? m + ${r} : m1 - 1) * ${k}`;
+  const micro = microF32(
+    String(k),
+    mr,
+    base,
+    tile,
+    ['f4_splat(0.0f)', 'f4_splat(0.0f)'],
+    (r, c0, c1) =>
+      `${r > 0 ? `if (m + ${r} < m1) ` : ''}epi(${ctx.arguments()}, z * ${m} + m + ${r}, n, nv, ${c0}, ${c1});`,
   );
   const packB = transB
     ? `for (i32 k = 0; k < ${k}; k++) for (i32 j = 0; j < 8; j++) ${tile}[k * 8 + j] = j < nv ? B[(n + j) * ${k} + k] : 0.0f;`
     : `for (i32 k = 0; k < ${k}; k++) { const float *s = B + k * ${n} + n; float *d = ${tile} + k * 8; if (nv == 8) { f4_store(d, f4_load(s)); f4_store(d + 4, f4_load(s + 4)); } else for (i32 j = 0; j < 8; j++) d[j] = j < nv ? s[j] : 0.0f; }`;
-  const packA = transA ? `for (i32 i = m0; i < m1; i++) for (i32 k = 0; k < ${k}; k++) ${rowsA}[i * ${k} + k] = A[k * ${m} + i];` : '';
+  const packA = transA
+    ? `for (i32 i = m0; i < m1; i++) for (i32 k = 0; k < ${k}; k++) ${rowsA}[i * ${k} + k] = A[k * ${m} + i];`
+    : '';
   const split =
     batch > 1
       ? `${share(batch, 1, 'z0', 'z1')} const i32 m0 = 0, m1 = ${m};`

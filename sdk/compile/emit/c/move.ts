@@ -1,7 +1,7 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import { sizeOf, stridesOf } from '../../../util/tensor.ts';
 import type { Lowered } from '../../lower.ts';
-import { type KernelContext, type KernelText, f32Literal, share } from './context.ts';
+import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
 
 const NOTHING = { helpers: '', macs: 0 } as const;
 
@@ -23,7 +23,10 @@ export function emitStrided(ctx: KernelContext, l: Lowered<KernelOf<'strided'>>)
   const outer = sizeOf(shape) / run;
   const index = merged(shape.slice(0, d + 1), strides.slice(0, d + 1), 'i');
   const type = ctx.cType(y);
-  const copy = run === 1 ? `${dst}[i] = ${src}[${index}];` : `ew_copy(${dst} + i * ${run}, ${src} + ${index}, ${run} * sizeof(${type}));`;
+  const copy =
+    run === 1
+      ? `${dst}[i] = ${src}[${index}];`
+      : `ew_copy(${dst} + i * ${run}, ${src} + ${index}, ${run} * sizeof(${type}));`;
   // A transpose of the last two axes is walked with the inner loop along the output.
   const last = shape[d];
   const inner = run === 1 && d >= 0 && last !== undefined && last >= 4;
@@ -86,12 +89,14 @@ export function emitConcat(ctx: KernelContext, l: Lowered<KernelOf<'concat'>>): 
   const dst = ctx.write(y);
   const type = ctx.cType(y);
   let at = 0;
-  const copies = l.node.inputs.filter((v) => v !== '').map((v) => {
-    const size = sizeOf(ctx.type(v).shape.slice(axis));
-    const text = `ew_copy(${dst} + i * ${row} + ${at}, ${ctx.read(v)} + i * ${size}, ${size} * sizeof(${type}));`;
-    at += size;
-    return text;
-  });
+  const copies = l.node.inputs
+    .filter((v) => v !== '')
+    .map((v) => {
+      const size = sizeOf(ctx.type(v).shape.slice(axis));
+      const text = `ew_copy(${dst} + i * ${row} + ${at}, ${ctx.read(v)} + i * ${size}, ${size} * sizeof(${type}));`;
+      at += size;
+      return text;
+    });
   const body = `${share(outer, Math.max(1, Math.floor(2048 / row)), 'r0', 'r1')}
   for (i32 i = r0; i < r1; i++) { ${copies.join(' ')} }`;
   return { ...NOTHING, body };
@@ -133,7 +138,12 @@ export function emitCast(ctx: KernelContext, l: Lowered): KernelText {
   const from = ctx.type(x).dtype;
   const to = ctx.type(y).dtype;
   const v = `${ctx.read(x)}[i]`;
-  const value = to === 'bool' ? `${v} != 0` : from === 'f32' && to !== 'f32' && to !== 'f64' ? `(${ctx.cType(y)})${to === 'i64' || to === 'u64' ? '(i64)' : ''}${v}` : `(${ctx.cType(y)})${v}`;
+  const value =
+    to === 'bool'
+      ? `${v} != 0`
+      : from === 'f32' && to !== 'f32' && to !== 'f64'
+        ? `(${ctx.cType(y)})${to === 'i64' || to === 'u64' ? '(i64)' : ''}${v}`
+        : `(${ctx.cType(y)})${v}`;
   const body = `${share(sizeOf(ctx.type(y).shape), 2048, 'r0', 'r1')}
   for (i32 i = r0; i < r1; i++) ${ctx.write(y)}[i] = ${value};`;
   return { ...NOTHING, body };

@@ -13,13 +13,15 @@ export function emitPool(ctx: KernelContext, l: Lowered<KernelOf<'pool'>>): Kern
   const [n, oh, ow] = ctx.type(y).shape as [number, number, number, number];
   const src = ctx.read(x);
   const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y);
-  const step = fn === 'max' ? (a: string, v: string) => `f4_max(${a}, ${v})` : (a: string, v: string) => `f4_add(${a}, ${v})`;
+  const step =
+    fn === 'max' ? (a: string, v: string) => `f4_max(${a}, ${v})` : (a: string, v: string) => `f4_add(${a}, ${v})`;
   const init = fn === 'max' ? 'f4_splat(-__builtin_inff())' : 'f4_splat(0.0f)';
   // A window that hangs over the padded image on the far side (ceil mode) counts only up to the padding.
   const count = countIncludePad
     ? `(float)((y_0 + ${kernel[0]} < ${h + pads[2]} ? ${kernel[0]} : ${h + pads[2]} - y_0) * (x_0 + ${kernel[1]} < ${w + pads[3]} ? ${kernel[1]} : ${w + pads[3]} - x_0))`
     : '(float)((y_hi - y_lo) * (x_hi - x_lo))';
-  const scale = fn === 'avg' ? `const f4 count = f4_splat(${count}); a = f4_div(a, count); b2 = f4_div(b2, count);` : '';
+  const scale =
+    fn === 'avg' ? `const f4 count = f4_splat(${count}); a = f4_div(a, count); b2 = f4_div(b2, count);` : '';
   const body = `${share(n * oh * ow, 1, 'r0', 'r1')}
   for (i32 row = r0; row < r1; row++) {
     const i32 px = row % ${ow}, py = row / ${ow} % ${oh}, b = row / ${oh * ow};

@@ -28,7 +28,12 @@ export function emitQLinear(ctx: KernelContext, l: Lowered<KernelOf<'qlinear'>>)
   const y = l.node.outputs[0]!;
   const [o, k] = ctx.type(w).shape as [number, number];
   const geo = linearGeometry(spaceOf(ctx.type(y).shape).rows, k, o);
-  return productInt(ctx, geo, { x, w, y, zp: '0' }, { multiplier: ctx.read(ws), bias: ctx.read(bias), rowScale: ctx.read(xs) });
+  return productInt(
+    ctx,
+    geo,
+    { x, w, y, zp: '0' },
+    { multiplier: ctx.read(ws), bias: ctx.read(bias), rowScale: ctx.read(xs) },
+  );
 }
 
 /** Resident bits of a constant of codes. */
@@ -37,7 +42,12 @@ export function codeBits(ctx: KernelContext, w: string): number {
   return packing?.kind === 'codes' ? packing.bits : 8;
 }
 
-function productInt(ctx: KernelContext, geo: Geometry, v: { x: string; w: string; y: string; zp: string }, scaling: Scaling): KernelText {
+function productInt(
+  ctx: KernelContext,
+  geo: Geometry,
+  v: { x: string; w: string; y: string; zp: string },
+  scaling: Scaling,
+): KernelText {
   const kp = Math.ceil(geo.k / 16) * 16;
   const bits = codeBits(ctx, v.w);
   const narrow = ctx.type(v.x).dtype === 'i8';
@@ -89,12 +99,17 @@ function finish(p: Product): (r: number, c0: string, c1: string) => string {
   };
   return (r, c0, c1) => {
     const row = scaling.rowScale ? `const f4 xs = f4_load_splat(${scaling.rowScale} + m + ${r}); ` : '';
-    return guard(r, geo.m, `{ ${row}epi(${ctx.arguments()}, m + ${r}, G + n, nv, ${scaled(c0, 0)}, ${scaled(c1, 1)}); }`);
+    return guard(
+      r,
+      geo.m,
+      `{ ${row}epi(${ctx.arguments()}, m + ${r}, G + n, nv, ${scaled(c0, 0)}, ${scaled(c1, 1)}); }`,
+    );
   };
 }
 
 const tilePointer = (p: Product): string => `(const u8 *)${p.panels} + ((G + n) / ${NR}) * ${panelBytes(p.kp, p.bits)}`;
-const correction = (p: Product): string => `const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-zp), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
+const correction = (p: Product): string =>
+  `const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-zp), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
 
 /** Plain SIMD: activations and codes as i16, adjacent products summed. */
 function plainProduct(p: Product, from: 'i8' | 'i16'): { helpers: string; body: string } {
@@ -102,10 +117,19 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): { helpers: string; body: 
   const inPlace = from === 'i16' && geo.pointwise && geo.k === kp && geo.m % 4 === 0;
   const pitch = kp;
   const gather = inPlace ? '' : emitGather('gather', geo, { from, to: 'i16', pitch });
-  const a = inPlace ? (r: number): string => `${p.src} + (m + ${r}) * ${kp}` : (r: number): string => `(i16 *)${p.rows} + (m - mb + ${r}) * ${kp}`;
+  const a = inPlace
+    ? (r: number): string => `${p.src} + (m + ${r}) * ${kp}`
+    : (r: number): string => `(i16 *)${p.rows} + (m - mb + ${r}) * ${kp}`;
   const micro = microI16(kp, p.mr, a, `(i16 *)${p.tile}`, ['z0', 'z1'], finish(p));
   const setup = inPlace ? '' : `gather(${p.src}, (i16 *)${p.rows}, mb, me - mb, g, zp);`;
-  const body = blockedLoops(geo, p.mr, p.block, setup, micro, `unpack(${tilePointer(p)}, (i16 *)${p.tile}, (i32 *)${p.sums}); ${correction(p)}`);
+  const body = blockedLoops(
+    geo,
+    p.mr,
+    p.block,
+    setup,
+    micro,
+    `unpack(${tilePointer(p)}, (i16 *)${p.tile}, (i32 *)${p.sums}); ${correction(p)}`,
+  );
   return { helpers: gather + emitUnpackI16('unpack', kp, p.bits), body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
@@ -125,10 +149,27 @@ function dot7Product(p: Product): { helpers: string; body: string } {
   }
 }
 `;
-  const init = (r: number): [string, string] => [`i4_add(z0, i4_splat(rs[m - mb + ${r}]))`, `i4_add(z1, i4_splat(rs[m - mb + ${r}]))`];
-  const micro = microDot7(kp, p.mr, (r) => `(i8 *)${p.rows} + (m - mb + ${r}) * ${kp}`, `(u8 *)${p.tile}`, init, finish(p));
+  const init = (r: number): [string, string] => [
+    `i4_add(z0, i4_splat(rs[m - mb + ${r}]))`,
+    `i4_add(z1, i4_splat(rs[m - mb + ${r}]))`,
+  ];
+  const micro = microDot7(
+    kp,
+    p.mr,
+    (r) => `(i8 *)${p.rows} + (m - mb + ${r}) * ${kp}`,
+    `(u8 *)${p.tile}`,
+    init,
+    finish(p),
+  );
   const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb); const i32 *rs = (const i32 *)${p.rowSums};`;
-  const body = blockedLoops(geo, p.mr, p.block, setup, micro, `unpack(${tilePointer(p)}, (u8 *)${p.tile}, (i32 *)${p.sums}); ${correction(p)}`);
+  const body = blockedLoops(
+    geo,
+    p.mr,
+    p.block,
+    setup,
+    micro,
+    `unpack(${tilePointer(p)}, (u8 *)${p.tile}, (i32 *)${p.sums}); ${correction(p)}`,
+  );
   return { helpers, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
@@ -157,7 +198,9 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   const dx = geo.dilations[1] * geo.c;
   const step = geo.strides[1] * geo.c;
   const helpers = `${pairFilters(geo, cpad, pairs)}${epi}`;
-  const z = perChannel ? `const h8 z = h8_narrow(i4_load(${zero} + n), i4_load(${zero} + n + 4));` : `const h8 z = h8_splat((i16)*${zero});`;
+  const z = perChannel
+    ? `const h8 z = h8_narrow(i4_load(${zero} + n), i4_load(${zero} + n + 4));`
+    : `const h8 z = h8_splat((i16)*${zero});`;
   const results = (k: number): string =>
     `epi(${ctx.arguments()}, row0 * ${geo.ow} + px + ${k}, n, nv, f4_add(f4_mul(f4_from_i4(c${k}0), m0), b0), f4_add(f4_mul(f4_from_i4(c${k}1), m1), b1));`;
   const accumulate = (pixels: number, kxLoop: (body: (pair: string, second: boolean) => string) => string): string => {
@@ -180,7 +223,8 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   };
   const interior = accumulate(DW_PIXELS, (body) => {
     const out: string[] = [];
-    for (let p = 0; p < pairs; p++) out.push(body(`f + ${p * cpad * 2}`, 2 * p + 1 < geo.kw), p + 1 < pairs ? `s += ${2 * dx};` : '');
+    for (let p = 0; p < pairs; p++)
+      out.push(body(`f + ${p * cpad * 2}`, 2 * p + 1 < geo.kw), p + 1 < pairs ? `s += ${2 * dx};` : '');
     return out.join('\n            ');
   });
   const single = interiorSingle(accumulate, pairs, cpad, dx, geo.kw);
@@ -221,7 +265,8 @@ type Accumulate = (pixels: number, kxLoop: (body: (pair: string, second: boolean
 function interiorSingle(accumulate: Accumulate, pairs: number, cpad: number, dx: number, kw: number): string {
   return accumulate(1, (body) => {
     const out: string[] = [];
-    for (let p = 0; p < pairs; p++) out.push(body(`f + ${p * cpad * 2}`, 2 * p + 1 < kw), p + 1 < pairs ? `s += ${2 * dx};` : '');
+    for (let p = 0; p < pairs; p++)
+      out.push(body(`f + ${p * cpad * 2}`, 2 * p + 1 < kw), p + 1 < pairs ? `s += ${2 * dx};` : '');
     return out.join(' ');
   });
 }
@@ -264,6 +309,11 @@ export function emitRaggedQConv(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>
   const mult = ctx.read(m);
   const b = ctx.read(bias);
   const lane = `i32 acc = 0; ${raggedTaps(geo, src, filter, `acc += (line[c] - ${zero}) * f[c];`)} t[j] = acc;`;
-  const result = (k: number): string => `f4_add(f4_mul(f4_from_i4(i4_load(t + ${k})), f4_load(${mult} + n + ${k})), f4_load(${b} + n + ${k}))`;
-  return { helpers: epi, body: raggedLoops(ctx, geo, 'i32 t[8] = {0}', lane, `${result(0)}, ${result(4)}`), macs: geo.m * geo.k * geo.o };
+  const result = (k: number): string =>
+    `f4_add(f4_mul(f4_from_i4(i4_load(t + ${k})), f4_load(${mult} + n + ${k})), f4_load(${b} + n + ${k}))`;
+  return {
+    helpers: epi,
+    body: raggedLoops(ctx, geo, 'i32 t[8] = {0}', lane, `${result(0)}, ${result(4)}`),
+    macs: geo.m * geo.k * geo.o,
+  };
 }

@@ -28,7 +28,16 @@ interface Recurrent {
 }
 
 /** The products of all time steps with the input matrix, into scratch [t*b][rows], then one step after another. */
-function recurrence(ctx: KernelContext, l: Lowered, s: Sizes, inputProduct: string, gx: string, rec: Recurrent, cell: string, initialC: boolean): KernelText {
+function recurrence(
+  ctx: KernelContext,
+  l: Lowered,
+  s: Sizes,
+  inputProduct: string,
+  gx: string,
+  rec: Recurrent,
+  cell: string,
+  initialC: boolean,
+): KernelText {
   const [h0, c0] = initialStates(l, initialC);
   const y = l.node.outputs[0] ?? '';
   const yh = l.node.outputs[1] ?? '';
@@ -77,8 +86,14 @@ const LSTM_CELL = (h: number): string => `
 function inputProductF32(s: Sizes, x: string, w: string, init: (n: string) => [string, string]): string {
   const mr = Math.min(4, s.t * s.b);
   const m = s.t * s.b;
-  const micro = microF32(String(s.i), mr, (r) => `${x} + (m + ${r} < ${m} ? m + ${r} : ${m - 1}) * ${s.i}`, `${w} + n * ${s.i}`, init('n'), (r, a, b) =>
-    `if (m + ${r} < ${m}) { float *o = gx + (m + ${r}) * ${s.rows} + n; if (nv == 8) { f4_store(o, ${a}); f4_store(o + 4, ${b}); } else { float q[8]; f4_store(q, ${a}); f4_store(q + 4, ${b}); for (i32 z = 0; z < nv; z++) o[z] = q[z]; } }`,
+  const micro = microF32(
+    String(s.i),
+    mr,
+    (r) => `${x} + (m + ${r} < ${m} ? m + ${r} : ${m - 1}) * ${s.i}`,
+    `${w} + n * ${s.i}`,
+    init('n'),
+    (r, a, b) =>
+      `if (m + ${r} < ${m}) { float *o = gx + (m + ${r}) * ${s.rows} + n; if (nv == 8) { f4_store(o, ${a}); f4_store(o + 4, ${b}); } else { float q[8]; f4_store(q, ${a}); f4_store(q + 4, ${b}); for (i32 z = 0; z < nv; z++) o[z] = q[z]; } }`,
   );
   return `for (i32 n = 0; n < ${s.rows}; n += ${NR}) { const i32 nv = ${s.rows} - n < ${NR} ? ${s.rows} - n : ${NR}; for (i32 m = 0; m < ${m}; m += ${mr}) ${micro} }`;
 }
@@ -88,7 +103,8 @@ export function emitLstm(ctx: KernelContext, l: Lowered<KernelOf<'lstm'>>): Kern
   const s = sizesOf(ctx, x, l.spec.hidden, l.spec.direction, 4);
   const gx = ctx.scratch(s.t * s.b * s.rows * 4 + 64);
   const pb = bias ? ctx.read(bias) : '';
-  const init = (n: string): [string, string] => (pb ? [biasSum(pb, s, n, 0), biasSum(pb, s, n, 4)] : ['f4_splat(0.0f)', 'f4_splat(0.0f)']);
+  const init = (n: string): [string, string] =>
+    pb ? [biasSum(pb, s, n, 0), biasSum(pb, s, n, 4)] : ['f4_splat(0.0f)', 'f4_splat(0.0f)'];
   const product = inputProductF32(s, ctx.read(x), ctx.weight(w, { kind: 'panelsF32', rows: s.rows, cols: s.i }), init);
   return recurrence(ctx, l, s, product, gx, recurrentF32(ctx, s, r), LSTM_CELL(s.h), true);
 }
@@ -104,10 +120,21 @@ function recurrentF32(ctx: KernelContext, s: Sizes, r: string): Recurrent {
   const gh = s.g * s.h;
   if (gh % NR !== 0 && s.d > 1) {
     const p = ctx.read(r);
-    return { setup: '', step: () => `for (i32 n = 0; n < ${gh}; n++) { const float *q = ${p} + (dir * ${gh} + n) * ${s.h}; float acc = 0.0f; for (i32 k2 = 0; k2 < ${s.h}; k2++) acc = acc + hs[k2] * q[k2]; gates[n] = acc; }` };
+    return {
+      setup: '',
+      step: () =>
+        `for (i32 n = 0; n < ${gh}; n++) { const float *q = ${p} + (dir * ${gh} + n) * ${s.h}; float acc = 0.0f; for (i32 k2 = 0; k2 < ${s.h}; k2++) acc = acc + hs[k2] * q[k2]; gates[n] = acc; }`,
+    };
   }
   const p = ctx.weight(r, { kind: 'panelsF32', rows: s.rows, cols: s.h });
-  const micro = microF32(String(s.h), 1, () => 'hs', `${p} + (dir * ${gh} + n) * ${s.h}`, ['f4_splat(0.0f)', 'f4_splat(0.0f)'], (_, a, b) => `f4_store(gates + n, ${a}); f4_store(gates + n + 4, ${b});`);
+  const micro = microF32(
+    String(s.h),
+    1,
+    () => 'hs',
+    `${p} + (dir * ${gh} + n) * ${s.h}`,
+    ['f4_splat(0.0f)', 'f4_splat(0.0f)'],
+    (_, a, b) => `f4_store(gates + n, ${a}); f4_store(gates + n + 4, ${b});`,
+  );
   return { setup: '', step: () => `for (i32 n = 0; n < ${gh}; n += ${NR}) ${micro}` };
 }
 
@@ -143,10 +170,19 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
     unpack_w((const u8 *)${wp} + n / ${NR} * ${panelBytes(ip, wBits)}, ${tile}, ${sums});
     for (i32 m = 0; m < ${m}; m += ${mr}) ${micro} }`;
   const setup = `for (i32 n = 0; n < ${tiles}; n++) unpack_r((const u8 *)${rp} + n * ${panelBytes(hp, rBits)}, ${rt} + n * ${NR * hp}, ${sums});`;
-  const out = (a: string, k: number): string => `f4_add(f4_mul(f4_from_i4(${a}), f4_div(ew_load_row(${prs}, dir * ${gh} + n + ${k}, ${s.rows}), f4_splat(127.0f))), ew_load_row(${pb}, dir * ${gh} + n + ${k}, ${s.rows}))`;
-  const gemv = microI16(hp, 1, () => hq, `${rt} + (dir * ${gh} + n) * ${hp}`, ['i4_splat(0)', 'i4_splat(0)'], (_, a, b) => `f4_store(gates + n, ${out(a, 0)}); f4_store(gates + n + 4, ${out(b, 4)});`);
+  const out = (a: string, k: number): string =>
+    `f4_add(f4_mul(f4_from_i4(${a}), f4_div(ew_load_row(${prs}, dir * ${gh} + n + ${k}, ${s.rows}), f4_splat(127.0f))), ew_load_row(${pb}, dir * ${gh} + n + ${k}, ${s.rows}))`;
+  const gemv = microI16(
+    hp,
+    1,
+    () => hq,
+    `${rt} + (dir * ${gh} + n) * ${hp}`,
+    ['i4_splat(0)', 'i4_splat(0)'],
+    (_, a, b) => `f4_store(gates + n, ${out(a, 0)}); f4_store(gates + n + 4, ${out(b, 4)});`,
+  );
   const aligned = gh % NR === 0 || s.d === 1;
-  if (!aligned) throw new Error(`bidirectional LSTM with ${s.h} units: 4 * units must be a multiple of 8 for integer kernels`);
+  if (!aligned)
+    throw new Error(`bidirectional LSTM with ${s.h} units: 4 * units must be a multiple of 8 for integer kernels`);
   const step = (): string => `ew_quantize_h(hs, ${hq}, ${s.h}, ${hp}); for (i32 n = 0; n < ${gh}; n += ${NR}) ${gemv}`;
   const text = recurrence(ctx, l, s, product, gx, { setup, step }, LSTM_CELL(s.h), true);
   return { ...text, helpers: emitUnpackI16('unpack_w', ip, wBits) + emitUnpackI16('unpack_r', hp, rBits) };
@@ -160,9 +196,15 @@ export function emitGru(ctx: KernelContext, l: Lowered<KernelOf<'gru'>>): Kernel
   const gx = ctx.scratch(s.t * s.b * s.rows * 4 + 64);
   const pb = bias ? ctx.read(bias) : '';
   const zero: [string, string] = ['f4_splat(0.0f)', 'f4_splat(0.0f)'];
-  const product = inputProductF32(s, ctx.read(x), ctx.weight(w, { kind: 'panelsF32', rows: s.rows, cols: s.i }), () => zero);
+  const product = inputProductF32(
+    s,
+    ctx.read(x),
+    ctx.weight(w, { kind: 'panelsF32', rows: s.rows, cols: s.i }),
+    () => zero,
+  );
   const p = ctx.read(r);
-  const wb = (k: number): string => (pb ? `ew_load_row(${pb}, dir * ${6 * h} + ${k * h} + j, ${s.d * 6 * h})` : 'f4_splat(0.0f)');
+  const wb = (k: number): string =>
+    pb ? `ew_load_row(${pb}, dir * ${6 * h} + ${k * h} + j, ${s.d * 6 * h})` : 'f4_splat(0.0f)';
   const dot = (from: number, to: number, src: string): string =>
     `for (i32 n = ${from}; n < ${to}; n++) { const float *q = ${p} + (dir * ${3 * h} + n) * ${h}; float acc = 0.0f; for (i32 k2 = 0; k2 < ${h}; k2++) acc = acc + ${src}[k2] * q[k2]; gates[n] = acc; }`;
   const zGate = `ew_sigmoid(f4_add(f4_add(f4_load(in + j), f4_load(gates + j)), f4_add(${wb(0)}, ${wb(3)})))`;

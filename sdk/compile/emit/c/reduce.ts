@@ -6,7 +6,14 @@ import { emitEpilogue, spaceOf } from './epilogue.ts';
 
 type Fn = KernelOf<'reduce'>['fn'];
 
-const START: Record<Fn, string> = { sum: '0.0f', mean: '0.0f', sumsq: '0.0f', prod: '1.0f', max: '-__builtin_inff()', min: '__builtin_inff()' };
+const START: Record<Fn, string> = {
+  sum: '0.0f',
+  mean: '0.0f',
+  sumsq: '0.0f',
+  prod: '1.0f',
+  max: '-__builtin_inff()',
+  min: '__builtin_inff()',
+};
 
 function step(fn: Fn, acc: string, v: string): string {
   switch (fn) {
@@ -37,12 +44,19 @@ function lanes(fn: Fn): string {
 }
 
 /** Folds the reduced axes into one where they are adjacent: [outer, red, inner]. */
-function adjacent(shape: readonly number[], axes: readonly number[]): { outer: number; red: number; inner: number } | undefined {
+function adjacent(
+  shape: readonly number[],
+  axes: readonly number[],
+): { outer: number; red: number; inner: number } | undefined {
   const real = axes.filter((a) => shape[a]! > 1);
   const first = real[0] ?? axes[0] ?? 0;
   const last = real[real.length - 1] ?? first;
   for (let a = first; a <= last; a++) if (shape[a]! > 1 && !real.includes(a)) return undefined;
-  return { outer: sizeOf(shape.slice(0, first)), red: sizeOf(shape.slice(first, last + 1)), inner: sizeOf(shape.slice(last + 1)) };
+  return {
+    outer: sizeOf(shape.slice(0, first)),
+    red: sizeOf(shape.slice(first, last + 1)),
+    inner: sizeOf(shape.slice(last + 1)),
+  };
 }
 
 export function emitReduce(ctx: KernelContext, l: Lowered<KernelOf<'reduce'>>): KernelText {
@@ -166,7 +180,9 @@ export function emitLayerNorm(ctx: KernelContext, l: Lowered<KernelOf<'layernorm
   const rest = d % 4;
   const fold = (init: string, term: (v: string) => string): string =>
     `f4 acc = f4_splat(0.0f); i32 k = 0; for (; k + 4 <= ${d}; k += 4) { f4 v = f4_load(s + k); acc = f4_add(acc, ${term('v')}); } ${rest ? `{ f4 v = ew_load_part(s + k, ${rest}, ${init}); acc = f4_add(acc, ${term('v')}); }` : ''}`;
-  const mean = l.spec.rms ? 'const float mu = 0.0f;' : `float mu; { ${fold('0.0f', (v) => v)} mu = ew_sum4(acc) / ${d}.0f; }`;
+  const mean = l.spec.rms
+    ? 'const float mu = 0.0f;'
+    : `float mu; { ${fold('0.0f', (v) => v)} mu = ew_sum4(acc) / ${d}.0f; }`;
   const norm = (k: number): string => {
     let v = `f4_mul(f4_sub(f4_load(s + n${k ? ' + 4' : ''}), m), inv)`;
     if (gamma) v = `f4_mul(${v}, f4_load(${gamma} + n${k ? ' + 4' : ''}))`;
