@@ -19,6 +19,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'sdk/metrics': ['sdk/util'],
   'sdk/oracle': ['sdk/util'],
   'sdk/runner.ts': ['sdk/compile', 'sdk/compress', 'sdk/device', 'sdk/wire', 'sdk/ir', 'sdk/util'],
+  'sdk/samples.ts': ['sdk/util'],
+  'sdk/benchmark.ts': [],
   'sdk/doctor.ts': ['sdk/oracle', 'sdk/device', 'sdk/util', 'targets/index.ts'],
   'sdk/pipeline.ts': ['sdk', 'targets/index.ts'],
   'sdk/index.ts': ['sdk', 'targets/index.ts'],
