@@ -2,7 +2,7 @@ import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, share } from './context.ts';
 import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
-import { MR, microF32, NR, rowsPerTile } from './gemm.ts';
+import { MR, microF32, NR, type Rows, rowsPerTile } from './gemm.ts';
 import { emitGather, type Geometry, geometryOf, linearGeometry } from './geometry.ts';
 
 /** Below this many rows the parts of a parallel run share out channels instead of rows. */
@@ -44,10 +44,10 @@ function productF32(
   const block = blockRows(ctx, geo, 4);
   const buffer = geo.pointwise ? '' : ctx.scratch(block * geo.k * 4);
   const mr = rowsPerTile(geo.m);
-  const a = geo.pointwise
-    ? (r: number): string => `${src} + (m + ${r} < m1 ? m + ${r} : m1 - 1) * ${geo.k}`
-    : (r: number): string => `((float *)${buffer}) + (m - mb + ${r}) * ${geo.k}`;
-  const micro = microF32(String(geo.k), mr, a, `${panels} + (g * ${geo.og} + n) * ${geo.k}`, init, (r, c0, c1) =>
+  const rows: Rows = geo.pointwise
+    ? pointwiseRows(src, geo, mr)
+    : { base: `((float *)${buffer}) + (m - mb) * ${geo.k}`, pitch: geo.k };
+  const micro = microF32(geo.k, mr, rows, `${panels} + (g * ${geo.og} + n) * ${geo.k}`, init, (r, c0, c1) =>
     guard(r, geo.m, `epi(${ctx.arguments()}, m + ${r}, g * ${geo.og} + n, nv, ${c0}, ${c1});`),
   );
   const helpers = (geo.pointwise ? '' : emitGather('gather', geo, { from: 'float', to: 'float', pitch: geo.k })) + epi;
@@ -59,6 +59,12 @@ function productF32(
     micro,
   );
   return { helpers, body, macs: geo.m * geo.k * geo.o };
+}
+
+/** Rows that lie in memory one after another; the last tile of a ragged count reads its last row again. */
+export function pointwiseRows(src: string, geo: Geometry, mr: number): Rows {
+  if (geo.m % mr === 0) return { base: `${src} + m * ${geo.k}`, pitch: geo.k };
+  return { pointer: (r) => `${src} + (m + ${r} < m1 ? m + ${r} : m1 - 1) * ${geo.k}` };
 }
 
 /** Row r of a tile exists unless the last tile of the rows is short. */

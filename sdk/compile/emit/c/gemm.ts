@@ -14,72 +14,83 @@ export function rowsPerTile(rows: number): number {
 }
 
 /**
- * f32: sum over k in order of A[r][k] * B[k][8], started at `init` (two f4 expressions).
- * `a(r)` is the pointer of row r; `bt` points at the tile [K][8]. `done(r, x, y)` receives the two result expressions.
+ * Where the rows of A are. With a constant pitch one pointer serves all rows, and row r is a constant offset in the
+ * load instruction; otherwise every row has its own pointer.
  */
-export function microF32(
-  k: string,
-  mr: number,
-  a: (r: number) => string,
-  bt: string,
-  init: [string, string],
-  done: (r: number, x: string, y: string) => string,
-): string {
-  const rows = ROWS.slice(0, mr);
+export type Rows =
+  | { readonly base: string; readonly pitch: number }
+  | { readonly pointer: (r: number) => string };
+
+interface Inner {
+  readonly type: string;
+  /** Elements of A and of the tile consumed by one iteration. */
+  readonly stepA: number;
+  readonly stepB: number;
+  readonly iterations: number;
+  readonly loads: string;
+  readonly update: (row: number, a: string) => string;
+}
+
+/** The loop all three products share; results of row r are c<r>0 and c<r>1. */
+function micro(mr: number, rows: Rows, tileType: string, tile: string, init: (r: number) => [string, string], inner: Inner, done: Done): string {
+  const list = ROWS.slice(0, mr);
+  const one = 'pitch' in rows;
+  const pointers = one ? `const ${inner.type} *a = ${rows.base};` : list.map((r) => `const ${inner.type} *a${r} = ${rows.pointer(r)};`).join(' ');
+  const at = (r: number): string => (one ? `a + ${r * rows.pitch}` : `a${r}`);
+  const next = one ? `a += ${inner.stepA};` : list.map((r) => `a${r} += ${inner.stepA};`).join(' ');
   return `{
-    ${rows.map((r) => `const float *a${r} = ${a(r)};`).join(' ')}
-    ${rows.map((r) => `f4 c${r}0 = ${init[0]}, c${r}1 = ${init[1]};`).join(' ')}
-    const float *b = ${bt};
-    for (i32 k = 0; k < ${k}; k++) {
-      f4 b0 = f4_load(b), b1 = f4_load(b + 4); b += 8;
-      ${rows.map((r) => `{ f4 s = f4_load_splat(a${r} + k); c${r}0 = f4_add(c${r}0, f4_mul(s, b0)); c${r}1 = f4_add(c${r}1, f4_mul(s, b1)); }`).join('\n      ')}
-    }
-    ${rows.map((r) => done(r, `c${r}0`, `c${r}1`)).join('\n    ')}
+    ${pointers}
+    ${list.map((r) => `i4 c${r}0 = ${init(r)[0]}, c${r}1 = ${init(r)[1]};`).join(' ')}
+    const ${tileType} *b = ${tile}, *const end = b + ${inner.iterations * inner.stepB};
+    do {
+      ${inner.loads} b += ${inner.stepB};
+      ${list.map((r) => inner.update(r, at(r))).join('\n      ')}
+      ${next}
+    } while (b != end);
+    ${list.map((r) => done(r, `c${r}0`, `c${r}1`)).join('\n    ')}
   }`;
 }
 
-/** i16 x i16 -> i32 over pairs of k; `bt` points at [K/2][8][2] i16. `kp` is K rounded to a multiple of 16. */
-export function microI16(
-  kp: number,
-  mr: number,
-  a: (r: number) => string,
-  bt: string,
-  init: [string, string],
-  done: (r: number, x: string, y: string) => string,
-): string {
-  const rows = ROWS.slice(0, mr);
-  return `{
-    ${rows.map((r) => `const i16 *a${r} = ${a(r)};`).join(' ')}
-    ${rows.map((r) => `i4 c${r}0 = ${init[0]}, c${r}1 = ${init[1]};`).join(' ')}
-    const i16 *b = ${bt};
-    for (i32 k = 0; k < ${kp}; k += 2) {
-      h8 b0 = h8_load(b), b1 = h8_load(b + 8); b += 16;
-      ${rows.map((r) => `{ h8 s = h8_load_splat2(a${r} + k); c${r}0 = i4_add(c${r}0, h8_dot(s, b0)); c${r}1 = i4_add(c${r}1, h8_dot(s, b1)); }`).join('\n      ')}
-    }
-    ${rows.map((r) => done(r, `c${r}0`, `c${r}1`)).join('\n    ')}
-  }`;
+/** Text that uses the two result expressions of row r. */
+export type Done = (r: number, x: string, y: string) => string;
+
+/** f32: sum over k in order of A[r][k] * B[k][8], started at `init`; the tile is [K][8]. */
+export function microF32(k: number, mr: number, rows: Rows, tile: string, init: [string, string], done: Done): string {
+  const inner: Inner = {
+    type: 'float',
+    stepA: 1,
+    stepB: 8,
+    iterations: k,
+    loads: 'f4 b0 = f4_load(b), b1 = f4_load(b + 4);',
+    update: (r, a) => `{ f4 s = f4_load_splat(${a}); c${r}0 = f4_add(c${r}0, f4_mul(s, b0)); c${r}1 = f4_add(c${r}1, f4_mul(s, b1)); }`,
+  };
+  return micro(mr, rows, 'float', tile, () => init, inner, done);
 }
 
-/** i8 x u7 -> i32 over quads of k with the relaxed dot product; `bt` points at [K/4][8][4] u8. */
-export function microDot7(
-  kp: number,
-  mr: number,
-  a: (r: number) => string,
-  bt: string,
-  init: (r: number) => [string, string],
-  done: (r: number, x: string, y: string) => string,
-): string {
-  const rows = ROWS.slice(0, mr);
-  return `{
-    ${rows.map((r) => `const i8 *a${r} = ${a(r)};`).join(' ')}
-    ${rows.map((r) => `i4 c${r}0 = ${init(r)[0]}, c${r}1 = ${init(r)[1]};`).join(' ')}
-    const u8 *b = ${bt};
-    for (i32 k = 0; k < ${kp}; k += 4) {
-      b16 b0 = b16_load(b), b1 = b16_load(b + 16); b += 32;
-      ${rows.map((r) => `{ b16 s = b16_load_splat4(a${r} + k); c${r}0 = b16_dot7(s, b0, c${r}0); c${r}1 = b16_dot7(s, b1, c${r}1); }`).join('\n      ')}
-    }
-    ${rows.map((r) => done(r, `c${r}0`, `c${r}1`)).join('\n    ')}
-  }`;
+/** i16 x i16 -> i32 over pairs of k; the tile is [K/2][8][2] i16. `kp` is K rounded up to a multiple of 16. */
+export function microI16(kp: number, mr: number, rows: Rows, tile: string, init: [string, string], done: Done): string {
+  const inner: Inner = {
+    type: 'i16',
+    stepA: 2,
+    stepB: 16,
+    iterations: kp / 2,
+    loads: 'h8 b0 = h8_load(b), b1 = h8_load(b + 8);',
+    update: (r, a) => `{ h8 s = h8_load_splat2(${a}); c${r}0 = i4_add(c${r}0, h8_dot(s, b0)); c${r}1 = i4_add(c${r}1, h8_dot(s, b1)); }`,
+  };
+  return micro(mr, rows, 'i16', tile, () => init, inner, done);
+}
+
+/** i8 x u7 -> i32 over quads of k with the relaxed dot product; the tile is [K/4][8][4] u8. */
+export function microDot7(kp: number, mr: number, rows: Rows, tile: string, init: (r: number) => [string, string], done: Done): string {
+  const inner: Inner = {
+    type: 'i8',
+    stepA: 4,
+    stepB: 32,
+    iterations: kp / 4,
+    loads: 'b16 b0 = b16_load(b), b1 = b16_load(b + 16);',
+    update: (r, a) => `{ b16 s = b16_load_splat4(${a}); c${r}0 = b16_dot7(s, b0, c${r}0); c${r}1 = b16_dot7(s, b1, c${r}1); }`,
+  };
+  return micro(mr, rows, 'u8', tile, init, inner, done);
 }
 
 /**

@@ -3,7 +3,7 @@ import { sizeOf } from '../../../util/tensor.ts';
 import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, share } from './context.ts';
 import { emitEpilogue, spaceOf } from './epilogue.ts';
-import { microF32, NR, rowsPerTile } from './gemm.ts';
+import { microF32, NR, type Rows, rowsPerTile } from './gemm.ts';
 
 /** Product of two activations, batch by batch; eight columns of b are copied into a tile first. */
 export function emitMatmul(ctx: KernelContext, l: Lowered<KernelOf<'matmul'>>): KernelText {
@@ -25,16 +25,13 @@ export function emitMatmul(ctx: KernelContext, l: Lowered<KernelOf<'matmul'>>): 
   const tile = `((float *)${ctx.scratch(k * NR * 4)})`;
   const rowsA = transA ? `((float *)${ctx.scratch(m * k * 4)})` : '';
   const mr = rowsPerTile(m);
-  const base = (r: number): string =>
-    transA ? `${rowsA} + (m + ${r} < m1 ? m + ${r} : m1 - 1) * ${k}` : `A + (m + ${r} < m1 ? m + ${r} : m1 - 1) * ${k}`;
-  const micro = microF32(
-    String(k),
-    mr,
-    base,
-    tile,
-    ['f4_splat(0.0f)', 'f4_splat(0.0f)'],
-    (r, c0, c1) =>
-      `${r > 0 ? `if (m + ${r} < m1) ` : ''}epi(${ctx.arguments()}, z * ${m} + m + ${r}, n, nv, ${c0}, ${c1});`,
+  const from = transA ? rowsA : 'A';
+  const exact = m % mr === 0 && (batch > 1 || m % 4 === 0 || m < 4);
+  const rows: Rows = exact
+    ? { base: `${from} + m * ${k}`, pitch: k }
+    : { pointer: (r) => `${from} + (m + ${r} < m1 ? m + ${r} : m1 - 1) * ${k}` };
+  const micro = microF32(k, mr, rows, tile, ['f4_splat(0.0f)', 'f4_splat(0.0f)'], (r, c0, c1) =>
+    `${r > 0 ? `if (m + ${r} < m1) ` : ''}epi(${ctx.arguments()}, z * ${m} + m + ${r}, n, nv, ${c0}, ${c1});`,
   );
   const packB = transB
     ? `for (i32 k = 0; k < ${k}; k++) for (i32 j = 0; j < 8; j++) ${tile}[k * 8 + j] = j < nv ? B[(n + j) * ${k} + k] : 0.0f;`

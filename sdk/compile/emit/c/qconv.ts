@@ -3,7 +3,7 @@ import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, share } from './context.ts';
 import { blockedLoops, blockRows, clip, guard, raggedLoops, raggedTaps } from './conv.ts';
 import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
-import { emitUnpackI16, emitUnpackU7, microDot7, microI16, NR, panelBytes, rowsPerTile } from './gemm.ts';
+import { emitUnpackI16, emitUnpackU7, microDot7, microI16, NR, panelBytes, type Rows, rowsPerTile } from './gemm.ts';
 import { emitGather, type Geometry, geometryOf, linearGeometry } from './geometry.ts';
 
 /** What turns integer sums into f32 results. `row` is the row index expression; G + n the first channel. */
@@ -117,10 +117,8 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): { helpers: string; body: 
   const inPlace = from === 'i16' && geo.pointwise && geo.k === kp && geo.m % 4 === 0;
   const pitch = kp;
   const gather = inPlace ? '' : emitGather('gather', geo, { from, to: 'i16', pitch });
-  const a = inPlace
-    ? (r: number): string => `${p.src} + (m + ${r}) * ${kp}`
-    : (r: number): string => `(i16 *)${p.rows} + (m - mb + ${r}) * ${kp}`;
-  const micro = microI16(kp, p.mr, a, `(i16 *)${p.tile}`, ['z0', 'z1'], finish(p));
+  const rows: Rows = { base: inPlace ? `${p.src} + m * ${kp}` : `(i16 *)${p.rows} + (m - mb) * ${kp}`, pitch: kp };
+  const micro = microI16(kp, p.mr, rows, `(i16 *)${p.tile}`, ['z0', 'z1'], finish(p));
   const setup = inPlace ? '' : `gather(${p.src}, (i16 *)${p.rows}, mb, me - mb, g, zp);`;
   const body = blockedLoops(
     geo,
@@ -153,14 +151,8 @@ function dot7Product(p: Product): { helpers: string; body: string } {
     `i4_add(z0, i4_splat(rs[m - mb + ${r}]))`,
     `i4_add(z1, i4_splat(rs[m - mb + ${r}]))`,
   ];
-  const micro = microDot7(
-    kp,
-    p.mr,
-    (r) => `(i8 *)${p.rows} + (m - mb + ${r}) * ${kp}`,
-    `(u8 *)${p.tile}`,
-    init,
-    finish(p),
-  );
+  const rows: Rows = { base: `(i8 *)${p.rows} + (m - mb) * ${kp}`, pitch: kp };
+  const micro = microDot7(kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p));
   const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb); const i32 *rs = (const i32 *)${p.rowSums};`;
   const body = blockedLoops(
     geo,

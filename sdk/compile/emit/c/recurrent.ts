@@ -87,9 +87,11 @@ function inputProductF32(s: Sizes, x: string, w: string, init: (n: string) => [s
   const mr = Math.min(4, s.t * s.b);
   const m = s.t * s.b;
   const micro = microF32(
-    String(s.i),
+    s.i,
     mr,
-    (r) => `${x} + (m + ${r} < ${m} ? m + ${r} : ${m - 1}) * ${s.i}`,
+    m % mr === 0
+      ? { base: `${x} + m * ${s.i}`, pitch: s.i }
+      : { pointer: (r) => `${x} + (m + ${r} < ${m} ? m + ${r} : ${m - 1}) * ${s.i}` },
     `${w} + n * ${s.i}`,
     init('n'),
     (r, a, b) =>
@@ -128,9 +130,9 @@ function recurrentF32(ctx: KernelContext, s: Sizes, r: string): Recurrent {
   }
   const p = ctx.weight(r, { kind: 'panelsF32', rows: s.rows, cols: s.h });
   const micro = microF32(
-    String(s.h),
+    s.h,
     1,
-    () => 'hs',
+    { base: 'hs', pitch: 0 },
     `${p} + (dir * ${gh} + n) * ${s.h}`,
     ['f4_splat(0.0f)', 'f4_splat(0.0f)'],
     (_, a, b) => `f4_store(gates + n, ${a}); f4_store(gates + n + 4, ${b});`,
@@ -164,7 +166,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const [pws, prs, pb] = [ctx.read(ws), ctx.read(rs), ctx.read(bias)];
   const store = (r0: number, a: string, b: string): string =>
     `if (m + ${r0} < ${m}) { const f4 sc = f4_load_splat(${xs} + m + ${r0}); float q[8]; f4_store(q, f4_mul(f4_mul(f4_from_i4(${a}), sc), f4_load(${pws} + n))); f4_store(q + 4, f4_mul(f4_mul(f4_from_i4(${b}), sc), f4_load(${pws} + n + 4))); for (i32 z = 0; z < nv; z++) gx[(m + ${r0}) * ${s.rows} + n + z] = q[z]; }`;
-  const micro = microI16(ip, mr, (k) => `${xq} + (m + ${k}) * ${ip}`, tile, ['i4_splat(0)', 'i4_splat(0)'], store);
+  const micro = microI16(ip, mr, { base: `${xq} + m * ${ip}`, pitch: ip }, tile, ['i4_splat(0)', 'i4_splat(0)'], store);
   const product = `for (i32 m = 0; m < ${m}; m++) { ${xs}[m] = ew_quantize_row(${px} + m * ${s.i}, ${row}, ${s.i}); ew_widen(${xq} + m * ${ip}, ${row}, ${s.i}); }
   for (i32 n = 0; n < ${s.rows}; n += ${NR}) { const i32 nv = ${s.rows} - n < ${NR} ? ${s.rows} - n : ${NR};
     unpack_w((const u8 *)${wp} + n / ${NR} * ${panelBytes(ip, wBits)}, ${tile}, ${sums});
@@ -175,7 +177,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const gemv = microI16(
     hp,
     1,
-    () => hq,
+    { base: hq, pitch: 0 },
     `${rt} + (dir * ${gh} + n) * ${hp}`,
     ['i4_splat(0)', 'i4_splat(0)'],
     (_, a, b) => `f4_store(gates + n, ${out(a, 0)}); f4_store(gates + n + 4, ${out(b, 4)});`,
