@@ -15,6 +15,7 @@ export interface OnnxNode {
   string(name: string, fallback?: string): string;
   ints(name: string, fallback?: readonly number[]): readonly number[] | undefined;
   floats(name: string): readonly number[] | undefined;
+  strings(name: string): readonly string[] | undefined;
   tensor(name: string): Tensor | undefined;
   has(name: string): boolean;
   /** Type of input i (static shape); undefined when absent. */

@@ -1,0 +1,16 @@
+import { mul as times, x } from '../expr.ts';
+import { sample } from './lib/cases.ts';
+import { elementwise, plain } from './lib/elementwise.ts';
+
+export const mul = elementwise({
+  name: 'Mul',
+  doc: 'a * b.',
+  arity: 2,
+  expr: () => times(x(0), x(1)),
+  onnx: { Mul: plain('Mul', 2) },
+  cases: [
+    { name: 'same shape', inputs: [sample([3, 5], 1, -2, 2), sample([3, 5], 2, -2, 2)], attrs: {} },
+    { name: 'broadcast', inputs: [sample([2, 3, 1, 5], 1, -2, 2), sample([4, 1], 2, -2, 2)], attrs: {} },
+    { name: 'scalar', inputs: [sample([7], 1, -2, 2), sample([], 2, -2, 2)], attrs: {} },
+  ],
+});

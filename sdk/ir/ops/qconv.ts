@@ -1,0 +1,119 @@
+import { formatType, sizeOf, type TensorType, tensor } from '../../util/tensor.ts';
+import type { Attrs } from '../graph.ts';
+import type { OpDef, Types } from '../op.ts';
+import { convShape } from './conv.ts';
+import { f32, floats } from './lib/arrays.ts';
+import { sample, sampleInts } from './lib/cases.ts';
+import { expectShape, floatInput, invalid, required } from './lib/check.ts';
+import { convolve } from './lib/convolve.ts';
+import { groupsOf, windowAttrs } from './lib/window.ts';
+
+const f = Math.fround;
+const nhwc = (attrs: Attrs): Attrs => ({ ...attrs, layout: 'nhwc' });
+
+function inferQConv(inputs: Types, attrs: Attrs): TensorType[] {
+  const x = required('QConv', inputs, 0);
+  const w = required('QConv', inputs, 1);
+  if ((x.dtype !== 'i8' && x.dtype !== 'i16') || w.dtype !== 'i8')
+    invalid('QConv', `${formatType(x)} and ${formatType(w)} are not integer codes`);
+  const s = convShape('QConv', x, w, nhwc(attrs));
+  expectShape('QConv', 'm', floatInput('QConv', inputs, 2), [s.o]);
+  expectShape('QConv', 'bias', floatInput('QConv', inputs, 3), [s.o]);
+  const zp = required('QConv', inputs, 4);
+  if (zp.shape.length !== 1 || (zp.shape[0] !== 1 && zp.shape[0] !== s.c))
+    invalid('QConv', `zero points must have 1 or ${s.c} values, not ${formatType(zp)}`);
+  return [{ dtype: 'f32', shape: [s.n, s.oh, s.ow, s.o] }];
+}
+
+const attrsOf = (strides: number[], pads: number[], groups = 1, dilations = [1, 1]): Attrs => ({
+  strides,
+  pads,
+  dilations,
+  groups,
+});
+const weights = (...shape: number[]): ReturnType<typeof sampleInts<'i8'>> => sampleInts('i8', shape, -63, 64, 2);
+
+export const qconv: OpDef = {
+  name: 'QConv',
+  doc: 'f32(sum(w * (x - zp))) * m[o] + bias[o]; inputs: x i8/i16 [N,H,W,C], w i8 [O,kh,kw,C/g], m, bias f32 [O], zp i32 [1 or C]; padding counts as x = zp.',
+  tolerance: 'exact',
+  infer: inferQConv,
+  evaluate(inputs, attrs) {
+    const s = convShape('QConv', inputs[0]!, inputs[1]!, nhwc(attrs));
+    const codes = inputs[0]!.data as Int8Array | Int16Array;
+    const zp = inputs[4]!.data as Int32Array;
+    // Codes less zero points and their sums stay far below 2^53, so f64 accumulates exactly.
+    const x = Float32Array.from(codes, (v, i) => v - zp[zp.length === 1 ? 0 : i % s.c]!);
+    const w = Float32Array.from(inputs[1]!.data as Int8Array);
+    const [m, bias] = [floats(inputs[2]), floats(inputs[3])];
+    const shape = [s.n, s.oh, s.ow, s.o];
+    const out = new Float32Array(sizeOf(shape));
+    convolve(x, w, s, windowAttrs(attrs), (i, o, sum) => {
+      out[i] = f(f(f(sum) * m[o]!) + bias[o]!);
+    });
+    return [f32(shape, out)];
+  },
+  lower: (_inputs, attrs) => ({ kind: 'qconv', ...windowAttrs(attrs), groups: groupsOf(attrs) }),
+  cases: [
+    {
+      name: 'pointwise',
+      inputs: [
+        sampleInts('i8', [1, 3, 5, 7], -128, 128),
+        weights(9, 1, 1, 7),
+        sample([9], 3, 0.001, 0.01),
+        sample([9], 4),
+        tensor('i32', [1], [-5]),
+      ],
+      attrs: attrsOf([1, 1], [0, 0, 0, 0]),
+      constants: [1, 2, 3, 4],
+    },
+    {
+      name: '3x3 stride 2, zero point in the padding',
+      inputs: [
+        sampleInts('i8', [2, 7, 6, 5], -128, 128),
+        weights(6, 3, 3, 5),
+        sample([6], 3, 0.001, 0.01),
+        sample([6], 4),
+        tensor('i32', [1], [-128]),
+      ],
+      attrs: attrsOf([2, 2], [1, 0, 1, 1]),
+      constants: [1, 2, 3, 4],
+    },
+    {
+      name: 'depthwise, zero point per channel',
+      inputs: [
+        sampleInts('i8', [1, 5, 6, 9], -128, 128),
+        weights(9, 3, 3, 1),
+        sample([9], 3, 0.001, 0.01),
+        sample([9], 4),
+        sampleInts('i32', [9], -128, 128, 5),
+      ],
+      attrs: attrsOf([1, 1], [1, 1, 1, 1], 9),
+      constants: [1, 2, 3, 4],
+    },
+    {
+      name: 'i16 input',
+      inputs: [
+        sampleInts('i16', [1, 6, 6, 3], -2000, 2000),
+        weights(8, 3, 3, 3),
+        sample([8], 3, 0.0001, 0.001),
+        sample([8], 4),
+        tensor('i32', [1], [0]),
+      ],
+      attrs: attrsOf([2, 2], [1, 1, 1, 1]),
+      constants: [1, 2, 3, 4],
+    },
+    {
+      name: 'groups, dilated',
+      inputs: [
+        sampleInts('i8', [1, 7, 7, 6], -128, 128),
+        weights(4, 3, 3, 3),
+        sample([4], 3, 0.001, 0.01),
+        sample([4], 4),
+        tensor('i32', [1], [3]),
+      ],
+      attrs: attrsOf([1, 1], [2, 2, 2, 2], 2, [2, 2]),
+      constants: [1, 2, 3, 4],
+    },
+  ],
+};

@@ -1,0 +1,36 @@
+import { formatType, stridesOf } from '../../util/tensor.ts';
+import type { OpDef } from '../op.ts';
+import { transposed } from './lib/arrays.ts';
+import { sample } from './lib/cases.ts';
+import { ints, invalid, required } from './lib/check.ts';
+
+export const transpose: OpDef = {
+  name: 'Transpose',
+  doc: 'out axis d is input axis perm[d].',
+  tolerance: 'exact',
+  infer(inputs, attrs) {
+    const t = required('Transpose', inputs, 0);
+    const perm = ints(attrs, 'perm');
+    if (perm.length !== t.shape.length || [...perm].sort((a, b) => a - b).some((p, i) => p !== i)) {
+      invalid('Transpose', `perm [${perm.join(',')}] does not permute the axes of ${formatType(t)}`);
+    }
+    return [{ dtype: t.dtype, shape: perm.map((p) => t.shape[p]!) }];
+  },
+  evaluate: (inputs, attrs) => [transposed(inputs[0]!, ints(attrs, 'perm'))],
+  lower(inputs, attrs) {
+    const strides = stridesOf(inputs[0]!.shape);
+    return { kind: 'strided', offset: 0, strides: ints(attrs, 'perm').map((p) => strides[p]!) };
+  },
+  onnx: {
+    Transpose: (node) => {
+      const rank = node.type(0)?.shape.length ?? node.reject('input 0 is missing');
+      const reversed = Array.from({ length: rank }, (_, i) => rank - 1 - i);
+      node.emit('Transpose', [node.inputs[0]!], { perm: [...(node.ints('perm') ?? reversed)] }, node.outputs);
+    },
+  },
+  cases: [
+    { name: 'matrix', inputs: [sample([5, 7])], attrs: { perm: [1, 0] } },
+    { name: 'NCHW to NHWC', inputs: [sample([2, 3, 5, 7])], attrs: { perm: [0, 2, 3, 1] } },
+    { name: 'heads', inputs: [sample([2, 5, 3, 9])], attrs: { perm: [0, 2, 1, 3] } },
+  ],
+};
