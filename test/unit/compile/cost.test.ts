@@ -76,7 +76,8 @@ test('published latencies, all of them in the fit', () => {
   console.log(`all boards: mean error ${(100 * meanError(all)).toFixed(1)} %, rank ${rankCorrelation(all).toFixed(3)}`);
 });
 
-test('published latencies of networks that the fit has not seen', () => {
+// Not a clean hold-out: the constants shared by all boards (see cost.ts) were chosen with these rows in view.
+test('published latencies of networks that the fit of a board has not seen', () => {
   const seen = ['mobilenet_v1', 'resnet50'];
   const unseen = PUBLISHED.flatMap((id) => {
     const profile = loadProfile(id);
@@ -103,6 +104,8 @@ test('every figure says where it comes from', () => {
   const host = createCostModel(loadProfile('host', { probe: () => TIMED_HOST })).estimate(steps, { precision: 'int8' });
   assert.is(host.ms.origin, 'measured');
   assert.match(host.ms.why, '50.0 GMAC/s on this machine');
+  const native = createCostModel(loadProfile('host', { probe: () => TIMED_HOST }), { runtime: 'native' });
+  assert.is(native.estimate(steps).ms.origin, 'estimated');
   assert.is(worstOrigin('exact', 'calibrated', 'measured'), 'calibrated');
 });
 
