@@ -1,6 +1,6 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
-import type { KernelContext, KernelText } from './context.ts';
+import { f32Literal, type KernelContext, type KernelText } from './context.ts';
 import { emitUnpackI16, microF32, microI16, NR, panelBytes } from './gemm.ts';
 import { codeBits } from './qconv.ts';
 
@@ -73,14 +73,18 @@ function initialStates(l: Lowered, cell: boolean): [string, string] {
   return [l.node.inputs[at] ?? '', cell ? (l.node.inputs[at + 1] ?? '') : ''];
 }
 
-/** Gate pre-activations arrive as input part + recurrent part; order i o f c. */
-const LSTM_CELL = (h: number): string => `
-        const f4 gi = ew_sigmoid(f4_add(f4_load(in + j), f4_load(gates + j)));
-        const f4 go = ew_sigmoid(f4_add(f4_load(in + ${h} + j), f4_load(gates + ${h} + j)));
-        const f4 gf = ew_sigmoid(f4_add(f4_load(in + ${2 * h} + j), f4_load(gates + ${2 * h} + j)));
-        const f4 gc = ew_tanh(f4_add(f4_load(in + ${3 * h} + j), f4_load(gates + ${3 * h} + j)));
+/** Gate pre-activations arrive as input part + recurrent part (+ bias); order i o f c. */
+function lstmCell(h: number, bias?: (gate: number) => string): string {
+  const sum = (g: number): string => {
+    const at = g === 0 ? 'j' : `${g * h} + j`;
+    const parts = `f4_add(f4_load(in + ${at}), f4_load(gates + ${at}))`;
+    return bias ? `f4_add(${parts}, ${bias(g)})` : parts;
+  };
+  return `
+        const f4 gi = ew_sigmoid(${sum(0)}), go = ew_sigmoid(${sum(1)}), gf = ew_sigmoid(${sum(2)}), gc = ew_tanh(${sum(3)});
         const f4 c = f4_add(f4_mul(gf, f4_load(cs + j)), f4_mul(gi, gc));
         f4_store(cs + j, c); f4_store(hs + j, f4_mul(go, ew_tanh(c)));`;
+}
 
 /** f32 product of [rows of a] with panels, into gx[m][rows]; `init` is the bias pointer or ''. */
 function inputProductF32(s: Sizes, x: string, w: string, init: (n: string) => [string, string]): string {
@@ -108,7 +112,7 @@ export function emitLstm(ctx: KernelContext, l: Lowered<KernelOf<'lstm'>>): Kern
   const init = (n: string): [string, string] =>
     pb ? [biasSum(pb, s, n, 0), biasSum(pb, s, n, 4)] : ['f4_splat(0.0f)', 'f4_splat(0.0f)'];
   const product = inputProductF32(s, ctx.read(x), ctx.weight(w, { kind: 'panelsF32', rows: s.rows, cols: s.i }), init);
-  return recurrence(ctx, l, s, product, gx, recurrentF32(ctx, s, r), LSTM_CELL(s.h), true);
+  return recurrence(ctx, l, s, product, gx, recurrentF32(ctx, s, r), lstmCell(s.h), true);
 }
 
 /** Bias of row n (over all directions): input plus recurrent part, ONNX layout [d][2*g*h]. Rows past the end read the last ones and are not used. */
@@ -173,20 +177,20 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
     for (i32 m = 0; m < ${m}; m += ${mr}) ${micro} }`;
   const setup = `for (i32 n = 0; n < ${tiles}; n++) unpack_r((const u8 *)${rp} + n * ${panelBytes(hp, rBits)}, ${rt} + n * ${NR * hp}, ${sums});`;
   const out = (a: string, k: number): string =>
-    `f4_add(f4_mul(f4_from_i4(${a}), f4_div(ew_load_row(${prs}, dir * ${gh} + n + ${k}, ${s.rows}), f4_splat(127.0f))), ew_load_row(${pb}, dir * ${gh} + n + ${k}, ${s.rows}))`;
+    `f4_mul(f4_from_i4(${a}), f4_mul(ew_load_row(${prs}, n + ${k}, ${s.rows}), f4_splat(${f32Literal(1 / 127)})))`;
   const gemv = microI16(
     hp,
     1,
     { base: hq, pitch: 0 },
-    `${rt} + (dir * ${gh} + n) * ${hp}`,
+    `${rt} + n * ${hp}`,
     ['i4_splat(0)', 'i4_splat(0)'],
-    (_, a, b) => `f4_store(gates + n, ${out(a, 0)}); f4_store(gates + n + 4, ${out(b, 4)});`,
+    (_, a, b) => `float q[8]; f4_store(q, ${out(a, 0)}); f4_store(q + 4, ${out(b, 4)}); for (i32 z = 0; z < 8; z++) if (n + z >= g0 && n + z < g0 + ${gh}) gates[n + z - g0] = q[z];`,
   );
-  const aligned = gh % NR === 0 || s.d === 1;
-  if (!aligned)
-    throw new Error(`bidirectional LSTM with ${s.h} units: 4 * units must be a multiple of 8 for integer kernels`);
-  const step = (): string => `ew_quantize_h(hs, ${hq}, ${s.h}, ${hp}); for (i32 n = 0; n < ${gh}; n += ${NR}) ${gemv}`;
-  const text = recurrence(ctx, l, s, product, gx, { setup, step }, LSTM_CELL(s.h), true);
+  // Tiles of eight rows may straddle two directions; rows of the other one are left out.
+  const step = (): string =>
+    `ew_quantize_h(hs, ${hq}, ${s.h}, ${hp}); const i32 g0 = dir * ${gh}; for (i32 n = g0 / ${NR} * ${NR}; n < g0 + ${gh}; n += ${NR}) ${gemv}`;
+  const cell = lstmCell(s.h, (g) => `ew_load_row(${pb}, dir * ${gh} + ${g * s.h} + j, ${s.rows})`);
+  const text = recurrence(ctx, l, s, product, gx, { setup, step }, cell, true);
   return { ...text, helpers: emitUnpackI16('unpack_w', ip, wBits) + emitUnpackI16('unpack_r', hp, rBits) };
 }
 
