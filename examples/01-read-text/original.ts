@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import * as ort from 'onnxruntime-web';
-import { decodeCtc, parseCharset } from './ctc.ts';
+import { parseCharset } from './ctc.ts';
 import { INPUT_SHAPE } from './preprocess.ts';
-import type { TextReader } from './reader.ts';
+import type { Recogniser } from './recogniser.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -23,7 +23,7 @@ export async function loadModelFiles(): Promise<ModelFiles> {
 }
 
 /** The original model in onnxruntime-web, float32, one thread. */
-export async function openOriginal(files: ModelFiles): Promise<TextReader> {
+export async function openOriginal(files: ModelFiles): Promise<Recogniser> {
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = 'error';
   const session = await ort.InferenceSession.create(files.onnx, { executionProviders: ['wasm'] });
@@ -31,10 +31,9 @@ export async function openOriginal(files: ModelFiles): Promise<TextReader> {
   const outputName = session.outputNames[0]!;
   return {
     name: 'onnxruntime-web',
-    async read(pixels) {
+    async scores(pixels) {
       const input = new ort.Tensor('float32', pixels, INPUT_SHAPE);
-      const scores = (await session.run({ [inputName]: input }))[outputName]!;
-      return decodeCtc(scores.data as Float32Array, files.charset);
+      return (await session.run({ [inputName]: input }))[outputName]!.data as Float32Array;
     },
     close: () => session.release(),
   };

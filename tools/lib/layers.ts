@@ -18,6 +18,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'sdk/fleet': ['sdk/deploy', 'sdk/wire', 'sdk/util'],
   'sdk/metrics': ['sdk/util'],
   'sdk/oracle': ['sdk/util'],
+  'sdk/report': ['sdk/util'],
   'sdk/runner.ts': ['sdk/compile', 'sdk/compress', 'sdk/device', 'sdk/wire', 'sdk/ir', 'sdk/util'],
   'sdk/samples.ts': ['sdk/util'],
   'sdk/benchmark.ts': [],

@@ -1,0 +1,192 @@
+import { barPlot, heatMap } from './chart.ts';
+import { figureOf, html, type Markup, pageOf, tableOf } from './html.ts';
+import { linePlot, type Point, type Series } from './plot.ts';
+
+/** The part of a compression report that the page shows; the report of the compressor has this shape. */
+export interface CompressionSummary {
+  readonly layers: readonly LayerSummary[];
+  readonly totals: {
+    readonly params: number;
+    readonly originalBytes: number;
+    readonly wireBytes: number;
+    readonly residentBytes: number;
+    readonly wireBudgetBytes: number;
+    readonly ratio: number;
+    readonly sideBytes: number;
+  };
+  readonly gate: {
+    readonly quality: number;
+    readonly low: number;
+    readonly high: number;
+    readonly minQuality: number;
+    readonly samples: number;
+    readonly measure: string;
+  };
+  readonly frontier: readonly {
+    readonly wireBytes: number;
+    readonly residentBytes: number;
+    readonly quality: number;
+  }[];
+}
+
+export interface LayerSummary {
+  readonly name: string;
+  readonly op: string;
+  readonly shape: readonly number[];
+  readonly params: number;
+  readonly bits: number;
+  /** Bits a weight on the wire. */
+  readonly entropy: number;
+  readonly wireBytes: number;
+  readonly residentBytes: number;
+  readonly relativeError: number;
+  /** Shares of the energy of the whitened weights, largest first. */
+  readonly components: readonly number[];
+  readonly ranks?: readonly [number, number, number];
+}
+
+export const percent = (v: number, digits = 1): string => `${(100 * v).toFixed(digits)} %`;
+
+/** Bytes in kB (1000). */
+export const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(bytes < 10_000 ? 1 : 0)} kB`;
+
+/** The last part of a node's path, which is what tells layers apart at a glance. */
+function shortName(name: string): string {
+  return name.length <= 26 ? name : `…${name.slice(-25)}`;
+}
+
+/** Size against quality: the measured points, the chosen one, the original, the limits. */
+export function frontierFigure(report: CompressionSummary): Markup {
+  const { totals, gate } = report;
+  const measured: Point[] = [...report.frontier]
+    .sort((a, b) => a.wireBytes - b.wireBytes)
+    .map((p) => ({
+      x: p.wireBytes / 1000,
+      y: p.quality,
+      tip: `${kilobytes(p.wireBytes)}: ${percent(p.quality, 2)} kept`,
+    }));
+  const chosen: Point = {
+    x: totals.wireBytes / 1000,
+    y: gate.quality,
+    low: gate.low,
+    high: gate.high,
+    label: 'this model',
+  };
+  const result: Series = { name: 'chosen', colour: 'one', points: [chosen], scatter: true };
+  return figureOf({
+    title: 'Size against quality.',
+    caption: `Share of the original's quality kept on ${gate.samples} held-out samples (${gate.measure}), measured; the line is the 95 % interval.`,
+    content: linePlot({
+      label: 'Bytes on the wire against quality kept',
+      x: { title: 'weights on the wire, kB', format: (v) => String(v) },
+      y: { title: 'quality kept', format: (v) => percent(v), include: [1] },
+      series:
+        measured.length > 0 ? [{ name: 'other plans measured', colour: 'two', points: measured }, result] : [result],
+      guides: [
+        { axis: 'x', value: totals.wireBudgetBytes / 1000, name: 'budget' },
+        { axis: 'y', value: gate.minQuality, name: 'required' },
+      ],
+    }),
+  });
+}
+
+/** Bits a weight of every layer: what is sent, and what is resident. */
+export function bitsFigure(report: CompressionSummary): Markup {
+  return figureOf({
+    title: 'Bits per layer.',
+    caption:
+      'Layers in the order of execution. Bar: bits a weight on the wire, entropy-coded; mark: bits a weight in memory, fixed width.',
+    content: barPlot({
+      label: 'Bits a weight of every layer',
+      value: { title: 'bits a weight', format: (v) => String(Math.round(v * 100) / 100) },
+      rows: report.layers.map((l) => ({
+        name: shortName(l.name),
+        parts: [{ value: l.entropy, colour: 'one' as const, name: 'on the wire' }],
+        mark: { value: l.bits, name: 'in memory' },
+      })),
+      rowHeight: 15,
+      labelWidth: 190,
+    }),
+  });
+}
+
+/** Components of the whitened weights in the order of their contribution to the layer's output. */
+export function componentsFigure(report: CompressionSummary): Markup | undefined {
+  const layers = report.layers.filter((l) => l.components.length > 0);
+  if (layers.length === 0) return undefined;
+  return figureOf({
+    title: 'Components by contribution.',
+    caption:
+      'Each row is a layer, each cell one component of its whitened weights: the darker, the larger its share of the energy of the output. Right: components that hold 99 %, of all.',
+    content: heatMap({
+      label: 'Share of output energy of the first components of every layer',
+      columnTitle: 'component, largest first',
+      format: (v) => percent(v, 2),
+      rows: layers.map((l) => ({
+        name: shortName(l.name),
+        cells: l.components,
+        ...(l.ranks ? { note: `${l.ranks[1]} of ${fullRank(l)}` } : {}),
+      })),
+    }),
+  });
+}
+
+/** The rank a weight could have: its shape is [rows, ...columns]. */
+function fullRank(l: LayerSummary): number {
+  const rows = l.shape[0] ?? 1;
+  return Math.min(rows, l.params / rows);
+}
+
+export function layerTable(report: CompressionSummary): Markup {
+  const columns = [
+    { title: 'layer' },
+    { title: 'operator' },
+    { title: 'shape' },
+    ...['weights', 'bits', 'wire bits', 'wire', 'resident', 'output error'].map((title) => ({ title, numeric: true })),
+  ];
+  const rows = report.layers.map((l) => [
+    l.name,
+    l.op,
+    l.shape.join(' x '),
+    l.params.toLocaleString('en'),
+    l.bits,
+    l.entropy.toFixed(2),
+    kilobytes(l.wireBytes),
+    kilobytes(l.residentBytes),
+    percent(l.relativeError, 2),
+  ]);
+  return html`<details><summary>${`All ${rows.length} layers`}</summary>${tableOf(columns, rows)}</details>`;
+}
+
+/** The plots and the layer table, to put into a page. */
+export function compressionFigures(report: CompressionSummary): Markup[] {
+  const components = componentsFigure(report);
+  return [frontierFigure(report), bitsFigure(report), ...(components ? [components] : []), layerTable(report)];
+}
+
+/** A page about one compression. */
+export function compressionPage(title: string, report: CompressionSummary): string {
+  const { totals, gate } = report;
+  const rows = [
+    [
+      'weights of the original, fp32',
+      kilobytes(totals.originalBytes),
+      `${totals.params.toLocaleString('en')} parameters`,
+    ],
+    [
+      'weights on the wire',
+      kilobytes(totals.wireBytes),
+      `${totals.ratio.toFixed(2)}x smaller; ${kilobytes(totals.sideBytes)} are not codes`,
+    ],
+    ['weights in memory', kilobytes(totals.residentBytes), percent(totals.residentBytes / totals.originalBytes)],
+    ['quality kept', percent(gate.quality, 2), `${percent(gate.low, 2)} to ${percent(gate.high, 2)}; ${gate.measure}`],
+  ];
+  return pageOf({
+    title,
+    lead: `${totals.ratio.toFixed(2)} times smaller on the wire, ${percent(gate.quality, 2)} of the quality kept.`,
+    sections: [
+      { title: 'Result', content: [tableOf([{ title: '' }, { title: '', numeric: true }, { title: '' }], rows)] },
+      { title: 'How it was reached', content: compressionFigures(report) },
+    ],
+  });
+}

@@ -1,0 +1,30 @@
+/** HTML pages with SVG plots from plain data; no script, nothing from outside the file. */
+
+export { type BarPlot, barPlot, type HeatMap, heatMap, type IntervalPlot, intervalPlot } from './chart.ts';
+export {
+  bitsFigure,
+  type CompressionSummary,
+  componentsFigure,
+  compressionFigures,
+  compressionPage,
+  frontierFigure,
+  kilobytes,
+  type LayerSummary,
+  layerTable,
+  percent,
+} from './compression-report.ts';
+export {
+  type Column,
+  type Content,
+  escapeHtml,
+  type Figure,
+  figureOf,
+  html,
+  type Markup,
+  markup,
+  type Page,
+  pageOf,
+  tableOf,
+} from './html.ts';
+export { type Guide, type LinePlot, linePlot, type Point, type Series } from './plot.ts';
+export { type Axis, type Colour, niceTicks } from './svg.ts';
