@@ -1,0 +1,109 @@
+import { log8Ceil, scaleFromLog8 } from '../util/log8.ts';
+import type { Tensor } from '../util/tensor.ts';
+import type { Layer } from './layers.ts';
+import type { Decoding } from './rows.ts';
+
+/** How a layer's input is quantized. */
+export type ActivationPlan =
+  | { readonly mode: 'none' }
+  /** One scale a row, found at run time (dynquantize); `inside` the kernel for LSTMs. */
+  | { readonly mode: 'dynamic'; readonly inside: boolean }
+  | StaticActivation;
+
+export interface StaticActivation {
+  readonly mode: 'static';
+  readonly bits: 8 | 16;
+  /** Codes a unit, f32: one, or one a channel, then inv[c] = scaleFromLog8(base, exponents[c]). */
+  readonly inv: Float32Array;
+  readonly base: number;
+  readonly exponents: readonly number[] | undefined;
+  readonly zp: Int32Array;
+}
+
+/** Smallest and largest value seen, per channel of the last axis. */
+export class Ranges {
+  readonly low: Float32Array;
+  readonly high: Float32Array;
+  private nonzero = 0;
+  private count = 0;
+
+  constructor(channels: number) {
+    this.low = new Float32Array(channels);
+    this.high = new Float32Array(channels);
+  }
+
+  add(x: Tensor): void {
+    const data = x.data as Float32Array;
+    const channels = this.low.length;
+    for (let i = 0, c = 0; i < data.length; i++) {
+      const v = data[i]!;
+      if (v < this.low[c]!) this.low[c] = v;
+      else if (v > this.high[c]!) this.high[c] = v;
+      if (v !== 0) this.nonzero++;
+      if (++c === channels) c = 0;
+    }
+    this.count += data.length;
+  }
+
+  /** Share of values that are not exactly zero: zeros cost nothing to quantize. */
+  get density(): number {
+    return this.count === 0 ? 1 : this.nonzero / this.count;
+  }
+}
+
+/** Values beyond the calibrated range still fit where codes are plentiful. */
+const WIDE_MARGIN = 1.5;
+/** Bound of sums of products in an i32. */
+const SUM_LIMIT = 2 ** 31 - 1;
+
+/** Static quantization of a convolution's input: per channel into depthwise layers, else one scale and zero point. */
+export function planStatic(layer: Layer, ranges: Ranges, bits: 8 | 16): StaticActivation {
+  if (layer.kind === 'depthwise') return perChannel(ranges, bits, layer.matrices[0]!.cols);
+  let low = 0;
+  let high = 0;
+  for (let c = 0; c < ranges.low.length; c++) {
+    low = Math.min(low, ranges.low[c]!);
+    high = Math.max(high, ranges.high[c]!);
+  }
+  const { inv, zp } = affine(low, high, bits, layer.matrices[0]!.cols);
+  const f = Math.fround(inv);
+  return { mode: 'static', bits, inv: Float32Array.of(f), base: f, exponents: undefined, zp: Int32Array.of(zp(f)) };
+}
+
+/** Codes a unit and the zero point that goes with the final value of it. */
+function affine(low: number, high: number, bits: 8 | 16, cols: number): { inv: number; zp: (inv: number) => number } {
+  if (bits === 16) {
+    const largest = Math.min(32767, Math.floor(SUM_LIMIT / (cols * 127)));
+    const reach = WIDE_MARGIN * Math.max(-low, high);
+    return { inv: reach > 0 ? largest / reach : 1, zp: () => 0 };
+  }
+  const span = high - low;
+  return {
+    inv: span > 0 ? 255 / span : 1,
+    zp: (inv) => Math.max(-128, Math.min(127, Math.round(-128 - low * inv))),
+  };
+}
+
+function perChannel(ranges: Ranges, bits: 8 | 16, cols: number): StaticActivation {
+  const n = ranges.low.length;
+  const plans = Array.from({ length: n }, (_, c) => affine(ranges.low[c]!, ranges.high[c]!, bits, cols));
+  // Scales are rounded up on the grid, so codes a unit are rounded down.
+  const base = Math.fround(Math.max(...plans.map((p) => p.inv)));
+  const exponents = plans.map((p) => -log8Ceil(1, Math.max(1, base / p.inv)));
+  const inv = Float32Array.from(exponents, (e) => scaleFromLog8(base, e));
+  const zp = Int32Array.from(plans, (p, c) => p.zp(inv[c]!));
+  return { mode: 'static', bits, inv, base, exponents, zp };
+}
+
+export function decodingOf(plan: StaticActivation): Decoding {
+  return { scale: Float64Array.from(plan.inv, (v) => 1 / v), zp: plan.zp };
+}
+
+/** Mean squared rounding error of the activations of every channel under a plan. */
+export function roundingNoise(plan: StaticActivation, ranges: Ranges): Float64Array {
+  const density = ranges.density;
+  return Float64Array.from(ranges.low, (_, c) => {
+    const step = 1 / (plan.inv.length === 1 ? plan.inv[0]! : plan.inv[c]!);
+    return (density * step * step) / 12;
+  });
+}

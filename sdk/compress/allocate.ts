@@ -1,0 +1,197 @@
+import { entropyOfCounts, maxAbs } from '../util/stats.ts';
+import { reachOf } from './quantize.ts';
+
+/** Relative steps that are considered: 2^-6 to 2^6, four an octave; between them values are interpolated. */
+const OCTAVES = 6;
+const PER_OCTAVE = 4;
+const POINTS = 2 * OCTAVES * PER_OCTAVE + 1;
+/** Finer choice of the minimum between grid points. */
+const FINE = 4;
+
+/** Weight codes of one unit (layer) at every relative step: bits a code and largest row raise, for one width of codes. */
+export interface WidthCurve {
+  readonly bits: number;
+  /** Entropy a code at every grid point. */
+  readonly entropy: Float64Array;
+  /** Mean over rows of the squared step after rows were raised to fit, relative to step 1. */
+  readonly square: Float64Array;
+  /** Largest code at every grid point. */
+  readonly largest: Float64Array;
+}
+
+export interface Unit {
+  readonly params: number;
+  /** Divergence at relative step 1. */
+  readonly sensitivity: number;
+  readonly curves: readonly WidthCurve[];
+}
+
+export interface Choice {
+  /** Step relative to the unit's probe step. */
+  readonly step: number;
+  /** Width that codes may use at most. */
+  readonly bits: number;
+  readonly entropy: number;
+  readonly divergence: number;
+  readonly residentBits: number;
+}
+
+const stepAt = (i: number): number => 2 ** (i / PER_OCTAVE - OCTAVES);
+
+export interface CurveMatrix {
+  readonly weights: Float32Array;
+  readonly rows: number;
+  /** Step of every row at relative step 1. */
+  readonly steps: Float64Array;
+}
+
+/** Codes sampled for a curve. */
+const SAMPLED = 32768;
+
+/** Entropy and step curves of a unit by plain rounding: error feedback hardly changes the histogram. */
+export function curveOf(matrices: readonly CurveMatrix[], bits: number): WidthCurve {
+  const limit = 2 ** (bits - 1) - 1;
+  const entropy = new Float64Array(POINTS);
+  const square = new Float64Array(POINTS);
+  const largest = new Float64Array(POINTS);
+  const floors = matrices.map((m) => {
+    const cols = m.weights.length / m.rows;
+    return m.steps.map((_, r) => maxAbs(m.weights, r * cols, (r + 1) * cols) / reachOf(limit));
+  });
+  for (let p = 0; p < POINTS; p++) {
+    const counts = new Uint32Array(257);
+    let total = 0;
+    let rows = 0;
+    for (let i = 0; i < matrices.length; i++) {
+      const m = matrices[i]!;
+      const steps = m.steps.map((s, r) => Math.max(s * stepAt(p), floors[i]![r]!, 1e-30));
+      total += countCodes(m, steps, limit, counts);
+      for (let r = 0; r < m.rows; r++) {
+        square[p]! += (steps[r]! / m.steps[r]!) ** 2;
+        largest[p] = Math.max(largest[p]!, Math.round((floors[i]![r]! * reachOf(limit)) / steps[r]!));
+      }
+      rows += m.rows;
+    }
+    square[p]! /= rows;
+    entropy[p] = entropyOfCounts(counts, total);
+  }
+  return { bits, entropy, square, largest };
+}
+
+function countCodes(m: CurveMatrix, steps: Float64Array, limit: number, counts: Uint32Array): number {
+  const cols = m.weights.length / m.rows;
+  const stride = Math.max(1, Math.floor(m.weights.length / SAMPLED));
+  let n = 0;
+  // A stride prime to the row length visits all columns.
+  const step = cols % stride === 0 && stride > 1 ? stride + 1 : stride;
+  for (let i = 0; i < m.weights.length; i += step) {
+    const q = Math.round(m.weights[i]! / steps[Math.floor(i / cols)]!);
+    counts[Math.max(-limit, Math.min(limit, q)) + 128]!++;
+    n++;
+  }
+  return n;
+}
+
+const at = (curve: Float64Array, x: number): number => {
+  const i = Math.max(0, Math.min(POINTS - 2, Math.floor(x)));
+  return curve[i]! + (curve[i + 1]! - curve[i]!) * Math.max(0, Math.min(1, x - i));
+};
+
+/** Grid position of a relative step. */
+const positionOf = (step: number): number => (Math.log2(step) + OCTAVES) * PER_OCTAVE;
+
+function widthHolding(largest: number, menu: readonly number[]): number {
+  for (const bits of menu) if (largest <= 2 ** (bits - 1) - 1) return bits;
+  return menu.at(-1)!;
+}
+
+/** What a unit costs at a relative step with codes of at most `curve.bits`. */
+export function choiceAt(unit: Unit, curve: WidthCurve, step: number, menu: readonly number[]): Choice {
+  const x = positionOf(step);
+  return {
+    step,
+    bits: curve.bits,
+    entropy: at(curve.entropy, x),
+    divergence: unit.sensitivity * at(curve.square, x),
+    residentBits: widthHolding(Math.ceil(at(curve.largest, x)), menu),
+  };
+}
+
+export interface Budgets {
+  /** Bits for the codes of all units on the wire and resident. */
+  readonly wireBits: number;
+  readonly residentBits: number;
+}
+
+/**
+ * Minimises the sum of divergences under both budgets: every unit takes the step and width with the least
+ * divergence + wirePrice * wire bits + residentPrice * resident bits; the prices are found by bisection.
+ * Budgets that cannot be met give the smallest plan.
+ */
+export function allocate(units: readonly Unit[], menu: readonly number[], budgets: Budgets): Choice[] {
+  const free = atWireBudget(units, menu, budgets.wireBits, 0);
+  if (residentOf(units, free) <= budgets.residentBits) return free;
+  const price = bisect(
+    (p) => residentOf(units, atWireBudget(units, menu, budgets.wireBits, p)) <= budgets.residentBits,
+  );
+  return atWireBudget(units, menu, budgets.wireBits, price);
+}
+
+export const wireOf = (units: readonly Unit[], choices: readonly Choice[]): number =>
+  choices.reduce((sum, c, i) => sum + c.entropy * units[i]!.params, 0);
+
+export const residentOf = (units: readonly Unit[], choices: readonly Choice[]): number =>
+  choices.reduce((sum, c, i) => sum + c.residentBits * units[i]!.params, 0);
+
+function atWireBudget(
+  units: readonly Unit[],
+  menu: readonly number[],
+  wireBits: number,
+  residentPrice: number,
+): Choice[] {
+  const plan = (price: number): Choice[] => units.map((u) => cheapest(u, menu, price, residentPrice));
+  const price = bisect((p) => wireOf(units, plan(p)) <= wireBits);
+  return plan(price);
+}
+
+/** Smallest price, to 0.1 %, at which `fits` holds; fits is monotone. */
+function bisect(fits: (price: number) => boolean): number {
+  let low = 1e-16;
+  let high = 1e4;
+  if (fits(low)) return low;
+  while (high / low > 1.001) {
+    const middle = Math.sqrt(low * high);
+    if (fits(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+
+function cheapest(unit: Unit, menu: readonly number[], wirePrice: number, residentPrice: number): Choice {
+  let best: Choice | undefined;
+  let bestCost = Number.POSITIVE_INFINITY;
+  for (const curve of unit.curves) {
+    for (let p = 0; p <= (POINTS - 1) * FINE; p++) {
+      const choice = choiceAt(unit, curve, stepAt(p / FINE), menu);
+      const cost = choice.divergence + unit.params * (wirePrice * choice.entropy + residentPrice * choice.residentBits);
+      if (cost < bestCost) {
+        bestCost = cost;
+        best = choice;
+      }
+    }
+  }
+  return best!;
+}
+
+/** The same relative step for every unit, at the wire budget: what plain rounding without measurements does. */
+export function allocateUniform(units: readonly Unit[], menu: readonly number[], wireBits: number): Choice[] {
+  const plan = (step: number): Choice[] => units.map((u) => choiceAt(u, u.curves.at(-1)!, step, menu));
+  let low = 2 ** -OCTAVES;
+  let high = 2 ** OCTAVES;
+  while (high / low > 1.0005) {
+    const middle = Math.sqrt(low * high);
+    if (wireOf(units, plan(middle)) <= wireBits) high = middle;
+    else low = middle;
+  }
+  return plan(high);
+}

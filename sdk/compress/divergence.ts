@@ -1,0 +1,195 @@
+import type { Graph } from '../ir/graph.ts';
+import { producersOf, valueOf } from '../ir/graph.ts';
+import { Rng } from '../util/rng.ts';
+import { sameShape, sizeOf, type Tensor } from '../util/tensor.ts';
+import type { Divergence } from './types.ts';
+
+/** How an output is compared with the original's. */
+export type OutputKind = 'probabilities' | 'logits' | 'sigmoid' | 'squared';
+
+export interface OutputMeasure {
+  readonly name: string;
+  readonly kind: OutputKind;
+}
+
+/** What one sample says about a compressed model. All fields are sums over rows. */
+export interface Score {
+  readonly divergence: number;
+  readonly rows: number;
+  readonly agreeing: number;
+  /** Expected score of the compressed and of the original model, see `scoreOf`. */
+  readonly kept: number;
+  readonly full: number;
+}
+
+/** Values compared of one output of one sample: bounds the cost of huge outputs. */
+const MAX_VALUES = 65536;
+const TINY = 1e-12;
+
+/** Outputs that are compared: distributions when there are any, else all float outputs by squared error. */
+export function measuresOf(
+  graph: Graph,
+  outputs: Readonly<Record<string, Tensor>>,
+  wanted: Divergence,
+): OutputMeasure[] {
+  const producers = producersOf(graph);
+  const kinds = graph.outputs
+    .filter((name) => valueOf(graph, name).type.dtype === 'f32')
+    .map((name) => ({ name, kind: kindOf(graph, producers.get(name)?.op, outputs[name]!, wanted) }));
+  const distributions = kinds.filter((k) => k.kind !== 'squared');
+  return distributions.length > 0 ? distributions : kinds;
+}
+
+function kindOf(graph: Graph, producer: string | undefined, y: Tensor, wanted: Divergence): OutputKind {
+  if (wanted === 'squared') return 'squared';
+  if (wanted === 'sigmoid') return 'sigmoid';
+  const width = classesOf(y);
+  if (width > 1 && sumsToOne(y.data as Float32Array, width)) return 'probabilities';
+  if (wanted === 'softmax') return 'logits';
+  if (producer === 'Sigmoid') return 'sigmoid';
+  const likeAnInput = graph.inputs.some((i) => sameShape(valueOf(graph, i).type.shape, y.shape));
+  // Recurrent states come out of the recurrence itself, not out of a classifier.
+  if (width < 2 || likeAnInput || producer === 'LSTM' || producer === 'GRU') return 'squared';
+  return 'logits';
+}
+
+/** Size of the last axis that is longer than one. */
+function classesOf(y: Tensor): number {
+  for (let i = y.shape.length - 1; i >= 0; i--) if (y.shape[i]! > 1) return y.shape[i]!;
+  return 1;
+}
+
+function sumsToOne(data: Float32Array, width: number): boolean {
+  for (let at = 0; at < data.length; at += width) {
+    let sum = 0;
+    for (let i = 0; i < width; i++) {
+      const v = data[at + i]!;
+      if (!(v >= 0 && v <= 1.0001)) return false;
+      sum += v;
+    }
+    if (Math.abs(sum - 1) > 1e-3) return false;
+  }
+  return data.length > 0;
+}
+
+/** The original's answer to one sample, reduced to the rows that are compared. */
+export interface Reference {
+  readonly parts: readonly ReferencePart[];
+}
+
+interface ReferencePart extends OutputMeasure {
+  readonly width: number;
+  readonly rows: Int32Array;
+  /** Probabilities (or values for squared) of the chosen rows. */
+  readonly values: Float32Array;
+}
+
+export function referenceOf(
+  measures: readonly OutputMeasure[],
+  outputs: Readonly<Record<string, Tensor>>,
+  seed: number,
+): Reference {
+  const parts = measures.map((m) => {
+    const y = outputs[m.name]!;
+    const width = m.kind === 'sigmoid' || m.kind === 'squared' ? sizeOf(y.shape) : classesOf(y);
+    const total = sizeOf(y.shape) / width;
+    const rows = new Rng(seed).strata(total, Math.max(1, Math.min(total, Math.max(8, Math.floor(MAX_VALUES / width)))));
+    return { ...m, width, rows, values: pick(m.kind, y.data as Float32Array, rows, width) };
+  });
+  return { parts };
+}
+
+function pick(kind: OutputKind, data: Float32Array, rows: Int32Array, width: number): Float32Array {
+  const out = new Float32Array(rows.length * width);
+  rows.forEach((row, r) => {
+    const from = data.subarray(row * width, (row + 1) * width);
+    const to = out.subarray(r * width, (r + 1) * width);
+    if (kind === 'logits') softmax(from, to);
+    else to.set(from);
+  });
+  return out;
+}
+
+function softmax(from: Float32Array, to: Float32Array): void {
+  let max = Number.NEGATIVE_INFINITY;
+  for (const v of from) max = Math.max(max, v);
+  let sum = 0;
+  for (let i = 0; i < from.length; i++) {
+    to[i] = Math.exp(from[i]! - max);
+    sum += to[i]!;
+  }
+  for (let i = 0; i < from.length; i++) to[i]! /= sum;
+}
+
+/**
+ * Compares a compressed model's outputs with the reference. `kept` / `full` estimates the share of the original's score
+ * that is kept when nothing but the original is known: with answers drawn from the original's own distribution, the original
+ * is right with probability max p, the compressed model with the original's probability of the class it picks. For squared error, 1 - error / variance.
+ */
+export function scoreOf(reference: Reference, outputs: Readonly<Record<string, Tensor>>): Score {
+  const total = { divergence: 0, rows: 0, agreeing: 0, kept: 0, full: 0 };
+  for (const part of reference.parts) {
+    const got = pick(part.kind, outputs[part.name]!.data as Float32Array, part.rows, part.width);
+    if (part.kind === 'squared') addSquared(total, part.values, got);
+    else if (part.kind === 'sigmoid') addSigmoid(total, part.values, got);
+    else addRows(total, part.values, got, part.width);
+  }
+  return total;
+}
+
+type Mutable = { -readonly [K in keyof Score]: Score[K] };
+
+function addRows(total: Mutable, p: Float32Array, q: Float32Array, width: number): void {
+  for (let at = 0; at < p.length; at += width) {
+    let kl = 0;
+    let best = at;
+    let guess = at;
+    for (let i = at; i < at + width; i++) {
+      const a = p[i]!;
+      if (a > TINY) kl += a * Math.log(a / Math.max(q[i]!, TINY));
+      if (a > p[best]!) best = i;
+      if (q[i]! > q[guess]!) guess = i;
+    }
+    total.divergence += Math.max(0, kl);
+    total.rows++;
+    total.agreeing += best === guess ? 1 : 0;
+    total.kept += p[guess]!;
+    total.full += p[best]!;
+  }
+}
+
+function addSigmoid(total: Mutable, p: Float32Array, q: Float32Array): void {
+  let kl = 0;
+  for (let i = 0; i < p.length; i++) {
+    const a = p[i]!;
+    const b = Math.min(1 - TINY, Math.max(TINY, q[i]!));
+    if (a > TINY) kl += a * Math.log(a / b);
+    if (a < 1 - TINY) kl += (1 - a) * Math.log((1 - a) / (1 - b));
+    const agree = a >= 0.5 === b >= 0.5;
+    total.agreeing += agree ? 1 / p.length : 0;
+    total.full += Math.max(a, 1 - a) / p.length;
+    total.kept += (b >= 0.5 ? a : 1 - a) / p.length;
+  }
+  total.divergence += Math.max(0, kl) / p.length;
+  total.rows++;
+}
+
+function addSquared(total: Mutable, p: Float32Array, q: Float32Array): void {
+  let mean = 0;
+  for (const v of p) mean += v / p.length;
+  let error = 0;
+  let variance = 0;
+  for (let i = 0; i < p.length; i++) {
+    error += (p[i]! - q[i]!) ** 2;
+    variance += (p[i]! - mean) ** 2;
+  }
+  // A constant answer (one value, say) has no variance of its own: its square is the scale.
+  if (variance < TINY * p.length) variance = Math.max(TINY, p.length * mean * mean);
+  const relative = error / variance;
+  // Gaussian divergence at unit noise-to-signal: half the relative squared error.
+  total.divergence += relative / 2;
+  total.rows++;
+  total.agreeing += Math.max(0, 1 - relative);
+  total.kept += Math.max(0, 1 - relative);
+  total.full++;
+}

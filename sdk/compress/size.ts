@@ -1,0 +1,96 @@
+import type { Graph, Value } from '../ir/graph.ts';
+import { entropyBits } from '../util/stats.ts';
+import { DTYPE_BYTES, sizeOf, type Tensor } from '../util/tensor.ts';
+
+/**
+ * Bytes of small integers on the wire; the pipeline injects the coder of the bundle (sdk/wire/ints.ts), so that sizes are
+ * those of the written file. Data is a matrix [rows, cols].
+ */
+export type IntSizer = (data: Int8Array | Int32Array, rows: number, cols: number) => number;
+
+/** A constant's entry in the manifest, bytes: name, shape, packing, offsets. */
+export const HEADER_BYTES = 16;
+
+/** Order-0 entropy plus 1 % for the coder plus its table: what an entropy coder reaches, for runs without one. */
+export const estimateInts: IntSizer = (data) => {
+  let low = 0;
+  let high = 0;
+  for (let i = 0; i < data.length; i++) {
+    low = Math.min(low, data[i]!);
+    high = Math.max(high, data[i]!);
+  }
+  const width = Math.ceil(Math.log2(high - low + 1));
+  const fixed = 2 + Math.ceil((width * data.length) / 8);
+  if (high > 127 || low < -128) return fixed;
+  const bits = entropyBits(data instanceof Int8Array ? data : Int8Array.from(data));
+  return Math.min(fixed, Math.ceil(((bits * data.length) / 8) * 1.01) + 4 + Math.ceil(((high - low + 1) * 6) / 8));
+};
+
+export interface ConstantSize {
+  readonly wire: number;
+  readonly resident: number;
+  /** Part of `wire` that is weight codes. */
+  readonly codes: number;
+}
+
+/** Bytes of one constant on the wire, header included, and in memory. */
+export function constantSize(value: Value, sizer: IntSizer): ConstantSize {
+  const data = value.data!;
+  const n = sizeOf(data.shape);
+  const plain = n * DTYPE_BYTES[data.dtype];
+  const sized = (wire: number, resident = plain, codes = 0): ConstantSize => ({
+    wire: wire + HEADER_BYTES,
+    resident,
+    codes,
+  });
+  switch (value.packing?.kind) {
+    case undefined:
+      return sized(plain);
+    case 'f16':
+      return sized(2 * n);
+    case 'codes': {
+      const rows = rowsOf(data);
+      const bytes = sizer(data.data as Int8Array, rows, n / rows);
+      return sized(bytes, paddedCodes(rows, n / rows, value.packing.bits), bytes);
+    }
+    case 'log8':
+      return sized(4 + sizer(Int32Array.from(value.packing.exponents), 1, n));
+    case 'ints':
+      return sized(sizer(Int32Array.from(data.data as ArrayLike<number | bigint>, Number), 1, n));
+  }
+}
+
+/** Rows of codes: all axes but the inner ones that one output multiplies. LSTM weights are [D, 4H, K]. */
+function rowsOf(codes: Tensor): number {
+  return codes.shape.length === 3 ? codes.shape[0]! * codes.shape[1]! : codes.shape[0]!;
+}
+
+/** Kernels read codes in tiles of 8 rows and 16 columns (sdk/wire/layout.ts). Narrow rows (depthwise) are bytes. */
+function paddedCodes(rows: number, cols: number, bits: number): number {
+  if (cols < 16) return rows * cols;
+  return (Math.ceil(rows / 8) * 8 * Math.ceil(cols / 16) * 16 * bits) / 8;
+}
+
+export interface GraphSize {
+  readonly wireBytes: number;
+  readonly residentBytes: number;
+  readonly codeBytes: number;
+  readonly byValue: ReadonlyMap<string, ConstantSize>;
+}
+
+/** Bytes of all constants of a graph. */
+export function graphSize(graph: Graph, sizer: IntSizer): GraphSize {
+  const byValue = new Map<string, ConstantSize>();
+  let wireBytes = 0;
+  let residentBytes = 0;
+  let codeBytes = 0;
+  for (const v of graph.values.values()) {
+    if (!v.data) continue;
+    const size = constantSize(v, sizer);
+    byValue.set(v.name, size);
+    wireBytes += size.wire;
+    residentBytes += size.resident;
+    codeBytes += size.codes;
+  }
+  return { wireBytes, residentBytes, codeBytes, byValue };
+}

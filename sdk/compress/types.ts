@@ -1,0 +1,169 @@
+import type { Graph } from '../ir/graph.ts';
+import type { Tensor } from '../util/tensor.ts';
+
+/** One sample: a tensor for every graph input, in the graph's own shape. */
+export type Sample = Readonly<Record<string, Tensor>>;
+
+export interface CalibrationData {
+  readonly samples: readonly Sample[];
+}
+
+/** A user's quality measure of one sample: outputs by name, the sample's index; higher is better, not negative. */
+export type SampleMetric = (outputs: Readonly<Record<string, Tensor>>, index: number) => number;
+
+export type Divergence = 'auto' | 'softmax' | 'sigmoid' | 'squared';
+
+export interface CompressOptions {
+  /** Bytes of all constants on the wire: entropy-coded codes, scales, biases, headers. */
+  readonly wireBudgetBytes: number;
+  /** Bytes of all constants in resident memory, codes at fixed width per layer. Absent: no limit. */
+  readonly residentBudgetBytes?: number;
+  /** Share of the original's quality to keep on held-out samples. */
+  readonly minQuality: number;
+  /** Resident code widths the target can read, ascending, within 2..8. */
+  readonly weightBits: readonly number[];
+  readonly seed: number;
+  /** Share of the samples held out for sensitivities and the gate. */
+  readonly holdout: number;
+  /** Least-squares refit of the weights to the quantized inputs. */
+  readonly refit: boolean;
+  /** Error feedback while rounding (LDLQ). Off: plain rounding. */
+  readonly gptq: boolean;
+  readonly biasCorrection: boolean;
+  /** Steps from measured sensitivities. Off: the same relative step in every layer. */
+  readonly entropyAllocation: boolean;
+  /** Second measurement of the sensitivities, around the first solution, when the joint divergence is far above the sum. */
+  readonly repair: boolean;
+  /** Which static activations get 16 bits: none, inputs of the first layers, or also those that cost most. */
+  readonly wideActivations: 'none' | 'first' | 'auto';
+  /** Ordered component energies in the report. */
+  readonly spectrum: boolean;
+  /** After all decisions the weights are fitted again on all samples, the held-out ones included. */
+  readonly fitOnAll: boolean;
+  readonly divergence: Divergence;
+  /** Quality of one sample; default: what the original's own predictions imply (see gate.ts). */
+  readonly metric?: SampleMetric;
+  /** Points of the (bytes, divergence) frontier to measure beyond the budget when the gate fails. */
+  readonly frontierPoints: number;
+}
+
+export const DEFAULT_OPTIONS: Omit<CompressOptions, 'wireBudgetBytes'> = {
+  minQuality: 0.985,
+  weightBits: [2, 3, 4, 5, 6, 7, 8],
+  seed: 1,
+  holdout: 0.4,
+  refit: true,
+  gptq: true,
+  biasCorrection: true,
+  entropyAllocation: true,
+  repair: true,
+  wideActivations: 'auto',
+  spectrum: true,
+  fitOnAll: true,
+  divergence: 'auto',
+  frontierPoints: 3,
+};
+
+/** The settings that make the plain-rounding baseline of the same size. */
+export const ROUND_TO_NEAREST: Partial<CompressOptions> = {
+  refit: false,
+  gptq: false,
+  biasCorrection: false,
+  entropyAllocation: false,
+  repair: false,
+  spectrum: false,
+};
+
+export interface CompressionEstimate {
+  readonly layers: number;
+  readonly params: number;
+  readonly fitSamples: number;
+  readonly holdoutSamples: number;
+  readonly stages: readonly { readonly stage: string; readonly seconds: number }[];
+  readonly seconds: number;
+  /** Bytes that the wire budget cannot go below: everything but the codes, and one bit a code. */
+  readonly floorBytes: number;
+}
+
+export interface LayerReport {
+  readonly name: string;
+  readonly op: string;
+  readonly shape: readonly number[];
+  readonly params: number;
+  /** Resident bits a code. */
+  readonly bits: number;
+  /** Entropy a code on the wire, bits. */
+  readonly entropy: number;
+  /** Step relative to a 3.5th of the standard deviation of the weights. */
+  readonly step: number;
+  /** Held-out divergence at relative step 1. */
+  readonly sensitivity: number;
+  readonly wireBytes: number;
+  readonly residentBytes: number;
+  /** Squared error of the layer's output relative to its energy; 0 for embeddings and tables. */
+  readonly relativeError: number;
+  readonly activationBits: number;
+  readonly activation: 'static' | 'dynamic' | 'none';
+  /** Energies of the components of the whitened weights, largest first, as shares of their sum (top 32). */
+  readonly components: readonly number[];
+  /** Components that hold 90, 99 and 99.9 % of the energy; absent when the spectrum was not computed. */
+  readonly ranks?: readonly [number, number, number];
+}
+
+export interface FrontierPoint {
+  readonly wireBytes: number;
+  readonly residentBytes: number;
+  readonly divergence: number;
+  readonly quality: number;
+  readonly agreement: number;
+}
+
+export interface GateResult {
+  /** Share of the original's quality kept on the held-out samples, with its 95 % interval (paired bootstrap). */
+  readonly quality: number;
+  readonly low: number;
+  readonly high: number;
+  readonly minQuality: number;
+  readonly passed: boolean;
+  /** Whether the whole interval is above minQuality. */
+  readonly established: boolean;
+  /** Share of output rows with the same answer as the original. */
+  readonly agreement: number;
+  /** Mean divergence from the original's outputs, nats a row. */
+  readonly divergence: number;
+  readonly samples: number;
+  readonly measure: string;
+}
+
+export interface CompressionReport {
+  readonly layers: readonly LayerReport[];
+  readonly totals: {
+    readonly params: number;
+    readonly originalBytes: number;
+    readonly wireBytes: number;
+    readonly residentBytes: number;
+    readonly wireBudgetBytes: number;
+    readonly residentBudgetBytes: number | null;
+    /** originalBytes / wireBytes. */
+    readonly ratio: number;
+    /** Wire bytes that are not codes: scales, biases, other constants, headers. */
+    readonly sideBytes: number;
+  };
+  readonly budgetMet: boolean;
+  readonly gate: GateResult;
+  readonly frontier: readonly FrontierPoint[];
+  /** Cheapest measured point that meets minQuality; absent when none did. */
+  readonly smallestPassing?: FrontierPoint;
+  /** Quality reached within the budget. */
+  readonly bestAtBudget?: FrontierPoint;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly fitSamples: number;
+  readonly holdoutSamples: number;
+}
+
+export interface CompressResult {
+  readonly graph: Graph;
+  readonly report: CompressionReport;
+  /** Seconds by stage: kept out of the report, which is reproducible. */
+  readonly timings: Readonly<Record<string, number>>;
+}
