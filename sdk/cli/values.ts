@@ -46,6 +46,14 @@ export function readBytes(text: string, name: string): number {
   return bytes;
 }
 
+/** A time: `50ms`, `0.2s`, `800us`; a bare number is milliseconds. */
+export function readMilliseconds(text: string, name: string): number {
+  const m = /^(\d+(?:\.\d+)?)\s*(us|ms|s)?$/.exec(text);
+  const ms = m ? Number(m[1]) * { us: 1e-3, ms: 1, s: 1e3 }[(m[2] ?? 'ms') as 'us' | 'ms' | 's'] : 0;
+  if (!(ms > 0)) throw bad(name, text, 'a time such as 50ms or 0.2s');
+  return ms;
+}
+
 /** A size limit for weights: as a factor of the original's fp32 bytes, or absolute. */
 export type Budget = { readonly factor: number } | { readonly bytes: number };
 

@@ -22,6 +22,11 @@ test('sizes', () => {
   for (const text of ['', '0', '-1', '1.2 bananas', '1e6', 'MB']) usage(() => readBytes(text, '--budget'), '--budget');
 });
 
+test('times', () => {
+  assert.equal(['50', '50ms', '0.2s', '800us'].map((t) => readMilliseconds(t, '--max-latency')), [50, 50, 200, 0.8]);
+  for (const text of ['', '0', '5min', 'fast']) usage(() => readMilliseconds(text, '--max-latency'), '--max-latency');
+});
+
 test('budgets', () => {
   assert.equal(readBudget('8x', '--budget'), { factor: 8 });
   assert.equal(readBudget('12.5x', '--budget'), { factor: 12.5 });
