@@ -27,9 +27,17 @@ export function plain(op: string, arity: number): OnnxImporter {
   };
 }
 
+const names = new Set<string>();
+
+/** Whether an operator was made by `elementwise`: it may be moved through transpositions and broadcasts. */
+export function isElementwise(op: string): boolean {
+  return names.has(op);
+}
+
 /** An operator from its scalar expression: inference, reference semantics and kernel all follow from it. */
 export function elementwise(spec: ElementwiseSpec): OpDef {
   const { name, arity, expr } = spec;
+  names.add(name);
   const infer = (inputs: Types): TensorType[] => {
     const types = Array.from({ length: arity }, (_, i) => required(name, inputs, i));
     const common = commonType(name, types);
