@@ -55,7 +55,7 @@ function absorbIntoMatMul(graph: Graph): Graph {
   const producers = producersOf(graph);
   return rewrite(graph, (node, r) => {
     if (node.op !== 'MatMul') return false;
-    const sides = [0, 1].map((i) => swapped(producers.get(node.inputs[i]!)));
+    const sides = [0, 1].map((i) => swapped(graph, producers.get(node.inputs[i]!)));
     if (!sides[0] && !sides[1]) return false;
     const inputs = node.inputs.map((v, i) => {
       const s = sides[i];
@@ -72,11 +72,12 @@ function absorbIntoMatMul(graph: Graph): Graph {
 }
 
 /** A transposition with its last two axes exchanged, when that leaves the innermost axis in place (rows are copied whole, or not at all). */
-function swapped(node: Node | undefined): { from: string; perm: number[] } | undefined {
+function swapped(graph: Graph, node: Node | undefined): { from: string; perm: number[] } | undefined {
   if (node?.op !== 'Transpose') return undefined;
   const perm = [...(node.attrs.perm as readonly number[])];
   const n = perm.length;
-  if (n < 2 || perm[n - 2] !== n - 1) return undefined;
+  const innermost = valueOf(graph, node.inputs[0]!).type.shape.findLastIndex((d) => d !== 1);
+  if (n < 2 || innermost < 0 || perm[n - 2] !== innermost) return undefined;
   [perm[n - 2], perm[n - 1]] = [perm[n - 1]!, perm[n - 2]!];
   return { from: node.inputs[0]!, perm };
 }

@@ -155,7 +155,7 @@ class Sink {
     const views = node.inputs.filter((v) => this.views.has(v) && this.shapeOf(v).length === out.length);
     const size = (v: string): number => sizeOf(this.shapeOf(v));
     const lead = views.sort((a, b) => size(b) - size(a))[0];
-    if (lead === undefined || size(lead) < sizeOf(out) / 2) return false;
+    if (lead === undefined || views.reduce((a, v) => a + size(v), 0) < sizeOf(out) / 2) return false;
     const { perm } = this.views.get(lead)!;
     const back = inverse(perm);
     const costs = [...new Set(node.inputs)].map((v) => ({

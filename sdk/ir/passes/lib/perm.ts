@@ -67,6 +67,6 @@ export function reshapeThrough(
   segments.sort((p, q) => p.first - q.first);
   const order = segments.flatMap((s) => s.out);
   const ones = out.flatMap((d, i) => (d === 1 ? [i] : []));
-  const axes = [...order, ...ones];
+  const axes = [...ones, ...order];
   return { shape: axes.map((i) => out[i]!), perm: out.map((_, i) => axes.indexOf(i)) };
 }
