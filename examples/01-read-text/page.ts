@@ -13,7 +13,10 @@ export function pageOfDemo(result: DemoResult, claims: readonly Claim[]): string
   const { sizes, accuracy, latency } = result;
   const table = tableOf(
     [{ title: '' }, { title: 'original', numeric: true }, { title: 'compressed', numeric: true }, { title: '' }],
-    rowsOf(result),
+    rowsOf(result).map(([name, ...cells]) => [
+      name.startsWith(' ') ? html`<span class="part">${name.trim()}</span>` : name,
+      ...cells,
+    ]),
   );
   return pageOf({
     title: 'Reading text with a network of an eighth of the size',

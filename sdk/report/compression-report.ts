@@ -70,7 +70,6 @@ export function frontierFigure(report: CompressionSummary): Markup {
     y: gate.quality,
     low: gate.low,
     high: gate.high,
-    label: 'this model',
   };
   const result: Series = { name: 'chosen', colour: 'one', points: [chosen], scatter: true };
   return figureOf({
@@ -117,7 +116,7 @@ export function componentsFigure(report: CompressionSummary): Markup | undefined
   return figureOf({
     title: 'Components by contribution.',
     caption:
-      'Each row is a layer, each cell one component of its whitened weights: the darker, the larger its share of the energy of the output. Right: components that hold 99 %, of all.',
+      'Each row is a layer, each cell one component of its whitened weights: the stronger the colour, the larger its share of the energy of the output. Right: components that hold 99 %, of all.',
     content: heatMap({
       label: 'Share of output energy of the first components of every layer',
       columnTitle: 'component, largest first',

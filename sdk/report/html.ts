@@ -104,6 +104,6 @@ figure { margin: 1.2rem 0 1.8rem; } figure svg { max-width: 100%; height: auto; 
 th, td { text-align: left; padding: .28rem .9rem .28rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--soft); font-weight: 500; } .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td img { max-height: 48px; max-width: 320px; display: block; } code, .read { font-family: ui-monospace, monospace; white-space: pre-wrap; }
-.good { color: var(--good); } .bad { color: var(--bad); } ins, del { text-decoration: none; border-bottom: 2px solid var(--bad); color: var(--bad); }
+.part { padding-left: 1.2em; color: var(--soft); } .good { color: var(--good); } .bad { color: var(--bad); } ins, del { text-decoration: none; border-bottom: 2px solid var(--bad); color: var(--bad); }
 svg text { font: 12px system-ui, sans-serif; fill: var(--text); } svg .soft { fill: var(--soft); }
 `;
