@@ -24,6 +24,8 @@ export interface Unit {
   /** Divergence at relative step 1. */
   readonly sensitivity: number;
   readonly curves: readonly WidthCurve[];
+  /** Bits a code that coding really took beyond the curves, where that is known. */
+  readonly excess?: number;
 }
 
 export interface Choice {
@@ -111,7 +113,7 @@ export function choiceAt(unit: Unit, curve: WidthCurve, step: number, menu: read
   return {
     step,
     bits: curve.bits,
-    entropy: at(curve.entropy, x),
+    entropy: Math.max(0, at(curve.entropy, x) + (unit.excess ?? 0)),
     divergence: unit.sensitivity * at(curve.square, x),
     residentBits: widthHolding(Math.ceil(at(curve.largest, x)), menu),
   };
@@ -134,7 +136,8 @@ export function allocate(units: readonly Unit[], menu: readonly number[], budget
   const price = bisect(
     (p) => residentOf(units, atWireBudget(units, menu, budgets.wireBits, p)) <= budgets.residentBits,
   );
-  return atWireBudget(units, menu, budgets.wireBits, price);
+  // Memory is short: what was predicted is now the limit.
+  return atWireBudget(units, menu, budgets.wireBits, price).map((c) => ({ ...c, bits: c.residentBits }));
 }
 
 export const wireOf = (units: readonly Unit[], choices: readonly Choice[]): number =>
@@ -170,7 +173,8 @@ function bisect(fits: (price: number) => boolean): number {
 function cheapest(unit: Unit, menu: readonly number[], wirePrice: number, residentPrice: number): Choice {
   let best: Choice | undefined;
   let bestCost = Number.POSITIVE_INFINITY;
-  for (const curve of unit.curves) {
+  // Widest first: a narrower width is chosen only where it pays.
+  for (const curve of [...unit.curves].reverse()) {
     for (let p = 0; p <= (POINTS - 1) * FINE; p++) {
       const choice = choiceAt(unit, curve, stepAt(p / FINE), menu);
       const cost = choice.divergence + unit.params * (wirePrice * choice.entropy + residentPrice * choice.residentBits);

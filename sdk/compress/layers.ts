@@ -48,7 +48,7 @@ const TABLE_MIN = 4096;
 /** Matrices wider than this are fitted in column blocks: the factor of H grows with the square. */
 const MAX_COLUMNS = 2304;
 
-/** Weight layers in node order, then tables. */
+/** Tables, then weight layers in node order. */
 export function findLayers(graph: Graph): Layer[] {
   const out: Layer[] = [];
   const used = new Set<string>();
@@ -58,7 +58,7 @@ export function findLayers(graph: Graph): Layer[] {
     out.push(layer);
     for (const m of layer.matrices) used.add(m.value);
   }
-  return [...out, ...tablesOf(graph, used)];
+  return [...tablesOf(graph, used), ...out];
 }
 
 /** The matrix of weights as f32, row-major [rows, cols]. */

@@ -1,5 +1,6 @@
 import type { Graph } from '../ir/graph.ts';
 import type { Tensor } from '../util/tensor.ts';
+import type { IntSizer } from './size.ts';
 
 /** One sample: a tensor for every graph input, in the graph's own shape. */
 export type Sample = Readonly<Record<string, Tensor>>;
@@ -32,8 +33,6 @@ export interface CompressOptions {
   readonly biasCorrection: boolean;
   /** Steps from measured sensitivities. Off: the same relative step in every layer. */
   readonly entropyAllocation: boolean;
-  /** Second measurement of the sensitivities, around the first solution, when the joint divergence is far above the sum. */
-  readonly repair: boolean;
   /** Which static activations get 16 bits: none, inputs of the first layers, or also those that cost most. */
   readonly wideActivations: 'none' | 'first' | 'auto';
   /** Ordered component energies in the report. */
@@ -43,6 +42,8 @@ export interface CompressOptions {
   readonly divergence: Divergence;
   /** Quality of one sample; default: what the original's own predictions imply (see gate.ts). */
   readonly metric?: SampleMetric;
+  /** Exact size of integers on the wire (sdk/wire/ints.ts: encodedSize); default: an estimate from the entropy. */
+  readonly sizer?: IntSizer;
   /** Points of the (bytes, divergence) frontier to measure beyond the budget when the gate fails. */
   readonly frontierPoints: number;
 }
@@ -56,7 +57,6 @@ export const DEFAULT_OPTIONS: Omit<CompressOptions, 'wireBudgetBytes'> = {
   gptq: true,
   biasCorrection: true,
   entropyAllocation: true,
-  repair: true,
   wideActivations: 'auto',
   spectrum: true,
   fitOnAll: true,
@@ -70,7 +70,6 @@ export const ROUND_TO_NEAREST: Partial<CompressOptions> = {
   gptq: false,
   biasCorrection: false,
   entropyAllocation: false,
-  repair: false,
   spectrum: false,
 };
 

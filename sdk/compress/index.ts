@@ -1,0 +1,21 @@
+/** Float graph and calibration samples in, integer graph within the budgets and a report out. */
+export { validateCalibration } from './calibration.ts';
+export { compress } from './compress.ts';
+export { planCompression } from './plan.ts';
+export type { Runner, Session, SessionOptions, Snapshot } from './runner.ts';
+export { type ConstantSize, constantSize, estimateInts, type GraphSize, graphSize, type IntSizer } from './size.ts';
+export {
+  type CalibrationData,
+  type CompressionEstimate,
+  type CompressionReport,
+  type CompressOptions,
+  type CompressResult,
+  DEFAULT_OPTIONS,
+  type Divergence,
+  type FrontierPoint,
+  type GateResult,
+  type LayerReport,
+  ROUND_TO_NEAREST,
+  type Sample,
+  type SampleMetric,
+} from './types.ts';

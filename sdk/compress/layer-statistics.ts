@@ -1,0 +1,89 @@
+import { constantOf } from '../ir/graph.ts';
+import { Rng } from '../util/rng.ts';
+import type { Tensor } from '../util/tensor.ts';
+import type { Context } from './context.ts';
+import { rowsPerSample } from './context.ts';
+import type { Layer } from './layers.ts';
+import { LstmImportance, quantizeHidden, recurrentRows } from './lstm.ts';
+import { depthwisePitch, type MomentSums, momentSums, type TileMoments } from './moments.ts';
+import { type Decoding, gatherRows, PLAIN, requantizeRows, sourceColumns } from './rows.ts';
+
+/** A layer's input as the quantized network sees it. */
+export interface QuantizedInput {
+  readonly x: Tensor;
+  readonly decoding: Decoding;
+  /** The kernel quantizes rows itself (LSTM): x is float. */
+  readonly dynamic?: boolean;
+}
+
+/** Gathers rows of every sample of a layer and sums their moments, one entry a matrix. */
+export class LayerStatistics {
+  private readonly ctx: Context;
+  private readonly layer: Layer;
+  private readonly pitch: number;
+  private readonly perSample: number;
+  private readonly rng: Rng;
+  private readonly mark: number;
+  private readonly x: number;
+  private readonly xq: number;
+  private readonly sums: MomentSums[];
+  readonly importance: LstmImportance | undefined;
+
+  constructor(ctx: Context, layer: Layer, samples: number, budget?: number) {
+    const { la } = ctx;
+    this.ctx = ctx;
+    this.layer = layer;
+    this.mark = la.mark();
+    const first = layer.matrices[0]!;
+    this.pitch = layer.kind === 'depthwise' ? depthwisePitch(first) : sourceColumns(layer);
+    this.perSample = rowsPerSample(layer, samples, budget);
+    this.rng = new Rng(ctx.options.seed);
+    const widest = Math.max(this.pitch, ...layer.matrices.map((m) => m.cols * m.tiles.length));
+    this.x = la.alloc(this.perSample * widest * 4);
+    this.xq = la.alloc(this.perSample * widest * 4);
+    this.sums = layer.matrices.map((m, i) => momentSums(la, layer, m, i === 0 ? this.pitch : m.cols * m.tiles.length));
+    this.importance = layer.kind === 'lstm' ? new LstmImportance(layer) : undefined;
+  }
+
+  /** Adds one sample: float input x and, unless it is the same, the quantized one. */
+  add(x: Tensor, quantized: QuantizedInput | undefined): void {
+    const { la } = this.ctx;
+    const positions = this.rng.strata(this.layer.positions, this.perSample);
+    const length = positions.length * this.pitch;
+    gatherRows(this.layer, x, PLAIN, positions, la.f32(this.x, length), this.pitch);
+    if (quantized) {
+      const rows = la.f32(this.xq, length);
+      gatherRows(this.layer, quantized.x, quantized.decoding, positions, rows, this.pitch);
+      if (quantized.dynamic) requantizeRows(rows, positions.length, this.pitch, this.pitch);
+    }
+    this.sums[0]!.add(this.x, quantized ? this.xq : this.x, positions.length);
+  }
+
+  /** Adds one sample's recurrent inputs of an LSTM; `quantized`: with the kernel's fixed steps of h. */
+  addRecurrent(x: Tensor, y: Tensor, h0: Tensor | undefined, c0: Tensor | undefined, quantized: boolean): void {
+    const { la, graph } = this.ctx;
+    const rows = recurrentRows(this.layer, x, y, h0);
+    const width = rows.length / this.layer.positions;
+    const positions = this.rng.strata(this.layer.positions, this.perSample);
+    const picked = new Float32Array(positions.length * width);
+    positions.forEach((p, r) => {
+      picked.set(rows.subarray(p * width, (p + 1) * width), r * width);
+    });
+    la.f32(this.x, picked.length).set(picked);
+    if (quantized) la.f32(this.xq, picked.length).set(quantizeHidden(picked));
+    this.sums[1]!.add(this.x, quantized ? this.xq : this.x, positions.length);
+    if (!quantized) this.importance!.add(la, graph, x, rows, c0);
+  }
+
+  /** Moments of every matrix; frees the sums. */
+  finish(centred: boolean): TileMoments[][] {
+    const out = this.sums.map((s) => s.finish(centred));
+    this.ctx.la.release(this.mark);
+    return out;
+  }
+}
+
+/** A value of a sample that may be a constant of the graph (initial states). */
+export function constantOrRead(ctx: Context, name: string, read: Tensor | undefined): Tensor | undefined {
+  return name === '' ? undefined : (constantOf(ctx.graph, name) ?? read);
+}

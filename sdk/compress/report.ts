@@ -1,0 +1,90 @@
+import type { Graph } from '../ir/graph.ts';
+import { sizeOf } from '../util/tensor.ts';
+import type { Plan } from './compress.ts';
+import type { Context } from './context.ts';
+import type { QuantizedLayer } from './integer.ts';
+import type { Layer } from './layers.ts';
+import { codeBytes } from './sequential.ts';
+import type { GraphSize } from './size.ts';
+import type { CompressionReport, FrontierPoint, GateResult, LayerReport } from './types.ts';
+
+/** A quantized graph with its exact sizes. */
+export interface Measured {
+  readonly graph: Graph;
+  readonly quantized: ReadonlyMap<Layer, QuantizedLayer>;
+  readonly size: GraphSize;
+}
+
+/** Everything a compression found, as plain JSON without times. */
+export function reportOf(
+  ctx: Context,
+  plan: Plan,
+  result: Measured,
+  gate: GateResult,
+  frontier: readonly FrontierPoint[],
+  bestAtBudget: FrontierPoint,
+): CompressionReport {
+  const { options } = ctx;
+  const { wireBytes, residentBytes, codeBytes: codes } = result.size;
+  const passing = frontier.filter((p) => p.quality >= options.minQuality).sort((a, b) => a.wireBytes - b.wireBytes)[0];
+  const params = floatParams(ctx.graph);
+  const withinResident = options.residentBudgetBytes === undefined || residentBytes <= options.residentBudgetBytes;
+  return {
+    layers: ctx.layers.map((l) => layerReport(ctx, plan, result, l)),
+    totals: {
+      params,
+      originalBytes: 4 * params,
+      wireBytes,
+      residentBytes,
+      wireBudgetBytes: options.wireBudgetBytes,
+      residentBudgetBytes: options.residentBudgetBytes ?? null,
+      ratio: (4 * params) / wireBytes,
+      sideBytes: wireBytes - codes,
+    },
+    budgetMet: wireBytes <= options.wireBudgetBytes && withinResident,
+    gate,
+    frontier,
+    ...(passing ? { smallestPassing: passing } : {}),
+    bestAtBudget,
+    settings: settingsOf(ctx),
+    fitSamples: ctx.fit.length,
+    holdoutSamples: ctx.held.length,
+  };
+}
+
+/** Float parameters of the graph that was given (batch norm is folded by then). */
+function floatParams(graph: Graph): number {
+  let n = 0;
+  for (const v of graph.values.values()) if (v.data?.dtype === 'f32') n += sizeOf(v.type.shape);
+  return n;
+}
+
+function settingsOf(ctx: Context): Record<string, unknown> {
+  const { metric, sizer, ...rest } = ctx.options;
+  return { ...rest, metric: metric ? 'user' : 'none', sizer: sizer ? 'coder' : 'estimate' };
+}
+
+function layerReport(ctx: Context, plan: Plan, result: Measured, layer: Layer): LayerReport {
+  const q = result.quantized.get(layer)!;
+  const survey = plan.surveys.get(layer)!;
+  const activation = plan.activations.get(layer)!;
+  const wire = codeBytes(ctx, layer, q.matrices);
+  const energy = q.matrices.reduce((sum, m) => sum + m.energy, 0);
+  return {
+    name: layer.name,
+    op: layer.node?.op ?? 'Constant',
+    shape: ctx.graph.values.get(layer.matrices[0]!.value)!.type.shape,
+    params: layer.params,
+    bits: q.bits,
+    entropy: (8 * wire) / layer.params,
+    step: plan.choices.get(layer)!.step,
+    sensitivity: survey.unit.sensitivity,
+    wireBytes: wire,
+    residentBytes: Math.ceil((layer.params * q.bits) / 8),
+    relativeError: energy > 0 ? q.matrices.reduce((sum, m) => sum + m.error, 0) / energy : 0,
+    activationBits: activation.mode === 'static' ? activation.bits : activation.mode === 'dynamic' ? 8 : 32,
+    activation: activation.mode,
+    components: survey.spectrum?.components ?? [],
+    ...(survey.spectrum ? { ranks: survey.spectrum.ranks } : {}),
+  };
+}

@@ -1,0 +1,313 @@
+import { constantOf } from '../ir/graph.ts';
+import { rms } from '../util/stats.ts';
+import { type Tensor, tensor } from '../util/tensor.ts';
+import { type ActivationPlan, planStatic, Ranges, roundingNoise } from './activations.ts';
+import { type CurveMatrix, curveOf, type Unit } from './allocate.ts';
+import { type Context, fitSettings, needsMoments } from './context.ts';
+import { scoreOf } from './divergence.ts';
+import { type HeldOut, meanDivergence } from './evaluate.ts';
+import { constantOrRead, LayerStatistics } from './layer-statistics.ts';
+import { type Layer, weightsOf } from './layers.ts';
+import { lstmValues } from './lstm.ts';
+import type { TileMoments } from './moments.ts';
+import { inputScales, MatrixFit, type QuantizedMatrix, rowExponents } from './quantize.ts';
+import type { Session, Snapshot } from './runner.ts';
+import { type Spectrum, spectrumOf } from './spectrum.ts';
+import { checkSignal, Stream } from './stream.ts';
+
+/** What one pass of the float network over the samples tells about a layer. */
+export interface LayerSurvey {
+  readonly layer: Layer;
+  /** Step at relative step 1: a 3.5th of the weights' standard deviation. */
+  readonly probeStep: number;
+  /** Row steps of every matrix relative to the layer's, in eighths of an octave. */
+  readonly relative: readonly Int32Array[];
+  readonly unit: Unit;
+  readonly ranges: Ranges | undefined;
+  readonly spectrum: Spectrum | undefined;
+  /** Divergence that an 8-bit static input is expected to cost. */
+  readonly activationCost: number;
+}
+
+/** Values of the float graph that the survey and the fit read. */
+export function keptValues(layers: readonly Layer[], isComputed: (v: string) => boolean): string[] {
+  const out = new Set<string>();
+  for (const l of layers) {
+    if (!needsMoments(l)) continue;
+    const all = l.kind === 'lstm' ? Object.values(lstmValues(l)) : [l.input];
+    for (const v of all) if (v !== '' && isComputed(v)) out.add(v);
+  }
+  return [...out];
+}
+
+/** Relative steps of the probe: finer where a layer has few weights to a row, which tolerate less. */
+const probeAt = (layer: Layer): number => (layer.kind === 'depthwise' || layer.kind === 'embedding' ? 0.25 : 1);
+/** Statistics for probes need fewer rows than the fit. */
+const PROBE_WORK = 8e9;
+/** Divergence beyond which it is no longer proportional to the squared step. */
+const SATURATED = 0.5;
+
+/** Walks the float network layer by layer: ranges, moments, spectra, and the held-out divergence of one probe a layer. */
+export async function survey(
+  ctx: Context,
+  session: Session,
+  held: HeldOut,
+  probes: number,
+): Promise<Map<Layer, LayerSurvey>> {
+  const samples = [...ctx.fit, ...held.samples];
+  const stream = new Stream(session, samples);
+  const out = new Map<Layer, LayerSurvey>();
+  let done = 0;
+  for (const layer of ctx.layers) {
+    checkSignal(ctx.signal);
+    ctx.progress({ stage: 'sensitivity', done: done++, total: ctx.layers.length, note: layer.name });
+    out.set(layer, await surveyLayer(ctx, session, stream, held, Math.min(probes, held.samples.length), layer));
+  }
+  ctx.progress({ stage: 'sensitivity', done, total: done });
+  return out;
+}
+
+async function surveyLayer(
+  ctx: Context,
+  session: Session,
+  stream: Stream,
+  held: HeldOut,
+  probes: number,
+  layer: Layer,
+): Promise<LayerSurvey> {
+  const { options } = ctx;
+  const read = needsMoments(layer) ? await readLayer(ctx, stream, layer) : undefined;
+  const before = read?.before ?? Array.from({ length: probes }, (_, i) => stream.snapshot(ctx.fit.length + i));
+  const weights = layer.matrices.map((m) => weightsOf(ctx.graph, m));
+  const relative = layer.matrices.map((m, i) => rowExponents(weights[i]!, m.rows, read?.rowSteps));
+  const probeStep = deviation(weights) / 3.5;
+  const curves = options.weightBits.map((bits) => curveOf(curveMatrices(layer, weights, relative, probeStep), bits));
+  let sensitivity = layer.params;
+  let activationCost = 0;
+  if (options.entropyAllocation) {
+    const probe = probeLayer(ctx, layer, weights, read?.moments, relative, probeStep);
+    const measured = await probeDivergence(ctx, session, before.slice(0, probes), held, layer, probe);
+    sensitivity = measured.sensitivity;
+    activationCost = activationCostOf(layer, weights[0]!, read?.ranges, measured);
+  }
+  const spectrum =
+    options.spectrum && read && layer.kind !== 'depthwise' && layer.matrices[0]!.tiles.length === 1
+      ? spectrumOf(ctx.la, weights[0]!, layer.matrices[0]!.rows, layer.matrices[0]!.cols, read.moments[0]![0]!)
+      : undefined;
+  const unit = { params: layer.params, sensitivity, curves };
+  return { layer, probeStep, relative, unit, ranges: read?.ranges, spectrum, activationCost };
+}
+
+interface LayerRead {
+  readonly moments: readonly (readonly TileMoments[])[];
+  readonly ranges: Ranges;
+  readonly rowSteps: Float64Array | undefined;
+  /** States of the held-out samples just before the layer. */
+  readonly before: readonly Snapshot[];
+}
+
+async function readLayer(ctx: Context, stream: Stream, layer: Layer): Promise<LayerRead> {
+  const fitCount = ctx.fit.length;
+  const statistics = new LayerStatistics(ctx, layer, fitCount, PROBE_WORK);
+  const lstm = layer.kind === 'lstm' ? lstmValues(layer) : undefined;
+  const early = lstm
+    ? [lstm.x, ...[lstm.h0, lstm.c0].filter((v) => v !== '' && !constantOf(ctx.graph, v))]
+    : [layer.input];
+  const states: (readonly Tensor[])[] = [];
+  let ranges: Ranges | undefined;
+  for (let i = 0; i < stream.samples; i++) {
+    const read = await stream.read(i, early);
+    const x = read[0]!;
+    ranges ??= new Ranges(x.shape.at(-1)!);
+    ranges.add(x);
+    if (i < fitCount) statistics.add(x, undefined);
+    if (lstm && i < fitCount) states.push(read);
+  }
+  const before = Array.from({ length: stream.samples - fitCount }, (_, i) => stream.snapshot(fitCount + i));
+  if (lstm) {
+    for (let i = 0; i < fitCount; i++) {
+      const [y] = await stream.read(i, [lstm.y]);
+      const named = new Map(early.map((v, k) => [v, states[i]![k]!]));
+      const h0 = constantOrRead(ctx, lstm.h0, named.get(lstm.h0));
+      statistics.addRecurrent(states[i]![0]!, y!, h0, constantOrRead(ctx, lstm.c0, named.get(lstm.c0)), false);
+    }
+  }
+  const rowSteps = statistics.importance?.steps();
+  return { moments: statistics.finish(hasBias(ctx, layer)), ranges: ranges!, rowSteps, before };
+}
+
+const hasBias = (ctx: Context, layer: Layer): boolean => constantOf(ctx.graph, layer.bias) !== undefined;
+
+function deviation(weights: readonly Float32Array[]): number {
+  let square = 0;
+  let n = 0;
+  for (const w of weights) {
+    square += rms(w) ** 2 * w.length;
+    n += w.length;
+  }
+  return Math.max(1e-12, Math.sqrt(square / n));
+}
+
+function curveMatrices(
+  layer: Layer,
+  weights: readonly Float32Array[],
+  relative: readonly Int32Array[],
+  step: number,
+): CurveMatrix[] {
+  return layer.matrices.map((m, i) => ({
+    weights: weights[i]!,
+    rows: m.rows,
+    steps: Float64Array.from(relative[i]!, (e) => step * 2 ** (e / 8)),
+  }));
+}
+
+interface Probe {
+  readonly step: number;
+  readonly constants: readonly [string, Tensor][];
+  /** Squared output error that the probe makes. */
+  readonly error: number;
+}
+
+/** The layer rounded at a relative step `at`, as float constants of the original graph. */
+function probeLayer(
+  ctx: Context,
+  layer: Layer,
+  weights: readonly Float32Array[],
+  moments: readonly (readonly TileMoments[])[] | undefined,
+  relative: readonly Int32Array[],
+  probeStep: number,
+): (at: number) => Probe {
+  const biased = hasBias(ctx, layer);
+  const settings = fitSettings(ctx, layer, ctx.fit.length);
+  const fits = layer.matrices.map(
+    (m, i) =>
+      new MatrixFit(ctx.la, weights[i]!, m, moments?.[i], {
+        ...settings,
+        refit: false,
+        biasCorrection: biased && settings.biasCorrection,
+      }),
+  );
+  return (at) => {
+    const rounded = fits.map((f, i) =>
+      f.round(probeStep * at, relative[i]!, 127, inputScales({ mode: 'none' }, layer.matrices[i]!.rows)),
+    );
+    const constants: [string, Tensor][] = layer.matrices.map((m, i) => [
+      m.value,
+      tensor('f32', constantOf(ctx.graph, m.value)!.shape, decoded(rounded[i]!, m.cols)),
+    ]);
+    if (biased) constants.push([layer.bias, shiftedBias(constantOf(ctx.graph, layer.bias)!, layer, rounded)]);
+    return { step: at, constants, error: rounded.reduce((sum, r) => sum + r.error, 0) };
+  };
+}
+
+function decoded(q: QuantizedMatrix, cols: number): Float32Array {
+  const out = new Float32Array(q.codes.length);
+  for (let i = 0; i < out.length; i++) out[i] = q.codes[i]! * q.multipliers[Math.floor(i / cols)]!;
+  return out;
+}
+
+function shiftedBias(bias: Tensor, layer: Layer, rounded: readonly QuantizedMatrix[]): Tensor {
+  const data = Float32Array.from(bias.data as Float32Array);
+  const h4 = layer.kind === 'lstm' ? bias.shape[1]! / 2 : 0;
+  for (const q of rounded) {
+    q.biasShift.forEach((v, r) => {
+      // An LSTM bias is [D, 8H]: the input part of direction d starts at d * 8H.
+      const at = h4 > 0 ? Math.floor(r / h4) * 2 * h4 + (r % h4) : r;
+      data[at]! += v;
+    });
+  }
+  return tensor('f32', bias.shape, data);
+}
+
+interface Measured {
+  /** Divergence at relative step 1. */
+  readonly sensitivity: number;
+  /** Divergence and squared output error of the probe. */
+  readonly divergence: number;
+  readonly error: number;
+}
+
+async function probeDivergence(
+  ctx: Context,
+  session: Session,
+  before: readonly Snapshot[],
+  held: HeldOut,
+  layer: Layer,
+  probe: (at: number) => Probe,
+): Promise<Measured> {
+  let at = probeAt(layer);
+  for (;;) {
+    const p = probe(at);
+    for (const [name, data] of p.constants) session.setConstant(name, data);
+    const scores = [];
+    for (let i = 0; i < before.length; i++) {
+      await session.advance(before[i]!, session.steps);
+      const outputs = Object.fromEntries(ctx.graph.outputs.map((o) => [o, session.read(o)]));
+      scores.push(scoreOf(held.references[i]!, outputs));
+    }
+    const divergence = meanDivergence(scores);
+    if (divergence < SATURATED || at < 0.1) {
+      for (const [name] of p.constants) session.setConstant(name, constantOf(ctx.graph, name)!);
+      return { sensitivity: divergence / (at * at), divergence, error: p.error };
+    }
+    at /= 4;
+  }
+}
+
+/**
+ * The divergence of rounding the layer's input to 8 bits: that of the probe, scaled by the two errors' energies at the layer's
+ * output. The network after the layer sees noise either way.
+ */
+function activationCostOf(layer: Layer, weights: Float32Array, ranges: Ranges | undefined, measured: Measured): number {
+  if (layer.spec?.kind !== 'conv' || !ranges || measured.error <= 0) return 0;
+  const noise = roundingNoise(planStatic(layer, ranges, 8), ranges);
+  const { rows, cols } = layer.matrices[0]!;
+  const cg = cols / (layer.window[0] * layer.window[1]);
+  const perGroup = rows / layer.spec.groups;
+  let energy = 0;
+  for (let r = 0; r < rows; r++) {
+    const channel0 = Math.floor(r / perGroup) * cg;
+    for (let c = 0; c < cols; c++) energy += weights[r * cols + c]! ** 2 * noise[channel0 + (c % cg)]!;
+  }
+  return (measured.divergence * energy) / measured.error;
+}
+
+/** Share of the weights' divergence that 8-bit inputs may add before some get 16 bits. */
+const ACTIVATION_SHARE = 0.25;
+
+/** How every layer's input is quantized; `weightDivergence` is what the weights are expected to cost. */
+export function planActivations(
+  ctx: Context,
+  surveys: ReadonlyMap<Layer, LayerSurvey>,
+  first: ReadonlySet<Layer>,
+  weightDivergence: number,
+): Map<Layer, ActivationPlan> {
+  const { wideActivations } = ctx.options;
+  const wide = new Set<Layer>(wideActivations === 'none' ? [] : first);
+  const costs = [...surveys.values()].filter((s) => s.activationCost > 0 && !wide.has(s.layer));
+  costs.sort((a, b) => b.activationCost - a.activationCost);
+  let left = costs.reduce((sum, s) => sum + s.activationCost, 0);
+  for (const s of wideActivations === 'auto' ? costs : []) {
+    if (left <= ACTIVATION_SHARE * weightDivergence) break;
+    wide.add(s.layer);
+    left -= s.activationCost;
+  }
+  const plans = new Map<Layer, ActivationPlan>();
+  for (const { layer, ranges } of surveys.values()) {
+    if (layer.kind === 'linear' || layer.kind === 'lstm')
+      plans.set(layer, { mode: 'dynamic', inside: layer.kind === 'lstm' });
+    else if (ranges) plans.set(layer, planStatic(layer, ranges, wide.has(layer) ? 16 : 8));
+    else plans.set(layer, { mode: 'none' });
+  }
+  return plans;
+}
+
+/** Layers that no other weight layer comes before. */
+export function firstLayers(ctx: Context): Set<Layer> {
+  const weighted = new Set(ctx.layers.filter((l) => l.node).map((l) => l.node!));
+  const behind = new Set<string>();
+  for (const node of ctx.graph.nodes) {
+    if (weighted.has(node) || node.inputs.some((v) => behind.has(v))) for (const o of node.outputs) behind.add(o);
+  }
+  return new Set(ctx.layers.filter((l) => l.input !== '' && !behind.has(l.input)));
+}
