@@ -5,7 +5,19 @@
  * own polynomials (sdk/ir/math.ts), `round` is to nearest even, nothing is contracted into an FMA.
  */
 export type Unary =
-  | 'neg' | 'abs' | 'sqrt' | 'exp' | 'log' | 'tanh' | 'erf' | 'sin' | 'cos' | 'floor' | 'ceil' | 'round' | 'not';
+  | 'neg'
+  | 'abs'
+  | 'sqrt'
+  | 'exp'
+  | 'log'
+  | 'tanh'
+  | 'erf'
+  | 'sin'
+  | 'cos'
+  | 'floor'
+  | 'ceil'
+  | 'round'
+  | 'not';
 export type Binary = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'pow' | 'mod' | 'eq' | 'lt' | 'le' | 'and' | 'or';
 
 export type Expr =

@@ -115,7 +115,12 @@ export class GraphBuilder {
 
   constant(stem: string, data: Tensor, packing?: Packing): string {
     const name = this.fresh(stem);
-    this.values.set(name, { name, type: { dtype: data.dtype, shape: data.shape }, data, ...(packing ? { packing } : {}) });
+    this.values.set(name, {
+      name,
+      type: { dtype: data.dtype, shape: data.shape },
+      data,
+      ...(packing ? { packing } : {}),
+    });
     return name;
   }
 

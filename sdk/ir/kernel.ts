@@ -12,12 +12,21 @@ export type KernelSpec =
   | { readonly kind: 'view' }
   /** out[idx] = in[offset + sum(idx[d] * strides[d])]: transpose, slice, expand, flip. Any dtype. Strides in elements, one an output axis. */
   | { readonly kind: 'strided'; readonly offset: number; readonly strides: readonly number[] }
-  | { readonly kind: 'pad'; readonly before: readonly number[]; readonly mode: 'constant' | 'edge' | 'reflect'; readonly value: number }
+  | {
+      readonly kind: 'pad';
+      readonly before: readonly number[];
+      readonly mode: 'constant' | 'edge' | 'reflect';
+      readonly value: number;
+    }
   | { readonly kind: 'concat'; readonly axis: number }
   /** inputs: data, indices (i64/i32). out = data.take(indices, axis). Negative indices count from the end. */
   | { readonly kind: 'gather'; readonly axis: number }
   | { readonly kind: 'cast' }
-  | { readonly kind: 'reduce'; readonly axes: readonly number[]; readonly fn: 'sum' | 'mean' | 'max' | 'min' | 'prod' | 'sumsq' }
+  | {
+      readonly kind: 'reduce';
+      readonly axes: readonly number[];
+      readonly fn: 'sum' | 'mean' | 'max' | 'min' | 'prod' | 'sumsq';
+    }
   /** Index of the extreme, as i64. */
   | { readonly kind: 'argreduce'; readonly axis: number; readonly fn: 'max' | 'min'; readonly lastIndex: boolean }
   | { readonly kind: 'softmax'; readonly axis: number; readonly log: boolean }
@@ -67,7 +76,12 @@ export type KernelSpec =
    */
   | { readonly kind: 'lstm'; readonly hidden: number; readonly direction: 'forward' | 'reverse' | 'bidirectional' }
   /** ONNX GRU, gate order z r h; inputs as lstm with 3H. */
-  | { readonly kind: 'gru'; readonly hidden: number; readonly direction: 'forward' | 'reverse' | 'bidirectional'; readonly linearBeforeReset: boolean }
+  | {
+      readonly kind: 'gru';
+      readonly hidden: number;
+      readonly direction: 'forward' | 'reverse' | 'bidirectional';
+      readonly linearBeforeReset: boolean;
+    }
   /**
    * f32 -> i8 or i16 (the output's dtype): round(x * inv[c]) + zp[c], saturated to the dtype; inputs: x, inv (f32: 1 or last-axis many),
    * zp (i32: same). Requires |x * inv| < 2^22, which calibration guarantees by clamping x * inv to +-2^21 first.

@@ -7,9 +7,20 @@ import { foldAffine } from './fold-affine.ts';
 import { fuseLayerNorm } from './layer-norm.ts';
 import { linearize } from './linearize.ts';
 import { simplify } from './simplify.ts';
+import { sinkReshapes } from './sink-reshapes.ts';
 import { sinkTransposes } from './sink-transposes.ts';
 
-export { absorbTransposes, channelsLast, decompose, foldAffine, fuseLayerNorm, linearize, simplify, sinkTransposes };
+export {
+  absorbTransposes,
+  channelsLast,
+  decompose,
+  foldAffine,
+  fuseLayerNorm,
+  linearize,
+  simplify,
+  sinkReshapes,
+  sinkTransposes,
+};
 
 /** The passes of `normalize`, in order. */
 const PASSES: readonly ((graph: Graph) => Graph)[] = [
@@ -19,6 +30,8 @@ const PASSES: readonly ((graph: Graph) => Graph)[] = [
   fuseLayerNorm,
   channelsLast,
   sinkTransposes,
+  simplify,
+  sinkReshapes,
   simplify,
   foldAffine,
   absorbTransposes,
