@@ -1,0 +1,24 @@
+/** Bundles (.ewb): pack, verify, describe, install. */
+export { type BundleDescription, breakdownOf, describeBundle, type WeightBreakdown } from './describe.ts';
+export { type InstalledBundle, installBundle, openInstalled } from './install.ts';
+export {
+  FORMAT_VERSION,
+  type Golden,
+  type Json,
+  type Manifest,
+  manifestSchema,
+  type Part,
+} from './manifest.ts';
+export type { PartRole } from './names.ts';
+export {
+  type Bundle,
+  goldenInputsOf,
+  installWeights,
+  kernelOf,
+  kernelSourceOf,
+  kernelVariants,
+  openBundle,
+  readBundle,
+  reportOf,
+} from './open.ts';
+export { type BundleSpec, type Kernel, packBundle, sha256OfTensor, writeBundle } from './pack.ts';

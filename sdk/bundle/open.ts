@@ -1,0 +1,120 @@
+import { type FileSystem, nodeFileSystem, readBytes } from '../util/files.ts';
+import { sha256 } from '../util/hash.ts';
+import { readNpz } from '../util/npz.ts';
+import type { Tensor } from '../util/tensor.ts';
+import { decodeWeights } from '../wire/weights.ts';
+import { inflate } from './deflate.ts';
+import { type Json, type Manifest, type Part, parseManifest } from './manifest.ts';
+import {
+  digestText,
+  KERNEL_SOURCE,
+  kernelPart,
+  MANIFEST,
+  MANIFEST_DIGEST,
+  REPORT,
+  variantOf,
+  WEIGHTS,
+} from './names.ts';
+import { readTar, type TarFile, tampered, unreadable } from './tar.ts';
+
+/** An opened bundle, every hash verified. The parts are views of the archive's bytes. */
+export interface Bundle {
+  readonly manifest: Manifest;
+  /** SHA-256 of manifest.json, which lists the hash of every part: the identity of the bundle. */
+  readonly digest: string;
+  /** Size of the archive. */
+  readonly bytes: number;
+  readonly manifestBytes: Uint8Array;
+  readonly parts: ReadonlyMap<string, Uint8Array>;
+}
+
+/**
+ * Opens and verifies a bundle. A `digest` known from elsewhere makes it proof against deliberate changes too.
+ * @throws EigenError EW6001_BUNDLE_UNREADABLE, EW6002_BUNDLE_TAMPERED naming the part, EW6003_BUNDLE_VERSION.
+ */
+export function openBundle(bytes: Uint8Array, expected: { digest?: string } = {}): Bundle {
+  const [first, second, ...files] = readTar(bytes);
+  if (first.name !== MANIFEST) throw unreadable(`its first part is '${first.name}', not ${MANIFEST}`);
+  const digest = sha256(first.bytes);
+  if (second?.name !== MANIFEST_DIGEST) throw unreadable(`part ${MANIFEST_DIGEST} is missing`);
+  if (new TextDecoder().decode(second.bytes) !== digestText(digest))
+    throw tampered(`part '${MANIFEST}' does not match ${MANIFEST_DIGEST}`);
+  if (expected.digest !== undefined && expected.digest !== digest)
+    throw tampered(`its digest is ${digest}, expected ${expected.digest}`);
+  const manifest = parseManifest(first.bytes);
+  verifyParts(manifest, files);
+  return {
+    manifest,
+    digest,
+    bytes: bytes.length,
+    manifestBytes: first.bytes,
+    parts: new Map(files.map((f) => [f.name, f.bytes])),
+  };
+}
+
+/** Reads and opens a bundle file. */
+export async function readBundle(path: string, fs: FileSystem = nodeFileSystem): Promise<Bundle> {
+  return openBundle(await readBytes(path, fs));
+}
+
+function verifyParts(manifest: Manifest, files: readonly TarFile[]): void {
+  manifest.parts.forEach((part, i) => {
+    const file = files[i];
+    if (!file || file.name !== part.name) throw tampered(`part '${part.name}' is missing or out of order`);
+    if (file.bytes.length !== part.bytes)
+      throw tampered(`part '${part.name}' has ${file.bytes.length} bytes, not ${part.bytes}`);
+    if (sha256(file.bytes) !== part.sha256) throw tampered(`part '${part.name}' does not have the listed hash`);
+  });
+  if (files.length > manifest.parts.length)
+    throw tampered(`part '${files[manifest.parts.length].name}' is not in the manifest`);
+  const names = new Set(manifest.parts.map((p) => p.name));
+  if (!names.has(WEIGHTS)) throw unreadable(`part '${WEIGHTS}' is missing`);
+  if (manifest.golden && !names.has(manifest.golden.inputs))
+    throw unreadable(`part '${manifest.golden.inputs}' is missing`);
+}
+
+function entryOf(bundle: Bundle, name: string): Part | undefined {
+  return bundle.manifest.parts.find((p) => p.name === name);
+}
+
+/** A part's content, inflated; undefined when the bundle has none of that name. */
+function contentOf(bundle: Bundle, name: string): Uint8Array | undefined {
+  const part = entryOf(bundle, name);
+  const bytes = bundle.parts.get(name);
+  if (!part || !bytes) return undefined;
+  return part.inflatedBytes === undefined ? bytes : inflate(bytes, part.inflatedBytes, name);
+}
+
+/** Decodes the weights into their resident form, into `block` or new memory of program.weightBytes. */
+export function installWeights(
+  bundle: Bundle,
+  block: Uint8Array = new Uint8Array(bundle.manifest.program.weightBytes),
+): Uint8Array {
+  return decodeWeights(bundle.parts.get(WEIGHTS)!, bundle.manifest.program.weights, block);
+}
+
+/** Variants of kernels in the bundle, in name order. */
+export function kernelVariants(bundle: Pick<Bundle, 'manifest'>): string[] {
+  return bundle.manifest.parts.map((p) => variantOf(p.name)).filter((variant) => variant !== undefined);
+}
+
+/** A WebAssembly module; undefined when the bundle has no such variant. */
+export function kernelOf(bundle: Bundle, variant: string): Uint8Array | undefined {
+  return contentOf(bundle, kernelPart(variant));
+}
+
+export function kernelSourceOf(bundle: Bundle): string | undefined {
+  const bytes = contentOf(bundle, KERNEL_SOURCE);
+  return bytes && new TextDecoder().decode(bytes);
+}
+
+export function reportOf(bundle: Bundle): Json | undefined {
+  const bytes = contentOf(bundle, REPORT);
+  return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as Json);
+}
+
+/** Golden inputs by name, samples first; undefined when the bundle has none. */
+export function goldenInputsOf(bundle: Bundle): Record<string, Tensor> | undefined {
+  const name = bundle.manifest.golden?.inputs;
+  return name === undefined ? undefined : readNpz(bundle.parts.get(name)!, name);
+}

@@ -1,0 +1,67 @@
+import * as v from 'valibot';
+import { byteLength, DTYPE_BYTES, type DType } from '../util/tensor.ts';
+import { residentBytes } from '../wire/layout.ts';
+import type { Program, Slot, WeightLayout, WeightSlot } from '../wire/program.ts';
+
+/** The program of a manifest, checked so that an engine can trust every offset and size in it. */
+
+export const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+/** What 32-bit WebAssembly can address. */
+const memoryBytes = v.pipe(natural, v.maxValue(2 ** 32));
+const dtype = v.picklist(Object.keys(DTYPE_BYTES) as DType[]);
+const shape = v.array(natural);
+
+const slot = v.strictObject({ name: v.string(), dtype, shape, offset: natural });
+
+const step = v.strictObject({ node: v.string(), kind: v.string(), macs: natural, bytes: natural, live: v.array(slot) });
+
+const layout = v.variant('kind', [
+  v.strictObject({ kind: v.literal('plain') }),
+  v.strictObject({
+    kind: v.literal('panels'),
+    rows: positive,
+    cols: positive,
+    bits: v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(8)),
+  }),
+  v.strictObject({ kind: v.literal('panelsF32'), rows: positive, cols: positive }),
+  v.strictObject({ kind: v.literal('transposed'), rows: positive, cols: positive, multiple: positive }),
+]) satisfies v.GenericSchema<unknown, WeightLayout>;
+
+const weight = v.pipe(
+  v.strictObject({ name: v.string(), dtype, shape, offset: v.pipe(natural, v.multipleOf(64)), bytes: natural, layout }),
+  v.check((w) => w.bytes === residentBytes(w.layout, w.dtype, w.shape), 'bytes do not match dtype, shape and layout'),
+);
+
+const entries = {
+  name: v.string(),
+  inputs: v.array(slot),
+  outputs: v.array(slot),
+  steps: v.array(step),
+  arenaBytes: memoryBytes,
+  scratchBytes: memoryBytes,
+  weights: v.array(weight),
+  weightBytes: memoryBytes,
+};
+
+function insideArena(slots: readonly Slot[], arenaBytes: number): boolean {
+  return slots.every((s) => s.offset + byteLength(s) <= arenaBytes);
+}
+
+function inAddressOrder(weights: readonly WeightSlot[], weightBytes: number): boolean {
+  let end = 0;
+  for (const w of weights) {
+    if (w.offset < end) return false;
+    end = w.offset + w.bytes;
+  }
+  return end <= weightBytes;
+}
+
+export const programSchema = v.pipe(
+  v.strictObject(entries),
+  v.check(
+    (p) => insideArena([...p.inputs, ...p.outputs, ...p.steps.flatMap((s) => s.live)], p.arenaBytes),
+    'a slot lies outside the arena',
+  ),
+  v.check((p) => inAddressOrder(p.weights, p.weightBytes), 'weights overlap or lie outside weightBytes'),
+) satisfies v.GenericSchema<unknown, Program>;

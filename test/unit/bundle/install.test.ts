@@ -1,0 +1,68 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { installBundle, installWeights, kernelOf, openBundle, openInstalled } from '../../../sdk/bundle/index.ts';
+import { MemoryFileSystem } from '../../../sdk/testing/memory-fs.ts';
+import { EigenError } from '../../../sdk/util/errors.ts';
+import { smallBundle } from '../../support/small-bundle.ts';
+
+async function errorOf(work: Promise<unknown>): Promise<EigenError> {
+  try {
+    await work;
+  } catch (e) {
+    assert.ok(e instanceof EigenError, String(e));
+    return e;
+  }
+  throw new Error('no error');
+}
+
+test('installed, opened, and left alone the second time', async () => {
+  const fs = new MemoryFileSystem();
+  const bundle = openBundle(smallBundle());
+  const folder = await installBundle(bundle, 'cache', fs);
+  assert.is(folder, `cache/${bundle.digest}`);
+  assert.equal(await fs.list(folder), [
+    'golden',
+    'installed.sha256',
+    'kernels',
+    'manifest.json',
+    'manifest.sha256',
+    'weights.bin',
+  ]);
+  const installed = await openInstalled('cache', bundle.digest, fs);
+  assert.equal(installed.weights, installWeights(bundle));
+  assert.equal([...installed.kernels.keys()], ['relaxed', 'simd']);
+  assert.equal(installed.kernels.get('simd'), kernelOf(bundle, 'simd'));
+  assert.equal(installed.manifest, bundle.manifest);
+  const before = fs.files.get(`${folder}/weights.bin`);
+  await installBundle(bundle, 'cache', fs);
+  assert.is(fs.files.get(`${folder}/weights.bin`), before);
+});
+
+test('a changed file is found by name, and installing again repairs it', async () => {
+  const fs = new MemoryFileSystem();
+  const bundle = openBundle(smallBundle());
+  const folder = await installBundle(bundle, 'cache', fs);
+  for (const name of ['weights.bin', 'kernels/simd.wasm', 'manifest.json']) {
+    fs.files.get(`${folder}/${name}`)![0] ^= 1;
+    const e = await errorOf(openInstalled('cache', bundle.digest, fs));
+    assert.is(e.code, 'EW6002_BUNDLE_TAMPERED');
+    assert.ok(e.message.includes(`'${name}'`), e.message);
+    await installBundle(bundle, 'cache', fs);
+    await openInstalled('cache', bundle.digest, fs);
+  }
+  fs.files.delete(`${folder}/weights.bin`);
+  assert.is((await errorOf(openInstalled('cache', bundle.digest, fs))).code, 'EW1002_FILE_NOT_FOUND');
+});
+
+test('a failure at any write leaves nothing behind', async () => {
+  const bundle = openBundle(smallBundle());
+  for (const path of ['manifest.json', 'weights.bin', 'simd.wasm', 'installed.sha256']) {
+    const fs = new MemoryFileSystem();
+    fs.failNext({ operation: 'write', code: 'ENOSPC', path, bytesWritten: 3 });
+    const e = await errorOf(installBundle(bundle, 'cache', fs));
+    assert.is(e.code, 'EW1003_WRITE_FAILED');
+    assert.equal(await fs.list('cache'), []);
+  }
+});
+
+test.run();
