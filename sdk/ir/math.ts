@@ -33,8 +33,17 @@ export function roundEven(x: number): number {
   return x < 0 || Object.is(x, -0) ? -r : r;
 }
 
-const minOf = (a: number, b: number): number => (b < a ? b : a);
-const maxOf = (a: number, b: number): number => (a < b ? b : a);
+/** b only when it compares smaller, else a: fixes NaN and signed zeros, which Math.min treats otherwise. */
+export function minOf<T extends number | bigint>(a: T, b: T): T {
+  // biome-ignore lint/complexity/useMathMinMax: see above
+  return b < a ? b : a;
+}
+
+/** b only when it compares larger, else a. */
+export function maxOf<T extends number | bigint>(a: T, b: T): T {
+  // biome-ignore lint/complexity/useMathMinMax: see minOf
+  return a < b ? b : a;
+}
 
 /** Horner in f32: c[0] x^(n-1) + ... + c[n-1]. */
 function poly(x: number, c: readonly number[]): number {
@@ -48,7 +57,7 @@ const floats = (...v: number[]): number[] => v.map(f);
 // ln 2 in two parts: the first has 9 significant bits, so n * LN2_HI is exact.
 const LN2_HI = f(0.693359375);
 const LN2_LO = f(-2.1219444e-4);
-const LOG2_E = f(1.44269504088896341);
+const LOG2_E = f(Math.LOG2E);
 const EXP_POLY = floats(
   1.98756915e-4,
   1.3981999507e-3,
@@ -77,7 +86,7 @@ function expOf(x: number, lo: number): number {
   return f(f(p * pow2(half)) * pow2(n - half));
 }
 
-const SQRT_HALF = f(0.707106781186547524);
+const SQRT_HALF = f(Math.SQRT1_2);
 const LOG_POLY = floats(
   7.0376836292e-2,
   -1.151461031e-1,
@@ -154,11 +163,11 @@ export function erf32(x: number): number {
   return minOf(maxOf(f(f(y * poly(z, ERF_P)) / poly(z, ERF_Q)), -1), 1);
 }
 
-const TWO_OVER_PI = f(0.636619772367581343);
+const TWO_OVER_PI = f(2 / Math.PI);
 // pi/2 in three parts; the products of the first two with |n| < 2^13 are exact.
 const PIO2_1 = f(1.5703125);
-const PIO2_2 = f(4.8375129699707031e-4);
-const PIO2_3 = f(7.5497899548918821e-8);
+const PIO2_2 = f(4.837512969970703e-4);
+const PIO2_3 = f(7.549789954891882e-8);
 const SIN_POLY = floats(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1);
 const COS_POLY = floats(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2);
 

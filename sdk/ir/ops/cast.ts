@@ -53,7 +53,7 @@ export function castTensor(t: Tensor, to: DType): Tensor {
 /** Truncation, limited so that the value has a 64-bit form. */
 function saturate(v: number): number {
   if (Number.isNaN(v)) return 0;
-  return Math.trunc(Math.min(Math.max(v, -9223372036854775808), 9223372036854774784));
+  return Math.trunc(Math.min(Math.max(v, -(2 ** 63)), 2 ** 63 - 1024));
 }
 
 export const cast: OpDef = {

@@ -20,14 +20,18 @@ function shapeOf(node: OnnxNode): readonly number[] {
 }
 
 function importConstant(node: OnnxNode): void {
+  define(node, attributeValue(node));
+}
+
+function attributeValue(node: OnnxNode): Tensor {
   const value = node.tensor('value');
-  if (value) return define(node, value);
-  if (node.has('value_float')) return define(node, tensor('f32', [], [node.float('value_float')]));
-  if (node.has('value_int')) return define(node, tensor('i64', [], [node.int('value_int')]));
+  if (value) return value;
+  if (node.has('value_float')) return tensor('f32', [], [node.float('value_float')]);
+  if (node.has('value_int')) return tensor('i64', [], [node.int('value_int')]);
   const list = node.floats('value_floats');
-  if (list) return define(node, tensor('f32', [list.length], list));
+  if (list) return tensor('f32', [list.length], list);
   const whole = node.ints('value_ints');
-  if (whole) return define(node, i64(whole));
+  if (whole) return i64(whole);
   return node.reject('has no value that can be read (strings and sparse tensors are not supported)');
 }
 
@@ -35,7 +39,7 @@ function importConstantOfShape(node: OnnxNode): void {
   const shape = toNumbers(node.need(0, 'shape'));
   const fill = node.tensor('value') ?? tensor('f32', [1]);
   if (shape.some((d) => !(d >= 0)) || !(sizeOf(shape) <= 2 ** 28))
-    return node.reject(`shape [${shape.join(',')}] is not possible`);
+    node.reject(`shape [${shape.join(',')}] is not possible`);
   const out = tensor(fill.dtype, shape);
   out.data.fill(fill.data[0]! as never);
   define(node, out);
@@ -56,7 +60,7 @@ function importRange(node: OnnxNode): void {
     number,
   ];
   const n = Math.max(0, Math.ceil((limit - from) / delta));
-  if (!(n <= 2 ** 28)) return node.reject(`range ${from}..${limit} by ${delta} is not possible`);
+  if (!(n <= 2 ** 28)) node.reject(`range ${from}..${limit} by ${delta} is not possible`);
   define(
     node,
     tensor(

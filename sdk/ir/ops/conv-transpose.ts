@@ -27,14 +27,13 @@ function importConvTranspose(node: OnnxNode): void {
   const image = importImage(node);
   const w = node.type(1) ?? node.reject('input 1 (weights) is missing');
   if (w.shape.length !== image.axes + 2)
-    return node.reject(`weights ${formatType(w)} do not match an input of ${image.axes} spatial axes`);
+    node.reject(`weights ${formatType(w)} do not match an input of ${image.axes} spatial axes`);
   const flat = image.axes === 1;
   const shape = flat ? [w.shape[0]!, w.shape[1]!, 1, w.shape[2]!] : w.shape;
   const weights = flat ? emitReshape(node, node.inputs[1]!, shape) : node.inputs[1]!;
   const spatial = (name: string, fallback: number): [number, number] => {
     const v = node.ints(name) ?? new Array<number>(image.axes).fill(fallback);
-    if (v.length !== image.axes)
-      return node.reject(`attribute ${name} has ${v.length} values for ${image.axes} spatial axes`);
+    if (v.length !== image.axes) node.reject(`attribute ${name} has ${v.length} values for ${image.axes} spatial axes`);
     return flat ? [fallback, v[0]!] : [v[0]!, v[1]!];
   };
   const [strides, dilations] = [spatial('strides', 1), spatial('dilations', 1)];

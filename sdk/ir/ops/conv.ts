@@ -26,7 +26,7 @@ function importConv(node: OnnxNode): void {
   const image = importImage(node);
   const w = node.type(1) ?? node.reject('input 1 (weights) is missing');
   if (w.shape.length !== image.axes + 2)
-    return node.reject(`weights ${formatType(w)} do not match an input of ${image.axes} spatial axes`);
+    node.reject(`weights ${formatType(w)} do not match an input of ${image.axes} spatial axes`);
   const kernel = image.axes === 1 ? [1, w.shape[2]!] : [w.shape[2]!, w.shape[3]!];
   const weights =
     image.axes === 1 ? emitReshape(node, node.inputs[1]!, [w.shape[0]!, w.shape[1]!, 1, w.shape[2]!]) : node.inputs[1]!;

@@ -38,7 +38,7 @@ export function rearrangement(t: TensorType, attrs: Attrs): Rearrangement {
 }
 
 function importBlock(node: OnnxNode, mode: string): void {
-  if (!['DCR', 'CRD', 'space'].includes(mode)) return node.reject(`mode '${mode}' is not supported (DCR and CRD are)`);
+  if (!['DCR', 'CRD', 'space'].includes(mode)) node.reject(`mode '${mode}' is not supported (DCR and CRD are)`);
   node.emit('DepthToSpace', [node.inputs[0]!], { block: node.int('blocksize'), mode, layout: 'nchw' }, node.outputs);
 }
 

@@ -17,7 +17,7 @@ function importTile(node: OnnxNode): void {
   const from = node.type(0)?.shape ?? node.reject('input 0 is missing');
   const repeats = toNumbers(node.need(1, 'repeats'));
   if (repeats.length !== from.length || repeats.some((r) => !(r >= 0)))
-    return node.reject(`repeats [${repeats.join(',')}] do not match [${from.join(',')}]`);
+    node.reject(`repeats [${repeats.join(',')}] do not match [${from.join(',')}]`);
   const apart = emitReshape(
     node,
     node.inputs[0]!,

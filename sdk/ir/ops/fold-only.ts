@@ -55,7 +55,7 @@ function wrap(node: OnnxNode, index: number, size: number): number {
 
 function gatherElements(x: Tensor, indices: Tensor, node: OnnxNode): Tensor {
   const axis = axisOf('GatherElements', node.int('axis', 0), x.shape.length);
-  if (indices.shape.length !== x.shape.length) return node.reject('indices and data differ in rank');
+  if (indices.shape.length !== x.shape.length) node.reject('indices and data differ in rank');
   const [own, from] = [stridesOf(indices.shape), stridesOf(x.shape)];
   const out = newArray(x.dtype, indices.data.length);
   for (let i = 0; i < out.length; i++) {
@@ -76,7 +76,7 @@ function blocks(
   node: OnnxNode,
 ): { at: (i: number) => number; size: number; count: number; depth: number } {
   const depth = indices.shape.at(-1) ?? node.reject('indices must have at least one axis');
-  if (depth > x.shape.length) return node.reject(`indices of ${depth} axes do not fit [${x.shape.join(',')}]`);
+  if (depth > x.shape.length) node.reject(`indices of ${depth} axes do not fit [${x.shape.join(',')}]`);
   const strides = stridesOf(x.shape);
   const size = sizeOf(x.shape.slice(depth));
   const at = (i: number): number => {
@@ -88,7 +88,7 @@ function blocks(
 }
 
 function gatherNd(x: Tensor, indices: Tensor, node: OnnxNode): Tensor {
-  if (node.int('batch_dims', 0) !== 0) return node.reject('batch_dims is not supported');
+  if (node.int('batch_dims', 0) !== 0) node.reject('batch_dims is not supported');
   const b = blocks(x, indices, node);
   const out = newArray(x.dtype, b.count * b.size);
   for (let i = 0; i < b.count; i++) out.set(x.data.subarray(b.at(i), b.at(i) + b.size) as never, i * b.size);
@@ -96,10 +96,10 @@ function gatherNd(x: Tensor, indices: Tensor, node: OnnxNode): Tensor {
 }
 
 function scatterNd(x: Tensor, indices: Tensor, updates: Tensor, node: OnnxNode): Tensor {
-  if (node.string('reduction', 'none') !== 'none') return node.reject('reduction is not supported');
+  if (node.string('reduction', 'none') !== 'none') node.reject('reduction is not supported');
   const b = blocks(x, indices, node);
   if (updates.data.length !== b.count * b.size || updates.dtype !== x.dtype)
-    return node.reject('updates do not match the indices');
+    node.reject('updates do not match the indices');
   const out = x.data.slice();
   for (let i = 0; i < b.count; i++) out.set(updates.data.subarray(i * b.size, (i + 1) * b.size) as never, b.at(i));
   return { dtype: x.dtype, shape: x.shape, data: out };
@@ -108,7 +108,7 @@ function scatterNd(x: Tensor, indices: Tensor, updates: Tensor, node: OnnxNode):
 function oneHot(indices: Tensor, depth: number, values: Tensor, node: OnnxNode): Tensor {
   const axis = axisOf('OneHot', node.int('axis', -1), indices.shape.length + 1);
   const shape = [...indices.shape.slice(0, axis), depth, ...indices.shape.slice(axis)];
-  if (!(depth >= 1 && sizeOf(shape) <= 2 ** 26)) return node.reject(`depth ${depth} is not possible`);
+  if (!(depth >= 1 && sizeOf(shape) <= 2 ** 26)) node.reject(`depth ${depth} is not possible`);
   const out = newArray(values.dtype, sizeOf(shape)).fill(values.data[0]! as never) as Tensor['data'];
   const { inner } = around(shape, axis);
   for (let i = 0; i < indices.data.length; i++) {
@@ -141,7 +141,7 @@ function quantParameters(
   }
   const axis = axisOf(node.opType, node.int('axis', 1), x!.shape.length);
   const { size, inner } = around(x!.shape, axis);
-  if (scale!.data.length !== size || scale!.shape.length !== 1) return node.reject('blocked scales are not supported');
+  if (scale!.data.length !== size || scale!.shape.length !== 1) node.reject('blocked scales are not supported');
   return (i) => {
     const c = Math.floor(i / inner) % size;
     return { scale: numberAt(scale!, c), zero: zero ? numberAt(zero, c) : 0 };
@@ -160,7 +160,7 @@ function dequantize(inputs: readonly Tensor[], node: OnnxNode): Tensor {
 function quantize(inputs: readonly Tensor[], node: OnnxNode): Tensor {
   const at = quantParameters(inputs, node);
   const dtype = inputs[2]?.dtype ?? 'u8';
-  if (dtype !== 'u8' && dtype !== 'i8') return node.reject(`quantization to ${dtype} is not supported`);
+  if (dtype !== 'u8' && dtype !== 'i8') node.reject(`quantization to ${dtype} is not supported`);
   const [lo, hi] = dtype === 'u8' ? [0, 255] : [-128, 127];
   const codes = toNumbers(inputs[0]!).map((v, i) =>
     Math.min(Math.max(roundEven(Math.fround(v / at(i).scale)) + at(i).zero, lo), hi),

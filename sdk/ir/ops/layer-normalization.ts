@@ -8,7 +8,7 @@ import { axisOf, expectShape, flag, floatInput, num } from './lib/check.ts';
 function importLayerNorm(rms: boolean): (node: OnnxNode) => void {
   return (node) => {
     const shape = node.type(0)?.shape ?? node.reject('input 0 is missing');
-    if (node.outputs[1] || node.outputs[2]) return node.reject('the Mean and InvStdDev outputs are not supported');
+    if (node.outputs[1] || node.outputs[2]) node.reject('the Mean and InvStdDev outputs are not supported');
     const axis = axisOf(node.opType, node.int('axis', -1), shape.length);
     const attrs = { axis, epsilon: node.float('epsilon', 1e-5), rms };
     const tail = shape.slice(axis);

@@ -11,13 +11,13 @@ import { emitReshape } from './reshape.ts';
 /** Vectors are matrices of one row or column. */
 function importMatMul(node: OnnxNode): void {
   const [a, b] = [node.type(0), node.type(1)];
-  if (!a || !b) return node.reject('needs two inputs');
+  if (!a || !b) node.reject('needs two inputs');
   const attrs = { transA: false, transB: false };
   if (a.shape.length >= 2 && b.shape.length >= 2) {
     node.emit('MatMul', node.inputs.slice(0, 2), attrs, node.outputs);
     return;
   }
-  if (a.shape.length === 0 || b.shape.length === 0) return node.reject('a scalar is not a matrix');
+  if (a.shape.length === 0 || b.shape.length === 0) node.reject('a scalar is not a matrix');
   const left = a.shape.length === 1 ? emitReshape(node, node.inputs[0]!, [1, a.shape[0]!]) : node.inputs[0]!;
   const right = b.shape.length === 1 ? emitReshape(node, node.inputs[1]!, [b.shape[0]!, 1]) : node.inputs[1]!;
   const y = node.emit('MatMul', [left, right], attrs)[0]!;

@@ -29,11 +29,11 @@ function perChannel(node: OnnxNode, values: ArrayLike<number>, rank: number): st
 function importBatchNorm(node: OnnxNode): void {
   const rank = inputShape(node).length;
   const channels = inputShape(node)[1] ?? 1;
-  if (node.int('training_mode', 0) !== 0) return node.reject('training_mode is not supported');
-  if (node.opset < 9 && node.int('spatial', 1) !== 1) return node.reject('spatial = 0 is not supported');
+  if (node.int('training_mode', 0) !== 0) node.reject('training_mode is not supported');
+  if (node.opset < 9 && node.int('spatial', 1) !== 1) node.reject('spatial = 0 is not supported');
   const vector = (i: number, what: string): Float32Array => {
     const t = node.need(i, what);
-    if (t.data.length !== channels) return node.reject(`${what} has ${t.data.length} values for ${channels} channels`);
+    if (t.data.length !== channels) node.reject(`${what} has ${t.data.length} values for ${channels} channels`);
     return floats(t);
   };
   const [scale, bias, mean, variance] = [
@@ -68,7 +68,7 @@ function importGroupNorm(node: OnnxNode): void {
   const shape = inputShape(node);
   const [n, c] = shape as [number, number];
   const groups = node.int('num_groups');
-  if (groups < 1 || c % groups !== 0) return node.reject(`${c} channels do not divide into ${groups} groups`);
+  if (groups < 1 || c % groups !== 0) node.reject(`${c} channels do not divide into ${groups} groups`);
   const flat = emitReshape(node, node.inputs[0]!, [
     n,
     groups,
@@ -95,7 +95,7 @@ function importLpNorm(node: OnnxNode): void {
   const rank = inputShape(node).length;
   const axis = node.int('axis', -1);
   const p = node.int('p', 2);
-  if (p !== 1 && p !== 2) return node.reject(`p = ${p} is not supported`);
+  if (p !== 1 && p !== 2) node.reject(`p = ${p} is not supported`);
   const x = node.inputs[0]!;
   const axes = [axis < 0 ? axis + rank : axis];
   const norm =

@@ -14,8 +14,7 @@ function importPad(node: OnnxNode): void {
   const axes = node.inputs[3]
     ? toNumbers(node.need(3, 'axes')).map((a) => axisOf('Pad', a, shape.length))
     : shape.map((_, i) => i);
-  if (amounts.length !== 2 * axes.length)
-    return node.reject(`pads [${amounts.join(',')}] do not match [${shape.join(',')}]`);
+  if (amounts.length !== 2 * axes.length) node.reject(`pads [${amounts.join(',')}] do not match [${shape.join(',')}]`);
   const value = node.opset < 11 ? node.float('value', 0) : node.inputs[2] ? numberAt(node.need(2, 'value'), 0) : 0;
   const before = shape.map(() => 0);
   const after = shape.map(() => 0);

@@ -32,7 +32,7 @@ function ceilExtra(size: number, kernel: number, w: Window, axis: 0 | 1): number
 
 function importPool(fn: PoolFn): OnnxImporter {
   return (node: OnnxNode) => {
-    if (node.outputs[1]) return node.reject('the Indices output is not supported');
+    if (node.outputs[1]) node.reject('the Indices output is not supported');
     const image = importImage(node);
     const k = node.ints('kernel_shape') ?? node.reject('has no kernel_shape');
     const kernel = image.axes === 1 ? [1, k[0]!] : [k[0]!, k[1]!];

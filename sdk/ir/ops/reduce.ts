@@ -1,6 +1,7 @@
 import { formatType, sizeOf, stridesOf, type TensorType, tensor, toNumbers } from '../../util/tensor.ts';
 import type { OnnxImporter, OnnxNode } from '../frontend.ts';
 import type { Attrs } from '../graph.ts';
+import { maxOf, minOf } from '../math.ts';
 import type { OpDef, Types } from '../op.ts';
 import { sample } from './lib/cases.ts';
 import { axisOf, flag, ints, invalid, required, str } from './lib/check.ts';
@@ -34,7 +35,7 @@ function importReduce(fn: ReduceFn, before?: string, after?: string): OnnxImport
     const axes = reduceAxes(node);
     if (!axes) {
       const alone = fn === 'sumsq' ? 'sumsq' : undefined;
-      if (alone || before || after) return node.reject('noop_with_empty_axes is supported for plain reductions only');
+      if (alone || before || after) node.reject('noop_with_empty_axes is supported for plain reductions only');
       node.emit('Identity', [node.inputs[0]!], {}, node.outputs);
       return;
     }
@@ -78,8 +79,8 @@ const START: Record<ReduceFn, number> = {
 const STEP: Record<ReduceFn, (acc: number, v: number) => number> = {
   sum: (a, v) => a + v,
   mean: (a, v) => a + v,
-  max: (a, v) => (a < v ? v : a),
-  min: (a, v) => (v < a ? v : a),
+  max: maxOf,
+  min: minOf,
   prod: (a, v) => a * v,
   sumsq: (a, v) => a + v * v,
 };

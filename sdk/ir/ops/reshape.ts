@@ -32,8 +32,7 @@ function importReshape(node: OnnxNode): void {
   if (open >= 0) {
     const rest = sizeOf(shape.filter((_, i) => i !== open));
     const total = sizeOf(from);
-    if (rest === 0 || total % rest !== 0)
-      return node.reject(`cannot reshape [${from.join(',')}] to [${wanted.join(',')}]`);
+    if (rest === 0 || total % rest !== 0) node.reject(`cannot reshape [${from.join(',')}] to [${wanted.join(',')}]`);
     shape[open] = total / rest;
   }
   emitReshape(node, node.inputs[0]!, shape, node.outputs);
@@ -43,7 +42,7 @@ function importFlatten(node: OnnxNode): void {
   const shape = inputShape(node);
   const given = node.int('axis', 1);
   const axis = given < 0 ? given + shape.length : given;
-  if (axis < 0 || axis > shape.length) return node.reject(`axis ${given} is outside [${shape.join(',')}]`);
+  if (axis < 0 || axis > shape.length) node.reject(`axis ${given} is outside [${shape.join(',')}]`);
   emitReshape(node, node.inputs[0]!, [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis))], node.outputs);
 }
 
@@ -57,7 +56,7 @@ function importSqueeze(node: OnnxNode): void {
   const shape = inputShape(node);
   const axes = axesOf(node)?.map((a) => axisOf('Squeeze', a, shape.length));
   const drop = new Set(axes ?? shape.flatMap((d, i) => (d === 1 ? [i] : [])));
-  for (const a of drop) if (shape[a] !== 1) return node.reject(`axis ${a} of [${shape.join(',')}] is not 1`);
+  for (const a of drop) if (shape[a] !== 1) node.reject(`axis ${a} of [${shape.join(',')}] is not 1`);
   emitReshape(
     node,
     node.inputs[0]!,

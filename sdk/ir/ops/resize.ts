@@ -17,18 +17,15 @@ function importResize(node: OnnxNode): void {
   const rank = image.axes + 2;
   const modern = node.opType === 'Resize' && node.opset >= 11;
   const mode = node.string('mode', 'nearest');
-  if (mode !== 'nearest' && mode !== 'linear')
-    return node.reject(`mode '${mode}' is not supported (nearest and linear are)`);
+  if (mode !== 'nearest' && mode !== 'linear') node.reject(`mode '${mode}' is not supported (nearest and linear are)`);
   const coordinate = modern ? node.string('coordinate_transformation_mode', 'half_pixel') : 'asymmetric';
   if (!COORDINATES.includes(coordinate))
-    return node.reject(
-      `coordinate_transformation_mode '${coordinate}' is not supported (${COORDINATES.join(', ')} are)`,
-    );
+    node.reject(`coordinate_transformation_mode '${coordinate}' is not supported (${COORDINATES.join(', ')} are)`);
   if (node.int('antialias', 0) === 1 || node.string('keep_aspect_ratio_policy', 'stretch') !== 'stretch')
-    return node.reject('antialias and keep_aspect_ratio_policy are not supported');
+    node.reject('antialias and keep_aspect_ratio_policy are not supported');
   const axes = node.ints('axes') ?? Array.from({ length: rank }, (_, i) => i);
   const full = (values: readonly number[], fill: readonly number[]): number[] => {
-    if (values.length !== axes.length) return node.reject(`${values.length} scales or sizes for ${axes.length} axes`);
+    if (values.length !== axes.length) node.reject(`${values.length} scales or sizes for ${axes.length} axes`);
     const out = [...fill];
     axes.forEach((a, i) => {
       out[a < 0 ? a + rank : a] = values[i]!;
@@ -46,7 +43,7 @@ function importResize(node: OnnxNode): void {
       ? [...(node.floats('scales') ?? [])]
       : given(modern ? 2 : 1, 'scales');
   const sizes = modern && !listed ? given(3, 'sizes') : undefined;
-  if (!listed && !sizes) return node.reject('has neither scales nor sizes');
+  if (!listed && !sizes) node.reject('has neither scales nor sizes');
   const scales = listed
     ? full(
         listed,
@@ -54,7 +51,7 @@ function importResize(node: OnnxNode): void {
       )
     : full(sizes!, shape).map((s, i) => s / shape[i]!);
   const target = listed ? shape.map((d, i) => Math.floor(d * scales[i]!)) : full(sizes!, shape);
-  if (target[0] !== shape[0] || target[1] !== shape[1]) return node.reject('only spatial axes can be resized');
+  if (target[0] !== shape[0] || target[1] !== shape[1]) node.reject('only spatial axes can be resized');
   const spatial = <T>(v: readonly T[], one: T): T[] => (image.axes === 1 ? [one, v[2]!] : [v[2]!, v[3]!]);
   const nearest = modern ? node.string('nearest_mode', 'round_prefer_floor') : 'floor';
   const attrs: Attrs = {

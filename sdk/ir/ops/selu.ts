@@ -15,8 +15,8 @@ export const selu = elementwise({
         'Selu',
         [node.inputs[0]!],
         {
-          alpha: node.float('alpha', 1.67326319217681884765625),
-          gamma: node.float('gamma', 1.05070102214813232421875),
+          alpha: node.float('alpha', 1.6732631921768188),
+          gamma: node.float('gamma', 1.0507010221481323),
         },
         node.outputs,
       ),

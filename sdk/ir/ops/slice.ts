@@ -58,7 +58,7 @@ function importSlice(node: OnnxNode): void {
     steps.length !== starts.length ||
     steps.includes(0)
   ) {
-    return node.reject(`starts, ends, axes and steps do not match: ${JSON.stringify({ starts, ends, axes, steps })}`);
+    node.reject(`starts, ends, axes and steps do not match: ${JSON.stringify({ starts, ends, axes, steps })}`);
   }
   const windows = wholeOf(shape);
   axes.forEach((axis, i) => {
@@ -79,7 +79,7 @@ function importSplit(node: OnnxNode): void {
   const chunk = Math.ceil(shape[axis]! / node.outputs.length);
   const sizes = given ?? node.outputs.map((_, i) => Math.max(0, Math.min(chunk, shape[axis]! - i * chunk)));
   if (sizes.length !== node.outputs.length || sizes.reduce((a, b) => a + b, 0) !== shape[axis]) {
-    return node.reject(
+    node.reject(
       `sizes [${sizes.join(',')}] do not split axis ${axis} of [${shape.join(',')}] into ${node.outputs.length} parts`,
     );
   }

@@ -10,13 +10,13 @@ export function importEinsum(node: OnnxNode): void {
   const equation = node.string('equation').replaceAll(' ', '');
   const match = /^([A-Za-z]+),([A-Za-z]+)(?:->([A-Za-z]*))?$/.exec(equation);
   if (!match || node.inputs.length !== 2)
-    return node.reject(`equation '${equation}' is not supported (two inputs, an explicit output, no '...')`);
+    node.reject(`equation '${equation}' is not supported (two inputs, an explicit output, no '...')`);
   const [a, b] = [[...match[1]!], [...match[2]!]];
   const out = match[3] === undefined ? implicitOutput(a, b) : [...match[3]];
   const repeated = [a, b, out].some((l) => new Set(l).size !== l.length);
   const lonely = [...a, ...b].some((l) => !out.includes(l) && !(a.includes(l) && b.includes(l)));
   if (repeated || lonely || out.some((l) => !a.includes(l) && !b.includes(l))) {
-    return node.reject(`equation '${equation}' is not supported (repeated labels, or a sum over one input alone)`);
+    node.reject(`equation '${equation}' is not supported (repeated labels, or a sum over one input alone)`);
   }
   const size = new Map<string, number>();
   for (const [labels, i] of [
@@ -25,7 +25,7 @@ export function importEinsum(node: OnnxNode): void {
   ] as const) {
     const shape = node.type(i)?.shape ?? node.reject(`input ${i} is missing`);
     if (shape.length !== labels.length)
-      return node.reject(`equation '${equation}' does not match input ${i} [${shape.join(',')}]`);
+      node.reject(`equation '${equation}' does not match input ${i} [${shape.join(',')}]`);
     labels.forEach((l, d) => {
       if ((size.get(l) ?? shape[d]) !== shape[d]) node.reject(`label ${l} has sizes ${size.get(l)} and ${shape[d]}`);
       size.set(l, shape[d]!);

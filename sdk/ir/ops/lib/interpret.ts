@@ -1,6 +1,6 @@
 import { DTYPE_BYTES, type DType, newArray, sizeOf, type Tensor } from '../../../util/tensor.ts';
 import type { Expr } from '../../expr.ts';
-import { cos32, erf32, exp32, log32, mod32, pow32, roundEven, sin32, tanh32 } from '../../math.ts';
+import { cos32, erf32, exp32, log32, maxOf, minOf, mod32, pow32, roundEven, sin32, tanh32 } from '../../math.ts';
 import { broadcastStrides } from './arrays.ts';
 
 const f = Math.fround;
@@ -28,9 +28,8 @@ const BINARY: Record<Extract<Expr, { k: 'bin' }>['f'], (a: number, b: number) =>
   sub: (a, b) => f(a - b),
   mul: (a, b) => f(a * b),
   div: (a, b) => f(a / b),
-  // The second operand only when it compares smaller/larger: fixes NaN and signed zeros on all engines.
-  min: (a, b) => (b < a ? b : a),
-  max: (a, b) => (a < b ? b : a),
+  min: minOf,
+  max: maxOf,
   pow: pow32,
   mod: mod32,
   eq: (a, b) => (a === b ? 1 : 0),
@@ -89,8 +88,8 @@ const BIG_BINARY: Record<Extract<Expr, { k: 'bin' }>['f'], (a: bigint, b: bigint
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
   div: (a, b) => (b === 0n ? 0n : a / b),
-  min: (a, b) => (b < a ? b : a),
-  max: (a, b) => (a < b ? b : a),
+  min: minOf,
+  max: maxOf,
   pow: (a, b) => bigPow(a, b),
   mod: (a, b) => (b === 0n ? 0n : a % b),
   eq: (a, b) => flagged(a === b),

@@ -44,15 +44,15 @@ export function importRecurrent(
   const hidden = node.int('hidden_size', node.type(2)?.shape[2] ?? 0);
   const direction = node.string('direction', 'forward');
   if (!['forward', 'reverse', 'bidirectional'].includes(direction))
-    return node.reject(`direction '${direction}' is not known`);
+    node.reject(`direction '${direction}' is not known`);
   const given = node.strings('activations');
   const count = direction === 'bidirectional' ? 2 : 1;
   const wanted = Array.from({ length: count }, () => activations).flat();
   if (given && given.join().toLowerCase() !== wanted.join().toLowerCase())
-    return node.reject(`activations ${given.join(', ')} are not supported (${wanted.join(', ')} are)`);
-  if (node.has('clip') && node.float('clip', 0) !== 0) return node.reject('clip is not supported');
-  if (node.int('input_forget', 0) !== 0) return node.reject('input_forget is not supported');
-  if (node.inputs[7]) return node.reject('peepholes are not supported');
+    node.reject(`activations ${given.join(', ')} are not supported (${wanted.join(', ')} are)`);
+  if (node.has('clip') && node.float('clip', 0) !== 0) node.reject('clip is not supported');
+  if (node.int('input_forget', 0) !== 0) node.reject('input_forget is not supported');
+  if (node.inputs[7]) node.reject('peepholes are not supported');
   const batchFirst = node.int('layout', 0) === 1;
   const swap = (v: string, perm: readonly number[], outputs?: readonly string[]): string =>
     node.emit('Transpose', [v], { perm }, outputs)[0]!;

@@ -10,7 +10,7 @@ export function chain(op: string): OnnxImporter {
 /** a op b op c ..., returning the name of the result. */
 export function chainInto(node: OnnxNode, op: string, outputs?: readonly string[]): string {
   const [first, ...rest] = node.inputs;
-  if (first === undefined) return node.reject('needs at least one input');
+  if (first === undefined) node.reject('needs at least one input');
   if (rest.length === 0) return node.emit('Identity', [first], {}, outputs)[0]!;
   let acc = first;
   rest.forEach((input, i) => {

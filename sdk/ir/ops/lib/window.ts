@@ -64,7 +64,7 @@ export function checkWindow(op: string, w: Window): void {
 /** A list of one or two spatial values as two: 1-D operators become 2-D ones of height 1. */
 function two(node: OnnxNode, name: string, fallback: number, axes: number): [number, number] {
   const v = node.ints(name) ?? new Array<number>(axes).fill(fallback);
-  if (v.length !== axes) return node.reject(`attribute ${name} has ${v.length} values for ${axes} spatial axes`);
+  if (v.length !== axes) node.reject(`attribute ${name} has ${v.length} values for ${axes} spatial axes`);
   return axes === 1 ? [fallback, v[0]!] : [v[0]!, v[1]!];
 }
 
@@ -93,7 +93,7 @@ export function importWindow(
 
 export function importPads(node: OnnxNode, axes: number): [number, number, number, number] {
   const p = node.ints('pads') ?? new Array<number>(2 * axes).fill(0);
-  if (p.length !== 2 * axes) return node.reject(`attribute pads has ${p.length} values for ${axes} spatial axes`);
+  if (p.length !== 2 * axes) node.reject(`attribute pads has ${p.length} values for ${axes} spatial axes`);
   return axes === 1 ? [0, p[0]!, 0, p[1]!] : [p[0]!, p[1]!, p[2]!, p[3]!];
 }
 
@@ -118,7 +118,7 @@ export function importImage(node: OnnxNode): ImageInput {
     };
   }
   if (t.shape.length !== 3)
-    return node.reject(`input ${formatType(t)} has ${t.shape.length} dimensions; 3 (1-D) and 4 (2-D) are supported`);
+    node.reject(`input ${formatType(t)} has ${t.shape.length} dimensions; 3 (1-D) and 4 (2-D) are supported`);
   const [n, ch, l] = t.shape as [number, number, number];
   return {
     name: emitReshape(node, input, [n, ch, 1, l]),
