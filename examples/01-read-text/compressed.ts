@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import {
   buildCompressed,
   type CompressedBuild,
-  describeBundle,
   fitPath,
+  inspectPath,
   openSession,
   type Progress,
   type Tensor,
@@ -57,7 +57,7 @@ export async function compressRecogniser(
   return {
     board: setting.board,
     recogniser: recogniserOf(session),
-    sizes: await sizesOf(session.bundle, built, files, setting.board),
+    sizes: await sizesOf(bundlePath, built, files, setting.board),
     summary: built.report!,
   };
 }
@@ -85,13 +85,10 @@ function recogniserOf(session: Session): Recogniser {
   };
 }
 
-async function sizesOf(
-  bundle: Session['bundle'],
-  built: CompressedBuild,
-  files: ModelFiles,
-  board: string,
-): Promise<Sizes> {
-  const d = describeBundle(bundle);
+async function sizesOf(bundlePath: string, built: CompressedBuild, files: ModelFiles, board: string): Promise<Sizes> {
+  const inspection = await inspectPath({ path: bundlePath });
+  if (inspection.kind !== 'bundle') throw new TypeError(`${bundlePath} is a ${inspection.kind}`);
+  const d = inspection.size;
   const float = await fitPath({ path: files.onnxPath, dims: DIMS }, board);
   const parts = Object.entries(d.weights).map(([name, bytes]) => ({ name: PART_NAMES[name] ?? name, bytes }));
   return {

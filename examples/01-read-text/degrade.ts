@@ -8,33 +8,32 @@ function mapPlanes(image: Planes, change: (plane: Float32Array) => Float32Array)
 /** Gaussian blur, separable, edges repeated; sigma in pixels. */
 export function blur(image: Planes, sigma: number): Planes {
   const radius = Math.max(1, Math.ceil(2.5 * sigma));
-  const kernel = Float64Array.from({ length: 2 * radius + 1 }, (_, i) =>
+  const bell = Float64Array.from({ length: 2 * radius + 1 }, (_, i) =>
     Math.exp(-((i - radius) ** 2) / (2 * sigma * sigma)),
   );
-  const total = kernel.reduce((a, b) => a + b, 0);
+  const total = bell.reduce((a, b) => a + b, 0);
+  const kernel = bell.map((v) => v / total);
   const { width, height } = image;
-  const pass = (source: Float32Array, length: number, step: number, start: (i: number) => number): Float32Array => {
-    const out = new Float32Array(source.length);
-    for (let i = 0; i < source.length / length; i++) {
-      const at = start(i);
-      for (let j = 0; j < length; j++) {
-        let sum = 0;
-        for (let k = -radius; k <= radius; k++) {
-          sum += kernel[k + radius]! * source[at + Math.max(0, Math.min(length - 1, j + k)) * step]!;
-        }
-        out[at + j * step] = sum / total;
-      }
-    }
+  return mapPlanes(image, (plane) => {
+    const out = plane.slice();
+    for (let y = 0; y < height; y++) blurLine(out, y * width, 1, width, kernel);
+    for (let x = 0; x < width; x++) blurLine(out, x, width, height, kernel);
     return out;
-  };
-  return mapPlanes(image, (plane) =>
-    pass(
-      pass(plane, width, 1, (y) => y * width),
-      height,
-      width,
-      (x) => x,
-    ),
-  );
+  });
+}
+
+/** One row or column in place: `length` values from `at`, `step` apart. */
+function blurLine(plane: Float32Array, at: number, step: number, length: number, kernel: Float64Array): void {
+  const radius = kernel.length >> 1;
+  const padded = new Float64Array(length + 2 * radius);
+  for (let i = 0; i < padded.length; i++) {
+    padded[i] = plane[at + Math.max(0, Math.min(length - 1, i - radius)) * step]!;
+  }
+  for (let i = 0; i < length; i++) {
+    let sum = 0;
+    for (let k = 0; k < kernel.length; k++) sum += kernel[k]! * padded[i + k]!;
+    plane[at + i * step] = sum;
+  }
 }
 
 /** Loses detail: reduced to `share` of the size and enlarged again. */
@@ -44,10 +43,15 @@ export function loseResolution(image: Planes, share: number): Planes {
   return mapPlanes(image, (plane) => resizePlane(resizePlane(plane, image, small), small, image));
 }
 
-/** Sensor noise: mostly the same in the three channels, as brightness noise is. */
+/** Sensor noise: most of it the same in the three channels, as brightness noise is, and a uniform part for each. */
 export function addNoise(image: Planes, sigma: number, r: Random): Planes {
-  const grey = Float32Array.from({ length: image.width * image.height }, () => r.normal() * sigma);
-  return mapPlanes(image, (plane) => plane.map((v, i) => v + grey[i]! + 0.3 * sigma * r.normal()));
+  const grey = new Float32Array(image.width * image.height);
+  for (let i = 0; i < grey.length; i++) grey[i] = r.normal() * sigma;
+  return mapPlanes(image, (plane) => {
+    const out = new Float32Array(plane.length);
+    for (let i = 0; i < out.length; i++) out[i] = plane[i]! + grey[i]! + sigma * (r.next() - 0.5);
+    return out;
+  });
 }
 
 const BLOCK = 8;
@@ -59,6 +63,8 @@ const COSINE = Array.from({ length: BLOCK }, (_, k) =>
     (_, n) => Math.sqrt((k === 0 ? 1 : 2) / BLOCK) * Math.cos(((2 * n + 1) * k * Math.PI) / (2 * BLOCK)),
   ),
 );
+
+const COSINE_INVERSE = COSINE.map((_, n) => Float64Array.from(COSINE, (row) => row[n]!));
 
 /** The artefacts of JPEG: 8x8 cosine blocks, rounded in steps that grow with the frequency. */
 export function jpegArtefacts(image: Planes, step: number): Planes {
@@ -85,27 +91,27 @@ export function jpegArtefacts(image: Planes, step: number): Planes {
 }
 
 function roundBlock(block: Float64Array, step: number): void {
-  transform(block, (k, n) => COSINE[k]![n]!);
+  transform(block, COSINE);
   for (let i = 0; i < block.length; i++) {
     const q = step * (1 + 0.5 * ((i >> 3) + (i & 7)));
     block[i] = Math.round(block[i]! / q) * q;
   }
-  transform(block, (n, k) => COSINE[k]![n]!);
+  transform(block, COSINE_INVERSE);
 }
 
 /** block <- M block M^T. */
-function transform(block: Float64Array, m: (i: number, j: number) => number): void {
+function transform(block: Float64Array, m: readonly Float64Array[]): void {
   const half = new Float64Array(block.length);
   for (let i = 0; i < BLOCK; i++)
     for (let j = 0; j < BLOCK; j++) {
       let sum = 0;
-      for (let k = 0; k < BLOCK; k++) sum += m(i, k) * block[k * BLOCK + j]!;
+      for (let k = 0; k < BLOCK; k++) sum += m[i]![k]! * block[k * BLOCK + j]!;
       half[i * BLOCK + j] = sum;
     }
   for (let i = 0; i < BLOCK; i++)
     for (let j = 0; j < BLOCK; j++) {
       let sum = 0;
-      for (let k = 0; k < BLOCK; k++) sum += half[i * BLOCK + k]! * m(j, k);
+      for (let k = 0; k < BLOCK; k++) sum += half[i * BLOCK + k]! * m[j]![k]!;
       block[i * BLOCK + j] = sum;
     }
 }
