@@ -122,10 +122,11 @@ function defineInputs(importer: Importer, graph: GraphProto, scope: Scope, optio
       });
     }
   }
+  const dims = { ...batchDims(inputs), ...options.dims };
   for (const info of inputs) {
     if (scope.has(info.name)) throw invalidModel(`input '${info.name}' is listed twice`);
     const fixed = options.fixed?.[info.name];
-    const type = inputType(info, options.dims ?? {}, fixed, unbound);
+    const type = inputType(info, dims, fixed, unbound);
     if (fixed) importer.defineConstant(info.name, fixedValue(info.name, fixed, type), scope);
     else scope.set(info.name, importer.builder.input(info.name, type));
   }
@@ -139,6 +140,15 @@ function defineInputs(importer: Importer, graph: GraphProto, scope: Scope, optio
       details: { dims: names },
     },
   );
+}
+
+/** Names of dynamic first axes: batches, of 1 wherever the name occurs. */
+function batchDims(inputs: readonly ValueInfoProto[]): Record<string, number> {
+  const names = inputs.flatMap((i) => {
+    const first = i.type?.tensorType?.shape?.dim[0]?.value;
+    return first?.case === 'dimParam' && first.value !== '' ? [first.value] : [];
+  });
+  return Object.fromEntries(names.map((n) => [n, 1]));
 }
 
 /** Type of an input: a dynamic first axis is a batch of 1 unless bound, any other must be bound. */
