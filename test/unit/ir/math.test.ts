@@ -42,8 +42,22 @@ test('exp, log, tanh, sin and cos are within two units in the last place', () =>
 
 test('erf and pow are within 1e-6', () => {
   assert.ok(worst(erf32, erf, -5, 5) < 1e-6);
-  assert.ok(worst((x) => pow32(x, 2.5), (x) => x ** 2.5, 1e-3, 1e3) < 1e-6);
-  assert.ok(worst((y) => pow32(Math.fround(3.7), y), (y) => Math.fround(3.7) ** y, -60, 60) < 1e-6);
+  assert.ok(
+    worst(
+      (x) => pow32(x, 2.5),
+      (x) => x ** 2.5,
+      1e-3,
+      1e3,
+    ) < 1e-6,
+  );
+  assert.ok(
+    worst(
+      (y) => pow32(Math.fround(3.7), y),
+      (y) => Math.fround(3.7) ** y,
+      -60,
+      60,
+    ) < 1e-6,
+  );
 });
 
 test('sin and cos keep their absolute accuracy over many periods', () => {
