@@ -1,22 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packageVersion } from '../util/package.ts';
 import { type Io, runCli } from './app.ts';
 import { COMMANDS } from './commands/index.ts';
-
-/** The version in the nearest package.json above: the same from source and from dist. */
-function packageVersion(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
-    try {
-      const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-      if (name === 'eigenweights') return version;
-    } catch {
-      // Not here: look one folder up.
-    }
-  }
-  return 'unknown';
-}
 
 function processIo(): Io {
   return {

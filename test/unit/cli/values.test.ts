@@ -6,6 +6,7 @@ import {
   readChoice,
   readCount,
   readDims,
+  readMilliseconds,
   readSettings,
   readShare,
 } from '../../../sdk/cli/values.ts';

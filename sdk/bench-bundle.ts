@@ -1,0 +1,116 @@
+import { cpus } from 'node:os';
+import { readArrays } from './arrays.ts';
+import { type Contestant, compareSpeed, type Timing } from './benchmark.ts';
+import { goldenInputsOf } from './bundle/index.ts';
+import { probeHost } from './device/probe.ts';
+import { hasOracle, type Oracle, openOracle } from './oracle/ort.ts';
+import type { Work } from './pipeline.ts';
+import { samplesOf } from './samples.ts';
+import { type BundleSession, openSession } from './session.ts';
+import { EigenError } from './util/errors.ts';
+import { readBytes } from './util/files.ts';
+import { packageVersion } from './util/package.ts';
+import { newArray, numberAt, type Tensor } from './util/tensor.ts';
+
+export interface BenchRequest {
+  readonly bundle: string;
+  /** The ONNX model that the bundle was made from. */
+  readonly model: string;
+  /** .npz whose first sample is used; the bundle's golden inputs otherwise. */
+  readonly input?: string;
+  readonly threads: number;
+  readonly rounds?: number;
+}
+
+export interface BenchRow extends Timing {
+  readonly version: string;
+  /** Largest difference of an output from ours, relative to the largest magnitude of that output; absent for ours. */
+  readonly error?: number;
+}
+
+export interface BenchReport {
+  readonly timings: readonly BenchRow[];
+  /** How many times faster the bundle is, by name of the other. */
+  readonly speedups: Readonly<Record<string, number>>;
+  readonly threads: number;
+  readonly machine: { readonly processor: string; readonly cores: number; readonly node: string };
+}
+
+/** Times a bundle against the original model in onnxruntime-web, and onnxruntime-node where it is installed, and compares their outputs. */
+export async function benchBundle(request: BenchRequest, work: Work = {}): Promise<BenchReport> {
+  const model = await readBytes(request.model);
+  const session = await openSession(request.bundle, { threads: request.threads });
+  const oracles: Oracle[] = [];
+  try {
+    for (const name of ['onnxruntime-web', 'onnxruntime-node'] as const) {
+      if (hasOracle(name)) oracles.push(await openOracle(name, model, { threads: request.threads }));
+    }
+    const inputs = await firstSample(session, request.input);
+    const all = { ...inputs, ...fixedInputs(session) };
+    const ours = await session.run(inputs);
+    const errors = new Map<string, number>();
+    for (const o of oracles) errors.set(o.name, largestError(ours, await o.run(all)));
+    const contestants: Contestant[] = [
+      { name: `eigenweights (${session.engine})`, run: () => session.run(inputs) },
+      ...oracles.map((o) => ({ name: o.name, run: () => o.run(all) })),
+    ];
+    const compared = await compareSpeed(contestants, {
+      ...(request.rounds ? { rounds: request.rounds } : {}),
+      ...(work.signal ? { signal: work.signal } : {}),
+      onRound: (done, total) => work.progress?.({ stage: 'bench', done, total }),
+    });
+    const versions = new Map(oracles.map((o) => [o.name as string, o.version]));
+    return {
+      timings: compared.timings.map((t) => ({
+        ...t,
+        version: versions.get(t.name) ?? packageVersion(),
+        ...(errors.has(t.name) ? { error: errors.get(t.name)! } : {}),
+      })),
+      speedups: compared.speedups,
+      threads: request.threads,
+      machine: { processor: cpus()[0]?.model ?? 'unknown', cores: probeHost().availableCores, node: process.version },
+    };
+  } finally {
+    session.close();
+    for (const o of oracles) await o.close();
+  }
+}
+
+async function firstSample(session: BundleSession, path: string | undefined): Promise<Record<string, Tensor>> {
+  const arrays = path === undefined ? goldenInputsOf(session.bundle) : await readArrays(path);
+  if (!arrays)
+    throw new EigenError('EW1001_USAGE', 'the bundle has no golden inputs', {
+      hint: 'Give a sample with --input FILE.',
+    });
+  return samplesOf(arrays, session.inputs, {
+    fixed: session.fixed,
+    extra: 'any',
+    ...(path ? { source: path } : {}),
+  }).at(0);
+}
+
+/** The original still has the inputs that the bundle was built without. Scalars of i64 are what models use for settings. */
+function fixedInputs(session: BundleSession): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(session.fixed).map(([name, value]) => {
+      const data = newArray('i64', 1);
+      data[0] = BigInt(Math.round(value));
+      return [name, { dtype: 'i64', shape: [], data } as Tensor];
+    }),
+  );
+}
+
+function largestError(ours: Readonly<Record<string, Tensor>>, theirs: Readonly<Record<string, Tensor>>): number {
+  let worst = 0;
+  for (const [name, t] of Object.entries(theirs)) {
+    const o = ours[name];
+    if (!o || o.data.length !== t.data.length) return Number.POSITIVE_INFINITY;
+    let [difference, magnitude] = [0, 0];
+    for (let i = 0; i < t.data.length; i++) {
+      difference = Math.max(difference, Math.abs(numberAt(t, i) - numberAt(o, i)));
+      magnitude = Math.max(magnitude, Math.abs(numberAt(t, i)));
+    }
+    worst = Math.max(worst, magnitude === 0 ? difference : difference / magnitude);
+  }
+  return worst;
+}

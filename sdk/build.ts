@@ -1,0 +1,210 @@
+import { readArrays } from './arrays.ts';
+import { type Json, openBundle, writeBundle } from './bundle/index.ts';
+import { doesNotFit, type FitReport } from './compile/fit.ts';
+import type { Profile } from './compile/profile.ts';
+import {
+  type CalibrationData,
+  type CompressionEstimate,
+  type CompressionReport,
+  type CompressOptions,
+  compress,
+  DEFAULT_OPTIONS,
+  planCompression,
+  validateCalibration,
+} from './compress/index.ts';
+import { evaluateBoth } from './evaluation.ts';
+import { type Comparison, loadMetric } from './metrics/index.ts';
+import {
+  buildBundle,
+  type Model,
+  type ModelRequest,
+  openModel,
+  openProfile,
+  runtimeTarget,
+  type Work,
+} from './pipeline.ts';
+import { wasmRunner } from './runner.ts';
+import { encodedSize } from './wire/ints.ts';
+
+export interface FloatRequest {
+  /** Board id or profile file. */
+  readonly target: string;
+  /** Where to write the bundle; absent: build, write nothing. */
+  readonly out?: string;
+  /** Write it even when it does not fit the board. */
+  readonly force?: boolean;
+}
+
+export interface ProgramSummary {
+  readonly steps: number;
+  readonly weightBytes: number;
+  readonly arenaBytes: number;
+  readonly scratchBytes: number;
+}
+
+export interface FloatBuild {
+  readonly model: string;
+  readonly originalBytes: number;
+  readonly program: ProgramSummary;
+  readonly bundleBytes: number;
+  readonly fit: FitReport;
+}
+
+/** Model file -> float bundle. Throws EW2003_DOES_NOT_FIT when the board is too small, before anything is written. */
+export async function buildFloat(model: ModelRequest, request: FloatRequest, work: Work = {}): Promise<FloatBuild> {
+  const profile = openProfile(request.target);
+  work.progress?.({ stage: 'read', done: 0, total: 1 });
+  const opened = await openModel(model);
+  work.progress?.({ stage: 'read', done: 1, total: 1 });
+  const built = await buildBundle(opened, opened.graph, { profile, precision: 'f32', seed: 0 }, work);
+  if (!built.fit.fits && !request.force) throw doesNotFit(built.fit);
+  work.signal?.throwIfAborted();
+  if (request.out !== undefined) await writeBundle(request.out, built.bytes);
+  const { program } = built.compiled;
+  return {
+    model: opened.graph.name,
+    originalBytes: opened.originalBytes,
+    program: {
+      steps: program.steps.length,
+      weightBytes: program.weightBytes,
+      arenaBytes: program.arenaBytes,
+      scratchBytes: program.scratchBytes,
+    },
+    bundleBytes: built.bytes.length,
+    fit: built.fit,
+  };
+}
+
+/** A limit for the weights on the wire: as a factor of their fp32 bytes, or absolute. */
+export type WireBudget = { readonly factor: number } | { readonly bytes: number };
+
+export interface CompressRequest {
+  /** Board id or profile file. */
+  readonly target: string;
+  /** .npz with one array per model input, first axis = samples. */
+  readonly calibration: string;
+  readonly budget: WireBudget;
+  /** Limit of the weights in memory; none when absent. */
+  readonly residentBytes?: number;
+  /** Share of the original's quality to keep. */
+  readonly minQuality: number;
+  /** .npz to judge on: inputs, and what the metric needs. */
+  readonly evaluation?: string;
+  /** top1, agreement (default), sqnr, perplexity or the path of a module, relative to `cwd`. */
+  readonly metric?: string;
+  readonly cwd: string;
+  readonly seed?: number;
+  /** Write the bundle even when budget, quality or board say no. */
+  readonly force?: boolean;
+  /** Stop after the estimate. */
+  readonly planOnly?: boolean;
+  readonly out: string;
+  /** Called before the work starts. */
+  readonly onEstimate?: (estimate: CompressionEstimate, wireBudgetBytes: number) => void;
+}
+
+export interface CompressedBuild {
+  readonly estimate: CompressionEstimate;
+  readonly wireBudgetBytes: number;
+  readonly minQuality: number;
+  /** Absent when only planned. */
+  readonly report?: CompressionReport;
+  /** Present when evaluation data was given. */
+  readonly evaluation?: Comparison;
+  readonly fit?: FitReport;
+  /** Whether budget, quality and board are all met. */
+  readonly passed?: boolean;
+  /** Size of the bundle; absent when it was not written. */
+  readonly bundleBytes?: number;
+  /** Seconds by stage. */
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+/** Model file + calibration data -> compressed bundle. Writes nothing when budget, quality or board are not met, unless forced. */
+export async function buildCompressed(
+  model: ModelRequest,
+  request: CompressRequest,
+  work: Work = {},
+): Promise<CompressedBuild> {
+  const profile = openProfile(request.target);
+  const judge = await loadMetric(request.metric ?? 'agreement', request.cwd);
+  const opened = await openModel(model);
+  const data = validateCalibration(opened.graph, withoutFixed(await readArrays(request.calibration), model));
+  const { estimate, options } = planned(opened, data, profile, request);
+  const head = { estimate, wireBudgetBytes: options.wireBudgetBytes, minQuality: request.minQuality };
+  request.onEstimate?.(estimate, options.wireBudgetBytes);
+  if (request.planOnly) return { ...head, timings: {} };
+  const runner = wasmRunner({ target: runtimeTarget(), ...(work.threads ? { threads: work.threads } : {}) });
+  const { graph, report, timings } = await compress(
+    opened.graph,
+    data,
+    options,
+    runner,
+    work.progress ?? (() => {}),
+    work.signal,
+  );
+  const started = performance.now();
+  const built = await buildBundle(
+    opened,
+    graph,
+    {
+      profile,
+      precision: 'int8',
+      seed: options.seed,
+      report: report as unknown as Json,
+      settings: report.settings as { readonly [key: string]: Json },
+      samples: { count: data.samples.length, at: (i) => ({ ...data.samples[i]! }) },
+    },
+    work,
+  );
+  const packed = performance.now();
+  const evaluation =
+    request.evaluation === undefined
+      ? undefined
+      : await evaluateBoth(opened, openBundle(built.bytes), request.evaluation, judge, runner, work);
+  const passed =
+    report.budgetMet && (evaluation?.quality ?? report.gate.quality) >= request.minQuality && built.fit.fits;
+  const written = passed || request.force === true;
+  work.signal?.throwIfAborted();
+  if (written) await writeBundle(request.out, built.bytes);
+  const spent = {
+    ...timings,
+    build: (packed - started) / 1000,
+    ...(evaluation ? { evaluate: (performance.now() - packed) / 1000 } : {}),
+  };
+  return {
+    ...head,
+    report,
+    ...(evaluation ? { evaluation } : {}),
+    fit: built.fit,
+    passed,
+    ...(written ? { bundleBytes: built.bytes.length } : {}),
+    timings: spent,
+  };
+}
+
+function planned(
+  model: Model,
+  data: CalibrationData,
+  profile: Profile,
+  request: CompressRequest,
+): { estimate: CompressionEstimate; options: CompressOptions } {
+  const weightBits = profile.weightBits.kernels.filter((b) => b >= 2 && b <= 8);
+  const base: CompressOptions = {
+    ...DEFAULT_OPTIONS,
+    weightBits,
+    minQuality: request.minQuality,
+    seed: request.seed ?? DEFAULT_OPTIONS.seed,
+    sizer: encodedSize,
+    wireBudgetBytes: 'bytes' in request.budget ? request.budget.bytes : 0,
+    ...(request.residentBytes ? { residentBudgetBytes: request.residentBytes } : {}),
+  };
+  const estimate = planCompression(model.graph, data, base);
+  if ('bytes' in request.budget) return { estimate, options: base };
+  return { estimate, options: { ...base, wireBudgetBytes: Math.floor((4 * estimate.params) / request.budget.factor) } };
+}
+
+/** Data files may still hold the inputs that were fixed with `set`. */
+function withoutFixed<T>(arrays: Readonly<Record<string, T>>, { set = {} }: ModelRequest): Record<string, T> {
+  return Object.fromEntries(Object.entries(arrays).filter(([name]) => !(name in set)));
+}

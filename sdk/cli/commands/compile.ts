@@ -1,0 +1,41 @@
+import { buildFloat } from '../../index.ts';
+import { type Answer, defineCommand, requiredFlag, switchFlag } from '../command.ts';
+import { formatBytes, table } from '../format.ts';
+import { MODEL_FLAGS } from '../model-flags.ts';
+import { pathIn, readText } from '../values.ts';
+
+export const compile = defineCommand({
+  name: 'compile',
+  summary: 'Compile a model for a board as it is, in float, without compression',
+  examples: [
+    'eigenweights compile model.onnx --target raspberry-pi-5 -o model.ewb',
+    'eigenweights compile text.onnx --target host --dim width=320 -o text.ewb',
+  ],
+  args: [{ name: 'MODEL', help: 'an ONNX file' }],
+  flags: {
+    target: requiredFlag('BOARD', 'board id or profile file', readText),
+    out: requiredFlag('FILE', 'the bundle to write, .ewb', readText, 'o'),
+    force: switchFlag('write the bundle even when it does not fit the board'),
+    ...MODEL_FLAGS,
+  },
+  next: 'eigenweights run OUT.ewb --input FILE --output FILE',
+  async run({ args, flags }, context): Promise<Answer> {
+    const out = pathIn(context.cwd, flags.out);
+    context.leaves(`${flags.out} was not written`);
+    const built = await buildFloat(
+      { path: pathIn(context.cwd, args[0]!), dims: flags.dim, set: flags.set },
+      { target: flags.target, force: flags.force, ...(context.dryRun ? {} : { out }) },
+      { progress: context.progress, signal: context.signal },
+    );
+    const { program } = built;
+    const rows = [
+      ['model', `${formatBytes(built.originalBytes)} of fp32 weights, ${program.steps} steps`],
+      [
+        'resident',
+        `${formatBytes(program.weightBytes)} weights + ${formatBytes(program.arenaBytes)} activations (exact)`,
+      ],
+      [context.dryRun ? 'would write' : 'wrote', `${flags.out}, ${formatBytes(built.bundleBytes)}`],
+    ];
+    return { data: { ...built, out: context.dryRun ? null : out }, text: table(rows) };
+  },
+});

@@ -1,0 +1,93 @@
+import { ENGINES, OutputCollector, openSession, readArrays, samplesOf, writeArrays } from '../../index.ts';
+import { EigenError } from '../../util/errors.ts';
+import { type Answer, type Context, defineCommand, switchFlag, valueFlag } from '../command.ts';
+import { formatBytes, formatSeconds, table } from '../format.ts';
+import { pathIn, readChoice, readCount, readText } from '../values.ts';
+
+export const run = defineCommand({
+  name: 'run',
+  summary: 'Run a bundle on samples from a .npz file, or prove it on its own golden inputs',
+  examples: [
+    'eigenweights run model.ewb --input in.npz --output out.npz',
+    'eigenweights run model.ewb --self-test',
+    'eigenweights run model.ewb --input in.npz --threads 2',
+  ],
+  args: [{ name: 'BUNDLE', help: 'a .ewb file' }],
+  flags: {
+    input: valueFlag('FILE', '.npz with one array per model input, first axis = samples', readText),
+    output: valueFlag('FILE', 'where the outputs go, .npz with one array per model output', readText, 'o'),
+    engine: valueFlag(
+      'ENGINE',
+      `${ENGINES.join(' or ')}; the best one that works here by default`,
+      readChoice(ENGINES),
+    ),
+    threads: valueFlag('N', 'threads; 1 by default, the outputs do not depend on it', readCount),
+    'self-test': switchFlag('run the golden inputs in the bundle and compare the hashes of the outputs'),
+  },
+  next: 'eigenweights bench BUNDLE --against MODEL',
+  async run({ args, flags }, context): Promise<Answer> {
+    if (!flags['self-test'] && flags.input === undefined) {
+      throw new EigenError('EW1001_USAGE', 'run: --input FILE is missing', {
+        hint: 'give samples with --input, or use --self-test',
+      });
+    }
+    const session = await openSession(pathIn(context.cwd, args[0]!), { engine: flags.engine, threads: flags.threads });
+    try {
+      const proof = flags['self-test'] ? await session.selfTest() : undefined;
+      const done =
+        flags.input === undefined ? undefined : await runSamples(session, flags.input, flags.output, context);
+      const rows = [
+        [
+          'engine',
+          `${session.engine}, ${session.threads} threads, ${formatBytes(session.modelBytes)} for weights and activations`,
+        ],
+      ];
+      if (proof) rows.push(['self-test', `${proof.cases} golden inputs, all output hashes equal`]);
+      if (done) rows.push(['samples', `${done.samples}, ${formatSeconds(done.secondsPerSample)} each (measured)`]);
+      if (done?.output) rows.push(['wrote', done.output]);
+      const data = {
+        engine: session.engine,
+        threads: session.threads,
+        modelBytes: session.modelBytes,
+        ...(proof ? { selfTest: proof } : {}),
+        ...done,
+      };
+      return { data, text: table(rows) };
+    } finally {
+      session.close();
+    }
+  },
+});
+
+type Session = Awaited<ReturnType<typeof openSession>>;
+
+async function runSamples(session: Session, input: string, output: string | undefined, context: Context) {
+  const samples = samplesOf(await readArrays(pathIn(context.cwd, input)), session.inputs, {
+    fixed: session.fixed,
+    source: input,
+  });
+  const collected = new OutputCollector(samples.count);
+  let seconds = 0;
+  for (let i = 0; i < samples.count; i++) {
+    context.signal.throwIfAborted();
+    const inputs = samples.at(i);
+    const start = performance.now();
+    const outputs = await session.run(inputs);
+    seconds += (performance.now() - start) / 1000;
+    collected.add(i, outputs);
+    context.progress({ stage: 'run', done: i + 1, total: samples.count });
+    // Lets Ctrl-C be heard: a run is synchronous work.
+    if (i % 16 === 15) await new Promise((resume) => setImmediate(resume));
+  }
+  const outputs = collected.result();
+  const shapes = Object.fromEntries(
+    Object.entries(outputs).map(([name, t]) => [name, { dtype: t.dtype, shape: t.shape }]),
+  );
+  if (output !== undefined && !context.dryRun) await writeArrays(pathIn(context.cwd, output), outputs);
+  return {
+    samples: samples.count,
+    secondsPerSample: seconds / samples.count,
+    outputs: shapes,
+    ...(output === undefined ? {} : { output }),
+  };
+}

@@ -1,0 +1,40 @@
+import { readArrays } from './arrays.ts';
+import type { Bundle } from './bundle/index.ts';
+import type { Runner } from './compress/index.ts';
+import { valueOf } from './ir/graph.ts';
+import type { Comparison, Judge } from './metrics/index.ts';
+import type { Model, Work } from './pipeline.ts';
+import { OutputCollector, samplesOf } from './samples.ts';
+import { loadSession } from './session.ts';
+
+/** Runs the original (float, same engine) and the bundle on evaluation data and lets a metric compare them. */
+export async function evaluateBoth(
+  model: Model,
+  bundle: Bundle,
+  path: string,
+  judge: Judge,
+  runner: Runner,
+  work: Work,
+): Promise<Comparison> {
+  const arrays = await readArrays(path);
+  const inputs = model.graph.inputs.map((name) => ({ name, ...valueOf(model.graph, name).type }));
+  const samples = samplesOf(arrays, inputs, { fixed: model.request.set ?? {}, extra: 'any', source: path });
+  const original = await runner.open(model.graph);
+  const compressed = await loadSession(bundle, work.threads ? { threads: work.threads } : {});
+  const [theirs, ours] = [new OutputCollector(samples.count), new OutputCollector(samples.count)];
+  try {
+    for (let i = 0; i < samples.count; i++) {
+      work.signal?.throwIfAborted();
+      const sample = samples.at(i);
+      theirs.add(i, await original.run(sample));
+      ours.add(i, await compressed.run(sample));
+      work.progress?.({ stage: 'evaluate', done: i + 1, total: samples.count });
+      // Lets an interruption be heard between runs, which are synchronous.
+      if (i % 16 === 15) await new Promise((resume) => setImmediate(resume));
+    }
+  } finally {
+    original.close();
+    compressed.close();
+  }
+  return judge.compare({ ours: ours.result(), original: theirs.result(), arrays });
+}

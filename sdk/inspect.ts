@@ -1,0 +1,106 @@
+import { type BundleDescription, describeBundle, openBundle, reportOf } from './bundle/index.ts';
+import { type FitOptions, type FitReport, fitGraph, fitProgram } from './compile/fit.ts';
+import { valueOf } from './ir/graph.ts';
+import { type ModelRequest, openModel, openProfile } from './pipeline.ts';
+import type { NamedType } from './samples.ts';
+import { readBytes } from './util/files.ts';
+import { byteLength, sizeOf } from './util/tensor.ts';
+
+export interface ModelInspection {
+  readonly kind: 'model';
+  readonly name: string;
+  readonly inputs: readonly NamedType[];
+  readonly outputs: readonly NamedType[];
+  /** Operators after normalization, with how often each occurs. */
+  readonly operators: Readonly<Record<string, number>>;
+  readonly parameters: number;
+  readonly weightBytes: number;
+  /** Constants, largest first. */
+  readonly weights: readonly (NamedType & { readonly bytes: number })[];
+}
+
+export interface BundleInspection {
+  readonly kind: 'bundle';
+  readonly name: string;
+  readonly inputs: readonly NamedType[];
+  readonly outputs: readonly NamedType[];
+  readonly target: string;
+  readonly precision: string;
+  readonly madeBy: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly steps: readonly {
+    readonly node: string;
+    readonly kind: string;
+    readonly macs: number;
+    readonly bytes: number;
+  }[];
+  readonly size: BundleDescription;
+  /** The compression report, where the bundle was compressed. */
+  readonly report: unknown;
+}
+
+/** What a model or bundle file holds. */
+export async function inspectPath(request: ModelRequest): Promise<ModelInspection | BundleInspection> {
+  const bytes = await readBytes(request.path);
+  return isArchive(bytes) ? inspectBundle(bytes) : inspectModel(request);
+}
+
+/** Whether a model (estimated) or bundle (as compiled) fits a board. */
+export async function fitPath(request: ModelRequest, target: string, options: FitOptions = {}): Promise<FitReport> {
+  const profile = openProfile(target);
+  const bytes = await readBytes(request.path);
+  if (!isArchive(bytes)) return fitGraph((await openModel(request)).graph, profile, options);
+  const bundle = openBundle(bytes);
+  const weights = bundle.manifest.parts.find((p) => p.role === 'weights');
+  return fitProgram(
+    bundle.manifest.program,
+    { bundleBytes: bytes.length, weightWireBytes: weights?.bytes ?? 0 },
+    profile,
+    options,
+  );
+}
+
+/** A bundle is a ustar archive; its magic stands at byte 257. */
+function isArchive(bytes: Uint8Array): boolean {
+  return new TextDecoder('latin1').decode(bytes.subarray(257, 262)) === 'ustar';
+}
+
+async function inspectModel(request: ModelRequest): Promise<ModelInspection> {
+  const { graph } = await openModel(request);
+  const named = (name: string): NamedType => ({ name, ...valueOf(graph, name).type });
+  const operators: Record<string, number> = {};
+  for (const n of graph.nodes) operators[n.op] = (operators[n.op] ?? 0) + 1;
+  const weights = [...graph.values.values()]
+    .filter((v) => v.data && v.type.dtype === 'f32')
+    .map((v) => ({ name: v.name, ...v.type, bytes: byteLength(v.type) }))
+    .sort((a, b) => b.bytes - a.bytes);
+  return {
+    kind: 'model',
+    name: graph.name,
+    inputs: graph.inputs.map(named),
+    outputs: graph.outputs.map(named),
+    operators,
+    parameters: weights.reduce((n, w) => n + sizeOf(w.shape), 0),
+    weightBytes: weights.reduce((n, w) => n + w.bytes, 0),
+    weights,
+  };
+}
+
+function inspectBundle(bytes: Uint8Array): BundleInspection {
+  const bundle = openBundle(bytes);
+  const { program, target, precision, tool, settings } = bundle.manifest;
+  const typed = ({ name, dtype, shape }: NamedType): NamedType => ({ name, dtype, shape });
+  return {
+    kind: 'bundle',
+    name: program.name,
+    inputs: program.inputs.map(typed),
+    outputs: program.outputs.map(typed),
+    target: target.id,
+    precision,
+    madeBy: `${tool.name} ${tool.version}`,
+    settings,
+    steps: program.steps.map(({ node, kind, macs, bytes: moved }) => ({ node, kind, macs, bytes: moved })),
+    size: describeBundle(bundle),
+    report: reportOf(bundle) ?? null,
+  };
+}
