@@ -17,7 +17,7 @@ import { probeCount, splitCounts } from './plan.ts';
 import { inputScales } from './quantize.ts';
 import { type Measured, reportOf } from './report.ts';
 import type { Runner, Session } from './runner.ts';
-import { codeBytes, type Pair, quantizeAll } from './sequential.ts';
+import { codeBytes, install, type Pair, quantizeAll } from './sequential.ts';
 import { estimateInts, graphSize } from './size.ts';
 import { checkSignal } from './stream.ts';
 import { firstLayers, keptValues, type LayerSurvey, planActivations, survey } from './survey.ts';
@@ -25,6 +25,8 @@ import type { CalibrationData, CompressOptions, CompressResult, FrontierPoint } 
 
 /** Aimed at below the budget, so that the coder's granularity does not push a plan over it. */
 const SLACK = 0.0005;
+/** Share of the budget that may stay unused without another try. */
+const UNUSED = 0.005;
 
 /**
  * Compresses a normalized float graph to integer operators within the budgets of `options`: survey of the float network, allocation
@@ -56,6 +58,8 @@ class Job {
   private readonly sessions: Session[] = [];
   private readonly timings: Record<string, number> = {};
   private readonly frontier: FrontierPoint[] = [];
+  /** What earlier passes taught about aiming at the budget, bytes. */
+  private correction = 0;
 
   constructor(
     graph: Graph,
@@ -181,7 +185,7 @@ class Job {
     wireBytes = this.ctx.options.wireBudgetBytes,
   ): Map<Layer, Choice> {
     const { layers, options } = this.ctx;
-    const units = layers.map((l): Unit => ({ ...surveys.get(l)!.unit, excess: excess?.get(l) ?? 0 }));
+    const units = withFloor(layers.map((l): Unit => ({ ...surveys.get(l)!.unit, excess: excess?.get(l) ?? 0 })));
     const wireBits = 8 * Math.max(0, wireBytes * (1 - SLACK) - side.wire);
     const residentBits =
       options.residentBudgetBytes === undefined
@@ -244,7 +248,10 @@ class Job {
     return { graph: result.graph, report, timings: { ...this.timings } };
   }
 
-  /** Quantizes on `samples` until the written size is within the budget: a second try aims lower by what was over. */
+  /**
+   * Quantizes on `samples` until the written size is within the budget and uses it: another try aims lower by what was over, or once
+   * higher by what was left.
+   */
   private async pass(
     pair: Pair,
     plan: Plan,
@@ -252,15 +259,23 @@ class Job {
     note: string,
     wireBytes = this.ctx.options.wireBudgetBytes,
   ): Promise<Measured> {
-    let target = wireBytes * (1 - SLACK) - plan.side.wire;
-    for (let attempt = 0; ; attempt++) {
-      const quantized = await quantizeAll(this.ctx, pair, samples, { ...plan, codeBytes: Math.max(0, target) }, note);
+    let best: Measured | undefined;
+    let aim = wireBytes * (1 - SLACK) - plan.side.wire + this.correction;
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const quantized = await quantizeAll(this.ctx, pair, samples, { ...plan, codeBytes: Math.max(0, aim) }, note);
       const { graph } = this.integerGraph(plan, quantized);
       const size = graphSize(graph, this.ctx.sizer);
       const over = size.wireBytes - wireBytes;
-      if (over <= 0 || attempt === 2) return { graph, quantized, size };
-      target -= over * 1.1 + 16;
+      const previous = best && best.size.wireBytes - wireBytes;
+      const better = previous === undefined || (over <= 0 ? previous > 0 || over > previous : over < previous);
+      if (better) best = { graph, quantized, size };
+      if (over <= 0 && (attempt > 0 || over > -UNUSED * wireBytes)) break;
+      const step = over > 0 ? -1.1 * over - 16 : -0.9 * over;
+      this.correction += step;
+      aim += step;
     }
+    for (const layer of this.ctx.layers) install(pair, layer, best!.quantized.get(layer)!);
+    return best!;
   }
 
   private async measure(pair: Pair, reference: HeldOut, result: Measured): Promise<Evaluation> {
@@ -299,6 +314,16 @@ export interface Plan {
   /** Bytes of everything but the codes. */
   readonly side: { readonly wire: number; readonly resident: number };
   readonly excess?: ReadonlyMap<Layer, number>;
+}
+
+/** Share of the mean divergence a parameter that every layer is taken to have: a probe on few samples can miss what it costs. */
+const SENSITIVITY_FLOOR = 1e-3;
+
+function withFloor(units: readonly Unit[]): Unit[] {
+  const params = units.reduce((sum, u) => sum + u.params, 0);
+  const total = units.reduce((sum, u) => sum + u.sensitivity, 0);
+  const floor = total > 0 ? (SENSITIVITY_FLOOR * total) / params : 1;
+  return units.map((u) => ({ ...u, sensitivity: Math.max(u.sensitivity, floor * u.params) }));
 }
 
 function withShift(relative: Int32Array, shift: Int32Array): Int32Array {

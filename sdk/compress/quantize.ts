@@ -41,6 +41,8 @@ export function inputScales(plan: ActivationPlan, rows: number): InputScales {
 
 /** Smallest exponent of a row's step relative to the layer's: 2^-8. Rows of zeros would go on for ever. */
 const MIN_EXPONENT = -64;
+/** Rows below this share of the largest have no say in the layer's mean step. */
+const DEAD_ROW = 1e-3;
 
 /**
  * Steps of rows in eighths of an octave, relative to their geometric mean: proportional to `weight` (by default the row's
@@ -49,10 +51,13 @@ const MIN_EXPONENT = -64;
 export function rowExponents(weights: Float32Array, rows: number, weight?: Float64Array): Int32Array {
   const cols = weights.length / rows;
   const w = weight ?? Float64Array.from({ length: rows }, (_, r) => rms(weights, r * cols, (r + 1) * cols));
+  let largest = 0;
+  for (const v of w) largest = Math.max(largest, v);
   let sum = 0;
   let n = 0;
   for (const v of w) {
-    if (v > 0) {
+    // Rows that training has switched off (batch norm folds to almost zero) say nothing about the others.
+    if (v > DEAD_ROW * largest) {
       sum += Math.log2(v);
       n++;
     }

@@ -53,12 +53,16 @@ export async function quantizeAll(
     const moments =
       float && integer && needsMoments(layer) ? await readBoth(ctx, pair, float, integer, layer, plan) : undefined;
     const quantized = quantizeLayer(ctx, layer, moments, samples.length, plan, meter);
-    for (const [name, data] of constantsOf(layer, pair.names.get(layer)!, quantized))
-      pair.integer.setConstant(name, data);
+    install(pair, layer, quantized);
     out.set(layer, quantized);
   }
   ctx.progress({ stage: 'quantize', done: out.size, total: out.size });
   return out;
+}
+
+/** Puts a quantized layer into the integer session. */
+export function install(pair: Pair, layer: Layer, q: QuantizedLayer): void {
+  for (const [name, data] of constantsOf(layer, pair.names.get(layer)!, q)) pair.integer.setConstant(name, data);
 }
 
 /** Counts code bytes against the plan and says how much coarser the layers to come must be. */

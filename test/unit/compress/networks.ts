@@ -1,0 +1,102 @@
+import type { Attrs } from '../../../sdk/ir/graph.ts';
+import { type Graph, GraphBuilder } from '../../../sdk/ir/graph.ts';
+import { opOf } from '../../../sdk/ir/ops/index.ts';
+import { Rng } from '../../../sdk/util/rng.ts';
+import { type Tensor, type TensorType, tensor } from '../../../sdk/util/tensor.ts';
+
+/** Small random networks for the compressor's tests. */
+export class NetworkBuilder {
+  readonly b: GraphBuilder;
+  readonly rng: Rng;
+
+  constructor(name: string, seed: number) {
+    this.b = new GraphBuilder(name);
+    this.rng = new Rng(seed);
+  }
+
+  input(name: string, type: TensorType): string {
+    return this.b.input(name, type);
+  }
+
+  weights(stem: string, shape: readonly number[], size = 1): string {
+    const fan = shape.slice(1).reduce((a, d) => a * d, 1);
+    const data = tensor('f32', shape);
+    for (let i = 0; i < data.data.length; i++) data.data[i] = (size * this.rng.normal()) / Math.sqrt(fan);
+    return this.b.constant(stem, data);
+  }
+
+  op(op: string, name: string, inputs: readonly string[], attrs: Attrs = {}): string {
+    const types = inputs.map((v) => (v === '' ? undefined : this.b.values.get(v)!.type));
+    const outputTypes = opOf(op).infer(types, attrs);
+    const outputs = outputTypes.map((_, i) => (i === 0 ? name : `${name}.${i}`));
+    this.b.node({ name, op, inputs, outputs, attrs }, outputTypes);
+    return name;
+  }
+
+  conv(name: string, x: string, shape: readonly [number, number, number, number], groups = 1, stride = 1): string {
+    const pad = Math.floor(shape[1] / 2);
+    const attrs = { strides: [stride, stride], pads: [pad, pad, pad, pad], dilations: [1, 1], groups, layout: 'nhwc' };
+    const y = this.op(
+      'Conv',
+      name,
+      [x, this.weights(`${name}.w`, shape), this.weights(`${name}.bias`, [shape[0]])],
+      attrs,
+    );
+    return this.op('Relu', `${name}.relu`, [y]);
+  }
+
+  linear(name: string, x: string, n: number, size = 1): string {
+    const k = this.b.values.get(x)!.type.shape.at(-1)!;
+    return this.op('Linear', name, [x, this.weights(`${name}.w`, [n, k], size), this.weights(`${name}.bias`, [n])]);
+  }
+
+  build(...outputs: string[]): Graph {
+    this.b.outputs = outputs;
+    return this.b.build();
+  }
+}
+
+/** Convolution, depthwise, pointwise, dense: 10 classes. */
+export function smallCnn(seed = 1): Graph {
+  const n = new NetworkBuilder('cnn', seed);
+  const x = n.input('image', { dtype: 'f32', shape: [1, 8, 8, 3] });
+  const a = n.conv('first', x, [16, 3, 3, 3], 1, 2);
+  const b = n.conv('depthwise', a, [16, 3, 3, 1], 16);
+  const c = n.conv('pointwise', b, [24, 1, 1, 16]);
+  const flat = n.op('Reshape', 'flat', [c], { shape: [1, 4 * 4 * 24] });
+  return n.build(n.op('Softmax', 'probabilities', [n.linear('head', flat, 10, 3)], { axis: 1, log: false }));
+}
+
+/** Embedding, LSTM, dense: next-token logits. */
+export function smallLstm(seed = 1): Graph {
+  const n = new NetworkBuilder('lstm', seed);
+  const ids = n.input('ids', { dtype: 'i64', shape: [12, 1] });
+  const table = n.weights('table', [20, 16], 4);
+  const x = n.op('Gather', 'embedding', [table, ids], { axis: 0 });
+  const weights = [n.weights('w', [1, 96, 16], 2), n.weights('r', [1, 96, 24], 2), n.weights('b', [1, 192])];
+  n.op('LSTM', 'lstm', [x, ...weights], { hidden: 24, direction: 'forward' });
+  const flat = n.op('Reshape', 'flat', ['lstm'], { shape: [12, 24] });
+  return n.build(n.linear('head', flat, 20, 6));
+}
+
+/** Random inputs with some structure: sums of a few fixed patterns. */
+export function imageSamples(count: number, seed = 2): Record<string, Tensor>[] {
+  const rng = new Rng(seed);
+  const patterns = Array.from({ length: 12 }, () => Float32Array.from({ length: 192 }, () => rng.normal()));
+  return Array.from({ length: count }, () => {
+    const data = new Float32Array(192);
+    for (const p of patterns) {
+      const a = rng.normal();
+      for (let i = 0; i < 192; i++) data[i]! += a * p[i]! * 0.3;
+    }
+    return { image: tensor('f32', [1, 8, 8, 3], data) };
+  });
+}
+
+export function tokenSamples(count: number, seed = 3): Record<string, Tensor>[] {
+  const rng = new Rng(seed);
+  return Array.from({ length: count }, () => {
+    const ids = BigInt64Array.from({ length: 12 }, () => BigInt(rng.below(20)));
+    return { ids: { dtype: 'i64' as const, shape: [12, 1], data: ids } };
+  });
+}
