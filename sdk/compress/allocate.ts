@@ -21,6 +21,8 @@ export interface WidthCurve {
 
 export interface Unit {
   readonly params: number;
+  /** Resident bits of all codes at a width. */
+  residentBits(width: number): number;
   /** Divergence at relative step 1. */
   readonly sensitivity: number;
   readonly curves: readonly WidthCurve[];
@@ -35,7 +37,8 @@ export interface Choice {
   readonly bits: number;
   readonly entropy: number;
   readonly divergence: number;
-  readonly residentBits: number;
+  /** Width that the largest code is expected to need. */
+  readonly width: number;
 }
 
 const stepAt = (i: number): number => 2 ** (i / PER_OCTAVE - OCTAVES);
@@ -115,7 +118,7 @@ export function choiceAt(unit: Unit, curve: WidthCurve, step: number, menu: read
     bits: curve.bits,
     entropy: Math.max(0, at(curve.entropy, x) + (unit.excess ?? 0)),
     divergence: unit.sensitivity * at(curve.square, x),
-    residentBits: widthHolding(Math.ceil(at(curve.largest, x)), menu),
+    width: widthHolding(Math.ceil(at(curve.largest, x)), menu),
   };
 }
 
@@ -137,14 +140,14 @@ export function allocate(units: readonly Unit[], menu: readonly number[], budget
     (p) => residentOf(units, atWireBudget(units, menu, budgets.wireBits, p)) <= budgets.residentBits,
   );
   // Memory is short: what was predicted is now the limit.
-  return atWireBudget(units, menu, budgets.wireBits, price).map((c) => ({ ...c, bits: c.residentBits }));
+  return atWireBudget(units, menu, budgets.wireBits, price).map((c) => ({ ...c, bits: c.width }));
 }
 
 export const wireOf = (units: readonly Unit[], choices: readonly Choice[]): number =>
   choices.reduce((sum, c, i) => sum + c.entropy * units[i]!.params, 0);
 
 export const residentOf = (units: readonly Unit[], choices: readonly Choice[]): number =>
-  choices.reduce((sum, c, i) => sum + c.residentBits * units[i]!.params, 0);
+  choices.reduce((sum, c, i) => sum + units[i]!.residentBits(c.width), 0);
 
 function atWireBudget(
   units: readonly Unit[],
@@ -177,7 +180,8 @@ function cheapest(unit: Unit, menu: readonly number[], wirePrice: number, reside
   for (const curve of [...unit.curves].reverse()) {
     for (let p = 0; p <= (POINTS - 1) * FINE; p++) {
       const choice = choiceAt(unit, curve, stepAt(p / FINE), menu);
-      const cost = choice.divergence + unit.params * (wirePrice * choice.entropy + residentPrice * choice.residentBits);
+      const cost =
+        choice.divergence + wirePrice * unit.params * choice.entropy + residentPrice * unit.residentBits(choice.width);
       if (cost < bestCost) {
         bestCost = cost;
         best = choice;

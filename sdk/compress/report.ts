@@ -6,6 +6,7 @@ import type { QuantizedLayer } from './integer.ts';
 import type { Layer } from './layers.ts';
 import { codeBytes } from './sequential.ts';
 import type { GraphSize } from './size.ts';
+import { residentCodeBytes } from './survey.ts';
 import type { CompressionReport, FrontierPoint, GateResult, LayerReport } from './types.ts';
 
 /** A quantized graph with its exact sizes. */
@@ -80,7 +81,7 @@ function layerReport(ctx: Context, plan: Plan, result: Measured, layer: Layer): 
     step: plan.choices.get(layer)!.step,
     sensitivity: survey.unit.sensitivity,
     wireBytes: wire,
-    residentBytes: Math.ceil((layer.params * q.bits) / 8),
+    residentBytes: residentCodeBytes(layer, q.bits),
     relativeError: energy > 0 ? q.matrices.reduce((sum, m) => sum + m.error, 0) / energy : 0,
     activationBits: activation.mode === 'static' ? activation.bits : activation.mode === 'dynamic' ? 8 : 32,
     activation: activation.mode,

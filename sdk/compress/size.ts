@@ -66,7 +66,7 @@ function rowsOf(codes: Tensor): number {
 }
 
 /** Kernels read codes in tiles of 8 rows and 16 columns (sdk/wire/layout.ts). Narrow rows (depthwise) are bytes. */
-function paddedCodes(rows: number, cols: number, bits: number): number {
+export function paddedCodes(rows: number, cols: number, bits: number): number {
   if (cols < 16) return rows * cols;
   return (Math.ceil(rows / 8) * 8 * Math.ceil(cols / 16) * 16 * bits) / 8;
 }

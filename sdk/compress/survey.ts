@@ -12,6 +12,7 @@ import { lstmValues } from './lstm.ts';
 import type { TileMoments } from './moments.ts';
 import { inputScales, MatrixFit, type QuantizedMatrix, rowExponents } from './quantize.ts';
 import type { Session, Snapshot } from './runner.ts';
+import { paddedCodes } from './size.ts';
 import { type Spectrum, spectrumOf } from './spectrum.ts';
 import { checkSignal, Stream } from './stream.ts';
 
@@ -94,8 +95,14 @@ async function surveyLayer(
     options.spectrum && read && layer.kind !== 'depthwise' && layer.matrices[0]!.tiles.length === 1
       ? spectrumOf(ctx.la, weights[0]!, layer.matrices[0]!.rows, layer.matrices[0]!.cols, read.moments[0]![0]!)
       : undefined;
-  const unit = { params: layer.params, sensitivity, curves };
+  const residentBits = (width: number): number => 8 * residentCodeBytes(layer, width);
+  const unit = { params: layer.params, residentBits, sensitivity, curves };
   return { layer, probeStep, relative, unit, ranges: read?.ranges, spectrum, activationCost };
+}
+
+/** Bytes of a layer's codes in memory, padded as kernels read them. */
+export function residentCodeBytes(layer: Layer, bits: number): number {
+  return layer.matrices.reduce((sum, m) => sum + paddedCodes(m.rows, m.cols, bits), 0);
 }
 
 interface LayerRead {
