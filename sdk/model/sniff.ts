@@ -11,12 +11,14 @@ export type LoadOptions = Omit<OnnxOptions, 'external'>;
 
 /** What a file is, from its first bytes: never from its name. */
 export function sniff(bytes: Uint8Array): ModelFormat {
-  if (bytes.length >= 4 && bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 0x03 && bytes[3] === 0x04)
-    return 'ewb';
-  const head = new TextDecoder('latin1').decode(bytes.subarray(0, 3)) === 'EWB';
-  if (head) return 'ewb';
+  if (isTar(bytes)) return 'ewb';
   if (isTfjs(bytes)) return 'tfjs';
   return looksLikeOnnx(bytes) ? 'onnx' : 'unknown';
+}
+
+/** A bundle is a tar archive: "ustar" stands at byte 257 of its first header. */
+function isTar(bytes: Uint8Array): boolean {
+  return new TextDecoder('latin1').decode(bytes.subarray(257, 262)) === 'ustar';
 }
 
 /** model.json of TensorFlow.js: a JSON object that names its topology or weights. */

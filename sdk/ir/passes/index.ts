@@ -4,8 +4,10 @@ import { absorbTransposes } from './absorb-transposes.ts';
 import { channelsLast } from './channels-last.ts';
 import { decompose } from './decompose.ts';
 import { foldAffine } from './fold-affine.ts';
+import { foldForward } from './fold-forward.ts';
 import { fuseLayerNorm } from './layer-norm.ts';
 import { linearize } from './linearize.ts';
+import { mergeConstants } from './merge-constants.ts';
 import { simplify } from './simplify.ts';
 import { sinkReshapes } from './sink-reshapes.ts';
 import { sinkTransposes } from './sink-transposes.ts';
@@ -15,8 +17,10 @@ export {
   channelsLast,
   decompose,
   foldAffine,
+  foldForward,
   fuseLayerNorm,
   linearize,
+  mergeConstants,
   simplify,
   sinkReshapes,
   sinkTransposes,
@@ -33,6 +37,10 @@ const PASSES: readonly ((graph: Graph) => Graph)[] = [
   simplify,
   sinkReshapes,
   simplify,
+  mergeConstants,
+  foldAffine,
+  foldForward,
+  foldForward,
   foldAffine,
   absorbTransposes,
   decompose,

@@ -6,7 +6,7 @@ import { sample } from '../../../../sdk/ir/ops/lib/cases.ts';
 import { verifyGraph } from '../../../../sdk/ir/verify.ts';
 import { type OnnxOptions, readOnnx } from '../../../../sdk/model/onnx/index.ts';
 import { type OnnxModelSpec, onnxModel } from '../../../../sdk/testing/onnx-builder.ts';
-import { EigenError, isEigenError } from '../../../../sdk/util/errors.ts';
+import { type EigenError, isEigenError } from '../../../../sdk/util/errors.ts';
 import { tensor, toNumbers } from '../../../../sdk/util/tensor.ts';
 
 /** The error that reading the model gives; fails when there is none, or one that is not an EigenError. */
@@ -30,7 +30,13 @@ const relu = (shape: (number | string)[] = [1, 4]): OnnxModelSpec => ({
 const network: OnnxModelSpec = {
   inputs: [{ name: 'x', shape: [1, 3, 6, 6] }],
   outputs: ['y'],
-  initializers: { w: sample([4, 3, 3, 3]), b: sample([4], 2), shape: tensor('i64', [2], [1, -1]), m: sample([64, 5], 3), yes: tensor('bool', [], [1]) },
+  initializers: {
+    w: sample([4, 3, 3, 3]),
+    b: sample([4], 2),
+    shape: tensor('i64', [2], [1, -1]),
+    m: sample([64, 5], 3),
+    yes: tensor('bool', [], [1]),
+  },
   nodes: [
     { op: 'Conv', inputs: ['x', 'w', 'b'], outputs: ['c'] },
     { op: 'Relu', inputs: ['c'], outputs: ['r'] },
@@ -51,7 +57,10 @@ const network: OnnxModelSpec = {
 test('the small network itself is read', () => {
   const g = readOnnx(onnxModel(network));
   verifyGraph(g);
-  assert.equal(g.nodes.map((n) => n.op), ['Conv', 'Relu', 'Reshape', 'Neg', 'MatMul']);
+  assert.equal(
+    g.nodes.map((n) => n.op),
+    ['Conv', 'Relu', 'Reshape', 'Neg', 'MatMul'],
+  );
 });
 
 test('empty, truncated and foreign files are unreadable', () => {
@@ -89,7 +98,16 @@ test('every unsupported operator is listed, those in subgraphs too', () => {
     nodes: [
       { op: 'Foo', inputs: ['x'], outputs: ['a'], name: 'first' },
       { op: 'Bar', inputs: ['a'], outputs: ['b'], name: 'second' },
-      { op: 'If', inputs: ['b'], outputs: ['c'], attrs: { then_branch: { graph: { outputs: ['t'], nodes: [{ op: 'Foo', inputs: ['a'], outputs: ['t'], name: 'third' }] } } } },
+      {
+        op: 'If',
+        inputs: ['b'],
+        outputs: ['c'],
+        attrs: {
+          then_branch: {
+            graph: { outputs: ['t'], nodes: [{ op: 'Foo', inputs: ['a'], outputs: ['t'], name: 'third' }] },
+          },
+        },
+      },
       { op: 'Relu', inputs: ['c'], outputs: ['y'], domain: 'com.example' },
     ],
   });
@@ -110,7 +128,11 @@ test('dynamic dimensions: the first is a batch of 1, others must be bound', () =
 test('weights that are not finite name the tensor and the index', () => {
   const w = sample([2, 2]);
   w.data[3] = Number.NaN;
-  const e = errorOf({ ...relu([1, 2]), initializers: { bad: w }, nodes: [{ op: 'MatMul', inputs: ['x', 'bad'], outputs: ['y'] }] });
+  const e = errorOf({
+    ...relu([1, 2]),
+    initializers: { bad: w },
+    nodes: [{ op: 'MatMul', inputs: ['x', 'bad'], outputs: ['y'] }],
+  });
   assert.is(e.code, 'EW3004_WEIGHTS_NOT_FINITE');
   assert.match(e.message, /'bad' holds NaN at index 3/);
 });
@@ -126,27 +148,46 @@ test('cycles, missing producers and duplicate names', () => {
   });
   assert.is(cycle.code, 'EW3002_MODEL_INVALID');
   assert.match(cycle.message, /cycle: Add 'p', Relu 'q'/);
-  assert.match(errorOf({ ...relu(), nodes: [{ op: 'Relu', inputs: ['z'], outputs: ['y'], name: 'r' }] }).message, /Relu 'r' reads 'z', which nothing computes/);
+  assert.match(
+    errorOf({ ...relu(), nodes: [{ op: 'Relu', inputs: ['z'], outputs: ['y'], name: 'r' }] }).message,
+    /Relu 'r' reads 'z', which nothing computes/,
+  );
   const twice = { op: 'Relu', inputs: ['x'], outputs: ['y'] };
   assert.match(errorOf({ ...relu(), nodes: [twice, twice] }).message, /'y' is defined twice/);
   assert.match(errorOf({ ...relu(), outputs: ['nowhere'] }).message, /nothing computes output 'nowhere'/);
 });
 
 test('ill-typed operators name the node, the operator set and the shapes', () => {
-  const e = errorOf({ ...relu([1, 4]), initializers: { w: sample([5, 3]) }, nodes: [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'], name: 'fc' }] });
+  const e = errorOf({
+    ...relu([1, 4]),
+    initializers: { w: sample([5, 3]) },
+    nodes: [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'], name: 'fc' }],
+  });
   assert.is(e.code, 'EW3103_OP_INVALID');
   assert.match(e.message, /MatMul 'fc' \(opset 17\): .*f32\[1,4\].*f32\[5,3\].*4 and 5/);
 });
 
 test('nodes may come in any order', () => {
   const g = readOnnx(
-    onnxModel({ ...relu(), nodes: [{ op: 'Relu', inputs: ['a'], outputs: ['y'] }, { op: 'Neg', inputs: ['x'], outputs: ['a'] }] }),
+    onnxModel({
+      ...relu(),
+      nodes: [
+        { op: 'Relu', inputs: ['a'], outputs: ['y'] },
+        { op: 'Neg', inputs: ['x'], outputs: ['a'] },
+      ],
+    }),
   );
-  assert.equal(g.nodes.map((n) => n.op), ['Neg', 'Relu']);
+  assert.equal(
+    g.nodes.map((n) => n.op),
+    ['Neg', 'Relu'],
+  );
 });
 
 const switched: OnnxModelSpec = {
-  inputs: [{ name: 'x', shape: [1, 4] }, { name: 'sr', shape: [], dtype: 'i64' }],
+  inputs: [
+    { name: 'x', shape: [1, 4] },
+    { name: 'sr', shape: [], dtype: 'i64' },
+  ],
   outputs: ['y'],
   initializers: { wide: tensor('i64', [], [16000]) },
   nodes: [
@@ -170,7 +211,8 @@ test('an If with a dynamic condition names the input to fix; fixed, it is inline
   assert.match(e.message, /If 'choose'.*input 'sr'/);
   assert.match(e.hint!, /--set sr=/);
   const x = { x: tensor('f32', [1, 4], [1, -2, 3, -4]) };
-  const yOf = (rate: number): number[] => toNumbers(evaluateGraph(readOnnx(onnxModel(switched), { fixed: { sr: tensor('i64', [], [rate]) } }), x).y!);
+  const yOf = (rate: number): number[] =>
+    toNumbers(evaluateGraph(readOnnx(onnxModel(switched), { fixed: { sr: tensor('i64', [], [rate]) } }), x).y!);
   assert.equal(yOf(16000), [-1, 2, -3, 4]);
   assert.equal(yOf(8000), [1, 2, 3, 4]);
 });
@@ -182,7 +224,10 @@ test('an input that does not exist cannot be fixed', () => {
 test('an initializer that is also listed as an input is a constant', () => {
   const g = readOnnx(
     onnxModel({
-      inputs: [{ name: 'x', shape: [1, 2] }, { name: 'w', shape: [2, 2] }],
+      inputs: [
+        { name: 'x', shape: [1, 2] },
+        { name: 'w', shape: [2, 2] },
+      ],
       outputs: ['y'],
       initializers: { w: sample([2, 2]) },
       nodes: [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] }],
@@ -196,7 +241,10 @@ test('an output that is a constant or an input is still an output', () => {
     onnxModel({
       inputs: [{ name: 'x', shape: [2] }],
       outputs: ['shape', 'same'],
-      nodes: [{ op: 'Shape', inputs: ['x'], outputs: ['shape'] }, { op: 'Identity', inputs: ['x'], outputs: ['same'] }],
+      nodes: [
+        { op: 'Shape', inputs: ['x'], outputs: ['shape'] },
+        { op: 'Identity', inputs: ['x'], outputs: ['same'] },
+      ],
     }),
   );
   const out = evaluateGraph(g, { x: tensor('f32', [2], [5, 6]) });

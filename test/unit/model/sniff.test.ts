@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { sample } from '../../../sdk/ir/ops/lib/cases.ts';
+import { ModelProtoSchema } from '../../../sdk/model/onnx/onnx_pb.ts';
+import { loadModel, sniff } from '../../../sdk/model/sniff.ts';
+import { onnxModel } from '../../../sdk/testing/onnx-builder.ts';
+import { isEigenError } from '../../../sdk/util/errors.ts';
+import { toNumbers } from '../../../sdk/util/tensor.ts';
+
+const weights = sample([4, 3]);
+const model = onnxModel({
+  inputs: [{ name: 'x', shape: [1, 4] }],
+  outputs: ['y'],
+  initializers: { w: weights },
+  nodes: [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] }],
+});
+
+/** The model with its weights moved to bytes `offset`.. of a file of that name. */
+function withExternalData(location: string, offset: number, length = 48): Uint8Array {
+  const proto = fromBinary(ModelProtoSchema, model);
+  const w = proto.graph!.initializer[0]!;
+  w.rawData = new Uint8Array();
+  w.dataLocation = 1;
+  const entry = (key: string, value: string) => ({ $typeName: 'onnx.StringStringEntryProto' as const, key, value });
+  w.externalData = [entry('location', location), entry('offset', String(offset)), entry('length', String(length))];
+  return toBinary(ModelProtoSchema, proto);
+}
+
+function codeOf(f: () => unknown): string {
+  try {
+    f();
+  } catch (e) {
+    if (isEigenError(e)) return e.code;
+    throw new Error(`not an EigenError: ${String(e)}`);
+  }
+  return 'none';
+}
+
+function inFolder(run: (folder: string) => void): void {
+  const folder = mkdtempSync(join(tmpdir(), 'ew-model-'));
+  try {
+    run(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test('formats are told by content', () => {
+  assert.is(sniff(model), 'onnx');
+  assert.is(
+    sniff(new TextEncoder().encode('{"format": "graph-model", "modelTopology": {}, "weightsManifest": []}')),
+    'tfjs',
+  );
+  const header = new Uint8Array(512);
+  header.set(new TextEncoder().encode('ustar'), 257);
+  assert.is(sniff(header), 'ewb');
+  assert.is(sniff(new TextEncoder().encode('hello, this is text')), 'unknown');
+  assert.is(sniff(new Uint8Array()), 'unknown');
+});
+
+test('a model is read with its external data, and is named after its file', () =>
+  inFolder((folder) => {
+    writeFileSync(join(folder, 'net.onnx'), withExternalData('net.data', 16));
+    writeFileSync(join(folder, 'net.data'), Buffer.concat([Buffer.alloc(16), Buffer.from(weights.data.buffer)]));
+    const g = loadModel(join(folder, 'net.onnx'));
+    assert.is(g.name, 'net');
+    assert.equal(toNumbers(g.values.get('w')!.data!), toNumbers(weights));
+  }));
+
+test('missing, truncated and outside data files', () =>
+  inFolder((folder) => {
+    const path = join(folder, 'net.onnx');
+    assert.is(
+      codeOf(() => loadModel(path)),
+      'EW1002_FILE_NOT_FOUND',
+    );
+    writeFileSync(path, withExternalData('net.data', 0));
+    assert.is(
+      codeOf(() => loadModel(path)),
+      'EW1002_FILE_NOT_FOUND',
+    );
+    writeFileSync(join(folder, 'net.data'), Buffer.alloc(20));
+    assert.is(
+      codeOf(() => loadModel(path)),
+      'EW3001_MODEL_UNREADABLE',
+    );
+    writeFileSync(path, withExternalData('../net.data', 0));
+    assert.is(
+      codeOf(() => loadModel(path)),
+      'EW3001_MODEL_UNREADABLE',
+    );
+    writeFileSync(path, 'plain text, no model');
+    assert.is(
+      codeOf(() => loadModel(path)),
+      'EW3001_MODEL_UNREADABLE',
+    );
+  }));
+
+test.run();
