@@ -8,8 +8,10 @@ import { DTYPE_BYTES, sizeOf, type Tensor } from '../util/tensor.ts';
  */
 export type IntSizer = (data: Int8Array | Int32Array, rows: number, cols: number) => number;
 
-/** A constant's entry in the manifest, bytes: name, shape, packing, offsets. */
-export const HEADER_BYTES = 16;
+/** A constant's header in the weight stream: its kind and the length of its payload as a variable-length integer. */
+function headerBytes(payload: number): number {
+  return 2 + (payload > 127 ? 1 : 0) + (payload > 16383 ? 1 : 0) + (payload > 2097151 ? 1 : 0);
+}
 
 /** Order-0 entropy plus 1 % for the coder plus its table: what an entropy coder reaches, for runs without one. */
 export const estimateInts: IntSizer = (data) => {
@@ -39,7 +41,7 @@ export function constantSize(value: Value, sizer: IntSizer): ConstantSize {
   const n = sizeOf(data.shape);
   const plain = n * DTYPE_BYTES[data.dtype];
   const sized = (wire: number, resident = plain, codes = 0): ConstantSize => ({
-    wire: wire + HEADER_BYTES,
+    wire: wire + headerBytes(wire),
     resident,
     codes,
   });
