@@ -1,0 +1,58 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { measuresOf, referenceOf, scoreOf } from '../../../sdk/compress/divergence.ts';
+import { gateOf } from '../../../sdk/compress/gate.ts';
+import { type Graph, GraphBuilder } from '../../../sdk/ir/graph.ts';
+import { tensor } from '../../../sdk/util/tensor.ts';
+
+function graphWith(op: string, outShape: number[], inShape: number[]): Graph {
+  const b = new GraphBuilder('g');
+  b.input('x', { dtype: 'f32', shape: inShape });
+  b.node({ name: 'n', op, inputs: ['x'], outputs: ['y'], attrs: {} }, [{ dtype: 'f32', shape: outShape }]);
+  b.outputs = ['y'];
+  return b.build();
+}
+
+const y = (shape: number[], data: number[]) => ({ y: tensor('f32', shape, data) });
+
+test('kinds of outputs', () => {
+  const kind = (g: Graph, shape: number[], data: number[]): string => measuresOf(g, y(shape, data), 'auto')[0]!.kind;
+  assert.is(kind(graphWith('Softmax', [1, 2], [1, 5]), [1, 2], [0.25, 0.75]), 'probabilities');
+  assert.is(kind(graphWith('Linear', [1, 2], [1, 5]), [1, 2], [3, -1]), 'logits');
+  assert.is(kind(graphWith('Sigmoid', [1, 2], [1, 5]), [1, 2], [0.3, 0.1]), 'sigmoid');
+  assert.is(kind(graphWith('Linear', [1, 5], [1, 5]), [1, 5], [1, 2, 3, 4, 5]), 'squared');
+});
+
+test('divergence of probabilities and logits is the Kullback-Leibler one', () => {
+  const p = [0.5, 0.25, 0.25];
+  const q = [0.25, 0.25, 0.5];
+  const want = 0.5 * Math.log(2) + 0.25 * Math.log(0.5);
+  for (const kind of ['probabilities', 'logits'] as const) {
+    const of = (v: number[]): number[] => (kind === 'logits' ? v.map((x) => Math.log(x) + 3) : v);
+    const s = scoreOf(referenceOf([{ name: 'y', kind }], y([1, 3], of(p)), 1), y([1, 3], of(q)));
+    assert.ok(Math.abs(s.divergence - want) < 1e-6);
+    assert.is(s.agreeing, 0);
+    assert.ok(Math.abs(s.kept / s.full - 0.5) < 1e-6);
+  }
+});
+
+test('equal outputs have no divergence, of any kind', () => {
+  for (const kind of ['probabilities', 'logits', 'sigmoid', 'squared'] as const) {
+    const out = y([2, 2], [0.3, 0.7, 0.9, 0.1]);
+    const s = scoreOf(referenceOf([{ name: 'y', kind }], out, 1), out);
+    assert.ok(Math.abs(s.divergence) < 1e-9, kind);
+    assert.ok(Math.abs(s.agreeing / s.rows - 1) < 1e-9 && Math.abs(s.kept / s.full - 1) < 1e-9, kind);
+  }
+});
+
+test('gate: point, interval and a metric of the caller', () => {
+  const score = { divergence: 0.01, rows: 1, agreeing: 1, kept: 0.99, full: 1 };
+  const scores = Array.from({ length: 30 }, (_, i) => (i < 3 ? { ...score, kept: 0.7, agreeing: 0 } : score));
+  const g = gateOf(scores, undefined, 0.95, 1);
+  assert.ok(g.passed && !g.established && g.low < g.quality && g.quality < g.high);
+  assert.is(g.agreement, 0.9);
+  const metric = scores.map(() => ({ compressed: 1, original: 2 }));
+  assert.is(gateOf(scores, metric, 0.95, 1).quality, 0.5);
+});
+
+test.run();

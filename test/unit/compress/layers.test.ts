@@ -1,0 +1,84 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { findLayers, weightsOf } from '../../../sdk/compress/layers.ts';
+import { gatherRows, PLAIN, requantizeRows, sourceColumns } from '../../../sdk/compress/rows.ts';
+import { evaluateGraph } from '../../../sdk/ir/evaluate.ts';
+import { tensor } from '../../../sdk/util/tensor.ts';
+import { imageSamples, NetworkBuilder, smallCnn, smallLstm } from './networks.ts';
+
+test('kinds, matrices and positions', () => {
+  const layers = findLayers(smallCnn());
+  assert.equal(
+    layers.map((l) => [l.name, l.kind, l.matrices[0]!.rows, l.matrices[0]!.cols, l.positions]),
+    [
+      ['first', 'conv', 16, 27, 16],
+      ['depthwise', 'depthwise', 16, 9, 16],
+      ['pointwise', 'conv', 24, 16, 16],
+      ['head', 'linear', 10, 384, 1],
+    ],
+  );
+  const lstm = findLayers(smallLstm());
+  assert.equal(
+    lstm.map((l) => l.kind),
+    ['embedding', 'lstm', 'linear'],
+  );
+  assert.equal(
+    lstm[1]!.matrices.map((m) => [m.rows, m.cols]),
+    [
+      [96, 16],
+      [96, 24],
+    ],
+  );
+});
+
+test('source rows times the matrix are the convolution, strides, padding, dilation and groups included', () => {
+  for (const [shape, groups, stride] of [
+    [[6, 3, 3, 3], 1, 2],
+    [[6, 3, 3, 1], 3, 1],
+    [[6, 1, 1, 3], 1, 1],
+  ] as const) {
+    const n = new NetworkBuilder('c', 4);
+    const x = n.input('image', { dtype: 'f32', shape: [1, 8, 8, 3] });
+    const graph = n.build(n.conv('conv', x, shape, groups, stride));
+    const layer = findLayers(graph)[0]!;
+    const sample = imageSamples(1)[0]!;
+    const want = evaluateGraph(graph, sample)['conv.relu']!.data as Float32Array;
+    const columns = layer.kind === 'depthwise' ? layer.matrices[0]!.cols * 4 : sourceColumns(layer);
+    const positions = Int32Array.from({ length: layer.positions }, (_, i) => i);
+    const rows = new Float32Array(layer.positions * columns);
+    gatherRows(layer, sample.image!, PLAIN, positions, rows, columns);
+    const w = weightsOf(graph, layer.matrices[0]!);
+    const bias = graph.values.get(layer.bias)!.data!.data as Float32Array;
+    const { cols } = layer.matrices[0]!;
+    for (let p = 0; p < layer.positions; p++) {
+      for (let o = 0; o < 6; o++) {
+        let sum = bias[o]!;
+        for (let c = 0; c < cols; c++) {
+          // Depthwise rows are [tap][channel]; two outputs share a channel here.
+          const at = layer.kind === 'depthwise' ? c * 4 + Math.floor(o / 2) : c;
+          sum += rows[p * columns + at]! * w[o * cols + c]!;
+        }
+        assert.ok(Math.abs(Math.max(0, sum) - want[p * 6 + o]!) < 1e-5);
+      }
+    }
+  }
+});
+
+test('rows quantized as the kernel does', () => {
+  const rows = Float32Array.of(1, -2, 0.5, 0, 0, 0);
+  requantizeRows(rows, 2, 3, 3);
+  assert.ok(Math.abs(rows[0]! - 64 * (2 / 127)) < 1e-6 && Math.abs(rows[1]! + 2) < 1e-6);
+  assert.equal([...rows.subarray(3)], [0, 0, 0]);
+});
+
+test('a large constant operand of arithmetic is a table', () => {
+  const n = new NetworkBuilder('t', 1);
+  const x = n.input('x', { dtype: 'f32', shape: [1, 64, 64] });
+  const table = n.b.constant('position', tensor('f32', [1, 64, 64]));
+  assert.equal(
+    findLayers(n.build(n.op('Add', 'sum', [x, table]))).map((l) => l.kind),
+    ['table'],
+  );
+});
+
+test.run();
