@@ -201,7 +201,7 @@ function planned(
   };
   const estimate = planCompression(model.graph, data, base);
   if ('bytes' in request.budget) return { estimate, options: base };
-  return { estimate, options: { ...base, wireBudgetBytes: Math.floor((4 * estimate.params) / request.budget.factor) } };
+  return { estimate, options: { ...base, wireBudgetBytes: Math.floor(model.originalBytes / request.budget.factor) } };
 }
 
 /** Data files may still hold the inputs that were fixed with `set`. */

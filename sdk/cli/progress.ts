@@ -45,7 +45,10 @@ export function barProgress(write: Write, clock: Clock): ProgressSink {
   return { report, close };
 }
 
-/** A plain line at the start of each stage and at each further 10 %. */
+/** Stages that are over sooner are not worth a line, s. */
+const MIN_STAGE_S = 0.5;
+
+/** A plain line at each further 10 % of a stage. */
 export function lineProgress(write: Write, clock: Clock): ProgressSink {
   let stage = '';
   let tenth = -1;
@@ -57,7 +60,7 @@ export function lineProgress(write: Write, clock: Clock): ProgressSink {
       started = clock();
     }
     const reached = e.total > 0 ? Math.floor((e.done / e.total) * 10) : 0;
-    if (reached <= tenth) return;
+    if (reached <= tenth || clock() - started < MIN_STAGE_S) return;
     tenth = reached;
     write(`${stage} ${reached * 10} %  ${formatSeconds(clock() - started)}\n`);
   };

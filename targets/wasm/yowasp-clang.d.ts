@@ -1,7 +1,7 @@
 /** The package's own types leave out `runClang`, which is the entry that can run the compiler and the linker together. */
 declare module '@yowasp/clang' {
   export function runClang(
-    args: readonly string[],
+    args: readonly string[] | undefined,
     files: Readonly<Record<string, string | Uint8Array>>,
     options: {
       fetchProgress?: () => void;

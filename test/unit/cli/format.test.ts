@@ -31,17 +31,20 @@ test('tables align and have no trailing blanks', () => {
   );
 });
 
-test('plain progress: one line for each further tenth', () => {
+test('plain progress: one line for each further tenth, none for stages that are over at once', () => {
   let text = '';
-  const sink = lineProgress(
-    (t) => {
-      text += t;
-    },
-    () => 0,
-  );
-  for (let done = 0; done <= 100; done++) sink.report({ stage: 'fold', done, total: 100 });
+  let now = 0;
+  const write = (t: string): void => {
+    text += t;
+  };
+  const sink = lineProgress(write, () => now);
+  for (let done = 0; done <= 100; done++) {
+    now = done / 10;
+    sink.report({ stage: 'fold', done, total: 100 });
+  }
   sink.report({ stage: 'gate', done: 1, total: 1 });
-  assert.is(text.split('\n').length - 1, 12);
+  assert.is(text.split('\n').length - 1, 11);
+  assert.match(text, 'fold 100 %  10.0 s\n');
 });
 
 test('the bar says how long is left and is cleared', () => {

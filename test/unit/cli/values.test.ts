@@ -24,7 +24,10 @@ test('sizes', () => {
 });
 
 test('times', () => {
-  assert.equal(['50', '50ms', '0.2s', '800us'].map((t) => readMilliseconds(t, '--max-latency')), [50, 50, 200, 0.8]);
+  assert.equal(
+    ['50', '50ms', '0.2s', '800us'].map((t) => readMilliseconds(t, '--max-latency')),
+    [50, 50, 200, 0.8],
+  );
   for (const text of ['', '0', '5min', 'fast']) usage(() => readMilliseconds(text, '--max-latency'), '--max-latency');
 });
 
