@@ -6,6 +6,8 @@ const FROM = 1;
 const TO = 2;
 const ARRIVED = 3;
 const READY = 4;
+/** Value of ARRIVED when the present run began. It only grows (and wraps): a late waiter must never see it fall. */
+const BASE = 5;
 const CONTROL_WORDS = 16;
 /** Value of FROM that tells workers to leave. */
 const LEAVE = -1;
@@ -23,17 +25,17 @@ const e = new WebAssembly.Instance(d.module, { env: { memory: d.memory } }).expo
 e.__stack_pointer.value = d.stackTop;
 const steps = Array.from({ length: d.steps }, (_, i) => e['ew_step_' + i]);
 const barrier = (target) => {
-  if (Atomics.add(c, ${ARRIVED}, 1) + 1 === target) { Atomics.notify(c, ${ARRIVED}); return; }
-  for (let s = 0; s < ${SPINS}; s++) if (Atomics.load(c, ${ARRIVED}) >= target) return;
-  for (let v = Atomics.load(c, ${ARRIVED}); v < target; v = Atomics.load(c, ${ARRIVED})) Atomics.wait(c, ${ARRIVED}, v);
+  if (((Atomics.add(c, ${ARRIVED}, 1) + 1 - target) | 0) === 0) { Atomics.notify(c, ${ARRIVED}); return; }
+  for (let s = 0; s < ${SPINS}; s++) if (((Atomics.load(c, ${ARRIVED}) - target) | 0) >= 0) return;
+  for (let v = Atomics.load(c, ${ARRIVED}); ((v - target) | 0) < 0; v = Atomics.load(c, ${ARRIVED})) Atomics.wait(c, ${ARRIVED}, v);
 };
 Atomics.add(c, ${READY}, 1); Atomics.notify(c, ${READY});
 for (let seen = 0; ; ) {
   Atomics.wait(c, ${EPOCH}, seen);
   seen = Atomics.load(c, ${EPOCH});
-  const from = c[${FROM}], to = c[${TO}];
+  const from = c[${FROM}], to = c[${TO}], base = c[${BASE}];
   if (from === ${LEAVE}) break;
-  for (let i = from; i < to; i++) { steps[i](d.weights, d.arena, d.scratch, d.part, d.parts); barrier((i - from + 1) * d.parts); }
+  for (let i = from; i < to; i++) { steps[i](d.weights, d.arena, d.scratch, d.part, d.parts); barrier((base + (i - from + 1) * d.parts) | 0); }
 }
 `;
 
@@ -96,14 +98,16 @@ export class Team {
   /** Runs steps [from, to) on all parts and returns when all are done. */
   run(steps: readonly StepFunction[], from: number, to: number): void {
     const { control: c, member: m, parts } = this;
-    Atomics.store(c, ARRIVED, 0);
+    if (from >= to) return;
+    const base = Atomics.load(c, ARRIVED);
+    c[BASE] = base;
     c[FROM] = from;
     c[TO] = to;
     Atomics.add(c, EPOCH, 1);
     Atomics.notify(c, EPOCH);
     for (let i = from; i < to; i++) {
       steps[i]!(m.weights, m.arena, m.scratch(0), 0, parts);
-      this.barrier((i - from + 1) * parts);
+      this.barrier((base + (i - from + 1) * parts) | 0);
     }
   }
 
@@ -116,11 +120,12 @@ export class Team {
 
   private barrier(target: number): void {
     const c = this.control;
-    if (Atomics.add(c, ARRIVED, 1) + 1 === target) {
+    const reached = (v: number): boolean => ((v - target) | 0) >= 0;
+    if (reached(Atomics.add(c, ARRIVED, 1) + 1)) {
       Atomics.notify(c, ARRIVED);
       return;
     }
-    for (let s = 0; s < SPINS; s++) if (Atomics.load(c, ARRIVED) >= target) return;
-    for (let v = Atomics.load(c, ARRIVED); v < target; v = Atomics.load(c, ARRIVED)) Atomics.wait(c, ARRIVED, v);
+    for (let s = 0; s < SPINS; s++) if (reached(Atomics.load(c, ARRIVED))) return;
+    for (let v = Atomics.load(c, ARRIVED); !reached(v); v = Atomics.load(c, ARRIVED)) Atomics.wait(c, ARRIVED, v);
   }
 }
