@@ -97,13 +97,13 @@ function accuracyFigure({ accuracy }: DemoResult): report.Markup {
 function latencyFigure({ latency, originalEngine, engine }: DemoResult): report.Markup {
   return figureOf({
     title: 'Latency.',
-    caption: 'One thread, measured on this machine, not on the board: median and quartiles.',
+    caption: `${originalEngine} against ${engine}, one thread, measured on this machine, not on the board: median and quartiles.`,
     content: intervalPlot({
       label: 'Latency of both',
       value: { title: 'milliseconds a line', format: (v) => (1000 * v).toFixed(1), include: [0] },
       rows: [
-        { name: originalEngine, ...latency.original, colour: 'soft' },
-        { name: engine, ...latency.compressed, colour: 'one' },
+        { name: 'original', ...latency.original, colour: 'soft' },
+        { name: 'compressed', ...latency.compressed, colour: 'one' },
       ],
     }),
   });

@@ -71,16 +71,21 @@ export function frontierFigure(report: CompressionSummary): Markup {
     low: gate.low,
     high: gate.high,
   };
+  const others: Series = { name: 'other plans measured', colour: 'two', points: measured };
+  const original: Series = { name: 'original', colour: 'soft', points: [{ x: totals.originalBytes / 1000, y: 1 }] };
   const result: Series = { name: 'chosen', colour: 'one', points: [chosen], scatter: true };
   return figureOf({
     title: 'Size against quality.',
     caption: `Share of the original's quality kept on ${gate.samples} held-out samples (${gate.measure}), measured; the line is the 95 % interval.`,
     content: linePlot({
       label: 'Bytes on the wire against quality kept',
-      x: { title: 'weights on the wire, kB', format: (v) => String(v) },
+      x: {
+        title: 'weights on the wire, kB (equal ratios are equally far apart)',
+        format: (v) => v.toLocaleString('en'),
+        logarithmic: true,
+      },
       y: { title: 'quality kept', format: (v) => percent(v), include: [1] },
-      series:
-        measured.length > 0 ? [{ name: 'other plans measured', colour: 'two', points: measured }, result] : [result],
+      series: [...(measured.length > 0 ? [others] : []), original, result],
       guides: [
         { axis: 'x', value: totals.wireBudgetBytes / 1000, name: 'budget' },
         { axis: 'y', value: gate.minQuality, name: 'required' },

@@ -27,4 +27,4 @@ export {
   tableOf,
 } from './html.ts';
 export { type Guide, type LinePlot, linePlot, type Point, type Series } from './plot.ts';
-export { type Axis, type Colour, niceTicks } from './svg.ts';
+export { type Axis, type Colour, niceTicks, ratioTicks } from './svg.ts';

@@ -22,11 +22,23 @@ export function niceTicks(low: number, high: number, count = 5): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
+/** 1, 2 and 5 times the powers of ten that enclose [low, high]; low must be positive. */
+export function ratioTicks(low: number, high: number): number[] {
+  const out: number[] = [];
+  for (let power = Math.floor(Math.log10(low)); 10 ** power <= high * 10; power++) {
+    for (const m of [1, 2, 5]) out.push(Number((m * 10 ** power).toPrecision(12)));
+  }
+  const first = out.findLastIndex((t) => t <= low);
+  return out.slice(Math.max(0, first), out.findIndex((t) => t >= high) + 1);
+}
+
 export interface Axis {
   readonly title: string;
   readonly format: (value: number) => string;
   /** Values that must be on the axis besides the data. */
   readonly include?: readonly number[];
+  /** Equal ratios are equally far apart; all values must be positive. */
+  readonly logarithmic?: boolean;
 }
 
 export interface Scale {
@@ -43,9 +55,10 @@ export function scaleOf(values: readonly number[], axis: Axis, from: number, to:
     low -= pad;
     high += pad;
   }
-  const ticks = niceTicks(low, high);
-  const [start, end] = [ticks[0]!, ticks[ticks.length - 1]!];
-  return { ticks, at: (v) => from + ((v - start) / (end - start)) * (to - from) };
+  const ticks = axis.logarithmic ? ratioTicks(low, high) : niceTicks(low, high);
+  const place = axis.logarithmic ? Math.log : (v: number): number => v;
+  const [start, end] = [place(ticks[0]!), place(ticks[ticks.length - 1]!)];
+  return { ticks, at: (v) => from + ((place(v) - start) / (end - start)) * (to - from) };
 }
 
 export function svg(height: number, label: string, content: readonly Markup[]): Markup {

@@ -1,7 +1,16 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compressionPage } from '../../../sdk/report/compression-report.ts';
-import { barPlot, heatMap, html, intervalPlot, linePlot, niceTicks, tableOf } from '../../../sdk/report/index.ts';
+import {
+  barPlot,
+  heatMap,
+  html,
+  intervalPlot,
+  linePlot,
+  niceTicks,
+  ratioTicks,
+  tableOf,
+} from '../../../sdk/report/index.ts';
 
 const axis = { title: 'x', format: String };
 
@@ -10,6 +19,12 @@ test('ticks are round and cover the range', () => {
   assert.equal(niceTicks(0.93, 1.001), [0.92, 0.94, 0.96, 0.98, 1, 1.02]);
   assert.equal(niceTicks(-3, 7, 4), [-5, 0, 5, 10]);
   assert.equal(niceTicks(5, 5), [5]);
+});
+
+test('ticks of a logarithmic axis enclose the range', () => {
+  assert.equal(ratioTicks(1334, 10750), [1000, 2000, 5000, 10000, 20000]);
+  assert.equal(ratioTicks(0.02, 0.05), [0.02, 0.05]);
+  assert.equal(ratioTicks(3, 4), [2, 5]);
 });
 
 test('html: values are escaped, markup is kept, lists are joined', () => {
