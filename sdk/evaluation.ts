@@ -1,7 +1,7 @@
 import { readArrays } from './arrays.ts';
 import type { Bundle } from './bundle/index.ts';
 import type { Runner } from './compress/index.ts';
-import { valueOf } from './ir/graph.ts';
+import { valueNamed } from './ir/graph.ts';
 import type { Comparison, Judge } from './metrics/index.ts';
 import type { Model, Work } from './pipeline.ts';
 import { OutputCollector, samplesOf } from './samples.ts';
@@ -17,7 +17,7 @@ export async function evaluateBoth(
   work: Work,
 ): Promise<Comparison> {
   const arrays = await readArrays(path);
-  const inputs = model.graph.inputs.map((name) => ({ name, ...valueOf(model.graph, name).type }));
+  const inputs = model.graph.inputs.map((name) => ({ name, ...valueNamed(model.graph, name).type }));
   const samples = samplesOf(arrays, inputs, { fixed: model.request.set ?? {}, extra: 'any', source: path });
   const original = await runner.open(model.graph);
   const compressed = await loadSession(bundle, work.threads ? { threads: work.threads } : {});

@@ -1,6 +1,6 @@
 import { type BundleDescription, describeBundle, openBundle, reportOf } from './bundle/index.ts';
 import { type FitOptions, type FitReport, fitGraph, fitProgram } from './compile/fit.ts';
-import { valueOf } from './ir/graph.ts';
+import { valueNamed } from './ir/graph.ts';
 import { type ModelRequest, openModel, openProfile } from './pipeline.ts';
 import type { NamedType } from './samples.ts';
 import { readBytes } from './util/files.ts';
@@ -67,7 +67,7 @@ function isArchive(bytes: Uint8Array): boolean {
 
 async function inspectModel(request: ModelRequest): Promise<ModelInspection> {
   const { graph } = await openModel(request);
-  const named = (name: string): NamedType => ({ name, ...valueOf(graph, name).type });
+  const named = (name: string): NamedType => ({ name, ...valueNamed(graph, name).type });
   const operators: Record<string, number> = {};
   for (const n of graph.nodes) operators[n.op] = (operators[n.op] ?? 0) + 1;
   const weights = [...graph.values.values()]

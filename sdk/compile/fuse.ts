@@ -1,5 +1,5 @@
 import type { Graph } from '../ir/graph.ts';
-import { valueOf } from '../ir/graph.ts';
+import { valueNamed } from '../ir/graph.ts';
 import type { KernelKind } from '../ir/kernel.ts';
 import { sameShape } from '../util/tensor.ts';
 import type { Lowered } from './lower.ts';
@@ -66,19 +66,19 @@ function joinable(
   indexOf: (v: string) => number,
   groupOf: ReadonlyMap<string, number>,
 ): number | undefined {
-  const shape = valueOf(graph, l.node.outputs[0]!).type.shape;
-  const dynamic = l.node.inputs.filter((v) => v !== '' && valueOf(graph, v).data === undefined);
+  const shape = valueNamed(graph, l.node.outputs[0]!).type.shape;
+  const dynamic = l.node.inputs.filter((v) => v !== '' && valueNamed(graph, v).data === undefined);
   let best: number | undefined;
   for (const v of dynamic) {
     const g = groupOf.get(v);
     if (g === undefined) continue;
     const lead = leadOf(groups[g]!);
     if (!HAS_EPILOGUE.has(lead.spec.kind)) continue;
-    if (lead.node.outputs.length > 1 || valueOf(graph, v).type.dtype !== 'f32') continue;
-    if (!sameShape(valueOf(graph, v).type.shape, shape)) continue;
-    if (!sameShape(valueOf(graph, lead.node.outputs[0]!).type.shape, shape)) continue;
+    if (lead.node.outputs.length > 1 || valueNamed(graph, v).type.dtype !== 'f32') continue;
+    if (!sameShape(valueNamed(graph, v).type.shape, shape)) continue;
+    if (!sameShape(valueNamed(graph, lead.node.outputs[0]!).type.shape, shape)) continue;
     const othersReady = dynamic.every((o) =>
-      groupOf.get(o) === g ? valueOf(graph, o).type.dtype === 'f32' : indexOf(o) < g,
+      groupOf.get(o) === g ? valueNamed(graph, o).type.dtype === 'f32' : indexOf(o) < g,
     );
     if (othersReady && (best === undefined || g > best)) best = g;
   }

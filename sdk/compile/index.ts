@@ -1,5 +1,5 @@
 import type { Graph, Packing } from '../ir/graph.ts';
-import { valueOf } from '../ir/graph.ts';
+import { valueNamed } from '../ir/graph.ts';
 import { byteLength, type Tensor } from '../util/tensor.ts';
 import { residentBytes } from '../wire/layout.ts';
 import type { Program, Slot, Step, WeightLayout, WeightSlot } from '../wire/program.ts';
@@ -96,8 +96,8 @@ export function planProgram(
   );
   const slot = (v: string): Slot => ({
     name: v,
-    dtype: valueOf(graph, v).type.dtype,
-    shape: valueOf(graph, v).type.shape,
+    dtype: valueNamed(graph, v).type.dtype,
+    shape: valueNamed(graph, v).type.shape,
     offset: at(v),
   });
   const program: Program = {
@@ -184,7 +184,7 @@ function layOutWeights(graph: Graph, written: readonly Written[]): WeightPlan {
       if (o.kind !== 'weight') continue;
       const key = weightKey(o.value, o.layout);
       if (offsets.has(key)) continue;
-      const value = valueOf(graph, o.value);
+      const value = valueNamed(graph, o.value);
       if (!value.data) throw new Error(`value '${o.value}' is used as a constant but has no data`);
       const size = residentBytes(o.layout, value.type.dtype, value.type.shape);
       const name = items.some((i) => i.value === o.value) ? `${o.value}#${o.layout.kind}` : o.value;
@@ -244,7 +244,7 @@ function lifetimes(graph: Graph, written: readonly Written[], alias: (v: string)
     const root = find(v);
     const to = last.get(v) ?? from;
     const r = ranges.get(root);
-    const bytes = byteLength(valueOf(graph, v).type) + OVERREAD;
+    const bytes = byteLength(valueNamed(graph, v).type) + OVERREAD;
     if (!r) ranges.set(root, { from: Math.max(0, from), to: Math.max(0, to), bytes });
     else {
       r.from = Math.min(r.from, Math.max(0, from));
@@ -268,11 +268,12 @@ function inPlace(w: Written, graph: Graph, alias: (v: string) => string): { read
     const t = ctx.type(s);
     if (t.dtype !== 'f32' && t.dtype !== 'bool') continue;
     const rows = group.root && readsRowsFirst(group.root, ctx) ? group.root.node.inputs[0]! : undefined;
-    if (rows && !valueOf(graph, rows).data && byteLength(ctx.type(rows)) === byteLength(t)) out.push({ read: alias(rows), write: s });
+    if (rows && !valueNamed(graph, rows).data && byteLength(ctx.type(rows)) === byteLength(t))
+      out.push({ read: alias(rows), write: s });
     for (const n of group.tail) {
       if (!isKind(n, 'map')) continue;
       for (const v of n.node.inputs) {
-        if (v === '' || internal.has(v) || valueOf(graph, v).data) continue;
+        if (v === '' || internal.has(v) || valueNamed(graph, v).data) continue;
         const tv = ctx.type(v);
         if (tv.dtype !== t.dtype || byteLength(tv) !== byteLength(t) || rootReads.has(alias(v))) continue;
         out.push({ read: alias(v), write: s });

@@ -1,5 +1,5 @@
 import type { Graph, Node } from '../ir/graph.ts';
-import { valueOf } from '../ir/graph.ts';
+import { valueNamed } from '../ir/graph.ts';
 import type { KernelKind, KernelOf, KernelSpec } from '../ir/kernel.ts';
 import { opOf } from '../ir/ops/index.ts';
 import { EigenError } from '../util/errors.ts';
@@ -18,8 +18,10 @@ export function isKind<K extends KernelKind>(l: Lowered, kind: K): l is Lowered<
 export function lowerGraph(graph: Graph): Lowered[] {
   return graph.nodes.map((node) => {
     const def = opOf(node.op);
-    const inputs = node.inputs.map((v) => (v === '' ? undefined : valueOf(graph, v).type));
-    const outputs = node.outputs.map((v) => (v === '' ? { dtype: 'f32' as const, shape: [] } : valueOf(graph, v).type));
+    const inputs = node.inputs.map((v) => (v === '' ? undefined : valueNamed(graph, v).type));
+    const outputs = node.outputs.map((v) =>
+      v === '' ? { dtype: 'f32' as const, shape: [] } : valueNamed(graph, v).type,
+    );
     if (!def.lower) {
       throw new EigenError(
         'EW3102_OP_UNSUPPORTED',

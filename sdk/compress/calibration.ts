@@ -1,4 +1,4 @@
-import { type Graph, valueOf } from '../ir/graph.ts';
+import { type Graph, valueNamed } from '../ir/graph.ts';
 import { EigenError } from '../util/errors.ts';
 import {
   type DType,
@@ -25,7 +25,7 @@ export function validateCalibration(graph: Graph, arrays: Readonly<Record<string
   for (const name of graph.inputs) {
     const array = arrays[name];
     if (!array) throw invalid(graph, `the array '${name}' is missing`, { array: name, found: Object.keys(arrays) });
-    const { type } = valueOf(graph, name);
+    const { type } = valueNamed(graph, name);
     const n = samplesIn(graph, name, array, type);
     if (n === 0) throw invalid(graph, `array '${name}' holds no samples`, { array: name });
     if (count !== undefined && n !== count) {
@@ -35,7 +35,7 @@ export function validateCalibration(graph: Graph, arrays: Readonly<Record<string
     checked.set(name, converted(graph, name, array, type.dtype));
   }
   const samples = Array.from({ length: count ?? 0 }, (_, i): Sample => {
-    const entries = [...checked].map(([name, t]) => [name, slice(t, valueOf(graph, name).type, i)] as const);
+    const entries = [...checked].map(([name, t]) => [name, slice(t, valueNamed(graph, name).type, i)] as const);
     return Object.fromEntries(entries);
   });
   return { samples };
@@ -43,7 +43,7 @@ export function validateCalibration(graph: Graph, arrays: Readonly<Record<string
 
 function invalid(graph: Graph, message: string, details: Record<string, unknown>): EigenError {
   const wanted = graph.inputs.map((i) => {
-    const { type } = valueOf(graph, i);
+    const { type } = valueNamed(graph, i);
     return `'${i}' ${formatType({ dtype: type.dtype, shape: type.shape }).replace('[1,', '[N,')}`;
   });
   return new EigenError('EW3202_DATA_INVALID', `calibration data: ${message}`, {

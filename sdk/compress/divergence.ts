@@ -1,5 +1,5 @@
 import type { Graph } from '../ir/graph.ts';
-import { producersOf, valueOf } from '../ir/graph.ts';
+import { producersOf, valueNamed } from '../ir/graph.ts';
 import { Rng } from '../util/rng.ts';
 import { sameShape, sizeOf, type Tensor } from '../util/tensor.ts';
 import type { Divergence } from './types.ts';
@@ -34,7 +34,7 @@ export function measuresOf(
 ): OutputMeasure[] {
   const producers = producersOf(graph);
   const kinds = graph.outputs
-    .filter((name) => valueOf(graph, name).type.dtype === 'f32')
+    .filter((name) => valueNamed(graph, name).type.dtype === 'f32')
     .map((name) => ({ name, kind: kindOf(graph, producers.get(name)?.op, outputs[name]!, wanted) }));
   const distributions = kinds.filter((k) => k.kind !== 'squared');
   return distributions.length > 0 ? distributions : kinds;
@@ -47,7 +47,7 @@ function kindOf(graph: Graph, producer: string | undefined, y: Tensor, wanted: D
   if (width > 1 && sumsToOne(y.data as Float32Array, width)) return 'probabilities';
   if (wanted === 'softmax') return 'logits';
   if (producer === 'Sigmoid') return 'sigmoid';
-  const likeAnInput = graph.inputs.some((i) => sameShape(valueOf(graph, i).type.shape, y.shape));
+  const likeAnInput = graph.inputs.some((i) => sameShape(valueNamed(graph, i).type.shape, y.shape));
   // Recurrent states come out of the recurrence itself, not out of a classifier.
   if (width < 2 || likeAnInput || producer === 'LSTM' || producer === 'GRU') return 'squared';
   return 'logits';

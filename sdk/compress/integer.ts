@@ -1,4 +1,4 @@
-import { constantOf, type Graph, GraphBuilder, type Node, type Packing, valueOf } from '../ir/graph.ts';
+import { constantOf, type Graph, GraphBuilder, type Node, type Packing, valueNamed } from '../ir/graph.ts';
 import { type Tensor, type TensorType, tensor } from '../util/tensor.ts';
 import type { ActivationPlan, StaticActivation } from './activations.ts';
 import { biasConstant } from './constants.ts';
@@ -152,7 +152,7 @@ class IntegerWriter {
   table(layer: Layer): void {
     const c = this.constants(layer);
     const { rows, cols, value } = layer.matrices[0]!;
-    const { shape } = valueOf(this.graph, value).type;
+    const { shape } = valueNamed(this.graph, value).type;
     const order = tensor(
       'i32',
       [rows],
@@ -197,7 +197,7 @@ class IntegerWriter {
     const key = `${x} ${plan.bits} ${plan.inv.join()} ${plan.zp.join()}`;
     const existing = this.shared.get(key);
     if (existing) return existing;
-    const type: TensorType = { dtype: plan.bits === 16 ? 'i16' : 'i8', shape: valueOf(this.graph, x).type.shape };
+    const type: TensorType = { dtype: plan.bits === 16 ? 'i16' : 'i8', shape: valueNamed(this.graph, x).type.shape };
     const packing: Packing | undefined = plan.exponents && { kind: 'log8', base: plan.base, exponents: plan.exponents };
     const inv = this.b.constant(`${x}.inv`, tensor('f32', [plan.inv.length], plan.inv), packing);
     const zp = this.b.constant(`${x}.zp`, tensor('i32', [plan.zp.length], plan.zp), { kind: 'ints' });
@@ -218,7 +218,7 @@ class IntegerWriter {
   private dynamic(x: string): { input: string; rowScales: string } {
     const existing = this.shared.get(x);
     if (existing) return existing;
-    const { shape } = valueOf(this.graph, x).type;
+    const { shape } = valueNamed(this.graph, x).type;
     const input = this.b.fresh(`${x}.i8`);
     const rowScales = this.b.fresh(`${x}.scale`);
     const node: Node = { name: input, op: 'DynQuantize', inputs: [x], outputs: [input, rowScales], attrs: {} };
@@ -237,7 +237,7 @@ export function exposeStates(graph: Graph): Graph {
   const b = new GraphBuilder(graph.name, graph);
   b.nodes = graph.nodes.map((node) => {
     if (node.op !== 'LSTM' || node.outputs[0] !== '') return node;
-    const [t, batch] = valueOf(graph, node.inputs[0]!).type.shape as [number, number];
+    const [t, batch] = valueNamed(graph, node.inputs[0]!).type.shape as [number, number];
     const [d, h4] = constantOf(graph, node.inputs[1]!)!.shape as [number, number];
     const name = b.fresh(`${node.name}.y`);
     b.setValue({ name, type: { dtype: 'f32', shape: [t, d, batch, h4 / 4] } });

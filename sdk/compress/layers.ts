@@ -1,4 +1,4 @@
-import { constantOf, type Graph, type Node, valueOf } from '../ir/graph.ts';
+import { constantOf, type Graph, type Node, valueNamed } from '../ir/graph.ts';
 import type { KernelOf, KernelSpec } from '../ir/kernel.ts';
 import { opOf } from '../ir/ops/index.ts';
 import { sizeOf } from '../util/tensor.ts';
@@ -67,8 +67,10 @@ export function weightsOf(graph: Graph, matrix: Matrix): Float32Array {
 }
 
 function lowered(graph: Graph, node: Node): KernelSpec | undefined {
-  const inputs = node.inputs.map((v) => (v === '' ? undefined : valueOf(graph, v).type));
-  const outputs = node.outputs.map((v) => (v === '' ? { dtype: 'f32' as const, shape: [] } : valueOf(graph, v).type));
+  const inputs = node.inputs.map((v) => (v === '' ? undefined : valueNamed(graph, v).type));
+  const outputs = node.outputs.map((v) =>
+    v === '' ? { dtype: 'f32' as const, shape: [] } : valueNamed(graph, v).type,
+  );
   return opOf(node.op).lower?.(inputs, node.attrs, outputs);
 }
 
@@ -108,9 +110,9 @@ function paramsOf(matrices: readonly Matrix[]): number {
 }
 
 function convLayer(graph: Graph, node: Node, spec: KernelOf<'conv'>): Layer {
-  const [o, kh, kw, cg] = valueOf(graph, node.inputs[1]!).type.shape as [number, number, number, number];
+  const [o, kh, kw, cg] = valueNamed(graph, node.inputs[1]!).type.shape as [number, number, number, number];
   const cols = kh * kw * cg;
-  const [n, oh, ow] = valueOf(graph, node.outputs[0]!).type.shape as [number, number, number];
+  const [n, oh, ow] = valueNamed(graph, node.outputs[0]!).type.shape as [number, number, number];
   const matrix: Matrix = { value: node.inputs[1]!, rows: o, cols, tiles: tilesOf(o, cols, spec.groups) };
   return {
     name: node.name,
@@ -141,7 +143,7 @@ function tilesOf(rows: number, cols: number, groups: number): Tile[] {
 }
 
 function linearLayer(graph: Graph, node: Node, spec: KernelSpec): Layer {
-  const [rows, cols] = valueOf(graph, node.inputs[1]!).type.shape as [number, number];
+  const [rows, cols] = valueNamed(graph, node.inputs[1]!).type.shape as [number, number];
   const matrix: Matrix = { value: node.inputs[1]!, rows, cols, tiles: tilesOf(rows, cols, 1) };
   return {
     name: node.name,
@@ -151,16 +153,16 @@ function linearLayer(graph: Graph, node: Node, spec: KernelSpec): Layer {
     matrices: [matrix],
     bias: node.inputs[2] ?? '',
     params: rows * cols,
-    positions: sizeOf(valueOf(graph, node.inputs[0]!).type.shape) / cols,
+    positions: sizeOf(valueNamed(graph, node.inputs[0]!).type.shape) / cols,
     window: [1, 1],
     spec,
   };
 }
 
 function lstmLayer(graph: Graph, node: Node, spec: KernelSpec): Layer {
-  const [d, h4, i] = valueOf(graph, node.inputs[1]!).type.shape as [number, number, number];
+  const [d, h4, i] = valueNamed(graph, node.inputs[1]!).type.shape as [number, number, number];
   const hidden = h4 / 4;
-  const [t, b] = valueOf(graph, node.inputs[0]!).type.shape as [number, number];
+  const [t, b] = valueNamed(graph, node.inputs[0]!).type.shape as [number, number];
   const w: Matrix = { value: node.inputs[1]!, rows: d * h4, cols: i, tiles: tilesOf(d * h4, i, 1) };
   const tiles = Array.from({ length: d }, (_, k) => ({
     row0: k * h4,
@@ -185,7 +187,7 @@ function lstmLayer(graph: Graph, node: Node, spec: KernelSpec): Layer {
 }
 
 function embeddingLayer(graph: Graph, node: Node, spec: KernelSpec): Layer | undefined {
-  const shape = valueOf(graph, node.inputs[0]!).type.shape;
+  const shape = valueNamed(graph, node.inputs[0]!).type.shape;
   if (shape.length !== 2) return undefined;
   const matrix: Matrix = { value: node.inputs[0]!, rows: shape[0]!, cols: shape[1]!, tiles: [] };
   return {

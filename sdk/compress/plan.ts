@@ -1,4 +1,4 @@
-import { type Graph, valueOf } from '../ir/graph.ts';
+import { type Graph, valueNamed } from '../ir/graph.ts';
 import { opOf } from '../ir/ops/index.ts';
 import { sizeOf } from '../util/tensor.ts';
 import { needsMoments } from './context.ts';
@@ -9,7 +9,7 @@ import type { CalibrationData, CompressionEstimate, CompressOptions } from './ty
 /** Multiply-adds a second of float kernels, of the statistics, and seconds to compile one step: measured on one core, order of magnitude. */
 const FLOAT_RATE = 6e9;
 const STATISTICS_RATE = 1.5e10;
-const COMPILE_STEP = 0.03;
+const COMPILE_STEP = 0.06;
 /** Seconds that sensitivities may take by the estimate. */
 const PROBE_SECONDS = 25;
 
@@ -28,14 +28,14 @@ export function productsOf(graph: Graph): number {
   for (const node of graph.nodes) {
     const out = node.outputs.find((o) => o !== '');
     if (out === undefined || opOf(node.op).lower === undefined) continue;
-    macs += 8 * sizeOf(valueOf(graph, out).type.shape);
+    macs += 8 * sizeOf(valueNamed(graph, out).type.shape);
   }
   return macs;
 }
 
 /** Held-out samples that every layer's probe runs: as many as the time allows, by the estimate and so the same every time. */
 export function probeCount(graph: Graph, layers: readonly Layer[], held: number): number {
-  const outputs = graph.outputs.reduce((sum, o) => sum + Math.min(65536, sizeOf(valueOf(graph, o).type.shape)), 0);
+  const outputs = graph.outputs.reduce((sum, o) => sum + Math.min(65536, sizeOf(valueNamed(graph, o).type.shape)), 0);
   const run = (0.55 * productsOf(graph)) / FLOAT_RATE + outputs * 4e-8 + 5e-5;
   return Math.max(Math.min(held, 6), Math.min(held, 64, Math.floor(PROBE_SECONDS / (layers.length * run))));
 }

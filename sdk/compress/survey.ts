@@ -280,7 +280,7 @@ function activationCostOf(layer: Layer, weights: Float32Array, ranges: Ranges | 
 }
 
 /** Share of the weights' divergence that 8-bit inputs may add before some get 16 bits. */
-const ACTIVATION_SHARE = 0.25;
+const ACTIVATION_SHARE = 0.05;
 
 /** How every layer's input is quantized; `weightDivergence` is what the weights are expected to cost. */
 export function planActivations(

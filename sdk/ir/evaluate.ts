@@ -1,6 +1,6 @@
 import { EigenError } from '../util/errors.ts';
 import { formatType, sameShape, type Tensor } from '../util/tensor.ts';
-import { type Graph, valueOf } from './graph.ts';
+import { type Graph, valueNamed } from './graph.ts';
 import { opOf } from './ops/index.ts';
 
 export interface EvaluateOptions {
@@ -42,7 +42,7 @@ export function evaluateGraph(
 }
 
 function checkedInput(graph: Graph, name: string, value: Tensor | undefined): Tensor {
-  const { type } = valueOf(graph, name);
+  const { type } = valueNamed(graph, name);
   if (!value) {
     throw new EigenError('EW3202_DATA_INVALID', `input '${name}' is missing`, {
       hint: `The model needs ${graph.inputs.join(', ')}.`,

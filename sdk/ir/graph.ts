@@ -49,7 +49,7 @@ export interface Graph {
   readonly nodes: readonly Node[];
 }
 
-export function valueOf(g: Graph, name: string): Value {
+export function valueNamed(g: Graph, name: string): Value {
   const v = g.values.get(name);
   if (!v) throw new Error(`graph ${g.name}: no value '${name}'`);
   return v;

@@ -35,13 +35,11 @@ export function roundEven(x: number): number {
 
 /** b only when it compares smaller, else a: fixes NaN and signed zeros, which Math.min treats otherwise. */
 export function minOf<T extends number | bigint>(a: T, b: T): T {
-  // biome-ignore lint/complexity/useMathMinMax: see above
   return b < a ? b : a;
 }
 
 /** b only when it compares larger, else a. */
 export function maxOf<T extends number | bigint>(a: T, b: T): T {
-  // biome-ignore lint/complexity/useMathMinMax: see minOf
   return a < b ? b : a;
 }
 

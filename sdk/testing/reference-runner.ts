@@ -1,5 +1,5 @@
 import type { Runner, Session, SessionOptions, Snapshot } from '../compress/runner.ts';
-import { type Graph, valueOf } from '../ir/graph.ts';
+import { type Graph, valueNamed } from '../ir/graph.ts';
 import { opOf } from '../ir/ops/index.ts';
 import { byteLength, type Tensor } from '../util/tensor.ts';
 
@@ -60,7 +60,7 @@ class ReferenceSession implements Session {
       const inputs = node.inputs.map((v) => (v === '' ? undefined : (live.get(v) ?? this.constants.get(v))));
       const outputs = opOf(node.op).evaluate(inputs, node.attrs);
       node.outputs.forEach((o, k) => {
-        if (o !== '') live.set(o, { ...outputs[k]!, shape: valueOf(this.graph, o).type.shape });
+        if (o !== '') live.set(o, { ...outputs[k]!, shape: valueNamed(this.graph, o).type.shape });
       });
       for (const v of node.inputs) if ((this.lastUse.get(v) ?? -1) <= i) live.delete(v);
     }

@@ -5,9 +5,10 @@
 const STEPS = 8;
 
 /** 2^(j/8) rounded to f32, as literals: Math.pow is not the same on every engine. */
-const TABLE = [1, 1.0905077457427979, 1.1892070770263672, 1.2968395948410034, 1.4142135381698608, 1.5422108173370361, 1.6817928552627563, 1.8340080976486206].map(
-  Math.fround,
-);
+const TABLE = [
+  1, 1.0905077457427979, 1.1892070770263672, 1.2968395948410034, 1.4142135381698608, 1.5422108173370361,
+  1.6817928552627563, 1.8340080976486206,
+].map(Math.fround);
 
 /** The f32 scale base * 2^(exponent/8). `base` must be an f32 value. */
 export function scaleFromLog8(base: number, exponent: number): number {

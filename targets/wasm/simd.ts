@@ -3,7 +3,7 @@
  * f4 = 4 x f32, i4 = 4 x i32, h8 = 8 x i16, b16 = 16 x i8; all are one v128. min/max return the second operand only
  * when it compares smaller/larger (x86 and Arm agree on that form), so that engines agree on signed zeros as well.
  */
-export const WASM_SIMD_HEADER = String.raw`
+export const WASM_SIMD_HEADER = `
 #include <wasm_simd128.h>
 typedef signed char i8; typedef unsigned char u8; typedef short i16; typedef unsigned short u16;
 typedef int i32; typedef unsigned int u32; typedef long long i64;

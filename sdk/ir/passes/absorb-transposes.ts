@@ -1,5 +1,5 @@
 import { sizeOf } from '../../util/tensor.ts';
-import { constantOf, consumersOf, type Graph, type Node, producersOf, valueOf } from '../graph.ts';
+import { constantOf, consumersOf, type Graph, type Node, producersOf, valueNamed } from '../graph.ts';
 import { inverse, reshaped, transposed } from '../ops/lib/arrays.ts';
 import { rewrite } from './lib/rewrite.ts';
 
@@ -39,7 +39,7 @@ function absorbIntoLinear(graph: Graph): Graph {
 
 /** Axes that a Reshape after a Transpose flattens into the last one, when the Transpose leaves all axes before them in place. */
 function flattenedTail(graph: Graph, flat: Node, turn: Node): { shape: number[]; perm: number[] } | undefined {
-  const base = valueOf(graph, turn.inputs[0]!).type.shape;
+  const base = valueNamed(graph, turn.inputs[0]!).type.shape;
   const perm = turn.attrs.perm as readonly number[];
   const k = (flat.attrs.shape as readonly number[]).at(-1);
   const start = perm.findIndex((p, i) => p !== i);
@@ -76,7 +76,7 @@ function swapped(graph: Graph, node: Node | undefined): { from: string; perm: nu
   if (node?.op !== 'Transpose') return undefined;
   const perm = [...(node.attrs.perm as readonly number[])];
   const n = perm.length;
-  const innermost = valueOf(graph, node.inputs[0]!).type.shape.findLastIndex((d) => d !== 1);
+  const innermost = valueNamed(graph, node.inputs[0]!).type.shape.findLastIndex((d) => d !== 1);
   if (n < 2 || innermost < 0 || perm[n - 2] !== innermost) return undefined;
   [perm[n - 2], perm[n - 1]] = [perm[n - 1]!, perm[n - 2]!];
   return { from: node.inputs[0]!, perm };

@@ -1,5 +1,5 @@
 import { sizeOf, type Tensor } from '../../util/tensor.ts';
-import { constantOf, consumersOf, type Graph, type Node, valueOf } from '../graph.ts';
+import { constantOf, consumersOf, type Graph, type Node, valueNamed } from '../graph.ts';
 import { f32, floats } from '../ops/lib/arrays.ts';
 import { Rewrite } from './lib/rewrite.ts';
 
@@ -57,11 +57,11 @@ function layerOf(graph: Graph, node: Node): Layer | undefined {
   const w = constantOf(graph, node.inputs[1]!);
   const b = constantOf(graph, node.inputs[2] ?? '');
   if (!w || (node.inputs[2] && !b)) return undefined;
-  return { node, w, b, outputs: valueOf(graph, node.outputs[0]!).type.shape[channelAxis(graph, node)]! };
+  return { node, w, b, outputs: valueNamed(graph, node.outputs[0]!).type.shape[channelAxis(graph, node)]! };
 }
 
 function channelAxis(graph: Graph, node: Node): number {
-  return node.attrs.layout === 'nchw' ? 1 : valueOf(graph, node.outputs[0]!).type.shape.length - 1;
+  return node.attrs.layout === 'nchw' ? 1 : valueNamed(graph, node.outputs[0]!).type.shape.length - 1;
 }
 
 /** What `next` does to the layer's result, when it is one factor and one term per channel. */
@@ -69,7 +69,7 @@ function affineOf(graph: Graph, layer: Layer, next: Node, value: string): Affine
   if (!AFFINE.has(next.op)) return undefined;
   const left = next.inputs[0] === value;
   const c = constantOf(graph, next.inputs[left ? 1 : 0]!);
-  const shape = valueOf(graph, value).type.shape;
+  const shape = valueNamed(graph, value).type.shape;
   if (!c || c.shape.length > shape.length || (next.op === 'Div' && !left)) return undefined;
   const axis = channelAxis(graph, layer.node) - (shape.length - c.shape.length);
   if (c.shape.some((d, i) => d !== 1 && (i !== axis || d !== layer.outputs))) return undefined;

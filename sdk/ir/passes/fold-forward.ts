@@ -1,5 +1,5 @@
 import type { Tensor } from '../../util/tensor.ts';
-import { constantOf, consumersOf, type Graph, type Node, producersOf, valueOf } from '../graph.ts';
+import { constantOf, consumersOf, type Graph, type Node, producersOf, valueNamed } from '../graph.ts';
 import { f32, floats } from '../ops/lib/arrays.ts';
 import { rewrite } from './lib/rewrite.ts';
 
@@ -48,10 +48,10 @@ function channelConstant(graph: Graph, node: Node): { x: string; c: Float32Array
   const side = [1, 0].find((i) => constantOf(graph, node.inputs[i]!));
   if (side === undefined) return undefined;
   const c = constantOf(graph, node.inputs[side]!)!;
-  const { shape } = valueOf(graph, node.outputs[0]!).type;
+  const { shape } = valueNamed(graph, node.outputs[0]!).type;
   const x = node.inputs[1 - side]!;
   const channels = shape.at(-1);
-  const same = valueOf(graph, x).type.shape.join() === shape.join();
+  const same = valueNamed(graph, x).type.shape.join() === shape.join();
   if (!same || !(c.data.length === 1 || (c.data.length === channels && c.shape.at(-1) === channels))) return undefined;
   return { x, c: floats(c) };
 }

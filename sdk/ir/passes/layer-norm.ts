@@ -1,5 +1,5 @@
 import { numberAt, sameShape } from '../../util/tensor.ts';
-import { constantOf, consumersOf, type Graph, type Node, producersOf, valueOf } from '../graph.ts';
+import { constantOf, consumersOf, type Graph, type Node, producersOf, valueNamed } from '../graph.ts';
 import { reshaped } from '../ops/lib/arrays.ts';
 import { rewrite } from './lib/rewrite.ts';
 
@@ -76,7 +76,7 @@ function divisionBySqrt(
 
 /** First of the axes a mean runs over, when they are the last ones and are kept. */
 function trailingAxis(graph: Graph, mean: Node): number | undefined {
-  const rank = valueOf(graph, mean.inputs[0]!).type.shape.length;
+  const rank = valueNamed(graph, mean.inputs[0]!).type.shape.length;
   const axes = mean.attrs.axes as readonly number[];
   if (mean.attrs.fn !== 'mean' || !mean.attrs.keepdims) return undefined;
   return axes.every((a, i) => a === rank - axes.length + i) ? rank - axes.length : undefined;
@@ -116,7 +116,7 @@ function absorb(graph: Graph, op: 'Mul' | 'Add', slot: 1 | 2): Graph {
 function parameterOf(graph: Graph, norm: Node, next: Node): { name: string; shape: number[] } | undefined {
   const name = next.inputs[next.inputs[0] === norm.outputs[0] ? 1 : 0]!;
   const t = constantOf(graph, name);
-  const shape = valueOf(graph, norm.inputs[0]!).type.shape.slice(norm.attrs.axis as number);
+  const shape = valueNamed(graph, norm.inputs[0]!).type.shape.slice(norm.attrs.axis as number);
   if (!t) return undefined;
   const lead = t.shape.length - shape.length;
   if (lead < 0 || t.shape.slice(0, lead).some((d) => d !== 1) || !sameShape(t.shape.slice(lead), shape))

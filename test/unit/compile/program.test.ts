@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { compileGraph, planProgram } from '../../../sdk/compile/index.ts';
 import { WasmEngine } from '../../../sdk/device/engine/wasm.ts';
 import { evaluateGraph } from '../../../sdk/ir/evaluate.ts';
-import { type Graph, GraphBuilder } from '../../../sdk/ir/graph.ts';
+import { type Attrs, type Graph, GraphBuilder } from '../../../sdk/ir/graph.ts';
 import { opOf } from '../../../sdk/ir/ops/index.ts';
 import { residentBlock, wasmRunner } from '../../../sdk/runner.ts';
 import { Rng } from '../../../sdk/util/rng.ts';
@@ -17,13 +17,30 @@ import { wasmTarget } from '../../../targets/wasm/index.ts';
 function network(): { graph: Graph; input: Tensor } {
   const rng = new Rng(7);
   const b = new GraphBuilder('network');
-  const floats = (shape: number[], lo: number, hi: number): string => b.constant('c', tensor('f32', shape, Array.from({ length: sizeOf(shape) }, () => lo + (hi - lo) * rng.uniform())));
-  const ints = (dtype: 'i8' | 'i32', shape: number[], lo: number, hi: number): Tensor => tensor(dtype, shape, Array.from({ length: sizeOf(shape) }, () => Math.floor(lo + (hi - lo + 1) * rng.uniform())));
-  const codes = (shape: number[], bits: number): string => b.constant('w', ints('i8', shape, -(2 ** (bits - 1)) + 1, 2 ** (bits - 1) - 1), { kind: 'codes', bits });
+  const floats = (shape: number[], lo: number, hi: number): string =>
+    b.constant(
+      'c',
+      tensor(
+        'f32',
+        shape,
+        Array.from({ length: sizeOf(shape) }, () => lo + (hi - lo) * rng.uniform()),
+      ),
+    );
+  const ints = (dtype: 'i8' | 'i32', shape: number[], lo: number, hi: number): Tensor =>
+    tensor(
+      dtype,
+      shape,
+      Array.from({ length: sizeOf(shape) }, () => Math.floor(lo + (hi - lo + 1) * rng.uniform())),
+    );
+  const codes = (shape: number[], bits: number): string =>
+    b.constant('w', ints('i8', shape, -(2 ** (bits - 1)) + 1, 2 ** (bits - 1) - 1), { kind: 'codes', bits });
   let n = 0;
-  const node = (op: string, inputs: string[], attrs: Record<string, string | number | number[]> = {}): string => {
+  const node = (op: string, inputs: string[], attrs: Attrs = {}): string => {
     const out = `v${n++}`;
-    const types = opOf(op).infer(inputs.map((v) => b.values.get(v)!.type), attrs);
+    const types = opOf(op).infer(
+      inputs.map((v) => b.values.get(v)!.type),
+      attrs,
+    );
     b.node({ name: `${op}_${out}`, op, inputs, outputs: [out], attrs }, types);
     return out;
   };
@@ -32,7 +49,17 @@ function network(): { graph: Graph; input: Tensor } {
   const conv = (x: string, o: number, k: number, c: number, bits: number, groups = 1, channels = 1): string => {
     const pad = (k - 1) / 2;
     const attrs = { strides: [1, 1], pads: [pad, pad, pad, pad], dilations: [1, 1], groups };
-    return node('QConv', [x, codes([o, k, k, c / groups], bits), floats([o], 0.0005, 0.001), floats([o], -0.5, 0.5), b.constant('z', ints('i32', [channels], -20, 20))], attrs);
+    return node(
+      'QConv',
+      [
+        x,
+        codes([o, k, k, c / groups], bits),
+        floats([o], 0.0005, 0.001),
+        floats([o], -0.5, 0.5),
+        b.constant('z', ints('i32', [channels], -20, 20)),
+      ],
+      attrs,
+    );
   };
   const input = b.input('x', { dtype: 'f32', shape: [1, 9, 7, 3] });
   const first = node('HardSwish', [conv(quantize(input, 'i16', 1), 12, 3, 3, 5)]);
@@ -42,7 +69,14 @@ function network(): { graph: Graph; input: Tensor } {
   const gated = node('Mul', [back, gate]);
   const last = conv(quantize(gated, 'i8', 1), 5, 3, 12, 4);
   b.outputs.push(back, last);
-  return { graph: b.build(), input: tensor('f32', [1, 9, 7, 3], Array.from({ length: 189 }, () => rng.uniform() * 2 - 1)) };
+  return {
+    graph: b.build(),
+    input: tensor(
+      'f32',
+      [1, 9, 7, 3],
+      Array.from({ length: 189 }, () => rng.uniform() * 2 - 1),
+    ),
+  };
 }
 
 const same = (a: Tensor, b: Tensor): boolean => Buffer.from(bytesOf(a.data)).equals(Buffer.from(bytesOf(b.data)));
@@ -55,18 +89,28 @@ test('a fused integer network equals the reference bit for bit where nothing rou
   const want = evaluateGraph(graph, { x: input });
   const [exact, rounded] = graph.outputs as [string, string];
   assert.ok(same(got[exact]!, want[exact]!));
-  const worst = Math.max(...Array.from(got[rounded]!.data as Float32Array, (v, i) => Math.abs(v - (want[rounded]!.data as Float32Array)[i]!)));
+  const worst = Math.max(
+    ...Array.from(got[rounded]!.data as Float32Array, (v, i) =>
+      Math.abs(v - (want[rounded]!.data as Float32Array)[i]!),
+    ),
+  );
   assert.ok(worst < 0.05, `largest difference ${worst}`);
 });
 
 test('elementwise work is fused: one step a product, one for the mean, one for the gate, one for the gated sum, one for the input', () => {
   const { program, arenaLowerBound } = planProgram(graph, wasmTarget.simdHeader);
-  assert.equal(program.steps.map((s) => s.kind), ['quantize', 'qconv', 'qconv', 'qconv', 'reduce', 'map', 'map', 'qconv']);
+  assert.equal(
+    program.steps.map((s) => s.kind),
+    ['quantize', 'qconv', 'qconv', 'qconv', 'reduce', 'map', 'map', 'qconv'],
+  );
   assert.ok(program.arenaBytes <= arenaLowerBound * 1.05 + 64);
 });
 
 test('the emitted source is the same for the same graph', () => {
-  assert.is(planProgram(graph, wasmTarget.simdHeader).source, planProgram(network().graph, wasmTarget.simdHeader).source);
+  assert.is(
+    planProgram(graph, wasmTarget.simdHeader).source,
+    planProgram(network().graph, wasmTarget.simdHeader).source,
+  );
 });
 
 test('a run that is paused and resumed at every step gives what a whole run gives, with one thread and with two', async () => {

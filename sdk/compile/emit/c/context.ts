@@ -1,5 +1,5 @@
 import type { Graph } from '../../../ir/graph.ts';
-import { valueOf } from '../../../ir/graph.ts';
+import { valueNamed } from '../../../ir/graph.ts';
 import type { DType, TensorType } from '../../../util/tensor.ts';
 import type { WeightLayout } from '../../../wire/program.ts';
 import type { Group } from '../../fuse.ts';
@@ -58,12 +58,12 @@ export class KernelContext {
   }
 
   type(value: string): TensorType {
-    return valueOf(this.graph, value).type;
+    return valueNamed(this.graph, value).type;
   }
 
   /** C expression of the pointer to a value that is read; constants are laid out plainly. */
   read(value: string): string {
-    if (valueOf(this.graph, value).data !== undefined) return this.weight(value, { kind: 'plain' });
+    if (valueNamed(this.graph, value).data !== undefined) return this.weight(value, { kind: 'plain' });
     return this.operand({ kind: 'value', value: this.alias(value), write: false });
   }
 

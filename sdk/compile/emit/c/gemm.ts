@@ -17,9 +17,7 @@ export function rowsPerTile(rows: number): number {
  * Where the rows of A are. With a constant pitch one pointer serves all rows, and row r is a constant offset in the
  * load instruction; otherwise every row has its own pointer.
  */
-export type Rows =
-  | { readonly base: string; readonly pitch: number }
-  | { readonly pointer: (r: number) => string };
+export type Rows = { readonly base: string; readonly pitch: number } | { readonly pointer: (r: number) => string };
 
 interface Inner {
   readonly type: string;
@@ -32,10 +30,20 @@ interface Inner {
 }
 
 /** The loop all three products share; results of row r are c<r>0 and c<r>1. */
-function micro(mr: number, rows: Rows, tileType: string, tile: string, init: (r: number) => [string, string], inner: Inner, done: Done): string {
+function micro(
+  mr: number,
+  rows: Rows,
+  tileType: string,
+  tile: string,
+  init: (r: number) => [string, string],
+  inner: Inner,
+  done: Done,
+): string {
   const list = ROWS.slice(0, mr);
   const one = 'pitch' in rows;
-  const pointers = one ? `const ${inner.type} *a = ${rows.base};` : list.map((r) => `const ${inner.type} *a${r} = ${rows.pointer(r)};`).join(' ');
+  const pointers = one
+    ? `const ${inner.type} *a = ${rows.base};`
+    : list.map((r) => `const ${inner.type} *a${r} = ${rows.pointer(r)};`).join(' ');
   const at = (r: number): string => (one ? `a + ${r * rows.pitch}` : `a${r}`);
   const next = one ? `a += ${inner.stepA};` : list.map((r) => `a${r} += ${inner.stepA};`).join(' ');
   return `{
@@ -62,7 +70,8 @@ export function microF32(k: number, mr: number, rows: Rows, tile: string, init: 
     stepB: 8,
     iterations: k,
     loads: 'f4 b0 = f4_load(b), b1 = f4_load(b + 4);',
-    update: (r, a) => `{ f4 s = f4_load_splat(${a}); c${r}0 = f4_add(c${r}0, f4_mul(s, b0)); c${r}1 = f4_add(c${r}1, f4_mul(s, b1)); }`,
+    update: (r, a) =>
+      `{ f4 s = f4_load_splat(${a}); c${r}0 = f4_add(c${r}0, f4_mul(s, b0)); c${r}1 = f4_add(c${r}1, f4_mul(s, b1)); }`,
   };
   return micro(mr, rows, 'float', tile, () => init, inner, done);
 }
@@ -75,20 +84,29 @@ export function microI16(kp: number, mr: number, rows: Rows, tile: string, init:
     stepB: 16,
     iterations: kp / 2,
     loads: 'h8 b0 = h8_load(b), b1 = h8_load(b + 8);',
-    update: (r, a) => `{ h8 s = h8_load_splat2(${a}); c${r}0 = i4_add(c${r}0, h8_dot(s, b0)); c${r}1 = i4_add(c${r}1, h8_dot(s, b1)); }`,
+    update: (r, a) =>
+      `{ h8 s = h8_load_splat2(${a}); c${r}0 = i4_add(c${r}0, h8_dot(s, b0)); c${r}1 = i4_add(c${r}1, h8_dot(s, b1)); }`,
   };
   return micro(mr, rows, 'i16', tile, () => init, inner, done);
 }
 
 /** i8 x u7 -> i32 over quads of k with the relaxed dot product; the tile is [K/4][8][4] u8. */
-export function microDot7(kp: number, mr: number, rows: Rows, tile: string, init: (r: number) => [string, string], done: Done): string {
+export function microDot7(
+  kp: number,
+  mr: number,
+  rows: Rows,
+  tile: string,
+  init: (r: number) => [string, string],
+  done: Done,
+): string {
   const inner: Inner = {
     type: 'i8',
     stepA: 4,
     stepB: 32,
     iterations: kp / 4,
     loads: 'b16 b0 = b16_load(b), b1 = b16_load(b + 16);',
-    update: (r, a) => `{ b16 s = b16_load_splat4(${a}); c${r}0 = b16_dot7(s, b0, c${r}0); c${r}1 = b16_dot7(s, b1, c${r}1); }`,
+    update: (r, a) =>
+      `{ b16 s = b16_load_splat4(${a}); c${r}0 = b16_dot7(s, b0, c${r}0); c${r}1 = b16_dot7(s, b1, c${r}1); }`,
   };
   return micro(mr, rows, 'u8', tile, init, inner, done);
 }

@@ -1,5 +1,5 @@
 /** C version of sdk/ir/math.ts: the same operations in the same order, so the same bits. Compiled with -ffp-contract=off. */
-export const MATH = String.raw`
+export const MATH = `
 EW_INLINE f4 ew_rint(f4 v) { return f4_sub(f4_add(v, f4_splat(12582912.0f)), f4_splat(12582912.0f)); }
 EW_INLINE f4 ew_pow2i(i4 n) { return i4_shl(i4_add(n, i4_splat(127)), 23); }
 #define EW_H(r, x, c) f4_add(f4_mul(r, x), f4_splat(c))

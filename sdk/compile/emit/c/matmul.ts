@@ -30,8 +30,14 @@ export function emitMatmul(ctx: KernelContext, l: Lowered<KernelOf<'matmul'>>): 
   const rows: Rows = exact
     ? { base: `${from} + m * ${k}`, pitch: k }
     : { pointer: (r) => `${from} + (m + ${r} < m1 ? m + ${r} : m1 - 1) * ${k}` };
-  const micro = microF32(k, mr, rows, tile, ['f4_splat(0.0f)', 'f4_splat(0.0f)'], (r, c0, c1) =>
-    `${r > 0 ? `if (m + ${r} < m1) ` : ''}epi(${ctx.arguments()}, z * ${m} + m + ${r}, n, nv, ${c0}, ${c1});`,
+  const micro = microF32(
+    k,
+    mr,
+    rows,
+    tile,
+    ['f4_splat(0.0f)', 'f4_splat(0.0f)'],
+    (r, c0, c1) =>
+      `${r > 0 ? `if (m + ${r} < m1) ` : ''}epi(${ctx.arguments()}, z * ${m} + m + ${r}, n, nv, ${c0}, ${c1});`,
   );
   const packB = transB
     ? `for (i32 k = 0; k < ${k}; k++) for (i32 j = 0; j < 8; j++) ${tile}[k * 8 + j] = j < nv ? B[(n + j) * ${k} + k] : 0.0f;`

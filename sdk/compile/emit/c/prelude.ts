@@ -1,5 +1,5 @@
 /** Helpers every module needs, on top of a target's vector header. Text only; semantics are those of sdk/ir/kernel.ts. */
-export const PRELUDE = String.raw`
+export const PRELUDE = `
 /* round to nearest even; exact for |v| < 2^22, so v is clamped to +-2^21 first */
 EW_INLINE i4 ew_round(f4 v) {
   v = f4_min(f4_max(v, f4_splat(-2097152.0f)), f4_splat(2097152.0f));

@@ -184,7 +184,8 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
     { base: hq, pitch: 0 },
     `${rt} + n * ${hp}`,
     ['i4_splat(0)', 'i4_splat(0)'],
-    (_, a, b) => `float q[8]; f4_store(q, ${out(a, 0)}); f4_store(q + 4, ${out(b, 4)}); for (i32 z = 0; z < 8; z++) if (n + z >= g0 && n + z < g0 + ${gh}) gates[n + z - g0] = q[z];`,
+    (_, a, b) =>
+      `float q[8]; f4_store(q, ${out(a, 0)}); f4_store(q + 4, ${out(b, 4)}); for (i32 z = 0; z < 8; z++) if (n + z >= g0 && n + z < g0 + ${gh}) gates[n + z - g0] = q[z];`,
   );
   // Tiles of eight rows may straddle two directions; rows of the other one are left out.
   const step = (): string =>
