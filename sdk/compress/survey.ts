@@ -279,7 +279,10 @@ function activationCostOf(layer: Layer, weights: Float32Array, ranges: Ranges | 
   return (measured.divergence * energy) / measured.error;
 }
 
-/** Share of the weights' divergence that 8-bit inputs may add before some get 16 bits. 0.25 left the text recogniser six times the divergence of 0.05. */
+/**
+ * Share of the weights' divergence that 8-bit inputs may add before some get 16 bits. 0.25 left the text recogniser six
+ * times the divergence of 0.05.
+ */
 const ACTIVATION_SHARE = 0.05;
 
 /** How every layer's input is quantized; `weightDivergence` is what the weights are expected to cost. */

@@ -145,7 +145,7 @@ test('a quality out of reach: reported with what a larger size gives', async () 
 });
 
 test('a budget that cannot be met is said, not exceeded silently', async () => {
-  const { report } = await run(cnn, images, 500, { frontierPoints: 0, spectrum: false });
+  const { report } = await run(cnn, images, 200, { frontierPoints: 0, spectrum: false });
   assert.not.ok(report.budgetMet);
 });
 
