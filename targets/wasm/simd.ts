@@ -10,6 +10,8 @@ typedef int i32; typedef unsigned int u32; typedef long long i64;
 typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define EW_INLINE static inline __attribute__((always_inline))
 
+#define EW_ROLLED _Pragma("clang loop unroll(disable)")
+
 #define f4_load(p) wasm_v128_load(p)
 #define f4_store(p, v) wasm_v128_store((p), (v))
 #define f4_load_splat(p) wasm_v128_load32_splat(p)

@@ -27,8 +27,10 @@ export type Operand =
   | { readonly kind: 'weight'; readonly value: string; readonly layout: WeightLayout };
 
 export interface KernelText {
-  /** Functions and body, without the kernel's own signature. */
+  /** Functions of the kernel's own, before it. */
   readonly helpers: string;
+  /** Functions that other kernels may use as well, by name. */
+  readonly shared?: readonly { readonly name: string; readonly text: string }[];
   readonly body: string;
   readonly macs: number;
 }

@@ -47,9 +47,10 @@ function productF32(
   const rows: Rows = geo.pointwise
     ? pointwiseRows(src, geo, mr)
     : { base: `((float *)${buffer}) + (m - mb) * ${geo.k}`, pitch: geo.k };
-  const micro = microF32(geo.k, mr, rows, `${panels} + (g * ${geo.og} + n) * ${geo.k}`, init, (r, c0, c1) =>
-    guard(r, geo.m, `epi(${ctx.arguments()}, m + ${r}, g * ${geo.og} + n, nv, ${c0}, ${c1});`),
-  );
+  const micro = microF32(geo.k, mr, rows, `${panels} + (g * ${geo.og} + n) * ${geo.k}`, init, {
+    ...realRows(geo.m, mr),
+    use: (c0, c1) => `epi(${ctx.arguments()}, m + r, g * ${geo.og} + n, nv, ${c0}, ${c1});`,
+  });
   const helpers = (geo.pointwise ? '' : emitGather('gather', geo, { from: 'float', to: 'float', pitch: geo.k })) + epi;
   const body = blockedLoops(
     geo,
@@ -67,9 +68,9 @@ export function pointwiseRows(src: string, geo: Geometry, mr: number): Rows {
   return { pointer: (r) => `${src} + (m + ${r} < m1 ? m + ${r} : m1 - 1) * ${geo.k}` };
 }
 
-/** Row r of a tile exists unless the last tile of the rows is short. */
-export function guard(r: number, rows: number, text: string): string {
-  return r > 0 && rows % MR !== 0 ? `if (m + ${r} < m1) { ${text} }` : text;
+/** Rows of a tile that exist, where the last tile is short. */
+export function realRows(rows: number, mr: number, end = 'm1'): { rows?: string } {
+  return rows % mr === 0 ? {} : { rows: `(${end} - m < ${mr} ? ${end} - m : ${mr})` };
 }
 
 export function biasInit(ctx: KernelContext, bias: string | undefined): [string, string] {

@@ -21,6 +21,8 @@ export type Rows = { readonly base: string; readonly pitch: number } | { readonl
 
 interface Inner {
   readonly type: string;
+  /** Element type of the results. */
+  readonly result: 'float' | 'i32';
   /** Elements of A and of the tile consumed by one iteration. */
   readonly stepA: number;
   readonly stepB: number;
@@ -29,7 +31,7 @@ interface Inner {
   readonly update: (row: number, a: string) => string;
 }
 
-/** The loop all three products share; results of row r are c<r>0 and c<r>1. */
+/** The loop all three products share. Results pass through a small array, so that the text that uses them stands once, not once a row. */
 function micro(
   mr: number,
   rows: Rows,
@@ -55,17 +57,28 @@ function micro(
       ${list.map((r) => inner.update(r, at(r))).join('\n      ')}
       ${next}
     } while (b != end);
-    ${list.map((r) => done(r, `c${r}0`, `c${r}1`)).join('\n    ')}
+    ${inner.result} acc[${8 * mr}];
+    ${list.map((r) => `f4_store(acc + ${8 * r}, c${r}0); f4_store(acc + ${8 * r + 4}, c${r}1);`).join(' ')}
+    ${rolled(done.rows ?? String(mr), done.use('f4_load(acc + 8 * r)', 'f4_load(acc + 8 * r + 4)'))}
   }`;
 }
 
-/** Text that uses the two result expressions of row r. */
-export type Done = (r: number, x: string, y: string) => string;
+/** A loop over r that stays a loop. */
+export function rolled(count: string, body: string): string {
+  return count === '1' ? `{ const i32 r = 0; ${body} }` : `EW_ROLLED for (i32 r = 0; r < ${count}; r++) { ${body} }`;
+}
+
+/** What becomes of a tile's results: text for row `r` (a C variable) with its two vectors, and how many rows are real. */
+export interface Done {
+  readonly rows?: string;
+  use(x: string, y: string): string;
+}
 
 /** f32: sum over k in order of A[r][k] * B[k][8], started at `init`; the tile is [K][8]. */
 export function microF32(k: number, mr: number, rows: Rows, tile: string, init: [string, string], done: Done): string {
   const inner: Inner = {
     type: 'float',
+    result: 'float',
     stepA: 1,
     stepB: 8,
     iterations: k,
@@ -80,6 +93,7 @@ export function microF32(k: number, mr: number, rows: Rows, tile: string, init: 
 export function microI16(kp: number, mr: number, rows: Rows, tile: string, init: [string, string], done: Done): string {
   const inner: Inner = {
     type: 'i16',
+    result: 'i32',
     stepA: 2,
     stepB: 16,
     iterations: kp / 2,
@@ -101,6 +115,7 @@ export function microDot7(
 ): string {
   const inner: Inner = {
     type: 'i8',
+    result: 'i32',
     stepA: 4,
     stepB: 32,
     iterations: kp / 4,
@@ -150,11 +165,17 @@ function unpackUnit(bits: number): { text: string; bytes: number } {
   return { text: lines.join(' '), bytes: at };
 }
 
+/** Function shared by all kernels of a module, by name. */
+export interface Shared {
+  readonly name: string;
+  readonly text: string;
+}
+
 /**
- * Function `name(w, t, sums)`: one row tile of packed codes to signed i16 pairs [K/2][8][2] at t, and the sum of the
+ * `name(w, t, sums, kp)`: one row tile of packed codes to signed i16 pairs [K/2][8][2] at t, and the sum of the
  * codes of each of the eight rows at sums (i32[8]), which the zero-point correction needs.
  */
-export function emitUnpackI16(name: string, kp: number, bits: number): string {
+export function unpackI16(bits: number): Shared {
   const unit = unpackUnit(bits);
   const offset = 2 ** (bits - 1);
   const quads = [0, 1, 2, 3].map((q) => {
@@ -167,9 +188,10 @@ export function emitUnpackI16(name: string, kp: number, bits: number): string {
       )
       .join(' ');
   });
-  return `static void ${name}(const u8 *w, i16 *t, i32 *sums) {
+  const name = `ew_unpack${bits}_i16`;
+  const text = `static void ${name}(const u8 *w, i16 *t, i32 *sums, i32 kp) {
   const h8 off = h8_splat(${offset}), one = h8_splat(1); i4 s0 = i4_splat(0), s1 = i4_splat(0);
-  for (i32 k = 0; k < ${kp}; k += 16) {
+  for (i32 k = 0; k < kp; k += 16) {
     ${unit.text}
     ${quads.join('\n    ')}
     w += ${unit.bytes}; t += 128;
@@ -177,23 +199,28 @@ export function emitUnpackI16(name: string, kp: number, bits: number): string {
   i4_store(sums, s0); i4_store(sums + 4, s1);
 }
 `;
+  return { name, text };
 }
 
-/** As emitUnpackI16, but unsigned bytes [K/4][8][4] for the 7-bit dot product; sums are those of the signed codes. */
-export function emitUnpackU7(name: string, kp: number, bits: number): string {
+/** As unpackI16, but unsigned bytes [K/4][8][4] for the 7-bit dot product; sums are those of the signed codes. */
+export function unpackU7(bits: number): Shared {
   const unit = unpackUnit(bits);
   const offset = 2 ** (bits - 1);
-  return `static void ${name}(const u8 *w, u8 *t, i32 *sums) {
+  const name = `ew_unpack${bits}_u7`;
+  const text = `#ifdef EW_DOT7
+static void ${name}(const u8 *w, u8 *t, i32 *sums, i32 kp) {
   const b16 one = b16_splat(1); i4 s0 = i4_splat(0), s1 = i4_splat(0);
-  for (i32 k = 0; k < ${kp}; k += 16) {
+  for (i32 k = 0; k < kp; k += 16) {
     ${unit.text}
     ${[0, 1, 2, 3, 4, 5, 6, 7].map((i) => `b16_store(t + ${16 * i}, v${i}); s${i & 1} = b16_dot7(one, v${i}, s${i & 1});`).join(' ')}
     w += ${unit.bytes}; t += 128;
   }
-  const i4 all = i4_splat(${offset * kp});
+  const i4 all = i4_splat(${offset} * kp);
   i4_store(sums, i4_sub(s0, all)); i4_store(sums + 4, i4_sub(s1, all));
 }
+#endif
 `;
+  return { name, text };
 }
 
 /** Bytes of one packed row tile (8 rows, kp columns). */

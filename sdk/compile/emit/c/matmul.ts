@@ -30,15 +30,10 @@ export function emitMatmul(ctx: KernelContext, l: Lowered<KernelOf<'matmul'>>): 
   const rows: Rows = exact
     ? { base: `${from} + m * ${k}`, pitch: k }
     : { pointer: (r) => `${from} + (m + ${r} < m1 ? m + ${r} : m1 - 1) * ${k}` };
-  const micro = microF32(
-    k,
-    mr,
-    rows,
-    tile,
-    ['f4_splat(0.0f)', 'f4_splat(0.0f)'],
-    (r, c0, c1) =>
-      `${r > 0 ? `if (m + ${r} < m1) ` : ''}epi(${ctx.arguments()}, z * ${m} + m + ${r}, n, nv, ${c0}, ${c1});`,
-  );
+  const micro = microF32(k, mr, rows, tile, ['f4_splat(0.0f)', 'f4_splat(0.0f)'], {
+    ...(exact ? {} : { rows: `(m1 - m < ${mr} ? m1 - m : ${mr})` }),
+    use: (c0, c1) => `epi(${ctx.arguments()}, z * ${m} + m + r, n, nv, ${c0}, ${c1});`,
+  });
   const packB = transB
     ? `for (i32 k = 0; k < ${k}; k++) for (i32 j = 0; j < 8; j++) ${tile}[k * 8 + j] = j < nv ? B[(n + j) * ${k} + k] : 0.0f;`
     : `for (i32 k = 0; k < ${k}; k++) { const float *s = B + k * ${n} + n; float *d = ${tile} + k * 8; if (nv == 8) { f4_store(d, f4_load(s)); f4_store(d + 4, f4_load(s + 4)); } else for (i32 j = 0; j < 8; j++) d[j] = j < nv ? s[j] : 0.0f; }`;

@@ -26,7 +26,7 @@ EW_INLINE f4 ew_load_part(const float *p, i32 n, float v) {
 }
 EW_INLINE void ew_store_part(float *p, i32 n, f4 v) { float t[4]; f4_store(t, v); for (i32 i = 0; i < n; i++) p[i] = t[i]; }
 /* n i8 -> i16 */
-EW_INLINE void ew_widen(i16 *d, const i8 *s, i32 n) {
+static void ew_widen(i16 *d, const i8 *s, i32 n) {
   i32 i = 0; for (; i + 8 <= n; i += 8) h8_store(d + i, h8_load_i8(s + i));
   for (; i < n; i++) d[i] = s[i];
 }
@@ -67,8 +67,19 @@ EW_INLINE float ew_bias2(const float *b, i32 n, i32 gh, i32 rows) {
   const float *p = b + n / gh * 2 * gh + n % gh;
   return p[0] + p[gh];
 }
-EW_INLINE void ew_fill16(i16 *d, i32 v, i32 n) {
+static void ew_fill16(i16 *d, i32 v, i32 n) {
   i32 i = 0; for (; i + 8 <= n; i += 8) h8_store(d + i, h8_splat((i16)v));
   for (; i < n; i++) d[i] = (i16)v;
 }
+#ifdef EW_DOT7
+/* -offset * sum of each of mb gathered rows of kp codes */
+static void ew_row_sums(const i8 *d, i32 *s, i32 mb, i32 kp, i32 offset) {
+  const b16 one = b16_splat(1);
+  for (i32 i = 0; i < mb; i++, d += kp) {
+    i4 c = i4_splat(0);
+    for (i32 k = 0; k < kp; k += 16) c = b16_dot7(b16_load(d + k), one, c);
+    s[i] = -offset * ((i4_lane(c, 0) + i4_lane(c, 1)) + (i4_lane(c, 2) + i4_lane(c, 3)));
+  }
+}
+#endif
 `;

@@ -1,9 +1,20 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, share } from './context.ts';
-import { blockedLoops, blockRows, clip, guard, raggedLoops, raggedTaps } from './conv.ts';
+import { blockedLoops, blockRows, clip, raggedLoops, raggedTaps, realRows } from './conv.ts';
 import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
-import { emitUnpackI16, emitUnpackU7, microDot7, microI16, NR, panelBytes, type Rows, rowsPerTile } from './gemm.ts';
+import {
+  type Done,
+  microDot7,
+  microI16,
+  NR,
+  panelBytes,
+  type Rows,
+  rolled,
+  rowsPerTile,
+  unpackI16,
+  unpackU7,
+} from './gemm.ts';
 import { emitGather, type Geometry, geometryOf, linearGeometry } from './geometry.ts';
 
 /** What turns integer sums into f32 results. `row` is the row index expression; G + n the first channel. */
@@ -64,14 +75,17 @@ function productInt(
   const shared = { ctx, geo, kp, mr, block, src, panels, sums, tile, rows, rowSums, scaling, bits, zp: v.zp };
   const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
   const macs = geo.m * geo.k * geo.o;
-  if (!narrow || bits > 7) return { helpers: plain.helpers + epi, body: plain.body, macs };
+  if (!narrow || bits > 7) return { ...plain, helpers: plain.helpers + epi, macs };
   const dot7 = dot7Product(shared);
   return {
+    shared: [...(plain.shared ?? []), ...(dot7.shared ?? [])],
     helpers: `#ifdef EW_DOT7\n${dot7.helpers}#else\n${plain.helpers}#endif\n${epi}`,
     body: `#ifdef EW_DOT7\n${dot7.body}\n#else\n${plain.body}\n#endif`,
     macs,
   };
 }
+
+type ProductText = Omit<KernelText, 'macs'>;
 
 interface Product {
   readonly ctx: KernelContext;
@@ -91,19 +105,16 @@ interface Product {
 }
 
 /** f32 results of one row from its two integer sums, handed to the epilogue. */
-function finish(p: Product): (r: number, c0: string, c1: string) => string {
+function finish(p: Product): Done {
   const { geo, scaling, ctx } = p;
   const scaled = (c: string, k: number): string => {
     const f = scaling.rowScale ? `f4_mul(f4_from_i4(${c}), xs)` : `f4_from_i4(${c})`;
     return `f4_add(f4_mul(${f}, f4_load(${scaling.multiplier} + (G + n)${k ? ' + 4' : ''})), f4_load(${scaling.bias} + (G + n)${k ? ' + 4' : ''}))`;
   };
-  return (r, c0, c1) => {
-    const row = scaling.rowScale ? `const f4 xs = f4_load_splat(${scaling.rowScale} + m + ${r}); ` : '';
-    return guard(
-      r,
-      geo.m,
-      `{ ${row}epi(${ctx.arguments()}, m + ${r}, G + n, nv, ${scaled(c0, 0)}, ${scaled(c1, 1)}); }`,
-    );
+  const row = scaling.rowScale ? `const f4 xs = f4_load_splat(${scaling.rowScale} + m + r); ` : '';
+  return {
+    ...realRows(geo.m, p.mr),
+    use: (c0, c1) => `${row}epi(${ctx.arguments()}, m + r, G + n, nv, ${scaled(c0, 0)}, ${scaled(c1, 4)});`,
   };
 }
 
@@ -112,10 +123,11 @@ const correction = (p: Product): string =>
   `const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-zp), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
 
 /** Plain SIMD: activations and codes as i16, adjacent products summed. */
-function plainProduct(p: Product, from: 'i8' | 'i16'): { helpers: string; body: string } {
+function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
   const { geo, kp } = p;
   const inPlace = from === 'i16' && geo.pointwise && geo.k === kp && geo.m % 4 === 0;
   const pitch = kp;
+  const unpack = unpackI16(p.bits);
   const gather = inPlace ? '' : emitGather('gather', geo, { from, to: 'i16', pitch });
   const rows: Rows = { base: inPlace ? `${p.src} + m * ${kp}` : `(i16 *)${p.rows} + (m - mb) * ${kp}`, pitch: kp };
   const micro = microI16(kp, p.mr, rows, `(i16 *)${p.tile}`, ['z0', 'z1'], finish(p));
@@ -126,43 +138,35 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): { helpers: string; body: 
     p.block,
     setup,
     micro,
-    `unpack(${tilePointer(p)}, (i16 *)${p.tile}, (i32 *)${p.sums}); ${correction(p)}`,
+    `${unpack.name}(${tilePointer(p)}, (i16 *)${p.tile}, (i32 *)${p.sums}, ${kp}); ${correction(p)}`,
   );
-  return { helpers: gather + emitUnpackI16('unpack', kp, p.bits), body: `const i32 zp = ${p.zp};\n  ${body}` };
+  return { helpers: gather, shared: [unpack], body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
 /**
  * Relaxed dot product: activations i8, codes offset to unsigned 7 bits. sum(a * u) = sum(a * q) + offset * sum(a), so
  * the row sums of the gathered rows are taken back afterwards; both include the padding columns, where q = 0.
  */
-function dot7Product(p: Product): { helpers: string; body: string } {
+function dot7Product(p: Product): ProductText {
   const { geo, kp } = p;
-  const offset = 2 ** (p.bits - 1);
-  const helpers = `${emitGather('gather', geo, { from: 'i8', to: 'i8', pitch: kp })}${emitUnpackU7('unpack', kp, p.bits)}static void row_sums(const i8 *d, i32 *s, i32 mb) {
-  const b16 one = b16_splat(1);
-  for (i32 i = 0; i < mb; i++, d += ${kp}) {
-    i4 c = i4_splat(0);
-    for (i32 k = 0; k < ${kp}; k += 16) c = b16_dot7(b16_load(d + k), one, c);
-    s[i] = -${offset} * ((i4_lane(c, 0) + i4_lane(c, 1)) + (i4_lane(c, 2) + i4_lane(c, 3)));
-  }
-}
-`;
+  const unpack = unpackU7(p.bits);
+  const helpers = emitGather('gather', geo, { from: 'i8', to: 'i8', pitch: kp });
   const init = (r: number): [string, string] => [
     `i4_add(z0, i4_splat(rs[m - mb + ${r}]))`,
     `i4_add(z1, i4_splat(rs[m - mb + ${r}]))`,
   ];
   const rows: Rows = { base: `(i8 *)${p.rows} + (m - mb) * ${kp}`, pitch: kp };
   const micro = microDot7(kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p));
-  const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb); const i32 *rs = (const i32 *)${p.rowSums};`;
+  const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); ew_row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb, ${kp}, ${2 ** (p.bits - 1)}); const i32 *rs = (const i32 *)${p.rowSums};`;
   const body = blockedLoops(
     geo,
     p.mr,
     p.block,
     setup,
     micro,
-    `unpack(${tilePointer(p)}, (u8 *)${p.tile}, (i32 *)${p.sums}); ${correction(p)}`,
+    `${unpack.name}(${tilePointer(p)}, (u8 *)${p.tile}, (i32 *)${p.sums}, ${kp}); ${correction(p)}`,
   );
-  return { helpers, body: `const i32 zp = ${p.zp};\n  ${body}` };
+  return { helpers, shared: [unpack], body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
 /** Output pixels computed together, so that a filter tap is loaded once for all of them. */
@@ -193,8 +197,8 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   const z = perChannel
     ? `const h8 z = h8_narrow(i4_load(${zero} + n), i4_load(${zero} + n + 4));`
     : `const h8 z = h8_splat((i16)*${zero});`;
-  const results = (k: number): string =>
-    `epi(${ctx.arguments()}, row0 * ${geo.ow} + px + ${k}, n, nv, f4_add(f4_mul(f4_from_i4(c${k}0), m0), b0), f4_add(f4_mul(f4_from_i4(c${k}1), m1), b1));`;
+  const results = (k: number): string => `i4_store(acc + ${8 * k}, c${k}0); i4_store(acc + ${8 * k + 4}, c${k}1);`;
+  const finish = `epi(${ctx.arguments()}, row0 * ${geo.ow} + px + r, n, nv, f4_add(f4_mul(f4_from_i4(i4_load(acc + 8 * r)), m0), b0), f4_add(f4_mul(f4_from_i4(i4_load(acc + 8 * r + 4)), m1), b1));`;
   const accumulate = (pixels: number, kxLoop: (body: (pair: string, second: boolean) => string) => string): string => {
     const px = Array.from({ length: pixels }, (_, k) => k);
     const body = (f: string, second: boolean): string =>
@@ -236,6 +240,7 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
         const i32 nv = ${geo.c} - n < ${NR} ? ${geo.c} - n : ${NR}; (void)nv;
         ${z}
         const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${b} + n), b1 = f4_load(${b} + n + 4);
+        i32 acc[${8 * DW_PIXELS}];
         if (two) {
           ${interior}
         } else if (inside) {
@@ -245,6 +250,7 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
           i32 x_hi = last >= ${geo.w} ? (${geo.w} - x_0 + ${geo.dilations[1] - 1}) / ${geo.dilations[1]} : ${geo.kw}; if (x_hi < x_lo) x_hi = x_lo;
           ${border}
         }
+        ${rolled('(two ? 2 : 1)', finish)}
       }
       px += two ? 2 : 1;
     }

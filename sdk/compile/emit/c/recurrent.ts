@@ -1,7 +1,8 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
 import { f32Literal, type KernelContext, type KernelText } from './context.ts';
-import { emitUnpackI16, microF32, microI16, NR, panelBytes } from './gemm.ts';
+import { realRows } from './conv.ts';
+import { type Done, microF32, microI16, NR, panelBytes, unpackI16 } from './gemm.ts';
 import { codeBits } from './qconv.ts';
 
 /** Sizes of a recurrent layer: x [t,b,i], d directions, h units, g gates a unit; rows = d*g*h. */
@@ -98,8 +99,11 @@ function inputProductF32(s: Sizes, x: string, w: string, init: (n: string) => [s
       : { pointer: (r) => `${x} + (m + ${r} < ${m} ? m + ${r} : ${m - 1}) * ${s.i}` },
     `${w} + n * ${s.i}`,
     init('n'),
-    (r, a, b) =>
-      `if (m + ${r} < ${m}) { float *o = gx + (m + ${r}) * ${s.rows} + n; if (nv == 8) { f4_store(o, ${a}); f4_store(o + 4, ${b}); } else { float q[8]; f4_store(q, ${a}); f4_store(q + 4, ${b}); for (i32 z = 0; z < nv; z++) o[z] = q[z]; } }`,
+    {
+      ...realRows(m, mr, String(m)),
+      use: (a, b) =>
+        `float *o = gx + (m + r) * ${s.rows} + n; if (nv == 8) { f4_store(o, ${a}); f4_store(o + 4, ${b}); } else { float q[8]; f4_store(q, ${a}); f4_store(q + 4, ${b}); for (i32 z = 0; z < nv; z++) o[z] = q[z]; }`,
+    },
   );
   return `for (i32 n = 0; n < ${s.rows}; n += ${NR}) { const i32 nv = ${s.rows} - n < ${NR} ? ${s.rows} - n : ${NR}; for (i32 m = 0; m < ${m}; m += ${mr}) ${micro} }`;
 }
@@ -139,7 +143,7 @@ function recurrentF32(ctx: KernelContext, s: Sizes, r: string): Recurrent {
     { base: 'hs', pitch: 0 },
     `${p} + (dir * ${gh} + n) * ${s.h}`,
     ['f4_splat(0.0f)', 'f4_splat(0.0f)'],
-    (_, a, b) => `f4_store(gates + n, ${a}); f4_store(gates + n + 4, ${b});`,
+    { use: (a, b) => `f4_store(gates + n, ${a}); f4_store(gates + n + 4, ${b});` },
   );
   return { setup: '', step: () => `for (i32 n = 0; n < ${gh}; n += ${NR}) ${micro}` };
 }
@@ -167,32 +171,32 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const wp = ctx.weight(w, { kind: 'panels', rows: s.rows, cols: s.i, bits: wBits });
   const rp = ctx.weight(r, { kind: 'panels', rows: s.rows, cols: s.h, bits: rBits });
   const px = ctx.read(x);
+  const unpackW = unpackI16(wBits);
+  const unpackR = unpackI16(rBits);
   const [pws, prs, pb] = [ctx.read(ws), ctx.read(rs), ctx.read(bias)];
-  const store = (r0: number, a: string, b: string): string =>
-    `if (m + ${r0} < ${m}) { const f4 sc = f4_load_splat(${xs} + m + ${r0}); float q[8]; f4_store(q, f4_mul(f4_mul(f4_from_i4(${a}), sc), f4_load(${pws} + n))); f4_store(q + 4, f4_mul(f4_mul(f4_from_i4(${b}), sc), f4_load(${pws} + n + 4))); for (i32 z = 0; z < nv; z++) gx[(m + ${r0}) * ${s.rows} + n + z] = q[z]; }`;
+  const store: Done = {
+    ...realRows(m, mr, String(m)),
+    use: (a, b) =>
+      `const f4 sc = f4_load_splat(${xs} + m + r); float q[8]; f4_store(q, f4_mul(f4_mul(f4_from_i4(${a}), sc), f4_load(${pws} + n))); f4_store(q + 4, f4_mul(f4_mul(f4_from_i4(${b}), sc), f4_load(${pws} + n + 4))); for (i32 z = 0; z < nv; z++) gx[(m + r) * ${s.rows} + n + z] = q[z];`,
+  };
   const micro = microI16(ip, mr, { base: `${xq} + m * ${ip}`, pitch: ip }, tile, ['i4_splat(0)', 'i4_splat(0)'], store);
   const product = `for (i32 m = 0; m < ${m}; m++) { ${xs}[m] = ew_quantize_row(${px} + m * ${s.i}, ${row}, ${s.i}); ew_widen(${xq} + m * ${ip}, ${row}, ${s.i}); }
   for (i32 n = 0; n < ${s.rows}; n += ${NR}) { const i32 nv = ${s.rows} - n < ${NR} ? ${s.rows} - n : ${NR};
-    unpack_w((const u8 *)${wp} + n / ${NR} * ${panelBytes(ip, wBits)}, ${tile}, ${sums});
+    ${unpackW.name}((const u8 *)${wp} + n / ${NR} * ${panelBytes(ip, wBits)}, ${tile}, ${sums}, ${ip});
     for (i32 m = 0; m < ${m}; m += ${mr}) ${micro} }`;
-  const setup = `for (i32 n = 0; n < ${tiles}; n++) unpack_r((const u8 *)${rp} + n * ${panelBytes(hp, rBits)}, ${rt} + n * ${NR * hp}, ${sums});`;
+  const setup = `for (i32 n = 0; n < ${tiles}; n++) ${unpackR.name}((const u8 *)${rp} + n * ${panelBytes(hp, rBits)}, ${rt} + n * ${NR * hp}, ${sums}, ${hp});`;
   const out = (a: string, k: number): string =>
     `f4_mul(f4_from_i4(${a}), f4_mul(ew_load_row(${prs}, n + ${k}, ${s.rows}), f4_splat(${f32Literal(1 / 127)})))`;
-  const gemv = microI16(
-    hp,
-    1,
-    { base: hq, pitch: 0 },
-    `${rt} + n * ${hp}`,
-    ['i4_splat(0)', 'i4_splat(0)'],
-    (_, a, b) =>
+  const gemv = microI16(hp, 1, { base: hq, pitch: 0 }, `${rt} + n * ${hp}`, ['i4_splat(0)', 'i4_splat(0)'], {
+    use: (a, b) =>
       `float q[8]; f4_store(q, ${out(a, 0)}); f4_store(q + 4, ${out(b, 4)}); for (i32 z = 0; z < 8; z++) if (n + z >= g0 && n + z < g0 + ${gh}) gates[n + z - g0] = q[z];`,
-  );
+  });
   // Tiles of eight rows may straddle two directions; rows of the other one are left out.
   const step = (): string =>
     `ew_quantize_h(hs, ${hq}, ${s.h}, ${hp}); const i32 g0 = dir * ${gh}; for (i32 n = g0 / ${NR} * ${NR}; n < g0 + ${gh}; n += ${NR}) ${gemv}`;
   const cell = lstmCell(s.h, (g) => `ew_load_row(${pb}, dir * ${gh} + ${g * s.h} + j, ${s.rows})`);
   const text = recurrence(ctx, l, s, product, gx, { setup, step }, cell, true);
-  return { ...text, helpers: emitUnpackI16('unpack_w', ip, wBits) + emitUnpackI16('unpack_r', hp, rBits) };
+  return { ...text, shared: [unpackW, unpackR] };
 }
 
 /** GRU gate order z r h. */
