@@ -24,7 +24,7 @@ import {
   type Work,
 } from './pipeline.ts';
 import { wasmRunner } from './runner.ts';
-import { encodedSize } from './wire/ints.ts';
+import { encodeInts } from './wire/ints.ts';
 
 export interface FloatRequest {
   /** Board id or profile file. */
@@ -75,6 +75,9 @@ export async function buildFloat(model: ModelRequest, request: FloatRequest, wor
   };
 }
 
+/** What the weight stream takes beyond its constants: magic and count. */
+const STREAM_BYTES = 8;
+
 /** A limit for the weights on the wire: as a factor of their fp32 bytes, or absolute. */
 export type WireBudget = { readonly factor: number } | { readonly bytes: number };
 
@@ -111,6 +114,8 @@ export interface CompressedBuild {
   readonly report?: CompressionReport;
   /** Present when evaluation data was given. */
   readonly evaluation?: Comparison;
+  /** The weights in the bundle as they travel: codes, tables, scales, biases, headers. */
+  readonly weightWireBytes?: number;
   readonly fit?: FitReport;
   /** Whether budget, quality and board are all met. */
   readonly passed?: boolean;
@@ -131,8 +136,9 @@ export async function buildCompressed(
   const opened = await openModel(model);
   const data = validateCalibration(opened.graph, withoutFixed(await readArrays(request.calibration), model));
   const { estimate, options } = planned(opened, data, profile, request);
-  const head = { estimate, wireBudgetBytes: options.wireBudgetBytes, minQuality: request.minQuality };
-  request.onEstimate?.(estimate, options.wireBudgetBytes);
+  const wireBudgetBytes = budgetBytes(opened, request.budget);
+  const head = { estimate, wireBudgetBytes, minQuality: request.minQuality };
+  request.onEstimate?.(estimate, wireBudgetBytes);
   if (request.planOnly) return { ...head, timings: {} };
   const runner = wasmRunner({ target: runtimeTarget(), ...(work.threads ? { threads: work.threads } : {}) });
   const { graph, report, timings } = await compress(
@@ -176,6 +182,7 @@ export async function buildCompressed(
     ...head,
     report,
     ...(evaluation ? { evaluation } : {}),
+    weightWireBytes: built.weightWireBytes,
     fit: built.fit,
     passed,
     ...(written ? { bundleBytes: built.bytes.length } : {}),
@@ -190,18 +197,20 @@ function planned(
   request: CompressRequest,
 ): { estimate: CompressionEstimate; options: CompressOptions } {
   const weightBits = profile.weightBits.kernels.filter((b) => b >= 2 && b <= 8);
-  const base: CompressOptions = {
+  const options: CompressOptions = {
     ...DEFAULT_OPTIONS,
     weightBits,
     minQuality: request.minQuality,
     seed: request.seed ?? DEFAULT_OPTIONS.seed,
-    sizer: encodedSize,
-    wireBudgetBytes: 'bytes' in request.budget ? request.budget.bytes : 0,
+    sizer: (data, rows, cols) => encodeInts(data, rows, cols).length,
+    wireBudgetBytes: Math.max(0, budgetBytes(model, request.budget) - STREAM_BYTES),
     ...(request.residentBytes ? { residentBudgetBytes: request.residentBytes } : {}),
   };
-  const estimate = planCompression(model.graph, data, base);
-  if ('bytes' in request.budget) return { estimate, options: base };
-  return { estimate, options: { ...base, wireBudgetBytes: Math.floor(model.originalBytes / request.budget.factor) } };
+  return { estimate: planCompression(model.graph, data, options), options };
+}
+
+function budgetBytes(model: Model, budget: WireBudget): number {
+  return 'bytes' in budget ? budget.bytes : Math.floor(model.originalBytes / budget.factor);
 }
 
 /** Data files may still hold the inputs that were fixed with `set`. */

@@ -71,6 +71,8 @@ export interface BuildRequest extends Pick<BundleSpec, 'precision' | 'report' | 
 export interface Built {
   readonly bytes: Uint8Array;
   readonly compiled: CompiledProgram;
+  /** The weight stream in the bundle. */
+  readonly weightWireBytes: number;
   readonly fit: FitReport;
 }
 
@@ -107,7 +109,7 @@ export async function buildBundle(model: Model, graph: Graph, request: BuildRequ
   });
   work.progress?.({ stage: 'pack', done: 1, total: 1 });
   const sizes = { bundleBytes: bytes.length, weightWireBytes: weights.bytes.length };
-  return { bytes, compiled, fit: fitProgram(program, sizes, profile) };
+  return { bytes, compiled, weightWireBytes: weights.bytes.length, fit: fitProgram(program, sizes, profile) };
 }
 
 /** Every board has Node, and so WebAssembly; the one target there is. */

@@ -81,7 +81,14 @@ function answer(built: CompressedBuild, out: string, context: Context): Answer {
 }
 
 /** Budget first: a plan that misses it says nothing about the quality at that size. */
-function verdictOf({ report, evaluation, minQuality, fit }: CompressedBuild): EigenError | undefined {
+function verdictOf({
+  report,
+  evaluation,
+  minQuality,
+  fit,
+  weightWireBytes = 0,
+  wireBudgetBytes,
+}: CompressedBuild): EigenError | undefined {
   const { totals, budgetMet, smallestPassing, bestAtBudget, gate } = report!;
   const details = { smallestPassing: smallestPassing ?? null, bestAtBudget: bestAtBudget ?? null };
   const best = bestAtBudget ? `the best quality within it is ${formatPercent(bestAtBudget.quality, 2)}` : '';
@@ -89,8 +96,13 @@ function verdictOf({ report, evaluation, minQuality, fit }: CompressedBuild): Ei
     ? `the smallest size that keeps ${formatPercent(minQuality, 1)} is ${formatBytes(smallestPassing.wireBytes)}`
     : 'no measured size keeps the quality';
   const hint = [smallest, best].filter(Boolean).join('; ');
-  if (!budgetMet) {
-    const message = `the weights need ${formatBytes(totals.wireBytes)} on the wire, the budget is ${formatBytes(totals.wireBudgetBytes)}`;
+  if (!budgetMet || weightWireBytes > wireBudgetBytes) {
+    const wire = Math.max(totals.wireBytes, weightWireBytes);
+    const limit = totals.residentBudgetBytes ?? Number.POSITIVE_INFINITY;
+    const message =
+      wire > wireBudgetBytes
+        ? `the weights need ${formatBytes(wire)} on the wire, the budget is ${formatBytes(wireBudgetBytes)}`
+        : `the weights need ${formatBytes(totals.residentBytes)} in memory, the limit is ${formatBytes(limit)}`;
     return new EigenError('EW4002_BUDGET_NOT_MET', message, { hint, details });
   }
   const quality = evaluation?.quality ?? gate.quality;

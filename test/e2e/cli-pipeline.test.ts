@@ -1,0 +1,182 @@
+// timeout: 300
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { onnxModel } from '../../sdk/testing/onnx-builder.ts';
+import { readNpz, writeNpz } from '../../sdk/util/npz.ts';
+import { Rng } from '../../sdk/util/rng.ts';
+import { type Tensor, tensor } from '../../sdk/util/tensor.ts';
+import { projectRoot } from '../support/shared.ts';
+
+/** From a model file to outputs, through the command line as users see it. */
+
+const CLASSES = 10;
+const FEATURES = 64;
+const HIDDEN = 96;
+const SAMPLES = 64;
+let folder = '';
+
+interface Result {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function ew(...args: string[]): Result {
+  const main = join(projectRoot, 'sdk/cli/main.ts');
+  const tsx = join(projectRoot, 'node_modules/tsx/dist/loader.mjs');
+  return spawnSync(process.execPath, ['--import', tsx, main, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+    timeout: 90_000,
+  });
+}
+
+/** Runs with --json and returns the document; fails on another exit code than expected. */
+function ask(code: number, ...args: string[]) {
+  const r = ew(...args, '--json');
+  assert.is(r.status, code, r.stdout + r.stderr);
+  return JSON.parse(r.stdout);
+}
+
+function noise(rng: Rng, shape: number[], scale: number): Tensor {
+  const t = tensor('f32', shape);
+  for (let i = 0; i < t.data.length; i++) t.data[i] = rng.normal() * scale;
+  return t;
+}
+
+test.before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'eigenweights-cli-'));
+  const rng = new Rng(7);
+  const model = onnxModel({
+    inputs: [{ name: 'x', shape: ['batch', FEATURES] }],
+    outputs: [{ name: 'y', shape: ['batch', CLASSES] }],
+    initializers: {
+      w1: noise(rng, [FEATURES, HIDDEN], 0.15),
+      b1: noise(rng, [HIDDEN], 0.1),
+      w2: noise(rng, [HIDDEN, CLASSES], 0.3),
+      b2: noise(rng, [CLASSES], 0.1),
+    },
+    nodes: [
+      { op: 'Gemm', inputs: ['x', 'w1', 'b1'], outputs: ['h'] },
+      { op: 'Relu', inputs: ['h'], outputs: ['r'] },
+      { op: 'Gemm', inputs: ['r', 'w2', 'b2'], outputs: ['y'] },
+    ],
+  });
+  writeFileSync(join(folder, 'model.onnx'), model);
+  writeFileSync(join(folder, 'calib.npz'), writeNpz({ x: noise(rng, [SAMPLES, FEATURES], 1) }));
+  writeFileSync(join(folder, 'eval.npz'), writeNpz({ x: noise(rng, [SAMPLES, FEATURES], 1) }));
+  writeFileSync(join(folder, 'wrong.npz'), writeNpz({ z: noise(rng, [4, FEATURES], 1) }));
+});
+
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('inspect says what the model takes', () => {
+  const { data } = ask(0, 'inspect', 'model.onnx');
+  assert.equal(data.inputs, [{ name: 'x', dtype: 'f32', shape: [1, FEATURES] }]);
+  assert.is(data.parameters, FEATURES * HIDDEN + HIDDEN + HIDDEN * CLASSES + CLASSES);
+});
+
+test('compile twice gives the same bytes, and the bundle proves itself', () => {
+  ask(0, 'compile', 'model.onnx', '--target', 'raspberry-pi-5', '-o', 'a.ewb');
+  ask(0, 'compile', 'model.onnx', '--target', 'raspberry-pi-5', '-o', 'b.ewb');
+  assert.ok(readFileSync(join(folder, 'a.ewb')).equals(readFileSync(join(folder, 'b.ewb'))));
+  assert.is(ask(0, 'run', 'a.ewb', '--self-test').data.selfTest.cases, 2);
+});
+
+test('outputs do not depend on the number of threads', () => {
+  ask(0, 'run', 'a.ewb', '--input', 'eval.npz', '--output', 'one.npz');
+  ask(0, 'run', 'a.ewb', '--input', 'eval.npz', '--output', 'two.npz', '--threads', '2');
+  assert.ok(readFileSync(join(folder, 'one.npz')).equals(readFileSync(join(folder, 'two.npz'))));
+  assert.equal(readNpz(readFileSync(join(folder, 'one.npz'))).y!.shape, [SAMPLES, CLASSES]);
+});
+
+test('bench agrees with onnxruntime on the outputs', () => {
+  const { data } = ask(0, 'bench', 'a.ewb', '--against', 'model.onnx', '--rounds', '3');
+  const web = data.timings.find((t: { name: string }) => t.name === 'onnxruntime-web');
+  assert.ok(web.error < 1e-4, `error ${web.error}`);
+  assert.ok(data.speedups['onnxruntime-web'] > 0);
+});
+
+test('fit says yes to a Raspberry Pi and no to a time that is too short', () => {
+  assert.ok(ask(0, 'fit', 'a.ewb', '--target', 'raspberry-pi-4b').data.fits);
+  const no = ask(4, 'fit', 'model.onnx', '--target', 'raspberry-pi-4b', '--max-latency', '0.001us');
+  assert.is(no.error.code, 'EW2003_DOES_NOT_FIT');
+  assert.is(no.data.fits, false);
+});
+
+test('compress keeps to its budget, is reproducible, and runs', () => {
+  const line = [
+    'compress',
+    'model.onnx',
+    '--target',
+    'raspberry-pi-4b',
+    '--calib',
+    'calib.npz',
+    '--eval',
+    'eval.npz',
+    '--budget',
+    '5x',
+    '--min-quality',
+    '0.5',
+  ];
+  const { data } = ask(0, ...line, '-o', 'c.ewb');
+  assert.ok(data.report.totals.wireBytes <= data.wireBudgetBytes);
+  assert.ok(
+    data.evaluation.interval[0] <= data.evaluation.quality && data.evaluation.quality <= data.evaluation.interval[1],
+  );
+  ask(0, ...line, '-o', 'd.ewb');
+  assert.ok(readFileSync(join(folder, 'c.ewb')).equals(readFileSync(join(folder, 'd.ewb'))));
+  ask(0, 'run', 'c.ewb', '--self-test');
+  const { size } = ask(0, 'inspect', 'c.ewb').data;
+  const payload = Object.values(size.weights as Record<string, number>).reduce((a, b) => a + b, 0);
+  assert.ok(payload <= data.wireBudgetBytes, `${payload} bytes in the bundle, budget ${data.wireBudgetBytes}`);
+});
+
+test('a dry run plans and writes nothing', () => {
+  const { data } = ask(0, 'compress', 'model.onnx', '--target', 'host', '--calib', 'calib.npz', '-o', 'none.ewb', '-n');
+  assert.is(data.estimate.layers, 2);
+  assert.not(existsSync(join(folder, 'none.ewb')));
+});
+
+test('a budget that cannot be met: exit code 4, what is possible, nothing written', () => {
+  const { error } = ask(
+    4,
+    'compress',
+    'model.onnx',
+    '--target',
+    'host',
+    '--calib',
+    'calib.npz',
+    '--budget',
+    '64',
+    '-o',
+    'none.ewb',
+  );
+  assert.is(error.code, 'EW4002_BUDGET_NOT_MET');
+  assert.not(existsSync(join(folder, 'none.ewb')));
+});
+
+test('wrong data and damaged bundles are named', () => {
+  const wrong = ask(3, 'compress', 'model.onnx', '--target', 'host', '--calib', 'wrong.npz', '-o', 'none.ewb');
+  assert.is(wrong.error.code, 'EW3202_DATA_INVALID');
+  assert.is(ask(3, 'run', 'a.ewb', '--input', 'wrong.npz').error.code, 'EW3202_DATA_INVALID');
+  assert.is(ask(2, 'run', 'absent.ewb', '--self-test').error.code, 'EW1002_FILE_NOT_FOUND');
+  const bytes = readFileSync(join(folder, 'a.ewb'));
+  const at = bytes.length - 3000;
+  bytes[at] = bytes[at]! ^ 1;
+  writeFileSync(join(folder, 'bad.ewb'), bytes);
+  assert.is(ask(6, 'run', 'bad.ewb', '--self-test').error.code, 'EW6002_BUNDLE_TAMPERED');
+});
+
+test('a place that cannot be written: exit code 2, and the bundle is not there', () => {
+  writeFileSync(join(folder, 'file'), '');
+  const { error } = ask(2, 'compile', 'model.onnx', '--target', 'host', '-o', 'file/out.ewb');
+  assert.is(error.code, 'EW1003_WRITE_FAILED');
+});
+
+test.run();
