@@ -1,7 +1,6 @@
 /** EigenWeights: compress, compile and run neural networks for edge boards. This module is the public API. */
-export { readArrays, writeArrays } from './arrays.ts';
-export { type BenchReport, type BenchRequest, type BenchRow, benchBundle } from './bench-bundle.ts';
-export { type BenchOptions, type Contestant, compareSpeed, type SpeedComparison, type Timing } from './benchmark.ts';
+
+export { type BenchReport, type BenchRequest, type BenchRow, benchBundle } from './app/bench-bundle.ts';
 export {
   buildCompressed,
   buildFloat,
@@ -10,7 +9,17 @@ export {
   type FloatBuild,
   type FloatRequest,
   type WireBudget,
-} from './build.ts';
+} from './app/build.ts';
+export { diagnose, type Finding } from './app/doctor.ts';
+export { type BundleInspection, fitPath, inspectPath, type ModelInspection } from './app/inspect.ts';
+export {
+  type BundleSession,
+  ENGINES,
+  type EngineName,
+  openSession,
+  type SelfTest,
+  type SessionRequest,
+} from './app/session.ts';
 export type { LatencyEstimate, Origin, Sourced } from './compile/cost.ts';
 export { doesNotFit, type FitOptions, type FitReport, type LimitCheck } from './compile/fit.ts';
 export { listProfiles, loadProfile, type Profile, type ProfileSummary } from './compile/profile.ts';
@@ -21,22 +30,25 @@ export type {
   GateResult,
   LayerReport,
 } from './compress/index.ts';
+export { readArrays, writeArrays } from './data/arrays.ts';
+export { type NamedType, OutputCollector, type SampleArrays, type Samples, samplesOf } from './data/samples.ts';
 export { type HostProbe, probeHost } from './device/probe.ts';
-export { diagnose, type Finding } from './doctor.ts';
-export { type BundleInspection, fitPath, inspectPath, type ModelInspection } from './inspect.ts';
-export { type Comparison as MetricComparison, type Judge, loadMetric, type MetricFunction } from './metrics/index.ts';
-export { type Oracle, type OracleName, openOracle } from './oracle/ort.ts';
+export {
+  type BenchOptions,
+  type Contestant,
+  compareSpeed,
+  type SpeedComparison,
+  type Timing,
+} from './measure/benchmark.ts';
+export {
+  type Comparison as MetricComparison,
+  type Judge,
+  loadMetric,
+  type MetricFunction,
+} from './measure/metrics/index.ts';
+export { type Oracle, type OracleName, openOracle } from './measure/oracle/ort.ts';
 export { type Model, type ModelRequest, openModel, type Work } from './pipeline.ts';
 export * as report from './report/index.ts';
-export { type NamedType, OutputCollector, type SampleArrays, type Samples, samplesOf } from './samples.ts';
-export {
-  type BundleSession,
-  ENGINES,
-  type EngineName,
-  openSession,
-  type SelfTest,
-  type SessionRequest,
-} from './session.ts';
 export { EigenError, type ErrorCode, isEigenError } from './util/errors.ts';
 export type { Progress, ProgressEvent } from './util/progress.ts';
 export type { DType, Tensor, TensorType } from './util/tensor.ts';

@@ -21,4 +21,4 @@ export {
   readBundle,
   reportOf,
 } from './open.ts';
-export { type BundleSpec, type Kernel, packBundle, sha256OfTensor, writeBundle } from './pack.ts';
+export { type BundleSpec, type Kernel, packBundle, writeBundle } from './pack.ts';

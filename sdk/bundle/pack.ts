@@ -1,7 +1,7 @@
 import { type FileSystem, nodeFileSystem, writeAtomic } from '../util/files.ts';
 import { sha256 } from '../util/hash.ts';
 import { writeNpz } from '../util/npz.ts';
-import { bytesOf, type Tensor } from '../util/tensor.ts';
+import type { Tensor } from '../util/tensor.ts';
 import type { Program } from '../wire/program.ts';
 import { deflate } from './deflate.ts';
 import {
@@ -54,11 +54,6 @@ interface Content {
   readonly role: PartRole;
   readonly bytes: Uint8Array;
   readonly inflatedBytes?: number;
-}
-
-/** SHA-256 of a tensor's bytes: the unit of golden outputs. */
-export function sha256OfTensor(t: Tensor): string {
-  return sha256(bytesOf(t.data));
 }
 
 /** Builds the bytes of a bundle; the same spec gives the same bytes on every machine and at any time. */

@@ -1,5 +1,6 @@
 import type { BundleSpec } from '../../sdk/bundle/index.ts';
-import { packBundle, sha256OfTensor } from '../../sdk/bundle/index.ts';
+import { packBundle } from '../../sdk/bundle/index.ts';
+import { sha256OfTensor } from '../../sdk/util/hash.ts';
 import { scaleFromLog8 } from '../../sdk/util/log8.ts';
 import { tensor } from '../../sdk/util/tensor.ts';
 import type { Program } from '../../sdk/wire/program.ts';

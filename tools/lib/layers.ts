@@ -7,31 +7,22 @@ import { importsOf } from './imports.ts';
  */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'sdk/util': [],
+  'sdk/data': ['sdk/util'],
   'sdk/ir': ['sdk/util'],
   'sdk/model': ['sdk/ir', 'sdk/util'],
-  'sdk/compress': ['sdk/ir', 'sdk/util'],
+  'sdk/compress': ['sdk/ir', 'sdk/data', 'sdk/util'],
   'sdk/wire': ['sdk/util'],
   'sdk/compile': ['sdk/ir', 'sdk/wire', 'sdk/util'],
   'sdk/bundle': ['sdk/wire', 'sdk/util'],
   'sdk/deploy': ['sdk/bundle', 'sdk/wire', 'sdk/util'],
   'sdk/device': ['sdk/wire', 'sdk/bundle', 'sdk/util'],
   'sdk/fleet': ['sdk/deploy', 'sdk/wire', 'sdk/util'],
-  'sdk/metrics': ['sdk/util'],
-  'sdk/oracle': ['sdk/util'],
+  'sdk/measure': ['sdk/util'],
   'sdk/report': ['sdk/util'],
   'sdk/runner.ts': ['sdk/compile', 'sdk/compress', 'sdk/device', 'sdk/wire', 'sdk/ir', 'sdk/util'],
-  'sdk/samples.ts': ['sdk/util'],
-  'sdk/arrays.ts': ['sdk/util'],
-  'sdk/golden.ts': ['sdk/bundle', 'sdk/samples.ts', 'sdk/util'],
-  'sdk/session.ts': ['sdk/bundle', 'sdk/device', 'sdk/samples.ts', 'sdk/util'],
-  'sdk/benchmark.ts': [],
-  'sdk/doctor.ts': ['sdk/oracle', 'sdk/device', 'sdk/util', 'targets/index.ts'],
   'sdk/pipeline.ts': ['sdk', 'targets/index.ts'],
-  'sdk/build.ts': ['sdk'],
-  'sdk/evaluation.ts': ['sdk'],
-  'sdk/inspect.ts': ['sdk'],
-  'sdk/bench-bundle.ts': ['sdk'],
-  'sdk/index.ts': ['sdk', 'targets/index.ts'],
+  'sdk/app': ['sdk', 'targets/index.ts'],
+  'sdk/index.ts': ['sdk'],
   'sdk/cli': ['sdk/index.ts', 'sdk/util'],
   'sdk/testing': ['sdk'],
   'targets/index.ts': ['targets', 'sdk/compile'],
@@ -58,7 +49,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@yowasp/clang': ['sdk/compile/toolchain', 'targets/wasm'],
   fflate: ['sdk/util', 'sdk/bundle'],
   mqtt: ['sdk/deploy', 'sdk/device', 'sdk/fleet'],
-  'onnxruntime-web': ['sdk/oracle'],
+  'onnxruntime-web': ['sdk/measure/oracle'],
   picocolors: ['sdk/cli'],
   serialport: ['sdk/deploy', 'sdk/device'],
   valibot: ['sdk/compile', 'sdk/bundle', 'sdk/wire', 'sdk/device', 'sdk/deploy', 'sdk/fleet', 'sdk/cli'],
@@ -66,7 +57,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** Used when the user installed them; imported dynamically, never declared. */
 export const OPTIONAL_PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  'onnxruntime-node': ['sdk/oracle'],
+  'onnxruntime-node': ['sdk/measure/oracle'],
 };
 
 /** Path from the project root, forward slashes -> source text. */

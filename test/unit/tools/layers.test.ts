@@ -60,10 +60,10 @@ test('device code must not reach the compiler through another folder', () => {
 
 test('a cycle between folders is found whatever the table allows', () => {
   const found = problems({
-    'sdk/pipeline.ts': "import './metrics/a.ts';",
-    'sdk/metrics/a.ts': "import '../pipeline.ts';",
+    'sdk/pipeline.ts': "import './measure/a.ts';",
+    'sdk/measure/a.ts': "import '../pipeline.ts';",
   });
-  assert.ok(found.some((f) => f.includes('cycle between folders: sdk/pipeline.ts -> sdk/metrics -> sdk/pipeline.ts')));
+  assert.ok(found.some((f) => f.includes('cycle between folders: sdk/pipeline.ts -> sdk/measure -> sdk/pipeline.ts')));
 });
 
 test('a folder without a rule is reported', () => {
@@ -74,7 +74,7 @@ test('packages: undeclared, wrong place, unlisted, node built-ins', () => {
   assert.match(problems({ 'sdk/cli/a.ts': "import 'chalk';" })[0]!, 'package chalk is not in the dependencies');
   assert.match(
     problems({ 'sdk/compile/a.ts': "import 'onnxruntime-web/wasm';" })[0]!,
-    'may only be imported by sdk/oracle',
+    'may only be imported by sdk/measure/oracle',
   );
   assert.match(problems({ 'sdk/cli/a.ts': "import 'left-pad';" })[0]!, 'nobody');
   assert.match(problems({ 'sdk/util/a.ts': "import 'uvu';" })[0]!, 'not in the dependencies');

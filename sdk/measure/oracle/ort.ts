@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
-import { EigenError } from '../util/errors.ts';
-import { type DType, type Tensor, type TypedArray, viewBytes } from '../util/tensor.ts';
+import { EigenError } from '../../util/errors.ts';
+import { type DType, type Tensor, type TypedArray, viewBytes } from '../../util/tensor.ts';
 
 /** onnxruntime as a yardstick: runs the original model, in fp32, for comparison. Never part of what ships to a device. */
 export interface Oracle {

@@ -1,6 +1,6 @@
-import { EigenError } from '../util/errors.ts';
-import { Rng } from '../util/rng.ts';
-import { newArray, sizeOf, type Tensor } from '../util/tensor.ts';
+import { EigenError } from '../../util/errors.ts';
+import { Rng } from '../../util/rng.ts';
+import { newArray, sizeOf, type Tensor } from '../../util/tensor.ts';
 import type { Arrays, Metric, Outcome, Score } from './metric.ts';
 
 export interface Comparison extends Score {

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compareSpeed } from '../../sdk/benchmark.ts';
+import { compareSpeed } from '../../../sdk/measure/benchmark.ts';
 
 test('ratios are taken within rounds, so a machine that slows down does not change them', async () => {
   let now = 0;

@@ -1,6 +1,6 @@
-import { readBytes, writeAtomic } from './util/files.ts';
-import { readNpz, writeNpz } from './util/npz.ts';
-import type { Tensor } from './util/tensor.ts';
+import { readBytes, writeAtomic } from '../util/files.ts';
+import { readNpz, writeNpz } from '../util/npz.ts';
+import type { Tensor } from '../util/tensor.ts';
 
 /** Reads a .npz file: name to array. Throws EW1002_FILE_NOT_FOUND, EW3201_DATA_UNREADABLE. */
 export async function readArrays(path: string): Promise<Record<string, Tensor>> {

@@ -1,10 +1,10 @@
-import { type BundleDescription, describeBundle, openBundle, reportOf } from './bundle/index.ts';
-import { type FitOptions, type FitReport, fitGraph, fitProgram } from './compile/fit.ts';
-import { valueNamed } from './ir/graph.ts';
-import { type ModelRequest, openModel, openProfile } from './pipeline.ts';
-import type { NamedType } from './samples.ts';
-import { readBytes } from './util/files.ts';
-import { byteLength, sizeOf } from './util/tensor.ts';
+import { type BundleDescription, describeBundle, openBundle, reportOf } from '../bundle/index.ts';
+import { type FitOptions, type FitReport, fitGraph, fitProgram } from '../compile/fit.ts';
+import type { NamedType } from '../data/samples.ts';
+import { valueNamed } from '../ir/graph.ts';
+import { type ModelRequest, openModel, openProfile } from '../pipeline.ts';
+import { readBytes } from '../util/files.ts';
+import { byteLength, sizeOf } from '../util/tensor.ts';
 
 export interface ModelInspection {
   readonly kind: 'model';

@@ -1,4 +1,4 @@
-import type { Tensor } from '../util/tensor.ts';
+import type { Tensor } from '../../util/tensor.ts';
 
 /** Named arrays; the first axis of each is the sample. */
 export type Arrays = Readonly<Record<string, Tensor>>;

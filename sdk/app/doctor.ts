@@ -5,9 +5,9 @@ import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { probeDot7 } from './device/engine/probe.ts';
-import { probeHost } from './device/probe.ts';
-import { hasOracle } from './oracle/ort.ts';
+import { probeDot7 } from '../device/engine/probe.ts';
+import { probeHost } from '../device/probe.ts';
+import { hasOracle } from '../measure/oracle/ort.ts';
 
 export interface Finding {
   readonly name: string;

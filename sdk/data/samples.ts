@@ -1,5 +1,5 @@
-import { EigenError } from './util/errors.ts';
-import { newArray, numberAt, sameShape, sizeOf, type Tensor, type TensorType } from './util/tensor.ts';
+import { EigenError } from '../util/errors.ts';
+import { newArray, numberAt, sameShape, sizeOf, type Tensor, type TensorType } from '../util/tensor.ts';
 
 /** Named arrays whose first axis is the sample: how data enters and leaves (.npz files). */
 export type SampleArrays = Readonly<Record<string, Tensor>>;

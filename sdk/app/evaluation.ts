@@ -1,10 +1,10 @@
-import { readArrays } from './arrays.ts';
-import type { Bundle } from './bundle/index.ts';
-import type { Runner } from './compress/index.ts';
-import { valueNamed } from './ir/graph.ts';
-import type { Comparison, Judge } from './metrics/index.ts';
-import type { Model, Work } from './pipeline.ts';
-import { OutputCollector, samplesOf } from './samples.ts';
+import type { Bundle } from '../bundle/index.ts';
+import type { Runner } from '../compress/index.ts';
+import { readArrays } from '../data/arrays.ts';
+import { OutputCollector, samplesOf } from '../data/samples.ts';
+import { valueNamed } from '../ir/graph.ts';
+import type { Comparison, Judge } from '../measure/metrics/index.ts';
+import type { Model, Work } from '../pipeline.ts';
 import { loadSession } from './session.ts';
 
 /** Runs the original (float, same engine) and the bundle on evaluation data and lets a metric compare them. */

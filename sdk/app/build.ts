@@ -1,7 +1,6 @@
-import { readArrays } from './arrays.ts';
-import { type Json, openBundle, writeBundle } from './bundle/index.ts';
-import { doesNotFit, type FitReport } from './compile/fit.ts';
-import type { Profile } from './compile/profile.ts';
+import { type Json, openBundle, writeBundle } from '../bundle/index.ts';
+import { doesNotFit, type FitReport } from '../compile/fit.ts';
+import type { Profile } from '../compile/profile.ts';
 import {
   type CalibrationData,
   type CompressionEstimate,
@@ -11,9 +10,9 @@ import {
   DEFAULT_OPTIONS,
   planCompression,
   validateCalibration,
-} from './compress/index.ts';
-import { evaluateBoth } from './evaluation.ts';
-import { type Comparison, loadMetric } from './metrics/index.ts';
+} from '../compress/index.ts';
+import { readArrays } from '../data/arrays.ts';
+import { type Comparison, loadMetric } from '../measure/metrics/index.ts';
 import {
   buildBundle,
   type Model,
@@ -22,9 +21,10 @@ import {
   openProfile,
   runtimeTarget,
   type Work,
-} from './pipeline.ts';
-import { wasmRunner } from './runner.ts';
-import { encodeInts } from './wire/ints.ts';
+} from '../pipeline.ts';
+import { wasmRunner } from '../runner.ts';
+import { encodeInts } from '../wire/ints.ts';
+import { evaluateBoth } from './evaluation.ts';
 
 export interface FloatRequest {
   /** Board id or profile file. */

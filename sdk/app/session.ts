@@ -1,16 +1,9 @@
-import {
-  type Bundle,
-  goldenInputsOf,
-  installWeights,
-  kernelOf,
-  kernelVariants,
-  readBundle,
-  sha256OfTensor,
-} from './bundle/index.ts';
-import { WasmEngine } from './device/engine/wasm.ts';
-import { type NamedType, samplesOf } from './samples.ts';
-import { EigenError } from './util/errors.ts';
-import type { Tensor } from './util/tensor.ts';
+import { type Bundle, goldenInputsOf, installWeights, kernelOf, kernelVariants, readBundle } from '../bundle/index.ts';
+import { type NamedType, samplesOf } from '../data/samples.ts';
+import { WasmEngine } from '../device/engine/wasm.ts';
+import { EigenError } from '../util/errors.ts';
+import { sha256OfTensor } from '../util/hash.ts';
+import type { Tensor } from '../util/tensor.ts';
 
 /** Engines by name: `wasm` takes the fastest kernels that the start-up probe finds right, the others force a variant. */
 export const ENGINES = ['wasm', 'simd128', 'dot7'] as const;

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { EigenError } from '../util/errors.ts';
-import { nearest } from '../util/nearest.ts';
+import { EigenError } from '../../util/errors.ts';
+import { nearest } from '../../util/nearest.ts';
 import { BUILTIN_METRICS } from './builtin.ts';
 import { type Comparison, compareWith, compareWithFunction, type MetricFunction } from './compare.ts';
 import type { Outcome } from './metric.ts';

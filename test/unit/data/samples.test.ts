@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { OutputCollector, samplesOf } from '../../sdk/samples.ts';
-import { isEigenError } from '../../sdk/util/errors.ts';
-import { tensor } from '../../sdk/util/tensor.ts';
+import { OutputCollector, samplesOf } from '../../../sdk/data/samples.ts';
+import { isEigenError } from '../../../sdk/util/errors.ts';
+import { tensor } from '../../../sdk/util/tensor.ts';
 
 const image = { name: 'x', dtype: 'f32', shape: [1, 2, 3] } as const;
 const invalid = (f: () => unknown, text: string): void =>

@@ -1,7 +1,13 @@
-import { type BundleSpec, sha256OfTensor } from './bundle/index.ts';
-import { type NamedType, OutputCollector, type Samples, samplesOf } from './samples.ts';
-import { Rng } from './util/rng.ts';
-import { newArray, sizeOf, type Tensor } from './util/tensor.ts';
+import { sha256OfTensor } from '../util/hash.ts';
+import { Rng } from '../util/rng.ts';
+import { newArray, sizeOf, type Tensor } from '../util/tensor.ts';
+import { type NamedType, OutputCollector, type SampleArrays, type Samples, samplesOf } from './samples.ts';
+
+/** What a device proves itself with: inputs, first axis = cases, and for every output the hash of its bytes case by case. */
+export interface GoldenCases {
+  readonly inputs: SampleArrays;
+  readonly outputs: readonly { readonly name: string; readonly sha256: readonly string[] }[];
+}
 
 const CASES = 2;
 const SEED = 20240611;
@@ -14,7 +20,7 @@ export async function makeGolden(
   inputs: readonly NamedType[],
   given: Samples | undefined,
   run: (inputs: Record<string, Tensor>) => Promise<Record<string, Tensor>>,
-): Promise<NonNullable<BundleSpec['golden']>> {
+): Promise<GoldenCases> {
   const samples = given ?? samplesOf(noise(inputs), inputs);
   const count = Math.min(CASES, samples.count);
   const collected = new OutputCollector(count);

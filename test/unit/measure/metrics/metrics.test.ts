@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadMetric } from '../../../sdk/metrics/index.ts';
-import { isEigenError } from '../../../sdk/util/errors.ts';
-import { tensor } from '../../../sdk/util/tensor.ts';
+import { loadMetric } from '../../../../sdk/measure/metrics/index.ts';
+import { isEigenError } from '../../../../sdk/util/errors.ts';
+import { tensor } from '../../../../sdk/util/tensor.ts';
 
 const near = (a: number, b: number, tolerance = 1e-6): void =>
   assert.ok(Math.abs(a - b) <= tolerance, `${a} is not ${b}`);

@@ -1,16 +1,16 @@
 import { cpus } from 'node:os';
-import { readArrays } from './arrays.ts';
-import { type Contestant, compareSpeed, type Timing } from './benchmark.ts';
-import { goldenInputsOf } from './bundle/index.ts';
-import { probeHost } from './device/probe.ts';
-import { hasOracle, type Oracle, openOracle } from './oracle/ort.ts';
-import type { Work } from './pipeline.ts';
-import { samplesOf } from './samples.ts';
+import { goldenInputsOf } from '../bundle/index.ts';
+import { readArrays } from '../data/arrays.ts';
+import { samplesOf } from '../data/samples.ts';
+import { probeHost } from '../device/probe.ts';
+import { type Contestant, compareSpeed, type Timing } from '../measure/benchmark.ts';
+import { hasOracle, type Oracle, openOracle } from '../measure/oracle/ort.ts';
+import type { Work } from '../pipeline.ts';
+import { EigenError } from '../util/errors.ts';
+import { readBytes } from '../util/files.ts';
+import { packageVersion } from '../util/package.ts';
+import { newArray, numberAt, type Tensor } from '../util/tensor.ts';
 import { type BundleSession, openSession } from './session.ts';
-import { EigenError } from './util/errors.ts';
-import { readBytes } from './util/files.ts';
-import { packageVersion } from './util/package.ts';
-import { newArray, numberAt, type Tensor } from './util/tensor.ts';
 
 export interface BenchRequest {
   readonly bundle: string;

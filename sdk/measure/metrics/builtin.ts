@@ -1,5 +1,5 @@
-import { EigenError } from '../util/errors.ts';
-import { numberAt, sizeOf, type Tensor } from '../util/tensor.ts';
+import { EigenError } from '../../util/errors.ts';
+import { numberAt, sizeOf, type Tensor } from '../../util/tensor.ts';
 import type { Arrays, Metric, Outcome } from './metric.ts';
 
 /** Output whose last axis holds the scores of classes or tokens: the first one of the model. */
