@@ -30,6 +30,7 @@ export type {
   GateResult,
   LayerReport,
 } from './compress/index.ts';
+export { ROUND_TO_NEAREST } from './compress/index.ts';
 export { readArrays, writeArrays } from './data/arrays.ts';
 export { type NamedType, OutputCollector, type SampleArrays, type Samples, samplesOf } from './data/samples.ts';
 export { type HostProbe, probeHost } from './device/probe.ts';

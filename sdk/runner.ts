@@ -79,6 +79,8 @@ class WasmSession implements Session {
 
   async advance(from: Snapshot, to: number): Promise<Snapshot> {
     for (const r of (from as SavedState).ranges) this.engine.arena(r.offset, r.data.byteLength).set(r.data);
+    // Nothing to run: the state is in place again and is still what was saved.
+    if (to === from.step) return from;
     this.engine.runSteps(from.step, to);
     return this.save(to, this.compiled.program.steps[to]?.live ?? this.compiled.program.outputs);
   }

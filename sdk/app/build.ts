@@ -97,6 +97,8 @@ export interface CompressRequest {
   readonly metric?: string;
   readonly cwd: string;
   readonly seed?: number;
+  /** Stages of the compressor other than by default, e.g. ROUND_TO_NEAREST: what comparisons and ablations are made with. */
+  readonly stages?: Partial<CompressOptions>;
   /** Write the bundle even when budget, quality or board say no. */
   readonly force?: boolean;
   /** Stop after the estimate. */
@@ -199,6 +201,7 @@ function planned(
   const weightBits = profile.weightBits.kernels.filter((b) => b >= 2 && b <= 8);
   const options: CompressOptions = {
     ...DEFAULT_OPTIONS,
+    ...request.stages,
     weightBits,
     minQuality: request.minQuality,
     seed: request.seed ?? DEFAULT_OPTIONS.seed,

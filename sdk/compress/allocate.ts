@@ -51,7 +51,7 @@ export interface CurveMatrix {
 }
 
 /** Codes sampled for a curve. */
-const SAMPLED = 32768;
+const SAMPLED = 8192;
 
 /** Entropy and step curves of a unit by plain rounding: error feedback hardly changes the histogram. */
 export function curveOf(matrices: readonly CurveMatrix[], bits: number): WidthCurve {

@@ -25,6 +25,9 @@ import type { CalibrationData, CompressOptions, CompressResult, FrontierPoint } 
 
 /** Aimed at below the budget, so that the coder's granularity does not push a plan over it. */
 const SLACK = 0.0005;
+/** The first pass only learns how well codes pack: a share of the samples, and at least so many, tell that. */
+const FIRST_SHARE = 0.25;
+const MIN_FIRST = 8;
 /** Share of the budget that may stay unused without another try. */
 const UNUSED = 0.005;
 
@@ -217,7 +220,8 @@ class Job {
   /** One pass with the planned steps tells what coding really takes; the plan is made again with that. */
   private async refine(pair: Pair, plan: Plan): Promise<Plan> {
     const { ctx } = this;
-    const first = await quantizeAll(ctx, pair, ctx.fit, plan, 'first pass');
+    const few = Math.min(ctx.fit.length, Math.max(MIN_FIRST, Math.ceil(ctx.fit.length * FIRST_SHARE)));
+    const first = await quantizeAll(ctx, pair, ctx.fit.slice(0, few), plan, 'first pass');
     const excess = new Map(
       ctx.layers.map((l) => {
         const bits = (8 * codeBytes(ctx, l, first.get(l)!.matrices)) / l.params;

@@ -26,15 +26,28 @@ export function depthwisePitch(matrix: Matrix): number {
   return matrix.cols * Math.ceil(matrix.tiles.length / 4) * 4;
 }
 
+/** Sums of columns over rows: in f32 within one call, in f64 over calls. */
 class Means {
   readonly columns: number;
   readonly sums: Float64Array;
-  constructor(columns: number) {
+  private readonly la: Linalg;
+  constructor(la: Linalg, columns: number) {
+    this.la = la;
     this.columns = columns;
     this.sums = new Float64Array(columns);
   }
-  add(rows: Float32Array, n: number): void {
-    for (let r = 0; r < n; r++) for (let c = 0; c < this.columns; c++) this.sums[c]! += rows[r * this.columns + c]!;
+
+  /** `rows`: address of f32 [n][columns]. */
+  add(rows: number, n: number): void {
+    const { la, columns, sums } = this;
+    const mark = la.mark();
+    const ones = la.alloc(4 * n * 4);
+    la.f32(ones, 4 * n).fill(1);
+    const total = la.alloc(4 * columns * 4);
+    la.product32(total, ones, rows, 4, columns, n);
+    const found = la.f32(total, columns);
+    for (let c = 0; c < columns; c++) sums[c]! += found[c]!;
+    la.release(mark);
   }
 }
 
@@ -55,8 +68,8 @@ class TileSums implements MomentSums {
     this.pitch = pitch;
     this.h = tiles.map((t) => la.alloc(t.cols * t.cols * 4));
     this.g = tiles.map((t) => la.alloc(t.cols * t.cols * 4));
-    this.means = new Means(pitch);
-    this.meansQuantized = new Means(pitch);
+    this.means = new Means(la, pitch);
+    this.meansQuantized = new Means(la, pitch);
   }
 
   add(x: number, xq: number, rows: number): void {
@@ -67,8 +80,8 @@ class TileSums implements MomentSums {
       la.product32(this.h[i]!, aq, aq, t.cols, t.cols, rows, { ...pitches, upper: true });
       if (x !== xq) la.product32(this.g[i]!, a, aq, t.cols, t.cols, rows, pitches);
     });
-    this.means.add(la.f32(x, rows * pitch), rows);
-    if (x !== xq) this.meansQuantized.add(la.f32(xq, rows * pitch), rows);
+    this.means.add(x, rows);
+    if (x !== xq) this.meansQuantized.add(xq, rows);
     else this.meansQuantized.sums.set(this.means.sums);
     this.count += rows;
     this.same = x === xq;
@@ -129,14 +142,14 @@ class ChannelSums implements MomentSums {
     this.channels = pitch / matrix.cols;
     this.h = la.alloc(this.taps * pitch * 4);
     this.g = la.alloc(this.taps * pitch * 4);
-    this.means = new Means(pitch);
-    this.meansQuantized = new Means(pitch);
+    this.means = new Means(la, pitch);
+    this.meansQuantized = new Means(la, pitch);
   }
 
   add(x: number, xq: number, rows: number): void {
     this.la.channelMoments(this.h, this.g, x, xq, rows, this.taps, this.channels);
-    this.means.add(this.la.f32(x, rows * this.pitch), rows);
-    this.meansQuantized.add(this.la.f32(xq, rows * this.pitch), rows);
+    this.means.add(x, rows);
+    this.meansQuantized.add(xq, rows);
     this.count += rows;
   }
 

@@ -32,8 +32,14 @@ export function gatherRows(
   out: Float32Array,
   pitch: number,
 ): void {
-  if (layer.spec?.kind === 'conv') gatherWindows(layer, layer.spec, x, decoding, positions, out, pitch);
+  if (layer.spec?.kind === 'conv' && !isPointwise(layer, layer.spec)) gatherWindows(layer, layer.spec, x, decoding, positions, out, pitch);
   else gatherPlain(x, decoding, positions, out, pitch);
+}
+
+/** Every output position reads the one pixel of the same number. */
+function isPointwise(layer: Layer, spec: KernelOf<'conv'>): boolean {
+  const one = (v: readonly number[]): boolean => v.every((n) => n === 1);
+  return spec.groups === 1 && one(layer.window) && one(spec.strides) && spec.pads.every((p) => p === 0);
 }
 
 function gatherPlain(x: Tensor, d: Decoding, positions: Int32Array, out: Float32Array, pitch: number): void {
@@ -45,6 +51,9 @@ function gatherPlain(x: Tensor, d: Decoding, positions: Int32Array, out: Float32
   }
 }
 
+/** Elements from which a block copy is faster than a loop. */
+const LONG = 32;
+
 function decode(
   data: ArrayLike<number>,
   from: number,
@@ -55,7 +64,9 @@ function decode(
   out: Float32Array,
   at: number,
 ): void {
-  if (d === PLAIN) {
+  if (d === PLAIN && count >= LONG && data instanceof Float32Array) {
+    out.set(data.subarray(from, from + count), at);
+  } else if (d === PLAIN) {
     for (let c = 0; c < count; c++) out[at + c] = data[from + c]!;
   } else if (d.scale.length === 1) {
     const s = d.scale[0]! * rowScale;

@@ -37,7 +37,7 @@ export interface CompressOptions {
   readonly wideActivations: 'none' | 'first' | 'auto';
   /** Ordered component energies in the report. */
   readonly spectrum: boolean;
-  /** After all decisions the weights are fitted again on all samples, the held-out ones included. */
+  /** After all decisions the weights are fitted again on all samples, the held-out ones included; the gate then no longer speaks of the shipped weights. */
   readonly fitOnAll: boolean;
   readonly divergence: Divergence;
   /** Quality of one sample; default: what the original's own predictions imply (see gate.ts). */
@@ -52,14 +52,14 @@ export const DEFAULT_OPTIONS: Omit<CompressOptions, 'wireBudgetBytes'> = {
   minQuality: 0.985,
   weightBits: [2, 3, 4, 5, 6, 7, 8],
   seed: 1,
-  holdout: 0.4,
+  holdout: 0.3,
   refit: true,
   gptq: true,
   biasCorrection: true,
   entropyAllocation: true,
   wideActivations: 'auto',
   spectrum: true,
-  fitOnAll: true,
+  fitOnAll: false,
   divergence: 'auto',
   frontierPoints: 3,
 };
