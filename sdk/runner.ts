@@ -47,6 +47,8 @@ class WasmSession implements Session {
   private readonly ready = new Map<string, number>();
   private readonly slots = new Map<string, Slot>();
   private readonly uses = new Map<string, number>();
+  /** Memory of spent snapshots by size. */
+  private readonly spare = new Map<number, Uint8Array[]>();
 
   constructor(compiled: CompiledProgram, engine: WasmEngine, keep: ReadonlySet<string>) {
     this.compiled = compiled;
@@ -77,18 +79,24 @@ class WasmSession implements Session {
     return this.save(0, this.compiled.program.inputs);
   }
 
-  async advance(from: Snapshot, to: number): Promise<Snapshot> {
-    for (const r of (from as SavedState).ranges) this.engine.arena(r.offset, r.data.byteLength).set(r.data);
+  async advance(from: Snapshot, to: number, spent?: 'spent'): Promise<Snapshot> {
+    this.restore(from as SavedState);
     // Nothing to run: the state is in place again and is still what was saved.
     if (to === from.step) return from;
+    if (spent) for (const r of (from as SavedState).ranges) this.giveBack(r.data);
     this.engine.runSteps(from.step, to);
     return this.save(to, this.compiled.program.steps[to]?.live ?? this.compiled.program.outputs);
+  }
+
+  async complete(from: Snapshot): Promise<void> {
+    this.restore(from as SavedState);
+    this.engine.runSteps(from.step, this.steps);
   }
 
   read(value: string): Tensor {
     const slot = this.slots.get(value);
     if (!slot) throw new Error(`session: value '${value}' is not in memory; list it in keep`);
-    return this.engine.readSlot(slot);
+    return this.engine.viewSlot(slot);
   }
 
   setConstant(value: string, data: Tensor): void {
@@ -102,8 +110,27 @@ class WasmSession implements Session {
     this.engine.close();
   }
 
+  private restore(state: SavedState): void {
+    for (const r of state.ranges) this.engine.arena(r.offset, r.data.byteLength).set(r.data);
+  }
+
   private save(step: number, live: readonly Slot[]): SavedState {
-    const ranges = live.map((s) => ({ offset: s.offset, data: this.engine.arena(s.offset, byteLength(s)).slice() }));
+    const ranges = live.map((s) => {
+      const data = this.take(byteLength(s));
+      data.set(this.engine.arena(s.offset, data.byteLength));
+      return { offset: s.offset, data };
+    });
     return { step, ranges, bytes: ranges.reduce((a, r) => a + r.data.byteLength, 0) };
+  }
+
+  // A pass over many samples saves gigabytes in pieces of few sizes; left to the garbage collector they pile up.
+  private take(bytes: number): Uint8Array {
+    return this.spare.get(bytes)?.pop() ?? new Uint8Array(bytes);
+  }
+
+  private giveBack(data: Uint8Array): void {
+    const list = this.spare.get(data.byteLength);
+    if (list === undefined) this.spare.set(data.byteLength, [data]);
+    else list.push(data);
   }
 }

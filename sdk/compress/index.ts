@@ -1,5 +1,4 @@
 /** Float graph and calibration samples in, integer graph within the budgets and a report out. */
-export { validateCalibration } from './calibration.ts';
 export { compress } from './compress.ts';
 export { planCompression } from './plan.ts';
 export type { Runner, Session, SessionOptions, Snapshot } from './runner.ts';

@@ -30,9 +30,17 @@ export interface Session {
   run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
   /** State before step 0. */
   start(inputs: Readonly<Record<string, Tensor>>): Snapshot;
-  /** Runs steps [from.step, to) and returns the state there. `from` stays valid. */
-  advance(from: Snapshot, to: number): Promise<Snapshot>;
-  /** Copy of a kept value (or graph output) after the latest `advance` or `run`; it must be live there: produced, and not past its last use. */
+  /**
+   * Runs steps [from.step, to) and returns the state there. `from` stays valid unless it is `spent`: then its memory
+   * may become that of the result.
+   */
+  advance(from: Snapshot, to: number, spent?: 'spent'): Promise<Snapshot>;
+  /** Runs from a state to the end, so that outputs can be read; nothing is saved. */
+  complete(from: Snapshot): Promise<void>;
+  /**
+   * A kept value (or graph output) after the latest `advance`, `complete` or `run`; it must be live there: produced, and not
+   * past its last use. Good until the session runs again: copy what is to be kept.
+   */
   read(value: string): Tensor;
   /** Replaces a constant listed as mutable, type unchanged. Takes effect at the next run or advance. */
   setConstant(value: string, data: Tensor): void;

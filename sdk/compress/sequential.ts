@@ -11,7 +11,7 @@ import type { TileMoments } from './moments.ts';
 import { inputScales, MatrixFit, type QuantizedMatrix } from './quantize.ts';
 import { type Decoding, PLAIN } from './rows.ts';
 import type { Session } from './runner.ts';
-import { checkSignal, Stream } from './stream.ts';
+import { checkSignal, copyOf, Stream } from './stream.ts';
 import type { LayerSurvey } from './survey.ts';
 import type { Sample } from './types.ts';
 
@@ -134,7 +134,7 @@ async function readBoth(
     const [xq, rowScale] = await integer.read(i, integerNames);
     const decoding = decodingFor(plan.activations.get(layer)!, rowScale);
     statistics.add(read[0]!, { x: xq!, decoding, dynamic: lstm !== undefined });
-    if (lstm) early.push(read);
+    if (lstm) early.push(read.map(copyOf));
   }
   for (let i = 0; lstm && i < float.samples; i++) {
     const [y] = await float.read(i, [lstm.y]);

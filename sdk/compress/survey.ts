@@ -14,7 +14,7 @@ import { inputScales, MatrixFit, type QuantizedMatrix, rowExponents } from './qu
 import type { Session, Snapshot } from './runner.ts';
 import { paddedCodes } from './size.ts';
 import { type Spectrum, spectrumOf } from './spectrum.ts';
-import { checkSignal, Stream } from './stream.ts';
+import { checkSignal, copyOf, Stream } from './stream.ts';
 
 /** What one pass of the float network over the samples tells about a layer. */
 export interface LayerSurvey {
@@ -128,7 +128,7 @@ async function readLayer(ctx: Context, stream: Stream, layer: Layer): Promise<La
     ranges ??= new Ranges(x.shape.at(-1)!);
     ranges.add(x);
     if (i < fitCount) statistics.add(x, undefined);
-    if (lstm && i < fitCount) states.push(read);
+    if (lstm && i < fitCount) states.push(read.map(copyOf));
   }
   const before = Array.from({ length: stream.samples - fitCount }, (_, i) => stream.snapshot(fitCount + i));
   if (lstm) {
@@ -248,7 +248,7 @@ async function probeDivergence(
     for (const [name, data] of p.constants) session.setConstant(name, data);
     const scores = [];
     for (let i = 0; i < before.length; i++) {
-      await session.advance(before[i]!, session.steps);
+      await session.complete(before[i]!);
       const outputs = Object.fromEntries(ctx.graph.outputs.map((o) => [o, session.read(o)]));
       scores.push(scoreOf(held.references[i]!, outputs));
     }

@@ -67,6 +67,10 @@ class ReferenceSession implements Session {
     return this.save(to, live);
   }
 
+  async complete(from: Snapshot): Promise<void> {
+    await this.advance(from, this.steps);
+  }
+
   read(value: string): Tensor {
     const t =
       this.current.live.get(value) ?? (this.graph.outputs.includes(value) ? this.constants.get(value) : undefined);

@@ -142,6 +142,11 @@ export class WasmEngine {
     return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, copy));
   }
 
+  /** A slot's content in place: it changes when the engine runs. */
+  viewSlot(slot: Slot): Tensor {
+    return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, this.bytes(this.arenaAt + slot.offset, byteLength(slot))));
+  }
+
   /** View of arena bytes, for saving and restoring a paused run. Shared with the kernels: do not keep it. */
   arena(offset: number, bytes: number): Uint8Array {
     return this.bytes(this.arenaAt + offset, bytes);
