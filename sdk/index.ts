@@ -12,12 +12,12 @@ export {
 } from './app/build.ts';
 export { diagnose, type Finding } from './app/doctor.ts';
 export { type BundleInspection, fitPath, inspectPath, type ModelInspection } from './app/inspect.ts';
+export type { SelfTest } from './app/self-test.ts';
 export {
   type BundleSession,
   ENGINES,
   type EngineName,
   openSession,
-  type SelfTest,
   type SessionRequest,
 } from './app/session.ts';
 export type { LatencyEstimate, Origin, Sourced } from './compile/cost.ts';

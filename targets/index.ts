@@ -1,5 +1,9 @@
-import type { Target } from '../sdk/compile/target.ts';
+import type { ReferenceTarget, Target } from '../sdk/compile/target.ts';
+import { referenceTarget } from './reference/index.ts';
 import { wasmTarget } from './wasm/index.ts';
 
 /** The only list of targets: adding one is a folder and a line here. */
 export const TARGETS: readonly Target[] = [wasmTarget];
+
+/** Always there; what the targets above are compared with. */
+export const REFERENCE: ReferenceTarget = referenceTarget;

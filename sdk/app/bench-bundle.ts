@@ -10,7 +10,7 @@ import { EigenError } from '../util/errors.ts';
 import { readBytes } from '../util/files.ts';
 import { packageVersion } from '../util/package.ts';
 import { newArray, numberAt, type Tensor } from '../util/tensor.ts';
-import { type BundleSession, openSession } from './session.ts';
+import { type BundleSession, type EngineName, openSession } from './session.ts';
 
 export interface BenchRequest {
   readonly bundle: string;
@@ -18,6 +18,8 @@ export interface BenchRequest {
   readonly model: string;
   /** .npz whose first sample is used; the bundle's golden inputs otherwise. */
   readonly input?: string;
+  /** Ours; the fastest kernels that are right here by default. */
+  readonly engine?: EngineName;
   readonly threads: number;
   readonly rounds?: number;
 }
@@ -39,7 +41,7 @@ export interface BenchReport {
 /** Times a bundle against the original model in onnxruntime-web, and onnxruntime-node where it is installed, and compares their outputs. */
 export async function benchBundle(request: BenchRequest, work: Work = {}): Promise<BenchReport> {
   const model = await readBytes(request.model);
-  const session = await openSession(request.bundle, { threads: request.threads });
+  const session = await openSession(request.bundle, { engine: request.engine, threads: request.threads });
   const oracles: Oracle[] = [];
   try {
     for (const name of ['onnxruntime-web', 'onnxruntime-node'] as const) {

@@ -1,4 +1,4 @@
-import { type Json, openBundle, writeBundle } from '../bundle/index.ts';
+import { openBundle, writeBundle } from '../bundle/index.ts';
 import { doesNotFit, type FitReport } from '../compile/fit.ts';
 import type { Profile } from '../compile/profile.ts';
 import {
@@ -6,25 +6,14 @@ import {
   type CompressionEstimate,
   type CompressionReport,
   type CompressOptions,
-  compress,
   DEFAULT_OPTIONS,
   planCompression,
-  validateCalibration,
 } from '../compress/index.ts';
-import { readArrays } from '../data/arrays.ts';
+import { allOf } from '../data/samples.ts';
 import { type Comparison, loadMetric } from '../measure/metrics/index.ts';
-import {
-  buildBundle,
-  type Model,
-  type ModelRequest,
-  openModel,
-  openProfile,
-  runtimeTarget,
-  type Work,
-} from '../pipeline.ts';
-import { wasmRunner } from '../runner.ts';
+import { buildBundle, type Model, type ModelRequest, openModel, openProfile, type Work } from '../pipeline.ts';
 import { encodeInts } from '../wire/ints.ts';
-import { evaluateBoth } from './evaluation.ts';
+import { evaluateBoth, readSamples } from './evaluation.ts';
 
 export interface FloatRequest {
   /** Board id or profile file. */
@@ -56,7 +45,7 @@ export async function buildFloat(model: ModelRequest, request: FloatRequest, wor
   work.progress?.({ stage: 'read', done: 0, total: 1 });
   const opened = await openModel(model);
   work.progress?.({ stage: 'read', done: 1, total: 1 });
-  const built = await buildBundle(opened, opened.graph, { profile, precision: 'f32', seed: 0 }, work);
+  const built = await buildBundle(opened, profile, undefined, work);
   if (!built.fit.fits && !request.force) throw doesNotFit(built.fit);
   work.signal?.throwIfAborted();
   if (request.out !== undefined) await writeBundle(request.out, built.bytes);
@@ -136,48 +125,29 @@ export async function buildCompressed(
   const profile = openProfile(request.target);
   const judge = await loadMetric(request.metric ?? 'agreement', request.cwd);
   const opened = await openModel(model);
-  const data = validateCalibration(opened.graph, withoutFixed(await readArrays(request.calibration), model));
+  const data = { samples: allOf(await readSamples(opened, request.calibration)) };
   const { estimate, options } = planned(opened, data, profile, request);
   const wireBudgetBytes = budgetBytes(opened, request.budget);
   const head = { estimate, wireBudgetBytes, minQuality: request.minQuality };
   request.onEstimate?.(estimate, wireBudgetBytes);
   if (request.planOnly) return { ...head, timings: {} };
-  const runner = wasmRunner({ target: runtimeTarget(), ...(work.threads ? { threads: work.threads } : {}) });
-  const { graph, report, timings } = await compress(
-    opened.graph,
-    data,
-    options,
-    runner,
-    work.progress ?? (() => {}),
-    work.signal,
-  );
   const started = performance.now();
-  const built = await buildBundle(
-    opened,
-    graph,
-    {
-      profile,
-      precision: 'int8',
-      seed: options.seed,
-      report: report as unknown as Json,
-      settings: report.settings as { readonly [key: string]: Json },
-      samples: { count: data.samples.length, at: (i) => ({ ...data.samples[i]! }) },
-    },
-    work,
-  );
+  const built = await buildBundle(opened, profile, { data, options }, work);
+  const { report, timings } = built.compressed!;
   const packed = performance.now();
   const evaluation =
     request.evaluation === undefined
       ? undefined
-      : await evaluateBoth(opened, openBundle(built.bytes), request.evaluation, judge, runner, work);
+      : await evaluateBoth(opened, openBundle(built.bytes), request.evaluation, judge, work);
   const passed =
     report.budgetMet && (evaluation?.quality ?? report.gate.quality) >= request.minQuality && built.fit.fits;
   const written = passed || request.force === true;
   work.signal?.throwIfAborted();
   if (written) await writeBundle(request.out, built.bytes);
+  const compressing = Object.values(timings).reduce((a, b) => a + b, 0);
   const spent = {
     ...timings,
-    build: (packed - started) / 1000,
+    build: (packed - started) / 1000 - compressing,
     ...(evaluation ? { evaluate: (performance.now() - packed) / 1000 } : {}),
   };
   return {
@@ -214,9 +184,4 @@ function planned(
 
 function budgetBytes(model: Model, budget: WireBudget): number {
   return 'bytes' in budget ? budget.bytes : Math.floor(model.originalBytes / budget.factor);
-}
-
-/** Data files may still hold the inputs that were fixed with `set`. */
-function withoutFixed<T>(arrays: Readonly<Record<string, T>>, { set = {} }: ModelRequest): Record<string, T> {
-  return Object.fromEntries(Object.entries(arrays).filter(([name]) => !(name in set)));
 }

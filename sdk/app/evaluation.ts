@@ -1,11 +1,20 @@
 import type { Bundle } from '../bundle/index.ts';
-import type { Runner } from '../compress/index.ts';
 import { readArrays } from '../data/arrays.ts';
-import { OutputCollector, samplesOf } from '../data/samples.ts';
+import { OutputCollector, type SampleArrays, type Samples, samplesOf } from '../data/samples.ts';
 import { valueNamed } from '../ir/graph.ts';
 import type { Comparison, Judge } from '../measure/metrics/index.ts';
-import type { Model, Work } from '../pipeline.ts';
+import { engineRunner, type Model, type Work } from '../pipeline.ts';
 import { loadSession } from './session.ts';
+
+/** Samples of a .npz file as inputs of a model; arrays of inputs that were fixed may be there. Throws EW1002, EW3201, EW3202. */
+export async function readSamples(model: Model, path: string): Promise<Samples> {
+  return samplesFor(model, await readArrays(path), path);
+}
+
+function samplesFor(model: Model, arrays: SampleArrays, source: string, extra?: 'any'): Samples {
+  const inputs = model.graph.inputs.map((name) => ({ name, ...valueNamed(model.graph, name).type }));
+  return samplesOf(arrays, inputs, { fixed: model.request.set ?? {}, source, ...(extra ? { extra } : {}) });
+}
 
 /** Runs the original (float, same engine) and the bundle on evaluation data and lets a metric compare them. */
 export async function evaluateBoth(
@@ -13,13 +22,11 @@ export async function evaluateBoth(
   bundle: Bundle,
   path: string,
   judge: Judge,
-  runner: Runner,
   work: Work,
 ): Promise<Comparison> {
   const arrays = await readArrays(path);
-  const inputs = model.graph.inputs.map((name) => ({ name, ...valueNamed(model.graph, name).type }));
-  const samples = samplesOf(arrays, inputs, { fixed: model.request.set ?? {}, extra: 'any', source: path });
-  const original = await runner.open(model.graph);
+  const samples = samplesFor(model, arrays, path, 'any');
+  const original = await engineRunner(work).open(model.graph);
   const compressed = await loadSession(bundle, work.threads ? { threads: work.threads } : {});
   const [theirs, ours] = [new OutputCollector(samples.count), new OutputCollector(samples.count)];
   try {

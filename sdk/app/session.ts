@@ -1,29 +1,38 @@
-import { type Bundle, goldenInputsOf, installWeights, kernelOf, kernelVariants, readBundle } from '../bundle/index.ts';
-import { type NamedType, samplesOf } from '../data/samples.ts';
+import { REFERENCE } from '../../targets/index.ts';
+import {
+  type Bundle,
+  graphOf,
+  installWeights,
+  kernelOf,
+  kernelVariants,
+  readBundle,
+  weightTensorsOf,
+} from '../bundle/index.ts';
+import type { NamedType } from '../data/samples.ts';
 import { WasmEngine } from '../device/engine/wasm.ts';
+import type { Graph } from '../ir/graph.ts';
+import { graphFromData } from '../ir/serialize.ts';
 import { EigenError } from '../util/errors.ts';
-import { sha256OfTensor } from '../util/hash.ts';
 import type { Tensor } from '../util/tensor.ts';
+import { type SelfTest, testKernels, testReference } from './self-test.ts';
 
-/** Engines by name: `wasm` takes the fastest kernels that the start-up probe finds right, the others force a variant. */
-export const ENGINES = ['wasm', 'simd128', 'dot7'] as const;
+/**
+ * Engines by name: `wasm` takes the fastest kernels that the start-up probe finds right, `simd128` and `dot7` force a variant,
+ * `reference` interprets the graph by the definitions of its operators: slow, for comparing.
+ */
+export const ENGINES = ['wasm', 'simd128', 'dot7', 'reference'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 export interface SessionRequest {
   readonly engine?: EngineName | undefined;
-  /** 1 by default; the outputs do not depend on it. */
+  /** 1 by default; the outputs do not depend on it. The reference engine has one. */
   readonly threads?: number | undefined;
-}
-
-export interface SelfTest {
-  readonly cases: number;
-  readonly outputs: readonly string[];
 }
 
 /** A bundle ready to run. */
 export interface BundleSession {
   readonly bundle: Bundle;
-  /** Kernel variant in use. */
+  /** Engine and kernel variant in use. */
   readonly engine: string;
   readonly threads: number;
   readonly inputs: readonly NamedType[];
@@ -33,7 +42,10 @@ export interface BundleSession {
   /** Resident weights, activations and scratch, bytes. */
   readonly modelBytes: number;
   run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
-  /** Runs the golden inputs. Throws EW6004_SELF_TEST_FAILED naming the output, EW6001_BUNDLE_UNREADABLE when there are none. */
+  /**
+   * Runs the golden inputs. Kernels must give the hashes in the bundle; the reference engine is compared with kernels that do.
+   * Throws EW6004_SELF_TEST_FAILED naming the output, EW6001_BUNDLE_UNREADABLE when there are no golden inputs.
+   */
   selfTest(): Promise<SelfTest>;
   close(): void;
 }
@@ -43,52 +55,66 @@ export async function openSession(path: string, request: SessionRequest = {}): P
   return loadSession(await readBundle(path), request);
 }
 
-/** Loads an opened bundle into an engine. */
+/** Loads an opened bundle into an engine. Throws EW5003_ENGINE_UNAVAILABLE when the bundle has nothing for it. */
 export async function loadSession(bundle: Bundle, request: SessionRequest = {}): Promise<BundleSession> {
   const { program, settings } = bundle.manifest;
+  const described = {
+    bundle,
+    inputs: program.inputs,
+    outputs: program.outputs,
+    fixed: (settings.set ?? {}) as Record<string, number>,
+  };
+  return request.engine === 'reference'
+    ? { ...described, ...loadReference(bundle) }
+    : { ...described, ...(await loadKernels(bundle, request)) };
+}
+
+type Loaded = Pick<BundleSession, 'engine' | 'threads' | 'modelBytes' | 'run' | 'selfTest' | 'close'>;
+
+async function loadKernels(bundle: Bundle, { engine = 'wasm', threads = 1 }: SessionRequest): Promise<Loaded> {
   const modules = kernelVariants(bundle).map((variant) => ({ variant, bytes: kernelOf(bundle, variant)! }));
-  const { engine = 'wasm', threads = 1 } = request;
-  const loaded = await WasmEngine.load(program, modules, installWeights(bundle), {
+  const loaded = await WasmEngine.load(bundle.manifest.program, modules, installWeights(bundle), {
     threads,
     ...(engine === 'wasm' ? {} : { variant: engine }),
   });
   const run = async (inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> => loaded.run(inputs);
   return {
-    bundle,
     engine: `wasm ${loaded.variant}`,
     threads: loaded.threads,
-    inputs: program.inputs,
-    outputs: program.outputs,
-    fixed: (settings.set ?? {}) as Record<string, number>,
     modelBytes: loaded.modelBytes,
     run,
-    selfTest: () => selfTest(bundle, run),
+    selfTest: () => testKernels(bundle, run),
     close: () => loaded.close(),
   };
 }
 
-async function selfTest(bundle: Bundle, run: BundleSession['run']): Promise<SelfTest> {
-  const { golden, program } = bundle.manifest;
-  const inputs = goldenInputsOf(bundle);
-  if (!golden || !inputs)
-    throw new EigenError('EW6001_BUNDLE_UNREADABLE', 'the bundle has no golden inputs to test itself with', {
-      hint: 'Build it again with this version.',
+function loadReference(bundle: Bundle): Loaded {
+  const graph = readGraph(bundle);
+  const loaded = REFERENCE.load(graph);
+  const run = async (inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> => loaded.run(inputs);
+  return {
+    engine: REFERENCE.id,
+    threads: 1,
+    modelBytes: loaded.modelBytes,
+    run,
+    selfTest: async () => {
+      const kernels = await loadKernels(bundle, {});
+      try {
+        return await testReference(bundle, graph, run, kernels);
+      } finally {
+        kernels.close();
+      }
+    },
+    close: () => {},
+  };
+}
+
+function readGraph(bundle: Bundle): Graph {
+  const data = graphOf(bundle);
+  if (data === undefined)
+    throw new EigenError('EW5003_ENGINE_UNAVAILABLE', 'the bundle holds no graph for the reference engine', {
+      hint: 'Leave --engine out, or build the bundle again with this version.',
     });
-  const samples = samplesOf(inputs, program.inputs, { source: golden.inputs });
-  for (let i = 0; i < samples.count; i++) {
-    const outputs = await run(samples.at(i));
-    for (const { name, sha256 } of golden.outputs) {
-      const got = sha256OfTensor(outputs[name]!);
-      if (got === sha256[i]) continue;
-      throw new EigenError(
-        'EW6004_SELF_TEST_FAILED',
-        `golden input ${i}: output '${name}' has the hash ${got}, expected ${sha256[i]}`,
-        {
-          hint: 'Try --engine simd128; if that is right, this machine computes the faster kernels wrongly.',
-          details: { sample: i, output: name, got, expected: sha256[i] },
-        },
-      );
-    }
-  }
-  return { cases: samples.count, outputs: golden.outputs.map((o) => o.name) };
+  const weights = weightTensorsOf(bundle);
+  return graphFromData(data, (name) => weights.get(name));
 }

@@ -13,6 +13,7 @@ export type { PartRole } from './names.ts';
 export {
   type Bundle,
   goldenInputsOf,
+  graphOf,
   installWeights,
   kernelOf,
   kernelSourceOf,
@@ -20,5 +21,6 @@ export {
   openBundle,
   readBundle,
   reportOf,
+  weightTensorsOf,
 } from './open.ts';
 export { type BundleSpec, type Kernel, packBundle, writeBundle } from './pack.ts';

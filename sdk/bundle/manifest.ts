@@ -60,7 +60,7 @@ const json: v.GenericSchema<unknown, Json> = v.lazy(() =>
 const part = v.pipe(
   v.strictObject({
     name: text,
-    role: v.picklist(['weights', 'kernel', 'kernel-source', 'golden', 'report']),
+    role: v.picklist(['weights', 'kernel', 'kernel-source', 'golden', 'graph', 'report']),
     bytes: natural,
     sha256: sha,
     inflatedBytes: v.optional(v.pipe(natural, v.maxValue(2 ** 31))),

@@ -1,11 +1,13 @@
 /** Names of the parts of a bundle; a role fixes the name, so that no reader has to trust one. */
 
-export type PartRole = 'weights' | 'kernel' | 'kernel-source' | 'golden' | 'report';
+export type PartRole = 'weights' | 'kernel' | 'kernel-source' | 'golden' | 'graph' | 'report';
 
 export const MANIFEST = 'manifest.json';
 /** In the format of sha256sum, so that an unpacked bundle can be checked with it. */
 export const MANIFEST_DIGEST = 'manifest.sha256';
 export const WEIGHTS = 'weights.ewt';
+/** The graph that the program was compiled from, for the reference engine; weights are in WEIGHTS. */
+export const GRAPH = 'graph.json.z';
 export const REPORT = 'report.json.z';
 export const GOLDEN_INPUTS = 'golden/inputs.npz';
 export const KERNEL_SOURCE = 'kernels/kernels.c.z';
@@ -24,7 +26,10 @@ export function variantOf(name: string): string | undefined {
 
 export function nameFitsRole(name: string, role: PartRole): boolean {
   if (role === 'kernel') return variantOf(name) !== undefined;
-  return name === { weights: WEIGHTS, 'kernel-source': KERNEL_SOURCE, golden: GOLDEN_INPUTS, report: REPORT }[role];
+  return (
+    name ===
+    { weights: WEIGHTS, 'kernel-source': KERNEL_SOURCE, golden: GOLDEN_INPUTS, graph: GRAPH, report: REPORT }[role]
+  );
 }
 
 /** Deflated parts state their inflated size. */

@@ -2,11 +2,12 @@ import { type FileSystem, nodeFileSystem, readBytes } from '../util/files.ts';
 import { sha256 } from '../util/hash.ts';
 import { readNpz } from '../util/npz.ts';
 import type { Tensor } from '../util/tensor.ts';
-import { decodeWeights } from '../wire/weights.ts';
+import { decodeTensors, decodeWeights } from '../wire/weights.ts';
 import { inflate } from './deflate.ts';
 import { type Json, type Manifest, type Part, parseManifest } from './manifest.ts';
 import {
   digestText,
+  GRAPH,
   KERNEL_SOURCE,
   kernelPart,
   MANIFEST,
@@ -93,6 +94,13 @@ export function installWeights(
   return decodeWeights(bundle.parts.get(WEIGHTS)!, bundle.manifest.program.weights, block);
 }
 
+/** The weights as tensors, by the names of the program. */
+export function weightTensorsOf(bundle: Bundle): Map<string, Tensor> {
+  const { weights } = bundle.manifest.program;
+  const tensors = decodeTensors(bundle.parts.get(WEIGHTS)!, weights);
+  return new Map(weights.map((slot, i) => [slot.name, tensors[i]!]));
+}
+
 /** Variants of kernels in the bundle, in name order. */
 export function kernelVariants(bundle: Pick<Bundle, 'manifest'>): string[] {
   return bundle.manifest.parts.map((p) => variantOf(p.name)).filter((variant) => variant !== undefined);
@@ -109,7 +117,16 @@ export function kernelSourceOf(bundle: Bundle): string | undefined {
 }
 
 export function reportOf(bundle: Bundle): Json | undefined {
-  const bytes = contentOf(bundle, REPORT);
+  return jsonOf(bundle, REPORT);
+}
+
+/** What the program was compiled from, in the form that packBundle was given; undefined when the bundle has none. */
+export function graphOf(bundle: Bundle): Json | undefined {
+  return jsonOf(bundle, GRAPH);
+}
+
+function jsonOf(bundle: Bundle, name: string): Json | undefined {
+  const bytes = contentOf(bundle, name);
   return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as Json);
 }
 

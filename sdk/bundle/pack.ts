@@ -16,6 +16,7 @@ import {
 import {
   digestText,
   GOLDEN_INPUTS,
+  GRAPH,
   KERNEL_SOURCE,
   kernelPart,
   MANIFEST,
@@ -46,6 +47,8 @@ export interface BundleSpec {
   readonly kernelSource?: string;
   /** Inputs with the samples as first axis, and the output hashes that every engine must reproduce. */
   readonly golden?: { readonly inputs: Readonly<Record<string, Tensor>>; readonly outputs: Golden['outputs'] };
+  /** What the program was compiled from, with its constants by the names of the program's weights. */
+  readonly graph?: Json;
   readonly report?: Json;
 }
 
@@ -89,9 +92,13 @@ function contentsOf(spec: BundleSpec): Content[] {
     out.push(deflated(KERNEL_SOURCE, 'kernel-source', new TextEncoder().encode(spec.kernelSource)));
   if (spec.golden)
     out.push({ name: GOLDEN_INPUTS, role: 'golden', bytes: writeNpz(spec.golden.inputs, { compress: true }) });
-  if (spec.report !== undefined)
-    out.push(deflated(REPORT, 'report', new TextEncoder().encode(canonicalJson(spec.report))));
+  if (spec.graph !== undefined) out.push(deflatedJson(GRAPH, 'graph', spec.graph));
+  if (spec.report !== undefined) out.push(deflatedJson(REPORT, 'report', spec.report));
   return out;
+}
+
+function deflatedJson(name: string, role: PartRole, value: Json): Content {
+  return deflated(name, role, new TextEncoder().encode(canonicalJson(value)));
 }
 
 function deflated(name: string, role: PartRole, bytes: Uint8Array): Content {

@@ -1,3 +1,6 @@
+import type { Graph } from '../ir/graph.ts';
+import type { Tensor } from '../util/tensor.ts';
+
 /**
  * What the compiler needs to know about a target: data first (the vector header its kernels are written against, its
  * variants), code second (a toolchain). Adding a target is one folder under targets/ and one line in targets/index.ts.
@@ -24,4 +27,17 @@ export interface Target {
   readonly variants: readonly KernelVariant[];
   /** Compiles one C translation unit; content-addressed caching is the target's business. */
   build(source: string, variant: KernelVariant, exportsNames: readonly string[]): Promise<CompiledModule>;
+}
+
+/** The target without kernels: runs a graph by the definitions of its operators, so that every other one can be compared with it. */
+export interface ReferenceTarget {
+  readonly id: 'reference';
+  readonly summary: string;
+  load(graph: Graph): LoadedGraph;
+}
+
+export interface LoadedGraph {
+  /** Constants and the largest set of live activations, bytes. */
+  readonly modelBytes: number;
+  run(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor>;
 }

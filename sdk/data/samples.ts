@@ -1,5 +1,5 @@
 import { EigenError } from '../util/errors.ts';
-import { newArray, numberAt, sameShape, sizeOf, type Tensor, type TensorType } from '../util/tensor.ts';
+import { type DType, newArray, numberAt, sameShape, sizeOf, type Tensor, type TensorType } from '../util/tensor.ts';
 
 /** Named arrays whose first axis is the sample: how data enters and leaves (.npz files). */
 export type SampleArrays = Readonly<Record<string, Tensor>>;
@@ -24,13 +24,14 @@ export interface Samples {
 }
 
 /**
- * Arrays as samples of a model's inputs. An input of shape [1, ...] takes arrays [N, ...] or [N, 1, ...].
+ * Arrays as samples of a model's inputs, the one check for calibration, evaluation and running. An input of shape [1, ...] takes arrays
+ * [N, ...] or [N, 1, ...]. Other types are converted where every value survives; f64 is rounded to f32, as every framework does.
  * Throws EW3202_DATA_INVALID naming the array: missing, unknown, of another type or shape, NaN or infinite, no samples.
  */
 export function samplesOf(arrays: SampleArrays, inputs: readonly NamedType[], check: SampleCheck = {}): Samples {
   const source = check.source ?? 'the data';
-  const wanted = inputs.map((i) => `${i.name} ${i.dtype}[N, ${restOf(i).join(', ')}]`).join('; ');
-  const fail = (message: string, details: Record<string, unknown>): EigenError =>
+  const wanted = inputs.map((i) => `${i.name} ${i.dtype}[${['N', ...restOf(i)].join(', ')}]`).join('; ');
+  const fail: Fail = (message, details) =>
     new EigenError('EW3202_DATA_INVALID', `${source}: ${message}`, {
       hint: `Expected, N samples each: ${wanted}`,
       details,
@@ -42,24 +43,11 @@ export function samplesOf(arrays: SampleArrays, inputs: readonly NamedType[], ch
       throw fail(`no array '${input.name}', there are: ${Object.keys(arrays).join(', ') || 'none'}`, {
         array: input.name,
       });
-    if (t.dtype !== input.dtype)
-      throw fail(`array '${input.name}' is ${t.dtype}, the model takes ${input.dtype}`, {
-        array: input.name,
-        dtype: t.dtype,
-      });
-    if (!fits(t.shape, input.shape))
-      throw fail(`array '${input.name}' has shape [${t.shape.join(', ')}]`, { array: input.name, shape: t.shape });
-    const n = t.shape[0]!;
-    if (n === 0) throw fail(`array '${input.name}' holds no samples`, { array: input.name });
+    const n = samplesIn(t, input, fail);
     if (count !== undefined && n !== count)
       throw fail(`array '${input.name}' holds ${n} samples, others ${count}`, { array: input.name, samples: n });
     count = n;
-    const bad = firstNotFinite(t);
-    if (bad >= 0)
-      throw fail(
-        `array '${input.name}', sample ${Math.floor(bad / sizeOf(input.shape))}: the value is ${numberAt(t, bad)}`,
-        { array: input.name, element: bad },
-      );
+    checkValues(t, input, fail);
   }
   checkOthers(arrays, inputs, check, fail);
   if (count === undefined) throw fail('the model has no inputs', {});
@@ -69,11 +57,64 @@ export function samplesOf(arrays: SampleArrays, inputs: readonly NamedType[], ch
   };
 }
 
+/** Every sample, in order. */
+export function allOf(samples: Samples): Record<string, Tensor>[] {
+  return Array.from({ length: samples.count }, (_, i) => samples.at(i));
+}
+
+type Fail = (message: string, details: Record<string, unknown>) => EigenError;
+
+function samplesIn(t: Tensor, input: NamedType, fail: Fail): number {
+  if (!fits(t.shape, input.shape))
+    throw fail(`array '${input.name}' has shape [${t.shape.join(', ')}]`, { array: input.name, shape: t.shape });
+  const n = t.shape[0]!;
+  if (n === 0) throw fail(`array '${input.name}' holds no samples`, { array: input.name });
+  return n;
+}
+
+/** Largest magnitudes up to which floats hold every integer. */
+const WHOLE_IN_FLOAT: Partial<Record<DType, number>> = { f32: 2 ** 24, f64: 2 ** 53 };
+
+const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === 'f64';
+const isBig = (dtype: DType): boolean => dtype === 'i64' || dtype === 'u64';
+
+/** Finite, and representable in the input's type. */
+function checkValues(t: Tensor, input: NamedType, fail: Fail): void {
+  const name = input.name;
+  if (isFloat(t.dtype) && !isFloat(input.dtype))
+    throw fail(`array '${name}' is ${t.dtype}, the model takes ${input.dtype}`, { array: name, dtype: t.dtype });
+  if (t.dtype === input.dtype && !isFloat(t.dtype)) return;
+  const survives = keeps(t, input.dtype);
+  for (let i = 0; i < t.data.length; i++) {
+    if (survives(i)) continue;
+    const why = Number.isFinite(numberAt(t, i)) ? ` and does not fit into ${input.dtype}` : '';
+    throw fail(`array '${name}', sample ${Math.floor(i / sizeOf(input.shape))}: the value is ${t.data[i]}${why}`, {
+      array: name,
+      element: i,
+    });
+  }
+}
+
+/** Whether the element at an index can be given to an input of type `to`. */
+function keeps(t: Tensor, to: DType): (index: number) => boolean {
+  if (isFloat(t.dtype)) {
+    const fit = to === 'f32' ? Math.fround : (x: number): number => x;
+    return (i) => Number.isFinite(fit(t.data[i] as number));
+  }
+  if (isFloat(to)) return (i) => Math.abs(numberAt(t, i)) <= WHOLE_IN_FLOAT[to]!;
+  if (to === 'bool') return (i) => numberAt(t, i) === 0 || numberAt(t, i) === 1;
+  const cell = newArray(to, 1);
+  return (i) => {
+    cell[0] = (isBig(to) ? BigInt(t.data[i]!) : Number(t.data[i])) as never;
+    return BigInt(cell[0]!) === BigInt(t.data[i]!);
+  };
+}
+
 function checkOthers(
   arrays: SampleArrays,
   inputs: readonly NamedType[],
   { fixed = {}, extra = [] }: SampleCheck,
-  fail: (message: string, details: Record<string, unknown>) => EigenError,
+  fail: Fail,
 ): void {
   for (const [name, t] of Object.entries(arrays)) {
     if (inputs.some((i) => i.name === name)) continue;
@@ -99,15 +140,13 @@ function fits(array: readonly number[], input: readonly number[]): boolean {
   return sameShape(rest, input) || (input[0] === 1 && sameShape(rest, input.slice(1)));
 }
 
-function sampleAt(t: Tensor, type: TensorType, i: number): Tensor {
-  const size = sizeOf(type.shape);
-  return { dtype: t.dtype, shape: [...type.shape], data: t.data.slice(i * size, (i + 1) * size) } as Tensor;
-}
-
-/** Index of the first NaN or infinity; -1 when all are finite or the type has none. */
-function firstNotFinite(t: Tensor): number {
-  if (t.dtype !== 'f32' && t.dtype !== 'f64') return -1;
-  return (t.data as Float32Array).findIndex((v) => !Number.isFinite(v));
+function sampleAt(t: Tensor, { dtype, shape }: TensorType, i: number): Tensor {
+  const size = sizeOf(shape);
+  const part = t.data.slice(i * size, (i + 1) * size);
+  if (t.dtype === dtype) return { dtype, shape: [...shape], data: part } as Tensor;
+  const data = newArray(dtype, size);
+  for (let k = 0; k < size; k++) data[k] = (isBig(dtype) ? BigInt(part[k]!) : Number(part[k])) as never;
+  return { dtype, shape: [...shape], data } as Tensor;
 }
 
 /** Collects outputs sample by sample into arrays [N, ...]; a leading 1 of an output's shape becomes the sample axis. */

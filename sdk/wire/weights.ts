@@ -172,13 +172,34 @@ export function decodeWeights(
   slots: readonly WeightSlot[],
   block: Uint8Array = new Uint8Array(residentBlockBytes(slots)),
 ): Uint8Array {
+  forEachEntry(bytes, slots, (entry, slot) => {
+    const packed = packWeight(slot.layout, decodeEntry(entry, slot));
+    if (packed.length !== slot.bytes || slot.offset % ALIGN !== 0)
+      throw new RangeError('its slot has a wrong size or offset');
+    block.set(packed, slot.offset);
+  });
+  return block;
+}
+
+/**
+ * The constants of a weight stream as plain tensors, in the order of the slots.
+ * @throws EigenError EW6002_BUNDLE_TAMPERED when the stream or the slots are not consistent.
+ */
+export function decodeTensors(bytes: Uint8Array, slots: readonly WeightSlot[]): Tensor[] {
+  const out: Tensor[] = [];
+  forEachEntry(bytes, slots, (entry, slot) => out.push(decodeEntry(entry, slot)));
+  return out;
+}
+
+function forEachEntry(
+  bytes: Uint8Array,
+  slots: readonly WeightSlot[],
+  visit: (entry: WireEntry, slot: WeightSlot) => void,
+): void {
   entriesOf(bytes, slots.length).forEach((entry, i) => {
     const slot = slots[i];
     try {
-      const packed = packWeight(slot.layout, decodeEntry(entry, slot));
-      if (packed.length !== slot.bytes || slot.offset % ALIGN !== 0)
-        throw new RangeError('its slot has a wrong size or offset');
-      block.set(packed, slot.offset);
+      visit(entry, slot);
     } catch (e) {
       if (e instanceof EigenError)
         throw new EigenError(e.code, `weight '${slot.name}': ${e.message}`, { hint: e.hint, cause: e });
@@ -187,7 +208,6 @@ export function decodeWeights(
       throw e;
     }
   });
-  return block;
 }
 
 /** The logical tensor of one constant. */

@@ -10,7 +10,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'sdk/data': ['sdk/util'],
   'sdk/ir': ['sdk/util'],
   'sdk/model': ['sdk/ir', 'sdk/util'],
-  'sdk/compress': ['sdk/ir', 'sdk/data', 'sdk/util'],
+  'sdk/compress': ['sdk/ir', 'sdk/util'],
   'sdk/wire': ['sdk/util'],
   'sdk/compile': ['sdk/ir', 'sdk/wire', 'sdk/util'],
   'sdk/bundle': ['sdk/wire', 'sdk/util'],
@@ -20,6 +20,17 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'sdk/measure': ['sdk/util'],
   'sdk/report': ['sdk/util'],
   'sdk/runner.ts': ['sdk/compile', 'sdk/compress', 'sdk/device', 'sdk/wire', 'sdk/ir', 'sdk/util'],
+  'sdk/contents.ts': [
+    'sdk/compile',
+    'sdk/compress',
+    'sdk/bundle',
+    'sdk/device',
+    'sdk/runner.ts',
+    'sdk/wire',
+    'sdk/ir',
+    'sdk/data',
+    'sdk/util',
+  ],
   'sdk/pipeline.ts': ['sdk', 'targets/index.ts'],
   'sdk/app': ['sdk', 'targets/index.ts'],
   'sdk/index.ts': ['sdk'],
@@ -52,7 +63,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'onnxruntime-web': ['sdk/measure/oracle'],
   picocolors: ['sdk/cli'],
   serialport: ['sdk/deploy', 'sdk/device'],
-  valibot: ['sdk/compile', 'sdk/bundle', 'sdk/wire', 'sdk/device', 'sdk/deploy', 'sdk/fleet', 'sdk/cli'],
+  valibot: ['sdk/ir', 'sdk/compile', 'sdk/bundle', 'sdk/wire', 'sdk/device', 'sdk/deploy', 'sdk/fleet', 'sdk/cli'],
 };
 
 /** Used when the user installed them; imported dynamically, never declared. */

@@ -1,7 +1,7 @@
-import { type BenchReport, benchBundle } from '../../index.ts';
+import { type BenchReport, benchBundle, ENGINES } from '../../index.ts';
 import { type Answer, defineCommand, requiredFlag, valueFlag } from '../command.ts';
 import { formatRatio, formatSeconds, table } from '../format.ts';
-import { pathIn, readCount, readText } from '../values.ts';
+import { pathIn, readChoice, readCount, readText } from '../values.ts';
 
 export const bench = defineCommand({
   name: 'bench',
@@ -14,6 +14,11 @@ export const bench = defineCommand({
   flags: {
     against: requiredFlag('MODEL', 'the ONNX file that the bundle was made from', readText),
     input: valueFlag('FILE', '.npz whose first sample is used; the golden inputs of the bundle by default', readText),
+    engine: valueFlag(
+      'ENGINE',
+      `${ENGINES.join(', ')}; the fastest kernels that are right here by default`,
+      readChoice(ENGINES),
+    ),
     threads: valueFlag('N', 'threads of every contestant; 1 by default', readCount),
     rounds: valueFlag('N', 'rounds; 15 by default', readCount),
   },
@@ -23,6 +28,7 @@ export const bench = defineCommand({
         bundle: pathIn(context.cwd, args[0]!),
         model: pathIn(context.cwd, flags.against),
         ...(flags.input === undefined ? {} : { input: pathIn(context.cwd, flags.input) }),
+        ...(flags.engine ? { engine: flags.engine } : {}),
         threads: flags.threads ?? 1,
         ...(flags.rounds === undefined ? {} : { rounds: flags.rounds }),
       },

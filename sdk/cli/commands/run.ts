@@ -1,4 +1,12 @@
-import { ENGINES, OutputCollector, openSession, readArrays, samplesOf, writeArrays } from '../../index.ts';
+import {
+  ENGINES,
+  OutputCollector,
+  openSession,
+  readArrays,
+  type SelfTest,
+  samplesOf,
+  writeArrays,
+} from '../../index.ts';
 import { EigenError } from '../../util/errors.ts';
 import { type Answer, type Context, defineCommand, switchFlag, valueFlag } from '../command.ts';
 import { formatBytes, formatSeconds, table } from '../format.ts';
@@ -18,7 +26,7 @@ export const run = defineCommand({
     output: valueFlag('FILE', 'where the outputs go, .npz with one array per model output', readText, 'o'),
     engine: valueFlag(
       'ENGINE',
-      `${ENGINES.join(' or ')}; the best one that works here by default`,
+      `${ENGINES.join(', ')}; the fastest kernels that are right here by default`,
       readChoice(ENGINES),
     ),
     threads: valueFlag('N', 'threads; 1 by default, the outputs do not depend on it', readCount),
@@ -42,7 +50,7 @@ export const run = defineCommand({
           `${session.engine}, ${session.threads} threads, ${formatBytes(session.modelBytes)} for weights and activations`,
         ],
       ];
-      if (proof) rows.push(['self-test', `${proof.cases} golden inputs, all output hashes equal`]);
+      if (proof) rows.push(['self-test', proofText(proof)]);
       if (done) rows.push(['samples', `${done.samples}, ${formatSeconds(done.secondsPerSample)} each (measured)`]);
       if (done?.output) rows.push(['wrote', done.output]);
       const data = {
@@ -58,6 +66,12 @@ export const run = defineCommand({
     }
   },
 });
+
+function proofText(proof: SelfTest): string {
+  const golden = `${proof.cases} golden inputs`;
+  if (proof.comparison === 'hashes') return `${golden}, all output hashes equal`;
+  return `${golden}, compared with kernels that give the hashes of the bundle: largest difference ${proof.largestError.toExponential(1)} of the largest magnitude, allowed ${proof.allowedError}`;
+}
 
 type Session = Awaited<ReturnType<typeof openSession>>;
 

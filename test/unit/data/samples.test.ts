@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { OutputCollector, samplesOf } from '../../../sdk/data/samples.ts';
+import { allOf, OutputCollector, samplesOf } from '../../../sdk/data/samples.ts';
 import { isEigenError } from '../../../sdk/util/errors.ts';
 import { tensor } from '../../../sdk/util/tensor.ts';
 
@@ -36,7 +36,6 @@ test('scalars and larger batches take one more axis', () => {
 test('every way of being wrong names the array', () => {
   const ok = tensor('f32', [2, 2, 3]);
   invalid(() => samplesOf({ y: ok }, [image]), "no array 'x', there are: y");
-  invalid(() => samplesOf({ x: tensor('f64', [2, 2, 3]) }, [image]), "'x' is f64, the model takes f32");
   invalid(() => samplesOf({ x: tensor('f32', [2, 3, 2]) }, [image]), "'x' has shape [2, 3, 2]");
   invalid(() => samplesOf({ x: tensor('f32', []) }, [image]), "'x' has shape []");
   invalid(() => samplesOf({ x: tensor('f32', [0, 2, 3]) }, [image]), 'holds no samples');
@@ -48,6 +47,34 @@ test('every way of being wrong names the array', () => {
   const nan = tensor('f32', [2, 2, 3]);
   nan.data[7] = Number.NaN;
   invalid(() => samplesOf({ x: nan }, [image]), "'x', sample 1: the value is NaN");
+});
+
+test('types are converted where every value survives', () => {
+  const ids = { name: 'ids', dtype: 'i64', shape: [2] } as const;
+  const flag = { name: 'flag', dtype: 'bool', shape: [] } as const;
+  const samples = allOf(
+    samplesOf(
+      {
+        x: tensor('f64', [1, 2, 3], [0.1, 2, 3, 4, 5, 6]),
+        ids: tensor('i32', [1, 2], [-7, 8]),
+        flag: tensor('i64', [1], [1]),
+      },
+      [image, ids, flag],
+    ),
+  );
+  assert.equal([...(samples[0]!.x!.data as Float32Array)], [Math.fround(0.1), 2, 3, 4, 5, 6]);
+  assert.equal([samples[0]!.ids!.dtype, ...(samples[0]!.ids!.data as BigInt64Array)], ['i64', -7n, 8n]);
+  assert.equal([samples[0]!.flag!.dtype, ...(samples[0]!.flag!.data as Uint8Array)], ['bool', 1]);
+  assert.is(samplesOf({ x: tensor('u8', [2, 2, 3]) }, [image]).at(1).x!.dtype, 'f32');
+});
+
+test('a value that does not survive is named', () => {
+  const big = tensor('f64', [1, 2, 3], [0, 0, 0, 0, 1e39, 0]);
+  invalid(() => samplesOf({ x: big }, [image]), "'x', sample 0: the value is 1e+39 and does not fit into f32");
+  const byte = { name: 'b', dtype: 'i8', shape: [] } as const;
+  invalid(() => samplesOf({ b: tensor('i64', [2], [5, 128]) }, [byte]), "'b', sample 1: the value is 128");
+  invalid(() => samplesOf({ b: tensor('f32', [1], [1]) }, [byte]), "'b' is f32, the model takes i8");
+  invalid(() => samplesOf({ x: tensor('i32', [1, 2, 3], [0, 0, 0, 0, 0, 2 ** 24 + 1]) }, [image]), '16777217');
 });
 
 test('labels and fixed inputs may be there', () => {

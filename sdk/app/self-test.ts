@@ -1,0 +1,129 @@
+import { type Bundle, goldenInputsOf } from '../bundle/index.ts';
+import { type Samples, samplesOf } from '../data/samples.ts';
+import { type Graph, producersOf } from '../ir/graph.ts';
+import { opOf } from '../ir/ops/index.ts';
+import { EigenError } from '../util/errors.ts';
+import { sha256OfTensor } from '../util/hash.ts';
+import { numberAt, type Tensor } from '../util/tensor.ts';
+
+export interface SelfTest {
+  readonly cases: number;
+  readonly outputs: readonly string[];
+  /**
+   * How the outputs were compared: with the hashes in the bundle; or, where floating point may round otherwise, with the outputs of
+   * kernels that have those hashes.
+   */
+  readonly comparison: 'hashes' | 'kernels';
+  /** Largest difference relative to the largest magnitude of the output; 0 when all bytes are equal. */
+  readonly largestError: number;
+  /** What was allowed: 0 where every operator is exact. */
+  readonly allowedError: number;
+}
+
+type Run = (inputs: Readonly<Record<string, Tensor>>) => Promise<Record<string, Tensor>>;
+
+/** Of an output's largest magnitude: what operators that round may differ by. */
+const ROUNDING = 1e-5;
+
+/** Golden inputs through kernels: every output must have the hash in the bundle. */
+export async function testKernels(bundle: Bundle, run: Run): Promise<SelfTest> {
+  const { samples, outputs } = goldenOf(bundle);
+  for (let i = 0; i < samples.count; i++) {
+    const got = await run(samples.at(i));
+    for (const { name, sha256 } of outputs) {
+      const hash = sha256OfTensor(got[name]!);
+      if (hash === sha256[i]) continue;
+      throw new EigenError(
+        'EW6004_SELF_TEST_FAILED',
+        `golden input ${i}: output '${name}' has the hash ${hash}, expected ${sha256[i]}`,
+        {
+          hint: 'Try --engine simd128; if that is right, this machine computes the faster kernels wrongly.',
+          details: { sample: i, output: name, got: hash, expected: sha256[i] },
+        },
+      );
+    }
+  }
+  const names = outputs.map((o) => o.name);
+  return { cases: samples.count, outputs: names, comparison: 'hashes', largestError: 0, allowedError: 0 };
+}
+
+/**
+ * Golden inputs through the reference engine. Outputs that do not have the hash in the bundle are compared with those of kernels
+ * which do: to the bit where all operators on the way are exact, else to within 1e-5 of the largest magnitude.
+ */
+export async function testReference(
+  bundle: Bundle,
+  graph: Graph,
+  run: Run,
+  kernels: { readonly engine: string; readonly run: Run },
+): Promise<SelfTest> {
+  const { samples, outputs } = goldenOf(bundle);
+  const allowed = new Map(outputs.map(({ name }) => [name, isExact(graph, name) ? 0 : ROUNDING]));
+  const proof = await testKernels(bundle, kernels.run);
+  let largestError = 0;
+  let comparison: SelfTest['comparison'] = 'hashes';
+  for (let i = 0; i < samples.count; i++) {
+    const got = await run(samples.at(i));
+    const other = outputs.filter(({ name, sha256 }) => sha256OfTensor(got[name]!) !== sha256[i]);
+    if (other.length === 0) continue;
+    comparison = 'kernels';
+    const expected = await kernels.run(samples.at(i));
+    for (const { name } of other) {
+      const error = relativeError(got[name]!, expected[name]!);
+      largestError = Math.max(largestError, error);
+      if (error <= allowed.get(name)!) continue;
+      throw new EigenError(
+        'EW6004_SELF_TEST_FAILED',
+        `golden input ${i}: output '${name}' of the reference engine differs from ${kernels.engine} by ${error.toExponential(1)} of its largest magnitude, allowed is ${allowed.get(name)}`,
+        {
+          hint: 'The kernels of the bundle compute something else than its graph: report it with the model.',
+          details: { sample: i, output: name, error, allowed: allowed.get(name) },
+        },
+      );
+    }
+  }
+  return { ...proof, comparison, largestError, allowedError: Math.max(0, ...allowed.values()) };
+}
+
+function goldenOf(bundle: Bundle): {
+  samples: Samples;
+  outputs: readonly { name: string; sha256: readonly string[] }[];
+} {
+  const { golden, program } = bundle.manifest;
+  const inputs = goldenInputsOf(bundle);
+  if (!golden || !inputs)
+    throw new EigenError('EW6001_BUNDLE_UNREADABLE', 'the bundle has no golden inputs to test itself with', {
+      hint: 'Build it again with this version.',
+    });
+  return { samples: samplesOf(inputs, program.inputs, { source: golden.inputs }), outputs: golden.outputs };
+}
+
+/** Whether every operator that an output depends on gives the same bits everywhere. */
+function isExact(graph: Graph, output: string): boolean {
+  const producers = producersOf(graph);
+  const seen = new Set<string>();
+  const open = [output];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    const node = producers.get(name);
+    if (!node || seen.has(node.name)) continue;
+    seen.add(node.name);
+    if (opOf(node.op).tolerance !== 'exact') return false;
+    open.push(...node.inputs);
+  }
+  return true;
+}
+
+/** Largest difference of two outputs relative to the largest magnitude of the expected one; infinite when they cannot be compared. */
+export function relativeError(got: Tensor, expected: Tensor): number {
+  if (got.data.length !== expected.data.length) return Number.POSITIVE_INFINITY;
+  let [difference, magnitude] = [0, 0];
+  for (let i = 0; i < expected.data.length; i++) {
+    const [a, b] = [numberAt(got, i), numberAt(expected, i)];
+    if (Object.is(a, b)) continue;
+    const d = Math.abs(a - b);
+    if (Number.isNaN(d)) return Number.POSITIVE_INFINITY;
+    difference = Math.max(difference, d);
+  }
+  for (let i = 0; i < expected.data.length; i++) magnitude = Math.max(magnitude, Math.abs(numberAt(expected, i)));
+  return magnitude === 0 ? difference : difference / magnitude;
+}
