@@ -5,11 +5,13 @@ import { samplesOf } from '../data/samples.ts';
 import { probeHost } from '../device/probe.ts';
 import { type Contestant, compareSpeed, type Timing } from '../measure/benchmark.ts';
 import { hasOracle, type Oracle, openOracle } from '../measure/oracle/ort.ts';
+import { fixedInputs } from '../model/onnx/index.ts';
 import type { Work } from '../pipeline.ts';
 import { EigenError } from '../util/errors.ts';
 import { readBytes } from '../util/files.ts';
 import { packageVersion } from '../util/package.ts';
-import { newArray, numberAt, type Tensor } from '../util/tensor.ts';
+import { type Tensor, tensor } from '../util/tensor.ts';
+import { relativeError } from './self-test.ts';
 import { type BundleSession, type EngineName, openSession } from './session.ts';
 
 export interface BenchRequest {
@@ -48,7 +50,7 @@ export async function benchBundle(request: BenchRequest, work: Work = {}): Promi
       if (hasOracle(name)) oracles.push(await openOracle(name, model, { threads: request.threads }));
     }
     const inputs = await firstSample(session, request.input);
-    const all = { ...inputs, ...fixedInputs(session) };
+    const all = { ...inputs, ...fixedOf(session, model) };
     const ours = await session.run(inputs);
     const errors = new Map<string, number>();
     for (const o of oracles) errors.set(o.name, largestError(ours, await o.run(all)));
@@ -91,28 +93,18 @@ async function firstSample(session: BundleSession, path: string | undefined): Pr
   }).at(0);
 }
 
-/** The original still has the inputs that the bundle was built without. Scalars of i64 are what models use for settings. */
-function fixedInputs(session: BundleSession): Record<string, Tensor> {
-  return Object.fromEntries(
-    Object.entries(session.fixed).map(([name, value]) => {
-      const data = newArray('i64', 1);
-      data[0] = BigInt(Math.round(value));
-      return [name, { dtype: 'i64', shape: [], data } as Tensor];
-    }),
-  );
+/** The original still has the inputs that the bundle was built without: their values, as the model declares them. */
+function fixedOf(session: BundleSession, model: Uint8Array): Record<string, Tensor> {
+  const fixed = Object.fromEntries(Object.entries(session.fixed).map(([name, v]) => [name, tensor('f64', [], [v])]));
+  const { dims = {} } = session.bundle.manifest.settings;
+  return fixedInputs(model, { fixed, dims: dims as Record<string, number> });
 }
 
+/** Of all outputs; infinite when one is missing or has another size. */
 function largestError(ours: Readonly<Record<string, Tensor>>, theirs: Readonly<Record<string, Tensor>>): number {
-  let worst = 0;
-  for (const [name, t] of Object.entries(theirs)) {
-    const o = ours[name];
-    if (!o || o.data.length !== t.data.length) return Number.POSITIVE_INFINITY;
-    let [difference, magnitude] = [0, 0];
-    for (let i = 0; i < t.data.length; i++) {
-      difference = Math.max(difference, Math.abs(numberAt(t, i) - numberAt(o, i)));
-      magnitude = Math.max(magnitude, Math.abs(numberAt(t, i)));
-    }
-    worst = Math.max(worst, magnitude === 0 ? difference : difference / magnitude);
-  }
-  return worst;
+  const errors = Object.entries(theirs).map(([name, expected]) => {
+    const got = ours[name];
+    return got ? relativeError(got, expected) : Number.POSITIVE_INFINITY;
+  });
+  return Math.max(0, ...errors);
 }

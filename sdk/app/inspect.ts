@@ -2,6 +2,7 @@ import { type BundleDescription, describeBundle, openBundle, reportOf } from '..
 import { type FitOptions, type FitReport, fitGraph, fitProgram } from '../compile/fit.ts';
 import type { NamedType } from '../data/samples.ts';
 import { valueNamed } from '../ir/graph.ts';
+import { sniff } from '../model/sniff.ts';
 import { type ModelRequest, openModel, openProfile } from '../pipeline.ts';
 import { readBytes } from '../util/files.ts';
 import { byteLength, sizeOf } from '../util/tensor.ts';
@@ -42,14 +43,14 @@ export interface BundleInspection {
 /** What a model or bundle file holds. */
 export async function inspectPath(request: ModelRequest): Promise<ModelInspection | BundleInspection> {
   const bytes = await readBytes(request.path);
-  return isArchive(bytes) ? inspectBundle(bytes) : inspectModel(request);
+  return sniff(bytes) === 'ewb' ? inspectBundle(bytes) : inspectModel(request);
 }
 
 /** Whether a model (estimated) or bundle (as compiled) fits a board. */
 export async function fitPath(request: ModelRequest, target: string, options: FitOptions = {}): Promise<FitReport> {
   const profile = openProfile(target);
   const bytes = await readBytes(request.path);
-  if (!isArchive(bytes)) return fitGraph((await openModel(request)).graph, profile, options);
+  if (sniff(bytes) !== 'ewb') return fitGraph((await openModel(request)).graph, profile, options);
   const bundle = openBundle(bytes);
   const weights = bundle.manifest.parts.find((p) => p.role === 'weights');
   return fitProgram(
@@ -58,11 +59,6 @@ export async function fitPath(request: ModelRequest, target: string, options: Fi
     profile,
     options,
   );
-}
-
-/** A bundle is a ustar archive; its magic stands at byte 257. */
-function isArchive(bytes: Uint8Array): boolean {
-  return new TextDecoder('latin1').decode(bytes.subarray(257, 262)) === 'ustar';
 }
 
 async function inspectModel(request: ModelRequest): Promise<ModelInspection> {

@@ -11,14 +11,15 @@ export type LoadOptions = Omit<OnnxOptions, 'external'>;
 
 /** What a file is, from its first bytes: never from its name. */
 export function sniff(bytes: Uint8Array): ModelFormat {
-  if (isTar(bytes)) return 'ewb';
+  if (isBundle(bytes)) return 'ewb';
   if (isTfjs(bytes)) return 'tfjs';
   return looksLikeOnnx(bytes) ? 'onnx' : 'unknown';
 }
 
-/** A bundle is a tar archive: "ustar" stands at byte 257 of its first header. */
-function isTar(bytes: Uint8Array): boolean {
-  return new TextDecoder('latin1').decode(bytes.subarray(257, 262)) === 'ustar';
+/** A bundle is a ustar archive whose first file is manifest.json: the name at byte 0, the magic at byte 257 of the first header. */
+function isBundle(bytes: Uint8Array): boolean {
+  const text = new TextDecoder('latin1').decode(bytes.subarray(0, 262));
+  return text.startsWith('manifest.json\0') && text.slice(257) === 'ustar';
 }
 
 /** model.json of TensorFlow.js: a JSON object that names its topology or weights. */

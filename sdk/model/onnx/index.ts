@@ -49,6 +49,23 @@ export function readOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Graph {
   return importer.builder.build();
 }
 
+/** Values of fixed inputs in the types and shapes that the model declares for them. Throws EW1001_USAGE as readOnnx does. */
+export function fixedInputs(
+  bytes: Uint8Array,
+  { fixed = {}, dims = {} }: Pick<OnnxOptions, 'fixed' | 'dims'>,
+): Record<string, Tensor> {
+  const inputs = parse(bytes).graph?.input ?? [];
+  checkFixed(fixed, inputs);
+  const sizes = { ...batchDims(inputs), ...dims };
+  const declared = inputs.filter((i) => i.name in fixed);
+  return Object.fromEntries(
+    declared.map((info) => {
+      const value = fixed[info.name]!;
+      return [info.name, fixedValue(info.name, value, inputType(info, sizes, value, new Map()))];
+    }),
+  );
+}
+
 function unreadable(reason: string, cause?: unknown): EigenError {
   return new EigenError('EW3001_MODEL_UNREADABLE', `not a readable ONNX model: ${reason}`, {
     hint: 'The file is truncated, damaged or of another format; copy or export it again.',
@@ -115,13 +132,7 @@ function checkSupport(graph: GraphProto, opset: number): void {
 function defineInputs(importer: Importer, graph: GraphProto, scope: Scope, options: OnnxOptions): void {
   const unbound = new Map<string, string>();
   const inputs = graph.input.filter((i) => !scope.has(i.name));
-  for (const name of Object.keys(options.fixed ?? {})) {
-    if (!inputs.some((i) => i.name === name)) {
-      throw new EigenError('EW1001_USAGE', `the model has no input '${name}' to set`, {
-        hint: `Its inputs are ${inputs.map((i) => i.name).join(', ')}.`,
-      });
-    }
-  }
+  checkFixed(options.fixed ?? {}, inputs);
   const dims = { ...batchDims(inputs), ...options.dims };
   for (const info of inputs) {
     if (scope.has(info.name)) throw invalidModel(`input '${info.name}' is listed twice`);
@@ -140,6 +151,15 @@ function defineInputs(importer: Importer, graph: GraphProto, scope: Scope, optio
       details: { dims: names },
     },
   );
+}
+
+function checkFixed(fixed: Readonly<Record<string, Tensor>>, inputs: readonly ValueInfoProto[]): void {
+  for (const name of Object.keys(fixed)) {
+    if (inputs.some((i) => i.name === name)) continue;
+    throw new EigenError('EW1001_USAGE', `the model has no input '${name}' to set`, {
+      hint: `Its inputs are ${inputs.map((i) => i.name).join(', ')}.`,
+    });
+  }
 }
 
 /** Names of dynamic first axes: batches, of 1 wherever the name occurs. */

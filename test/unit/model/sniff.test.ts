@@ -57,6 +57,8 @@ test('formats are told by content', () => {
   );
   const header = new Uint8Array(512);
   header.set(new TextEncoder().encode('ustar'), 257);
+  assert.is(sniff(header), 'unknown', 'some other archive');
+  header.set(new TextEncoder().encode('manifest.json'));
   assert.is(sniff(header), 'ewb');
   assert.is(sniff(new TextEncoder().encode('hello, this is text')), 'unknown');
   assert.is(sniff(new Uint8Array()), 'unknown');
