@@ -29,6 +29,8 @@ export interface SpeedComparison {
   readonly timings: readonly Timing[];
   /** Of the first contestant: median over rounds of (other's time / its time in the same round), by name. Above 1: it is faster. */
   readonly speedups: Readonly<Record<string, number>>;
+  /** Seconds of one inference by round and contestant: what ratios between any two are taken from. */
+  readonly seconds: Readonly<Record<string, readonly number[]>>;
 }
 
 const DEFAULT_ROUNDS = 15;
@@ -71,7 +73,8 @@ export async function compareSpeed(
       ),
     ]),
   );
-  return { timings, speedups };
+  const seconds = Object.fromEntries(contestants.map((c, i) => [c.name, [...times[i]!]]));
+  return { timings, speedups, seconds };
 }
 
 /** Mean time of one inference over a turn, ms. */
