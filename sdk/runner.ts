@@ -36,6 +36,9 @@ export function residentBlock(compiled: Omit<CompiledProgram, 'modules'>): Uint8
   return block;
 }
 
+/** Spent memory kept for later states, bytes. */
+const SPARE_LIMIT = 64 << 20;
+
 interface SavedState extends Snapshot {
   readonly ranges: readonly { offset: number; data: Uint8Array }[];
 }
@@ -49,6 +52,7 @@ class WasmSession implements Session {
   private readonly uses = new Map<string, number>();
   /** Memory of spent snapshots by size. */
   private readonly spare = new Map<number, Uint8Array[]>();
+  private spareBytes = 0;
 
   constructor(compiled: CompiledProgram, engine: WasmEngine, keep: ReadonlySet<string>) {
     this.compiled = compiled;
@@ -125,12 +129,23 @@ class WasmSession implements Session {
 
   // A pass over many samples saves gigabytes in pieces of few sizes; left to the garbage collector they pile up.
   private take(bytes: number): Uint8Array {
-    return this.spare.get(bytes)?.pop() ?? new Uint8Array(bytes);
+    const hit = this.spare.get(bytes)?.pop();
+    if (hit) this.spareBytes -= bytes;
+    return hit ?? new Uint8Array(bytes);
   }
 
   private giveBack(data: Uint8Array): void {
-    const list = this.spare.get(data.byteLength);
-    if (list === undefined) this.spare.set(data.byteLength, [data]);
-    else list.push(data);
+    const bytes = data.byteLength;
+    const list = this.spare.get(bytes) ?? [];
+    list.push(data);
+    // The sizes of the layers passed last are the ones that will be asked for.
+    this.spare.delete(bytes);
+    this.spare.set(bytes, list);
+    this.spareBytes += bytes;
+    for (const [size, old] of this.spare) {
+      if (this.spareBytes <= SPARE_LIMIT) break;
+      this.spareBytes -= size * old.length;
+      this.spare.delete(size);
+    }
   }
 }

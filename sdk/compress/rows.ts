@@ -32,7 +32,8 @@ export function gatherRows(
   out: Float32Array,
   pitch: number,
 ): void {
-  if (layer.spec?.kind === 'conv' && !isPointwise(layer, layer.spec)) gatherWindows(layer, layer.spec, x, decoding, positions, out, pitch);
+  if (layer.spec?.kind === 'conv' && !isPointwise(layer, layer.spec))
+    gatherWindows(layer, layer.spec, x, decoding, positions, out, pitch);
   else gatherPlain(x, decoding, positions, out, pitch);
 }
 

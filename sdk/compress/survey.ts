@@ -95,9 +95,13 @@ async function surveyLayer(
     options.spectrum && read && layer.kind !== 'depthwise' && layer.matrices[0]!.tiles.length === 1
       ? spectrumOf(ctx.la, weights[0]!, layer.matrices[0]!.rows, layer.matrices[0]!.cols, read.moments[0]![0]!)
       : undefined;
-  const residentBits = (width: number): number => 8 * residentCodeBytes(layer, width);
-  const unit = { params: layer.params, residentBits, sensitivity, curves };
+  const unit = { params: layer.params, residentBits: residentBitsOf(layer), sensitivity, curves };
   return { layer, probeStep, relative, unit, ranges: read?.ranges, spectrum, activationCost };
+}
+
+/** A function of its own: made inside the survey it would keep the survey's moments and states alive. */
+function residentBitsOf(layer: Layer): (width: number) => number {
+  return (width) => 8 * residentCodeBytes(layer, width);
 }
 
 /** Bytes of a layer's codes in memory, padded as kernels read them. */
