@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { probeDot7 } from '../device/engine/probe.ts';
+import { preferredVariant } from '../device/engine/wasm.ts';
 import { probeHost } from '../device/probe.ts';
 import { hasOracle } from '../measure/oracle/ort.ts';
 
@@ -100,9 +101,7 @@ const SIMD_MODULE = Uint8Array.of(
 function wasmFindings(): Finding[] {
   const simd = WebAssembly.validate(SIMD_MODULE);
   const dot = probeDot7();
-  const relaxed = dot.right
-    ? `right, ${dot.speedup.toFixed(2)} times the plain one`
-    : 'absent or computed wrongly here';
+  const { variant, reason } = preferredVariant(dot);
   return [
     simd
       ? { name: 'wasm simd', status: 'ok', found: 'yes' }
@@ -112,15 +111,12 @@ function wasmFindings(): Finding[] {
           found: 'no',
           remedy: 'a processor and a Node that support WebAssembly SIMD are needed',
         },
-    dot.right
-      ? { name: 'wasm relaxed dot', status: 'ok', found: relaxed }
-      : {
-          name: 'wasm relaxed dot',
-          status: 'optional',
-          found: relaxed,
-          remedy:
-            'faster integer kernels: use Node 22 or newer; until then the plain ones are used, with the same results',
-        },
+    {
+      name: 'wasm kernels',
+      status: dot.right ? 'ok' : 'optional',
+      found: `${variant}: ${reason}`,
+      ...(dot.right ? {} : { remedy: 'for faster integer kernels use Node 22 or newer; the results are the same' }),
+    },
   ];
 }
 

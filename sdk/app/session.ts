@@ -98,11 +98,17 @@ function loadReference(bundle: Bundle): Loaded {
     modelBytes: loaded.modelBytes,
     run,
     selfTest: async () => {
-      const kernels = await loadKernels(bundle, {});
+      let kernels: Loaded | undefined;
+      const proven = async (): Promise<Loaded> => {
+        if (kernels) return kernels;
+        kernels = await loadKernels(bundle, {});
+        await kernels.selfTest();
+        return kernels;
+      };
       try {
-        return await testReference(bundle, graph, run, kernels);
+        return await testReference(bundle, graph, run, proven);
       } finally {
-        kernels.close();
+        kernels?.close();
       }
     },
     close: () => {},

@@ -31,11 +31,6 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'You, or a time limit that was too short.',
     remedy: 'Run it again; outputs are written only when complete, so nothing has to be cleaned up.',
   },
-  EW1005_CONFIG: {
-    meaning: 'A setting has a value that cannot be used.',
-    causes: 'An EIGEN_* environment variable or a configuration file with an unknown key or a wrong value.',
-    remedy: 'Correct the setting named in the message.',
-  },
   EW2001_PROFILE_INVALID: {
     meaning: 'A board profile does not follow the profile schema.',
     causes: 'A hand-written profile with a missing, misspelt or wrongly typed field.',
@@ -86,12 +81,13 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   EW3201_DATA_UNREADABLE: {
     meaning: 'A data file (.npy or .npz) could not be read.',
-    causes: 'A truncated file, an unsupported element type, or Fortran order where it is not supported.',
+    causes: 'A truncated file, or an element type other than numbers and booleans (text, objects, complex numbers).',
     remedy: 'Write it again with numpy.savez or numpy.savez_compressed.',
   },
   EW3202_DATA_INVALID: {
     meaning: 'A data file does not fit the model.',
-    causes: 'An array with a wrong name, shape or type, NaNs, zero samples, or labels that are missing.',
+    causes:
+      'An array with a wrong name or shape, values that do not fit the type of the input, NaNs, zero samples, or labels that are missing.',
     remedy:
       'Give one array per model input, by its name, the first axis being the samples; eigenweights inspect MODEL prints the inputs.',
   },
@@ -139,6 +135,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   EW6004_SELF_TEST_FAILED: {
     meaning: 'The engine does not produce the golden outputs stored in the bundle.',
     causes: 'A damaged bundle, a faulty machine, or an engine that computes something wrongly.',
-    remedy: 'Run with --engine reference to tell the two apart, and report it with the output of eigenweights doctor.',
+    remedy:
+      'Try run --self-test with --engine simd128 and --engine reference: where those are right, the faster kernels are wrong on this machine. Report it with the output of eigenweights doctor.',
   },
 };

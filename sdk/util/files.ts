@@ -125,6 +125,8 @@ function writeFailed(path: string, e: unknown): EigenError {
 const WRITE_HINTS: Record<string, string> = {
   ENOSPC: 'The disk is full: free some space or choose another folder; nothing half-written was left.',
   EDQUOT: 'The disk quota is used up: free some space or choose another folder; nothing half-written was left.',
+  EFBIG:
+    'The file is larger than may be written here: raise the limit or choose another folder; nothing half-written was left.',
   EACCES: 'Choose a folder that you may write to.',
   EROFS: 'The file system is read-only: choose another folder.',
 };

@@ -4,6 +4,8 @@ import { PROBE_MODULE } from './probe-module.ts';
 export interface DotProbe {
   /** The module loads and every known answer is right, before and after the engine's optimising compiler has seen it. */
   readonly right: boolean;
+  /** Why it is not right: the engine knows no such instruction, or gives wrong answers. */
+  readonly fault?: 'absent' | 'wrong';
   /** Speed of the relaxed loop over the plain one, measured; 0 when it is not right. */
   readonly speedup: number;
 }
@@ -28,11 +30,12 @@ export function probeDot7(now: () => number = () => performance.now()): DotProbe
 
 function measure(now: () => number): DotProbe {
   const bytes = Buffer.from(PROBE_MODULE, 'base64');
-  if (!WebAssembly.validate(bytes)) return { right: false, speedup: 0 };
+  if (!WebAssembly.validate(bytes)) return { right: false, fault: 'absent', speedup: 0 };
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: true });
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
   const e = instance.exports as unknown as ProbeExports;
-  for (let i = 0; i < 4; i++) if (e.ew_wrong(KNOWN_ANSWERS) !== 0) return { right: false, speedup: 0 };
+  const wrong: DotProbe = { right: false, fault: 'wrong', speedup: 0 };
+  for (let i = 0; i < 4; i++) if (e.ew_wrong(KNOWN_ANSWERS) !== 0) return wrong;
   const at = (e.__heap_base.value as number) + 64;
   const time = (f: (p: number, n: number) => number): number => {
     let best = Number.POSITIVE_INFINITY;
@@ -46,5 +49,5 @@ function measure(now: () => number): DotProbe {
   // The i16 loop runs half as many products a step, so it does twice the steps for the same work.
   const plain = time(e.ew_time_i16);
   const relaxed = time(e.ew_time_dot7);
-  return { right: e.ew_wrong(KNOWN_ANSWERS) === 0, speedup: plain / relaxed };
+  return e.ew_wrong(KNOWN_ANSWERS) === 0 ? { right: true, speedup: plain / relaxed } : wrong;
 }

@@ -1,7 +1,7 @@
 import { EigenError } from '../../util/errors.ts';
 import { byteLength, bytesOf, formatType, sameShape, type Tensor, tensor, viewBytes } from '../../util/tensor.ts';
 import type { Program, Slot } from '../../wire/program.ts';
-import { probeDot7 } from './probe.ts';
+import { type DotProbe, probeDot7 } from './probe.ts';
 import { type StepFunction, Team } from './team.ts';
 
 const PAGE = 65536;
@@ -23,6 +23,17 @@ export interface EngineOptions {
 /** The relaxed dot product has to be this much faster than the plain one in the probe before it is used. */
 const WORTH_IT = 1.1;
 
+/** The kernel variant that this machine runs best, and why. */
+export function preferredVariant(probe: DotProbe = probeDot7()): { variant: 'dot7' | 'simd128'; reason: string } {
+  if (!probe.right) {
+    const fault = probe.fault === 'wrong' ? 'computed wrongly by this Node' : 'not known to this Node';
+    return { variant: 'simd128', reason: `the relaxed dot product is ${fault}` };
+  }
+  const times = `${probe.speedup.toFixed(2)} times as fast as the plain one (measured)`;
+  if (probe.speedup >= WORTH_IT) return { variant: 'dot7', reason: `the relaxed dot product is right and ${times}` };
+  return { variant: 'simd128', reason: `the relaxed dot product is right, but only ${times}; ${WORTH_IT} is needed` };
+}
+
 /** The kernel modules in the order of preference on this machine. */
 export function chooseModule(modules: readonly KernelModule[], wanted?: string): KernelModule {
   if (wanted) {
@@ -35,10 +46,7 @@ export function chooseModule(modules: readonly KernelModule[], wanted?: string):
     return hit;
   }
   const dot7 = modules.find((m) => m.variant === 'dot7');
-  if (dot7) {
-    const probe = probeDot7();
-    if (probe.right && probe.speedup >= WORTH_IT) return dot7;
-  }
+  if (dot7 && preferredVariant().variant === 'dot7') return dot7;
   const plain = modules.find((m) => m.variant === 'simd128');
   if (!plain)
     throw new EigenError('EW5003_ENGINE_UNAVAILABLE', 'the bundle has no kernels that this machine can run', {
@@ -144,7 +152,11 @@ export class WasmEngine {
 
   /** A slot's content in place: it changes when the engine runs. */
   viewSlot(slot: Slot): Tensor {
-    return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, this.bytes(this.arenaAt + slot.offset, byteLength(slot))));
+    return tensor(
+      slot.dtype,
+      slot.shape,
+      viewBytes(slot.dtype, this.bytes(this.arenaAt + slot.offset, byteLength(slot))),
+    );
   }
 
   /** View of arena bytes, for saving and restoring a paused run. Shared with the kernels: do not keep it. */
