@@ -6,7 +6,7 @@ import { argmax, floatsOf, npzCalibration, type QualityTask, sampleOf } from './
 export function classification(
   id: string,
   folder: string,
-  published: number,
+  published: QualityTask['published'],
   options: { readonly model?: string; readonly input?: string } = {},
 ): QualityTask {
   const { model = 'model.onnx', input = 'input' } = options;

@@ -24,6 +24,8 @@ export interface TaskComparison {
   /** Sum of the weights: predictions that were scored. */
   readonly counted: number;
   readonly original: number;
+  /** Standard error of `original`, the samples taken as a random draw. */
+  readonly standardError: number;
   readonly models: readonly Judgement[];
 }
 
@@ -66,6 +68,7 @@ export async function compareOn(
     samples,
     counted: total(weight),
     original: scoreOf(base),
+    standardError: standardErrorOf(base, weight) * (task.measure === 'share' ? 1 : scoreOf(base)),
     models: sums.map((m) => ({
       score: scoreOf(m.score),
       ...retentionOf(task, base, m.score, weight),
@@ -73,6 +76,13 @@ export async function compareOn(
       divergence: m.divergence / m.rows,
     })),
   };
+}
+
+/** Of a ratio of sums (linearised; Cochran 1977, section 2.11). */
+function standardErrorOf(sums: Float64Array, weights: Float64Array): number {
+  const weight = weights.reduce((a, b) => a + b, 0);
+  const ratio = sums.reduce((a, b) => a + b, 0) / weight;
+  return Math.sqrt(sums.reduce((total, s, i) => total + (s - ratio * weights[i]!) ** 2, 0)) / weight;
 }
 
 function retentionOf(

@@ -3,7 +3,7 @@ import { readArrays } from '../../sdk/index.ts';
 import { floatsOf, npzCalibration, type QualityTask, sampleOf } from './task.ts';
 
 /** A language model with `ids` and `targets` in eval.npz, windows of `length` tokens: perplexity over the targets that are not -1. */
-export function languageModel(folder: string, length: number, published: number): QualityTask {
+export function languageModel(folder: string, length: number, published: QualityTask['published']): QualityTask {
   return {
     id: folder,
     model: join(folder, 'model.onnx'),

@@ -16,8 +16,8 @@ export interface QualityTask {
   readonly measure: 'share' | 'perplexity';
   /** What a row of the output is: one distribution over classes, or one probability a class. */
   readonly rows: 'softmax' | 'sigmoid';
-  /** The original's score on the whole evaluation data, as the data's description gives it. */
-  readonly published: number;
+  /** The original's score on the whole evaluation data, as the data's description gives it, and on how many samples. */
+  readonly published: { readonly score: number; readonly samples: number };
   /** Path of an .npz with the calibration samples; a task whose samples are images writes it into `folder`. */
   calibration(models: string, folder: string): Promise<string>;
   evaluation(models: string): Promise<Evaluation>;
