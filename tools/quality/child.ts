@@ -42,6 +42,8 @@ async function compressStep(): Promise<CompressionStep> {
     residentBytes: report.totals.residentBytes,
     gate: report.gate,
     ...(report.smallestPassing ? { smallestPassing: report.smallestPassing } : {}),
+    frontier: report.frontier,
+    layers: report.layers.map(({ components: _, ...layer }) => layer),
     timings: built.timings,
     seconds: (performance.now() - started) / 1000,
     // Kilobytes on Linux.

@@ -1,4 +1,4 @@
-import type { FrontierPoint, GateResult } from '../../sdk/index.ts';
+import type { FrontierPoint, GateResult, LayerReport } from '../../sdk/index.ts';
 import type { Judgement } from './compare.ts';
 
 /** What compressing a task gave. Bytes are counted, seconds and memory measured. */
@@ -13,6 +13,8 @@ export interface CompressionStep {
   /** The compressor's own verdict on held-out calibration samples. */
   readonly gate: GateResult;
   readonly smallestPassing?: FrontierPoint;
+  readonly frontier: readonly FrontierPoint[];
+  readonly layers: readonly Omit<LayerReport, 'components'>[];
   readonly timings: Readonly<Record<string, number>>;
   readonly seconds: number;
   /** Largest resident set of the process. */
