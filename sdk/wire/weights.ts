@@ -99,10 +99,11 @@ function floatsOf(name: string, t: Tensor): Float32Array {
   return t.data as Float32Array;
 }
 
-/** Rows (the first axis) and columns, for the coder's row classes. */
+/** Rows and columns, for the coder's row classes: the first axis, or the first two of [directions, rows, columns]. */
 function matrixOf(shape: readonly number[]): [rows: number, cols: number] {
   const n = sizeOf(shape);
-  const rows = shape.length > 1 && n > 0 ? shape[0] : 1;
+  const axes = shape.length === 3 ? 2 : Math.min(1, shape.length - 1);
+  const rows = n > 0 ? sizeOf(shape.slice(0, Math.max(0, axes))) : 1;
   return [rows, n / rows];
 }
 

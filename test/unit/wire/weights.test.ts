@@ -164,4 +164,14 @@ test('any flipped byte: an EigenError or other weights, nothing else', () => {
   }
 });
 
+test('matrices in a stack are coded like the same rows in one matrix', () => {
+  const [rows, cols] = [64, 128];
+  // Two kinds of rows, so that classes of rows pay.
+  const codes = Array.from({ length: rows * cols }, (_, i) => ((i * i * 7) % (Math.floor(i / cols) % 2 ? 31 : 3)) - 1);
+  const bytes = (shape: number[]): Uint8Array =>
+    encodeWeights([{ name: 'w', tensor: tensor('i8', shape, codes), encoding: { kind: 'codes', bits: 6 } }]).bytes;
+  assert.equal(bytes([1, rows, cols]), bytes([rows, cols]));
+  assert.equal(bytes([2, rows / 2, cols]), bytes([rows, cols]));
+});
+
 test.run();
