@@ -10,19 +10,16 @@ import { normalize } from '../../sdk/ir/passes/index.ts';
 import { verifyGraph } from '../../sdk/ir/verify.ts';
 import { type LoadOptions, loadModel } from '../../sdk/model/sniff.ts';
 import { skip } from '../../sdk/testing/index.ts';
-import { type Tensor, tensor } from '../../sdk/util/tensor.ts';
+import { sizeOf, type Tensor, tensor } from '../../sdk/util/tensor.ts';
+import { bar } from '../../tools/speed/models.ts';
 import { relativeError, runOnnx } from '../support/onnxruntime.ts';
 import { shared } from '../support/shared.ts';
 
-/** Dark bars on white, [1,3,height,width] in -1..1: something for a text detector to find. */
-function bars([, channels, height, width]: readonly number[]): Tensor {
-  const image = new Float32Array(channels! * height! * width!);
-  for (let i = 0; i < image.length; i++) {
-    const [y, x] = [Math.floor(i / width!) % height!, i % width!];
-    const stroke = y > height! * 0.35 && y < height! * 0.65 && x > width! * 0.1 && x < width! * 0.9 && x % 7 < 3;
-    image[i] = stroke ? -0.9 : 0.9;
-  }
-  return tensor('f32', [1, channels!, height!, width!], image);
+/** [1,3,height,width] of dark bars. */
+function bars(shape: readonly number[]): Tensor {
+  const [height = 1, width = 1] = shape.slice(-2);
+  const pixel = (_: unknown, i: number): number => bar(i % width, Math.floor(i / width) % height, width, height);
+  return tensor('f32', shape, Float32Array.from({ length: sizeOf(shape) }, pixel));
 }
 
 interface ModelCase extends LoadOptions {

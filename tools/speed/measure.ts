@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { relativeError } from '../../sdk/app/self-test.ts';
 import {
   buildCompressed,
   buildFloat,
@@ -17,7 +18,6 @@ import {
   type Timing,
   writeArrays,
 } from '../../sdk/index.ts';
-import { numberAt } from '../../sdk/util/tensor.ts';
 import { type SampleModel, samplesFor, setInputs } from './models.ts';
 
 /** Timings depend on shapes and bit widths, not on how well the weights are rounded: plain rounding on few samples is enough. */
@@ -140,22 +140,11 @@ async function openIfInstalled(name: Oracle['name'], file: Uint8Array): Promise<
   });
 }
 
-/** Largest difference over all outputs, each relative to the largest magnitude of the reference's. */
-export function largestError(
-  ours: Readonly<Record<string, Tensor>>,
-  reference: Readonly<Record<string, Tensor>>,
-): number {
-  let worst = 0;
-  for (const [name, expected] of Object.entries(reference)) {
+/** Of all outputs; infinite when one is missing. */
+function largestError(ours: Readonly<Record<string, Tensor>>, reference: Readonly<Record<string, Tensor>>): number {
+  const errors = Object.entries(reference).map(([name, expected]) => {
     const got = ours[name];
-    if (!got || got.data.length !== expected.data.length) return Number.POSITIVE_INFINITY;
-    let [difference, magnitude] = [0, 0];
-    for (let i = 0; i < expected.data.length; i++) {
-      const [a, b] = [numberAt(got, i), numberAt(expected, i)];
-      difference = Math.max(difference, Number.isNaN(a - b) ? Number.POSITIVE_INFINITY : Math.abs(a - b));
-      magnitude = Math.max(magnitude, Math.abs(b));
-    }
-    worst = Math.max(worst, magnitude === 0 ? difference : difference / magnitude);
-  }
-  return worst;
+    return got ? relativeError(got, expected) : Number.POSITIVE_INFINITY;
+  });
+  return Math.max(0, ...errors);
 }

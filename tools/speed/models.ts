@@ -110,8 +110,8 @@ function made({ dtype, shape }: NamedType, count: number, rng: Rng, kind: InputK
   return { dtype, shape: [count, ...shape], data } as Tensor;
 }
 
-/** A pixel of dark strokes on white, in -1..1. */
-function bar(x: number, y: number, width: number, height: number): number {
+/** A pixel of dark strokes on white, in -1..1: something for a text detector to find. */
+export function bar(x: number, y: number, width: number, height: number): number {
   const inside = y > height * 0.35 && y < height * 0.65 && x > width * 0.1 && x < width * 0.9;
   return inside && x % 7 < 3 ? -0.9 : 0.9;
 }
