@@ -1,5 +1,4 @@
 // timeout: 300
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +7,8 @@ import * as assert from 'uvu/assert';
 import { onnxModel } from '../../sdk/testing/onnx-builder.ts';
 import { readNpz, writeNpz } from '../../sdk/util/npz.ts';
 import { Rng } from '../../sdk/util/rng.ts';
-import { type Tensor, tensor } from '../../sdk/util/tensor.ts';
-import { projectRoot } from '../support/shared.ts';
+import { cli } from '../support/cli-process.ts';
+import { noise } from '../support/small-models.ts';
 
 /** From a model file to outputs, through the command line as users see it. */
 
@@ -19,34 +18,11 @@ const HIDDEN = 96;
 const SAMPLES = 64;
 let folder = '';
 
-interface Result {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function ew(...args: string[]): Result {
-  const main = join(projectRoot, 'sdk/cli/main.ts');
-  const tsx = join(projectRoot, 'node_modules/tsx/dist/loader.mjs');
-  return spawnSync(process.execPath, ['--import', tsx, main, ...args], {
-    cwd: folder,
-    encoding: 'utf8',
-    maxBuffer: 64 << 20,
-    timeout: 90_000,
-  });
-}
-
 /** Runs with --json and returns the document; fails on another exit code than expected. */
 function ask(code: number, ...args: string[]) {
-  const r = ew(...args, '--json');
+  const r = cli(folder, ...args, '--json');
   assert.is(r.status, code, r.stdout + r.stderr);
   return JSON.parse(r.stdout);
-}
-
-function noise(rng: Rng, shape: number[], scale: number): Tensor {
-  const t = tensor('f32', shape);
-  for (let i = 0; i < t.data.length; i++) t.data[i] = rng.normal() * scale;
-  return t;
 }
 
 test.before(() => {
@@ -86,6 +62,25 @@ test('compile twice gives the same bytes, and the bundle proves itself', () => {
   ask(0, 'compile', 'model.onnx', '--target', 'raspberry-pi-5', '-o', 'b.ewb');
   assert.ok(readFileSync(join(folder, 'a.ewb')).equals(readFileSync(join(folder, 'b.ewb'))));
   assert.is(ask(0, 'run', 'a.ewb', '--self-test').data.selfTest.cases, 2);
+});
+
+test('the reference engine says the same, and how it was compared', () => {
+  const { data } = ask(0, 'run', 'a.ewb', '--engine', 'reference', '--self-test', '--input', 'eval.npz');
+  assert.is(data.engine, 'reference');
+  assert.is(data.samples, SAMPLES);
+  assert.ok(data.selfTest.largestError <= data.selfTest.allowedError);
+  const { timings } = ask(
+    0,
+    'bench',
+    'a.ewb',
+    '--against',
+    'model.onnx',
+    '--rounds',
+    '2',
+    '--engine',
+    'reference',
+  ).data;
+  assert.is(timings[0].name, 'eigenweights (reference)');
 });
 
 test('outputs do not depend on the number of threads', () => {

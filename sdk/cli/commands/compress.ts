@@ -91,11 +91,7 @@ function verdictOf({
 }: CompressedBuild): EigenError | undefined {
   const { totals, budgetMet, smallestPassing, bestAtBudget, gate } = report!;
   const details = { smallestPassing: smallestPassing ?? null, bestAtBudget: bestAtBudget ?? null };
-  const best = bestAtBudget ? `the best quality within it is ${formatPercent(bestAtBudget.quality, 2)}` : '';
-  const smallest = smallestPassing
-    ? `the smallest size that keeps ${formatPercent(minQuality, 1)} is ${formatBytes(smallestPassing.wireBytes)}`
-    : 'no measured size keeps the quality';
-  const hint = [smallest, best].filter(Boolean).join('; ');
+  const hint = possibleText(report!, minQuality, wireBudgetBytes);
   if (!budgetMet || weightWireBytes > wireBudgetBytes) {
     const wire = Math.max(totals.wireBytes, weightWireBytes);
     const limit = totals.residentBudgetBytes ?? Number.POSITIVE_INFINITY;
@@ -110,4 +106,24 @@ function verdictOf({
   const samples = evaluation ? `${evaluation.samples} evaluation samples` : `${gate.samples} held-out samples`;
   const message = `${formatPercent(quality, 2)} of the quality is kept on ${samples}, ${formatPercent(minQuality, 1)} was asked for`;
   return new EigenError('EW4001_QUALITY_NOT_MET', message, { hint, details });
+}
+
+/** What the user could ask for instead. */
+function possibleText(
+  { smallestPassing, bestAtBudget, frontier }: NonNullable<CompressedBuild['report']>,
+  minQuality: number,
+  wireBudgetBytes: number,
+): string {
+  const asked = formatPercent(minQuality, 1);
+  const largest = Math.max(...frontier.map((p) => p.wireBytes));
+  const smallest = smallestPassing
+    ? `the smallest measured size that keeps ${asked} is ${formatBytes(smallestPassing.wireBytes)}`
+    : `no measured size, up to ${formatBytes(largest)}, keeps ${asked}`;
+  if (!bestAtBudget) return smallest;
+  const kept = formatPercent(bestAtBudget.quality, 2);
+  const best =
+    bestAtBudget.wireBytes <= wireBudgetBytes
+      ? `the best quality within the budget is ${kept}`
+      : `the smallest plan, ${formatBytes(bestAtBudget.wireBytes)}, keeps ${kept}`;
+  return `${smallest}; ${best}`;
 }
