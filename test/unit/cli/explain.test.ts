@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { runCli } from '../../../sdk/cli/app.ts';
@@ -11,6 +11,18 @@ test('every error code has a text, and every text a code', () => {
   const codes = [...source.matchAll(/^ {2}\| '(EW\d{4}_[A-Z_]+)'/gm)].map((m) => m[1]!);
   assert.ok(codes.length > 20);
   assert.equal(Object.keys(EXPLANATIONS).sort(), codes.sort());
+});
+
+test('every error code is thrown somewhere', () => {
+  const root = new URL('../../../', import.meta.url);
+  const sources = ['sdk', 'targets'].flatMap((folder) =>
+    readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts') && !/(^|[/\\])(errors|explain)\.ts$/.test(path))
+      .map((path) => readFileSync(new URL(`${folder}/${path}`, root), 'utf8')),
+  );
+  const text = sources.join('\n');
+  const unused = Object.keys(EXPLANATIONS).filter((code) => !text.includes(`'${code}'`));
+  assert.equal(unused, []);
 });
 
 test('a code may be given without its words, in any case', async () => {
