@@ -7,9 +7,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isEigenError } from '../sdk/index.ts';
 import { builtModels } from './speed/built.ts';
 import { measureSpeed, type Ratio, type SpeedResult } from './speed/measure.ts';
-import { sharedModels } from './speed/models.ts';
+import { type SampleModel, sharedModels } from './speed/models.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -44,8 +45,38 @@ function textOf({ model, rows }: SpeedResult): string {
     .join('\n');
 }
 
-async function main(): Promise<number> {
+interface Failure {
+  readonly model: string;
+  readonly error: string;
+}
+
+/** A model that cannot be built is a finding, and no reason not to time the others. */
+async function measureAll(
+  models: readonly SampleModel[],
+  folder: string,
+  rounds: number,
+  print: (text: string) => void,
+): Promise<{ results: SpeedResult[]; failures: Failure[] }> {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+  const results: SpeedResult[] = [];
+  const failures: Failure[] = [];
+  for (const model of models) {
+    try {
+      const result = await measureSpeed(model, folder, { rounds, version });
+      results.push(result);
+      print(`${textOf(result)}\n`);
+    } catch (cause) {
+      if (!isEigenError(cause)) throw cause;
+      failures.push({ model: model.id, error: `${cause.message} (${cause.code})` });
+      print(`FAILED ${model.id}: ${cause.message} (${cause.code})\n`);
+    }
+  }
+  return { results, failures };
+}
+
+function optionsOf(args: readonly string[]): { filter: string; rounds: number; built: boolean; json: boolean } {
   const { values } = parseArgs({
+    args: [...args],
     options: {
       filter: { type: 'string', default: '' },
       rounds: { type: 'string', default: '15' },
@@ -53,46 +84,35 @@ async function main(): Promise<number> {
       json: { type: 'boolean', default: false },
     },
   });
-  const rounds = Number(values.rounds);
+  return { ...values, rounds: Number(values.rounds) };
+}
+
+async function main(): Promise<number> {
+  const { filter, rounds, built, json } = optionsOf(process.argv.slice(2));
   if (!Number.isInteger(rounds) || rounds < 1) {
-    console.error(`bench: --rounds ${values.rounds} is no count`);
+    console.error('bench: --rounds takes a count, 1 or more');
     return 2;
   }
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
   const folder = await mkdtemp(join(tmpdir(), 'eigenweights-bench-'));
   try {
-    const shared = values.built ? [] : sharedModels();
+    const shared = built ? [] : sharedModels();
     const all = shared.length > 0 ? shared : await builtModels(folder);
-    const models = all.filter((m) => m.id.includes(values.filter));
+    const models = all.filter((m) => m.id.includes(filter));
     if (models.length === 0) {
-      console.error(
-        `bench: no model's name contains '${values.filter}', there are: ${all.map((m) => m.id).join(', ')}`,
-      );
+      console.error(`bench: no model's name contains '${filter}', there are: ${all.map((m) => m.id).join(', ')}`);
       return 2;
     }
-    const results: SpeedResult[] = [];
-    for (const model of models) {
-      const result = await measureSpeed(model, folder, { rounds, version });
-      results.push(result);
-      if (!values.json) console.log(`${textOf(result)}\n`);
-    }
-    const machine = {
-      processor: cpus()[0]?.model ?? 'unknown',
-      cores: cpus().length,
-      node: process.version,
-      v8: process.versions.v8,
-    };
-    if (values.json) console.log(JSON.stringify({ machine, rounds, threads: 1, results }, null, 2));
-    else {
-      console.log(
-        `measured: ${rounds} interleaved rounds, one thread; ${machine.processor}, ${machine.cores} cores, Node ${machine.node}, V8 ${machine.v8}`,
-      );
-      console.log(
-        "largest difference: of an output from onnxruntime-web's, relative to the largest magnitude of that output;",
-      );
-      console.log('ours int8 is rounded plainly on few samples here: for its quality see bench:quality');
-    }
-    return 0;
+    const print = (text: string): void => (json ? undefined : console.log(text));
+    const measured = await measureAll(models, folder, rounds, print);
+    const [node, v8] = [process.version, process.versions.v8];
+    const machine = { processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node, v8 };
+    if (json) console.log(JSON.stringify({ machine, rounds, threads: 1, ...measured }, null, 2));
+    print(
+      `measured: ${rounds} interleaved rounds, one thread; ${machine.processor}, ${machine.cores} cores, Node ${node}, V8 ${v8}`,
+    );
+    print("largest difference: of an output from onnxruntime-web's, relative to the largest magnitude of that output;");
+    print('ours int8 is rounded plainly on few samples here: for its quality see bench:quality');
+    return measured.failures.length > 0 ? 1 : 0;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
