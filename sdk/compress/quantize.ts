@@ -171,13 +171,13 @@ export class MatrixFit {
     }
   }
 
-  private putTransposed(from: Float32Array, tile: Tile, n: number): number {
+  private putTransposed(from: Float32Array, tile: Tile, n: number, order = identity(tile.cols)): number {
     const { cols } = this.matrix;
     const address = this.la.alloc(tile.cols * n * 4);
     const out = this.la.f32(address, tile.cols * n);
     for (let r = 0; r < tile.rows; r++) {
       const row = (tile.row0 + r) * cols + tile.col0;
-      for (let c = 0; c < tile.cols; c++) out[c * n + r] = from[row + c]!;
+      for (let c = 0; c < tile.cols; c++) out[c * n + r] = from[row + order[c]!]!;
     }
     return address;
   }
@@ -242,6 +242,10 @@ export class MatrixFit {
     return error;
   }
 
+  /**
+   * Columns are rounded in the order of falling energy of their inputs, so that the errors of the important ones are still
+   * made up for by all others.
+   */
   private roundTile(tile: Tile, m: TileMoments, codes: Int8Array, steps: Float64Array, limit: number): number {
     const { la } = this;
     const mark = la.mark();
@@ -250,16 +254,18 @@ export class MatrixFit {
     const padded = (f: (r: number) => number): number =>
       la.put32(Float32Array.from({ length: n }, (_, r) => (r < tile.rows ? f(tile.row0 + r) : 1)));
     const scale = { s: padded((r) => steps[r]!), inv: padded((r) => 1 / steps[r]!), cap: padded(() => limit) };
-    const t = this.putTransposed(this.target, tile, n);
-    const r = this.settings.gptq ? la.feedback(this.factor(m.h, k, this.settings.damping).address, k) : 0;
+    const order = this.settings.gptq ? byEnergy(m.h, k) : identity(k);
+    const h = this.settings.gptq ? permuted(m.h, order) : m.h;
+    const t = this.putTransposed(this.target, tile, n, order);
+    const r = this.settings.gptq ? la.feedback(this.factor(h, k, this.settings.damping).address, k) : 0;
     const [q, e, he] = [la.alloc(k * n), la.alloc(k * n * 4), la.alloc(k * n * 4)];
     la.ldlq(t, r, k, n, scale, q, e);
-    la.product32(he, la.put32(m.h), e, k, n, k);
+    la.product32(he, la.put32(h), e, k, n, k);
     const error = dot(la.f32(e, k * n), la.f32(he, k * n));
     const out = la.i8(q, k * n);
     for (let row = 0; row < tile.rows; row++) {
       const at = (tile.row0 + row) * this.matrix.cols + tile.col0;
-      for (let c = 0; c < k; c++) codes[at + c] = out[c * n + row]!;
+      for (let c = 0; c < k; c++) codes[at + order[c]!] = out[c * n + row]!;
     }
     la.release(mark);
     return Math.max(0, error);
@@ -289,4 +295,21 @@ function dot(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;
+}
+
+function identity(k: number): Int32Array {
+  return Int32Array.from({ length: k }, (_, i) => i);
+}
+
+/** Column numbers by falling diagonal of h; equal ones keep their order. */
+function byEnergy(h: Float32Array, k: number): Int32Array {
+  return identity(k).sort((a, b) => h[b * k + b]! - h[a * k + a]! || a - b);
+}
+
+/** h with rows and columns in the given order. */
+function permuted(h: Float32Array, order: Int32Array): Float32Array {
+  const k = order.length;
+  const out = new Float32Array(k * k);
+  for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) out[i * k + j] = h[order[i]! * k + order[j]!]!;
+  return out;
 }
