@@ -239,17 +239,38 @@ class Job {
   private async finish(pair: Pair, plan: Plan, reference: HeldOut): Promise<CompressResult> {
     const { ctx } = this;
     const { options } = ctx;
-    let result = await this.timed('quantize', () => this.pass(pair, plan, ctx.fit, 'fit'));
-    const evaluation = await this.timed('gate', () => this.measure(pair, reference, result));
-    const gate = gateOf(evaluation.scores, evaluation.metric, options.minQuality, options.seed);
-    const bestAtBudget = this.frontier.at(-1)!;
+    const chosen = await this.best(pair, plan, reference);
+    let { result } = chosen;
+    const gate = gateOf(chosen.evaluation.scores, chosen.evaluation.metric, options.minQuality, options.seed);
+    const bestAtBudget = chosen.point;
     if (!gate.passed) await this.timed('frontier', () => this.explore(pair, plan, reference));
     if (options.fitOnAll && ctx.held !== ctx.fit) {
-      result = await this.timed('quantize', () => this.pass(pair, plan, [...ctx.fit, ...ctx.held], 'fit on all'));
+      result = await this.timed('quantize', () =>
+        this.pass(pair, { ...plan, damping: chosen.damping }, [...ctx.fit, ...ctx.held], 'fit on all'),
+      );
     }
     ctx.progress({ stage: 'gate', done: 1, total: 1 });
     const report = reportOf(ctx, plan, result, gate, this.frontier, bestAtBudget);
     return { graph: result.graph, report, timings: { ...this.timings } };
+  }
+
+  /** Fits with each damping and keeps the one with the least divergence on the held-out samples. */
+  private async best(pair: Pair, plan: Plan, reference: HeldOut): Promise<Candidate> {
+    const { ctx } = this;
+    let best: Candidate | undefined;
+    const factors = ctx.options.refit || ctx.options.gptq ? ctx.options.dampings : [1];
+    for (const damping of factors) {
+      const note = `fit with damping ${damping}`;
+      const result = await this.timed('quantize', () => this.pass(pair, { ...plan, damping }, ctx.fit, note));
+      const evaluation = await this.timed('gate', () => this.measure(pair, reference, result));
+      const point = this.frontier.at(-1)!;
+      const within = result.size.wireBytes <= ctx.options.wireBudgetBytes;
+      if (!best || (within && (!best.within || point.divergence < best.point.divergence))) {
+        best = { result, evaluation, point, within, damping };
+      }
+    }
+    for (const layer of ctx.layers) install(pair, layer, best!.result.quantized.get(layer)!);
+    return best!;
   }
 
   /**
@@ -311,6 +332,15 @@ class Job {
   }
 }
 
+/** One fit at the budget and what the held-out samples say of it. */
+interface Candidate {
+  readonly result: Measured;
+  readonly evaluation: Evaluation;
+  readonly point: FrontierPoint;
+  readonly within: boolean;
+  readonly damping: number;
+}
+
 export interface Plan {
   readonly surveys: ReadonlyMap<Layer, LayerSurvey>;
   readonly activations: ReadonlyMap<Layer, ActivationPlan>;
@@ -318,6 +348,8 @@ export interface Plan {
   /** Bytes of everything but the codes. */
   readonly side: { readonly wire: number; readonly resident: number };
   readonly excess?: ReadonlyMap<Layer, number>;
+  /** Factor on the damping of every fit; 1 when absent. */
+  readonly damping?: number;
 }
 
 /** Share of the mean divergence a parameter that every layer is taken to have: a probe on few samples can miss what it costs. */

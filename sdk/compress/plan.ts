@@ -57,7 +57,7 @@ export function planCompression(graph: Graph, data: CalibrationData, options: Co
       seconds:
         forward * (fit + held) + (options.entropyAllocation ? probes * layers.length * forward * 0.6 : 0) + fitting / 3,
     },
-    { stage: 'quantize', seconds: 2 * pass + all },
+    { stage: 'quantize', seconds: (0.4 + options.dampings.length) * pass + all },
     { stage: 'gate', seconds: 3 * held * forward },
   ].map((s) => ({ ...s, seconds: Number(s.seconds.toPrecision(2)) }));
   const params = layers.reduce((sum, l) => sum + l.params, 0);

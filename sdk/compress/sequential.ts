@@ -26,6 +26,8 @@ export interface PassPlan {
   readonly surveys: ReadonlyMap<Layer, LayerSurvey>;
   readonly activations: ReadonlyMap<Layer, ActivationPlan>;
   readonly choices: ReadonlyMap<Layer, Choice>;
+  /** Factor on the damping of every fit. */
+  readonly damping?: number;
   /** Bytes that all codes may take; steps of later layers make up for earlier ones. Absent: steps are used as chosen. */
   readonly codeBytes?: number;
 }
@@ -159,7 +161,7 @@ function quantizeLayer(
   plan: PassPlan,
   meter: CodeMeter,
 ): QuantizedLayer {
-  const settings = fitSettings(ctx, layer, samples);
+  const settings = fitSettings(ctx, layer, samples, plan.damping);
   const weights = layer.matrices.map((m) => weightsOf(ctx.graph, m));
   const fits = layer.matrices.map((m, i) => new MatrixFit(ctx.la, weights[i]!, m, moments?.[i], settings));
   const survey = plan.surveys.get(layer)!;

@@ -31,6 +31,8 @@ export interface CompressOptions {
   /** Error feedback while rounding (LDLQ). Off: plain rounding. */
   readonly gptq: boolean;
   readonly biasCorrection: boolean;
+  /** Factors on the damping that are tried; the fit with the least held-out divergence is taken. */
+  readonly dampings: readonly number[];
   /** Steps from measured sensitivities. Off: the same relative step in every layer. */
   readonly entropyAllocation: boolean;
   /** Which static activations get 16 bits: none, inputs of the first layers, or also those that cost most. */
@@ -56,6 +58,7 @@ export const DEFAULT_OPTIONS: Omit<CompressOptions, 'wireBudgetBytes'> = {
   refit: true,
   gptq: true,
   biasCorrection: true,
+  dampings: [1, 0.4, 2.5],
   entropyAllocation: true,
   wideActivations: 'auto',
   spectrum: true,
