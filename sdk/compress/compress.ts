@@ -28,6 +28,8 @@ const SLACK = 0.0005;
 /** The first pass only learns how well codes pack: a share of the samples, and at least so many, tell that. */
 const FIRST_SHARE = 0.25;
 const MIN_FIRST = 8;
+/** Sizes tried when the quality is not met grow by this factor. */
+const GROWTH = 1.3;
 /** Share of the budget that may stay unused without another try. */
 const UNUSED = 0.005;
 
@@ -321,9 +323,11 @@ class Job {
   /** Larger sizes until the quality is met: what the user would have to allow. */
   private async explore(pair: Pair, plan: Plan, reference: HeldOut): Promise<void> {
     const { ctx } = this;
+    // A budget below what the smallest plan takes is no point to start from.
+    const start = Math.max(ctx.options.wireBudgetBytes, this.frontier.at(-1)!.wireBytes);
     for (let k = 1; k <= ctx.options.frontierPoints; k++) {
       checkSignal(ctx.signal);
-      const bytes = Math.round(ctx.options.wireBudgetBytes * 1.25 ** k);
+      const bytes = Math.round(start * GROWTH ** k);
       const choices = this.allocateFor(plan.surveys, plan.side, plan.excess, bytes);
       const result = await this.pass(pair, { ...plan, choices }, ctx.fit, `at ${bytes} bytes`, bytes);
       await this.measure(pair, reference, result);

@@ -8,7 +8,7 @@ import { constantOrRead, LayerStatistics } from './layer-statistics.ts';
 import { type Layer, weightsOf } from './layers.ts';
 import { lstmValues } from './lstm.ts';
 import type { TileMoments } from './moments.ts';
-import { inputScales, MatrixFit, type QuantizedMatrix } from './quantize.ts';
+import { inputScales, MatrixFit, type QuantizedMatrix, reachOf } from './quantize.ts';
 import { type Decoding, PLAIN } from './rows.ts';
 import type { Session } from './runner.ts';
 import { checkSignal, copyOf, Stream } from './stream.ts';
@@ -169,14 +169,17 @@ function quantizeLayer(
   const limit = 2 ** (choice.bits - 1) - 1;
   const activation = plan.activations.get(layer)!;
   const scales = layer.matrices.map((m) => inputScales(activation, m.rows));
+  const exact = needsMoments(layer) ? undefined : exactStep(weights[0]!);
   const at = (factor: number): QuantizedMatrix[] =>
-    fits.map((f, i) => f.round(survey.probeStep * choice.step * factor, survey.relative[i]!, limit, scales[i]!));
+    exact !== undefined
+      ? fits.map((f, i) => f.round(exact, new Int32Array(layer.matrices[i]!.rows), WIDEST, scales[i]!))
+      : fits.map((f, i) => f.round(survey.probeStep * choice.step * factor, survey.relative[i]!, limit, scales[i]!));
   let factor = meter.factor();
   let matrices = at(factor);
   // The last layer alone answers for what is still over: a few tries, a little coarser each.
   for (let k = 0; k < 8 && plan.codeBytes !== undefined && meter.remainingAfter(layer) === 0; k++) {
     const over = meter.after(layer, matrices);
-    if (over <= 0) break;
+    if (over <= 0 || exact !== undefined) break;
     factor *= 2 ** Math.min(1, (8 * over) / layer.params + 0.002);
     matrices = at(factor);
   }
@@ -184,6 +187,26 @@ function quantizeLayer(
   const largest = Math.max(...matrices.map((m) => m.largestCode));
   const bits = ctx.options.weightBits.find((b) => largest <= 2 ** (b - 1) - 1) ?? ctx.options.weightBits.at(-1)!;
   return { matrices, bias: biasOf(ctx, layer, matrices), bits };
+}
+
+/** Largest code of tables that are held without loss. */
+const WIDEST = 127;
+
+/**
+ * The step of which every value is a small whole multiple, where there is one: masks and one-hot tables. Rounding such a table would
+ * change what it says, and its few values pack to almost nothing.
+ */
+export function exactStep(values: Float32Array): number | undefined {
+  let step = Number.POSITIVE_INFINITY;
+  for (const v of values) if (v !== 0) step = Math.min(step, Math.abs(v));
+  if (!Number.isFinite(step)) return undefined;
+  // The grid that rows are rounded on leaves a little room above the largest code.
+  const reach = reachOf(WIDEST);
+  for (const v of values) {
+    const q = v / step;
+    if (!Number.isInteger(q) || Math.abs(q) > reach || Math.fround(q * step) !== v) return undefined;
+  }
+  return step;
 }
 
 /** The float bias (an LSTM's two added up) plus what quantization took from the mean outputs. */

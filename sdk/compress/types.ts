@@ -64,7 +64,7 @@ export const DEFAULT_OPTIONS: Omit<CompressOptions, 'wireBudgetBytes'> = {
   spectrum: true,
   fitOnAll: false,
   divergence: 'auto',
-  frontierPoints: 3,
+  frontierPoints: 5,
 };
 
 /** The settings that make the plain-rounding baseline of the same size. */

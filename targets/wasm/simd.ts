@@ -87,4 +87,16 @@ EW_INLINE f4 f4_load_bool(const u8 *p) {
 }
 #define ew_copy(d, s, n) __builtin_memcpy((d), (s), (n))
 #define ew_fill(d, v, n) __builtin_memset((d), (v), (n))
+/* Clang turns some counting loops into closed forms with 128-bit products, and there is no runtime library to take them from. */
+typedef unsigned __int128 ew_u128;
+ew_u128 __multi3(ew_u128 a, ew_u128 b) {
+  const unsigned long long al = (unsigned long long)a, bl = (unsigned long long)b;
+  const unsigned long long a0 = al & 0xffffffffu, a1 = al >> 32, b0 = bl & 0xffffffffu, b1 = bl >> 32;
+  const unsigned long long p00 = a0 * b0, p01 = a0 * b1, p10 = a1 * b0, p11 = a1 * b1;
+  const unsigned long long mid = (p00 >> 32) + (p01 & 0xffffffffu) + (p10 & 0xffffffffu);
+  const unsigned long long low = (p00 & 0xffffffffu) | (mid << 32);
+  unsigned long long high = p11 + (p01 >> 32) + (p10 >> 32) + (mid >> 32);
+  high += al * (unsigned long long)(b >> 64) + (unsigned long long)(a >> 64) * bl;
+  return ((ew_u128)high << 64) | low;
+}
 `;
