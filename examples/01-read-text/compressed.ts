@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import {
   buildCompressed,
@@ -51,7 +52,7 @@ export async function compressRecogniser(
       out: bundlePath,
       onEstimate: (e) => setting.note(`compressing ${e.layers} layers, about ${Math.round(e.seconds)} s (estimated)`),
     },
-    { progress: setting.progress },
+    { progress: setting.progress, threads: availableParallelism() },
   );
   const session = await openSession(bundlePath, { threads: 1 });
   return {

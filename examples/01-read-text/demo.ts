@@ -18,7 +18,7 @@ const EXIT_NOT_SHOWN = 4;
 const { values } = parseArgs({
   options: {
     lines: { type: 'string', default: '600' },
-    calib: { type: 'string', default: '100' },
+    calib: { type: 'string', default: '200' },
     target: { type: 'string', default: 'raspberry-pi-4b' },
     out: { type: 'string', default: join(import.meta.dirname, '../../out/demo') },
     json: { type: 'boolean', default: false },

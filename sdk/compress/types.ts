@@ -58,7 +58,7 @@ export const DEFAULT_OPTIONS: Omit<CompressOptions, 'wireBudgetBytes'> = {
   refit: true,
   gptq: true,
   biasCorrection: true,
-  dampings: [1, 0.4, 2.5],
+  dampings: [1, 2.5],
   entropyAllocation: true,
   wideActivations: 'auto',
   spectrum: true,
