@@ -217,13 +217,11 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
           }
           ${px.map(results).join(' ')}`;
   };
-  const interior = accumulate(DW_PIXELS, (body) => {
-    const out: string[] = [];
-    for (let p = 0; p < pairs; p++)
-      out.push(body(`f + ${p * cpad * 2}`, 2 * p + 1 < geo.kw), p + 1 < pairs ? `s += ${2 * dx};` : '');
-    return out.join('\n            ');
-  });
-  const single = interiorSingle(accumulate, pairs, cpad, dx, geo.kw);
+  const inside = (pixels: number): string =>
+    accumulate(pixels, (body) => {
+      const taps = Array.from({ length: pairs }, (_, p) => body(`f + ${p * cpad * 2}`, 2 * p + 1 < geo.kw));
+      return taps.join(`\n            s += ${2 * dx};\n            `);
+    });
   const border = accumulate(1, () => borderTaps(load, dx, cpad));
   const body = `i16 *fw = (i16 *)${fw};
   pair_filters((const i8 *)${filter}, fw);
@@ -242,9 +240,9 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
         const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${b} + n), b1 = f4_load(${b} + n + 4);
         i32 acc[${8 * DW_PIXELS}];
         if (two) {
-          ${interior}
+          ${inside(DW_PIXELS)}
         } else if (inside) {
-          ${single}
+          ${inside(1)}
         } else {
           const i32 x_lo = x_0 < 0 ? (-x_0 + ${geo.dilations[1] - 1}) / ${geo.dilations[1]} : 0;
           i32 x_hi = last >= ${geo.w} ? (${geo.w} - x_0 + ${geo.dilations[1] - 1}) / ${geo.dilations[1]} : ${geo.kw}; if (x_hi < x_lo) x_hi = x_lo;
@@ -256,17 +254,6 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
     }
   }`;
   return { helpers, body, macs: geo.m * geo.kh * geo.kw * geo.c };
-}
-
-type Accumulate = (pixels: number, kxLoop: (body: (pair: string, second: boolean) => string) => string) => string;
-
-function interiorSingle(accumulate: Accumulate, pairs: number, cpad: number, dx: number, kw: number): string {
-  return accumulate(1, (body) => {
-    const out: string[] = [];
-    for (let p = 0; p < pairs; p++)
-      out.push(body(`f + ${p * cpad * 2}`, 2 * p + 1 < kw), p + 1 < pairs ? `s += ${2 * dx};` : '');
-    return out.join(' ');
-  });
 }
 
 /** One tap at a time: the pair's other half is multiplied by a zero activation. */
