@@ -271,6 +271,8 @@ class Job {
         best = { result, evaluation, point, within, damping };
       }
     }
+    // One point a size: the others were tries at the same one.
+    this.frontier.splice(0, this.frontier.length, best!.point);
     for (const layer of ctx.layers) install(pair, layer, best!.result.quantized.get(layer)!);
     return best!;
   }
