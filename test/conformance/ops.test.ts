@@ -55,12 +55,12 @@ function runsOnDevices(op: OpDef, c: OpCase): boolean {
 const builder = new GraphBuilder('conformance');
 const placed: Placed[] = [];
 /** Cases that a device never sees: integer arithmetic on shapes, NCHW images. The operator refuses them with a clear error. */
-const hostOnly: string[] = [];
+const hostOnly: { name: string; opCase: OpCase }[] = [];
 for (const op of OPS) {
   if (!op.lower) continue;
   (op.cases ?? []).forEach((c, i) => {
     if (runsOnDevices(op, c)) placed.push(place(builder, op, c, `${op.name}.${i}`));
-    else hostOnly.push(`${op.name}, ${c.name}`);
+    else hostOnly.push({ name: `${op.name}, ${c.name}`, opCase: c });
   });
 }
 const graph: Graph = builder.build();
@@ -114,6 +114,13 @@ for (const run of runs) {
       });
     });
   }
+}
+
+for (const { name, opCase } of hostOnly) {
+  test(`only on the host: ${name}`, () => {
+    const integers = opCase.inputs.some((t) => t && t.dtype !== 'f32' && t.dtype !== 'bool');
+    assert.ok(integers || opCase.attrs.layout === 'nchw', `${name} has no reason to be refused by devices`);
+  });
 }
 
 test('engines and thread counts agree bit for bit', () => {
