@@ -13,12 +13,14 @@ import { type Evaluation, evaluate, type HeldOut, heldOut } from './evaluate.ts'
 import { gateOf } from './gate.ts';
 import { buildInteger, emptyLayer, exposeStates, type IntegerGraph, type QuantizedLayer } from './integer.ts';
 import { findLayers, type Layer } from './layers.ts';
+import { excessOf, type Footprint, narrowings, type ResidentLimit, ramOf, residentLimit } from './limits.ts';
 import { probeCount, splitCounts } from './plan.ts';
 import { inputScales } from './quantize.ts';
 import { type Measured, reportOf } from './report.ts';
 import type { Runner, Session } from './runner.ts';
 import { codeBytes, install, type Pair, quantizeAll } from './sequential.ts';
 import { estimateInts, graphSize } from './size.ts';
+import { smallest } from './smallest.ts';
 import { checkSignal } from './stream.ts';
 import { firstLayers, keptValues, type LayerSurvey, planActivations, survey } from './survey.ts';
 import type { CalibrationData, CompressOptions, CompressResult, FrontierPoint } from './types.ts';
@@ -30,6 +32,8 @@ const FIRST_SHARE = 0.25;
 const MIN_FIRST = 8;
 /** Sizes tried when the quality is not met grow by this factor. */
 const GROWTH = 1.3;
+/** Plans made again because the compiled program takes more than they allowed for. */
+const LIMIT_TRIES = 2;
 /** Share of the budget that may stay unused without another try. */
 const UNUSED = 0.005;
 
@@ -49,21 +53,27 @@ export async function compress(
 ): Promise<CompressResult> {
   const job = new Job(graph, data, options, runner, progress, signal);
   try {
-    return await job.run();
+    const prepared = await job.prepare();
+    return await job.finish(prepared, await (options.smallest ? smallest(job, prepared) : job.at(prepared)));
   } finally {
     job.close();
   }
 }
 
-class Job {
-  private readonly ctx: Context;
+/**
+ * One model under compression: what does not depend on the size is made once (`prepare`), then any number of sizes are measured
+ * (`at`), and one of them is made the result (`finish`).
+ */
+export class Job {
+  readonly ctx: Context;
   private readonly runner: Runner;
   /** The float graph with its other constants packed: what the integer graph is made from. */
   private readonly base: Graph;
   private readonly sessions: Session[] = [];
   private readonly timings: Record<string, number> = {};
-  private readonly frontier: FrontierPoint[] = [];
-  /** What earlier passes taught about aiming at the budget, bytes. */
+  /** Every size measured so far. */
+  readonly frontier: FrontierPoint[] = [];
+  /** What earlier passes taught about aiming at the size in work, bytes. */
   private correction = 0;
 
   constructor(
@@ -101,7 +111,7 @@ class Job {
     for (const s of this.sessions) s.close();
   }
 
-  async run(): Promise<CompressResult> {
+  async prepare(): Promise<Prepared> {
     const { ctx } = this;
     const float = await this.timed('compile', () => this.openFloat());
     const reference = await this.timed('reference', () => this.reference(float));
@@ -110,7 +120,7 @@ class Job {
     const plan = await this.timed('allocate', async () => this.firstPlan(surveys));
     const pair = await this.timed('compile', () => this.openInteger(float, plan));
     const refined = await this.timed('quantize', () => this.refine(pair, plan));
-    return this.finish(pair, refined, reference);
+    return { pair, plan: refined, reference };
   }
 
   private async timed<T>(stage: string, work: () => Promise<T>): Promise<T> {
@@ -149,17 +159,41 @@ class Job {
   private firstPlan(surveys: ReadonlyMap<Layer, LayerSurvey>): Plan {
     const { ctx } = this;
     const narrow = planActivations(ctx, surveys, new Set(), Number.POSITIVE_INFINITY);
-    const draft = this.allocateFor(surveys, this.sideOf(surveys, narrow), undefined);
+    const side0 = this.sideOf(surveys, narrow);
+    const draft = this.allocateFor({ surveys, side: side0, limit: residentLimit(ctx.options, undefined) });
     const weights = [...draft.values()].reduce((sum, c) => sum + c.divergence, 0);
-    const activations = planActivations(ctx, surveys, firstLayers(ctx), weights);
-    const side = this.sideOf(surveys, activations);
-    return { surveys, activations, side, choices: this.allocateFor(surveys, side, undefined) };
+    const wanted = planActivations(ctx, surveys, firstLayers(ctx), weights);
+    return this.withinLimits(surveys, wanted);
+  }
+
+  /** The way to quantize activations that leaves the least divergence within the limits of memory and time. */
+  private withinLimits(surveys: ReadonlyMap<Layer, LayerSurvey>, wanted: ReadonlyMap<Layer, ActivationPlan>): Plan {
+    const { options, layers } = this.ctx;
+    const { footprint, maxRamBytes, maxLatencyMs } = options;
+    const limited = maxRamBytes !== undefined || maxLatencyMs !== undefined ? footprint : undefined;
+    let best: { plan: Plan; over: number; divergence: number } | undefined;
+    for (const narrowing of limited ? narrowings(surveys, wanted) : [{ plans: wanted, layers: 0, divergence: 0 }]) {
+      const activations = narrowing.plans;
+      const limit = residentLimit(options, limited?.(this.emptyGraph(surveys, activations)));
+      const base = { surveys, activations, limit, side: this.sideOf(surveys, activations) };
+      const choices = this.allocateFor(base);
+      const resident = layers.reduce((sum, l) => sum + surveys.get(l)!.unit.residentBits(choices.get(l)!.width) / 8, 0);
+      const over = Math.max(0, base.side.resident + resident - limit.bytes);
+      const divergence = [...choices.values()].reduce((sum, c) => sum + c.divergence, narrowing.divergence);
+      if (!best || over < best.over || (over === best.over && divergence < best.divergence))
+        best = { plan: { ...base, choices }, over, divergence };
+    }
+    return best!.plan;
   }
 
   private sideOf(
     surveys: ReadonlyMap<Layer, LayerSurvey>,
     activations: ReadonlyMap<Layer, ActivationPlan>,
   ): { wire: number; resident: number } {
+    return this.sideOfGraph(this.emptyGraph(surveys, activations));
+  }
+
+  private emptyGraph(surveys: ReadonlyMap<Layer, LayerSurvey>, activations: ReadonlyMap<Layer, ActivationPlan>): Graph {
     const empty = new Map(
       this.ctx.layers.map((l) => {
         const q = emptyLayer(l);
@@ -173,7 +207,7 @@ class Job {
         return [l, { ...q, matrices }] as const;
       }),
     );
-    return this.sideOfGraph(buildInteger(this.base, this.ctx.layers, activations, empty).graph);
+    return buildInteger(this.base, this.ctx.layers, activations, empty).graph;
   }
 
   private sideOfGraph(graph: Graph): { wire: number; resident: number } {
@@ -184,18 +218,13 @@ class Job {
   }
 
   private allocateFor(
-    surveys: ReadonlyMap<Layer, LayerSurvey>,
-    side: { wire: number; resident: number },
-    excess: ReadonlyMap<Layer, number> | undefined,
+    { surveys, side, excess, limit }: Pick<Plan, 'surveys' | 'side' | 'excess' | 'limit'>,
     wireBytes = this.ctx.options.wireBudgetBytes,
   ): Map<Layer, Choice> {
     const { layers, options } = this.ctx;
     const units = withFloor(layers.map((l): Unit => ({ ...surveys.get(l)!.unit, excess: excess?.get(l) ?? 0 })));
     const wireBits = 8 * Math.max(0, wireBytes * (1 - SLACK) - side.wire);
-    const residentBits =
-      options.residentBudgetBytes === undefined
-        ? Number.POSITIVE_INFINITY
-        : 8 * Math.max(0, options.residentBudgetBytes - side.resident);
+    const residentBits = 8 * Math.max(0, limit.bytes - side.resident);
     const choices = options.entropyAllocation
       ? allocate(units, options.weightBits, { wireBits, residentBits })
       : allocateUniform(units, options.weightBits, wireBits);
@@ -231,50 +260,98 @@ class Job {
       }),
     );
     const side = this.sideOfGraph(this.integerGraph(plan, first).graph);
-    return { ...plan, side, excess, choices: this.allocateFor(plan.surveys, side, excess) };
+    const refined = { ...plan, side, excess };
+    return { ...refined, choices: this.allocateFor(refined) };
   }
 
   private integerGraph(plan: Plan, quantized: ReadonlyMap<Layer, QuantizedLayer>): IntegerGraph {
     return buildInteger(this.base, this.ctx.layers, plan.activations, quantized);
   }
 
-  private async finish(pair: Pair, plan: Plan, reference: HeldOut): Promise<CompressResult> {
+  /** Judges a candidate, looks at larger sizes where it keeps too little, and makes it the result. */
+  async finish(prepared: Prepared, chosen: Candidate): Promise<CompressResult> {
     const { ctx } = this;
     const { options } = ctx;
-    const chosen = await this.best(pair, plan, reference);
+    const { pair } = prepared;
     let { result } = chosen;
     const gate = gateOf(chosen.evaluation.scores, chosen.evaluation.metric, options.minQuality, options.seed);
-    const bestAtBudget = chosen.point;
-    if (!gate.passed) await this.timed('frontier', () => this.explore(pair, plan, reference));
+    if (!gate.passed && !options.smallest) await this.timed('frontier', () => this.explore(prepared, chosen));
     if (options.fitOnAll && ctx.held !== ctx.fit) {
       result = await this.timed('quantize', () =>
-        this.pass(pair, { ...plan, damping: chosen.damping }, [...ctx.fit, ...ctx.held], 'fit on all'),
+        this.pass(pair, chosen.plan, [...ctx.fit, ...ctx.held], 'fit on all', chosen.wireBytes),
       );
     }
     ctx.progress({ stage: 'gate', done: 1, total: 1 });
-    const report = reportOf(ctx, plan, result, gate, this.frontier, bestAtBudget);
+    const report = reportOf(ctx, chosen, result, gate, this.frontier);
     return { graph: result.graph, report, timings: { ...this.timings } };
   }
 
-  /** Fits with each damping and keeps the one with the least divergence on the held-out samples. */
-  private async best(pair: Pair, plan: Plan, reference: HeldOut): Promise<Candidate> {
+  /**
+   * The plan of a size within the limits of memory and time, fitted with each damping; the one with the least divergence on the
+   * held-out samples.
+   */
+  async at(
+    prepared: Prepared,
+    wireBytes = this.ctx.options.wireBudgetBytes,
+    dampings: readonly number[] = this.dampings(),
+  ): Promise<Candidate> {
+    let { plan } = prepared;
+    this.correction = 0;
+    for (let attempt = 0; ; attempt++) {
+      const choices = this.allocateFor(plan, wireBytes);
+      const candidate = await this.best(prepared, { ...plan, choices }, wireBytes, dampings);
+      const over = candidate.footprint ? excessOf(this.ctx.options, candidate.footprint) : 0;
+      if (over === 0 || attempt === LIMIT_TRIES)
+        return { ...candidate, limited: this.isLimited(candidate.plan, wireBytes) };
+      // Padding takes what the plan does not know of.
+      const taken = Math.min(plan.limit.bytes, candidate.result.size.residentBytes);
+      plan = { ...plan, limit: { ...plan.limit, bytes: Math.max(0, taken - over - 64) } };
+      this.frontier.pop();
+    }
+  }
+
+  /** Whether the plan would be another one without its limit on the weights in memory. */
+  private isLimited(plan: Plan, wireBytes: number): boolean {
+    if (plan.limit.bytes === Number.POSITIVE_INFINITY) return false;
+    const free = this.allocateFor({ ...plan, limit: { ...plan.limit, bytes: Number.POSITIVE_INFINITY } }, wireBytes);
+    return [...free].some(([l, c]) => c.step !== plan.choices.get(l)!.step);
+  }
+
+  private dampings(): readonly number[] {
+    const { refit, gptq, dampings } = this.ctx.options;
+    return refit || gptq ? dampings : [1];
+  }
+
+  private async best(
+    { pair, reference }: Prepared,
+    plan: Plan,
+    wireBytes: number,
+    dampings: readonly number[],
+  ): Promise<Candidate> {
     const { ctx } = this;
+    const before = this.frontier.length;
     let best: Candidate | undefined;
-    const factors = ctx.options.refit || ctx.options.gptq ? ctx.options.dampings : [1];
-    for (const damping of factors) {
+    for (const damping of dampings) {
       const note = `fit with damping ${damping}`;
-      const result = await this.timed('quantize', () => this.pass(pair, { ...plan, damping }, ctx.fit, note));
-      const evaluation = await this.timed('gate', () => this.measure(pair, reference, result));
+      const damped = { ...plan, damping };
+      const result = await this.timed('quantize', () => this.pass(pair, damped, ctx.fit, note, wireBytes));
+      const footprint = ctx.options.footprint?.(result.graph);
+      const evaluation = await this.timed('gate', () => this.measure(pair, reference, result, footprint));
       const point = this.frontier.at(-1)!;
-      const within = result.size.wireBytes <= ctx.options.wireBudgetBytes;
+      const within = result.size.wireBytes <= wireBytes;
       if (!best || (within && (!best.within || point.divergence < best.point.divergence))) {
-        best = { result, evaluation, point, within, damping };
+        best = { result, evaluation, point, within, plan: damped, wireBytes, footprint, limited: false };
       }
     }
     // One point a size: the others were tries at the same one.
-    this.frontier.splice(0, this.frontier.length, best!.point);
-    for (const layer of ctx.layers) install(pair, layer, best!.result.quantized.get(layer)!);
+    this.frontier.splice(before, this.frontier.length, best!.point);
+    this.install({ pair }, best!);
     return best!;
+  }
+
+  /** Makes the integer session that of a candidate. */
+  install({ pair }: Pick<Prepared, 'pair'>, { result }: Candidate): void {
+    for (const layer of this.ctx.layers) install(pair, layer, result.quantized.get(layer)!);
   }
 
   /**
@@ -286,7 +363,7 @@ class Job {
     plan: Plan,
     samples: Context['fit'],
     note: string,
-    wireBytes = this.ctx.options.wireBudgetBytes,
+    wireBytes: number,
   ): Promise<Measured> {
     let best: Measured | undefined;
     let aim = wireBytes * (1 - SLACK) - plan.side.wire + this.correction;
@@ -307,7 +384,12 @@ class Job {
     return best!;
   }
 
-  private async measure(pair: Pair, reference: HeldOut, result: Measured): Promise<Evaluation> {
+  private async measure(
+    pair: Pair,
+    reference: HeldOut,
+    result: Measured,
+    footprint: Footprint | undefined,
+  ): Promise<Evaluation> {
     const { ctx } = this;
     ctx.progress({ stage: 'gate', done: 0, total: 1 });
     const evaluation = await evaluate(pair.integer, reference, ctx.options.metric);
@@ -317,39 +399,55 @@ class Job {
       residentBytes: result.size.residentBytes,
       divergence: verdict.divergence,
       quality: verdict.quality,
+      low: verdict.low,
+      high: verdict.high,
       agreement: verdict.agreement,
+      ...(footprint ? { ramBytes: ramOf(footprint) } : {}),
     });
     return evaluation;
   }
 
   /** Larger sizes until the quality is met: what the user would have to allow. */
-  private async explore(pair: Pair, plan: Plan, reference: HeldOut): Promise<void> {
-    const { ctx } = this;
+  private async explore(prepared: Prepared, chosen: Candidate): Promise<void> {
+    const { options } = this.ctx;
     // A budget below what the smallest plan takes is no point to start from.
-    const start = Math.max(ctx.options.wireBudgetBytes, this.frontier.at(-1)!.wireBytes);
-    for (let k = 1; k <= ctx.options.frontierPoints; k++) {
-      checkSignal(ctx.signal);
-      const bytes = Math.round(start * GROWTH ** k);
-      const choices = this.allocateFor(plan.surveys, plan.side, plan.excess, bytes);
-      const result = await this.pass(pair, { ...plan, choices }, ctx.fit, `at ${bytes} bytes`, bytes);
-      await this.measure(pair, reference, result);
-      if (this.frontier.at(-1)!.quality >= ctx.options.minQuality) return;
+    const start = Math.max(options.wireBudgetBytes, chosen.point.wireBytes);
+    for (let k = 1; k <= options.frontierPoints; k++) {
+      checkSignal(this.ctx.signal);
+      const { point } = await this.at(prepared, Math.round(start * GROWTH ** k), [1]);
+      if (point.quality >= options.minQuality) break;
     }
+    this.install(prepared, chosen);
   }
 }
 
-/** One fit at the budget and what the held-out samples say of it. */
-interface Candidate {
+/** What is the same at every size. */
+export interface Prepared {
+  readonly pair: Pair;
+  readonly plan: Plan;
+  readonly reference: HeldOut;
+}
+
+/** One fit at a size and what the held-out samples say of it. */
+export interface Candidate {
   readonly result: Measured;
   readonly evaluation: Evaluation;
   readonly point: FrontierPoint;
   readonly within: boolean;
-  readonly damping: number;
+  /** What it was made with. */
+  readonly plan: Plan;
+  /** The size that was asked for. */
+  readonly wireBytes: number;
+  readonly footprint: Footprint | undefined;
+  /** Whether memory or time made the plan another one. */
+  readonly limited: boolean;
 }
 
 export interface Plan {
   readonly surveys: ReadonlyMap<Layer, LayerSurvey>;
   readonly activations: ReadonlyMap<Layer, ActivationPlan>;
+  /** What the weights may take in memory. */
+  readonly limit: ResidentLimit;
   readonly choices: ReadonlyMap<Layer, Choice>;
   /** Bytes of everything but the codes. */
   readonly side: { readonly wire: number; readonly resident: number };

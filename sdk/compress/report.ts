@@ -1,13 +1,14 @@
 import type { Graph } from '../ir/graph.ts';
 import { sizeOf } from '../util/tensor.ts';
-import type { Plan } from './compress.ts';
+import type { Candidate, Plan } from './compress.ts';
 import type { Context } from './context.ts';
 import type { QuantizedLayer } from './integer.ts';
 import type { Layer } from './layers.ts';
+import { bindingOf, excessOf, ramOf } from './limits.ts';
 import { codeBytes } from './sequential.ts';
 import type { GraphSize } from './size.ts';
 import { residentCodeBytes } from './survey.ts';
-import type { CompressionReport, FrontierPoint, GateResult, LayerReport } from './types.ts';
+import type { CompressionReport, CompressOptions, FrontierPoint, GateResult, LayerReport } from './types.ts';
 
 /** A quantized graph with its exact sizes. */
 export interface Measured {
@@ -19,17 +20,18 @@ export interface Measured {
 /** Everything a compression found, as plain JSON without times. */
 export function reportOf(
   ctx: Context,
-  plan: Plan,
+  chosen: Candidate,
   result: Measured,
   gate: GateResult,
   frontier: readonly FrontierPoint[],
-  bestAtBudget: FrontierPoint,
 ): CompressionReport {
   const { options } = ctx;
+  const { plan, footprint } = chosen;
   const { wireBytes, residentBytes, codeBytes: codes } = result.size;
   const passing = frontier.filter((p) => p.quality >= options.minQuality).sort((a, b) => a.wireBytes - b.wireBytes)[0];
   const params = floatParams(ctx.graph);
   const withinResident = options.residentBudgetBytes === undefined || residentBytes <= options.residentBudgetBytes;
+  const withinBoard = !footprint || excessOf(options, footprint) === 0;
   return {
     layers: ctx.layers.map((l) => layerReport(ctx, plan, result, l)),
     totals: {
@@ -37,20 +39,40 @@ export function reportOf(
       originalBytes: 4 * params,
       wireBytes,
       residentBytes,
-      wireBudgetBytes: options.wireBudgetBytes,
+      wireBudgetBytes: chosen.wireBytes,
       residentBudgetBytes: options.residentBudgetBytes ?? null,
+      ramBytes: footprint ? ramOf(footprint) : null,
+      maxRamBytes: options.maxRamBytes ?? null,
+      maxLatencyMs: options.maxLatencyMs ?? null,
       ratio: (4 * params) / wireBytes,
       sideBytes: wireBytes - codes,
     },
-    budgetMet: wireBytes <= options.wireBudgetBytes && withinResident,
+    budgetMet: wireBytes <= chosen.wireBytes && withinResident && withinBoard,
+    binds: bindingOf(options, {
+      wireBytes,
+      residentBytes,
+      footprint,
+      limited: chosen.limited ? plan.limit.by : undefined,
+    }),
+    stages: stagesOf(options),
     gate,
     frontier,
     ...(passing ? { smallestPassing: passing } : {}),
-    bestAtBudget,
+    bestAtBudget: chosen.point,
     settings: settingsOf(ctx),
     fitSamples: ctx.fit.length,
     holdoutSamples: ctx.held.length,
   };
+}
+
+/** Settings that say how much is told or used, and are no stage of the work. */
+const NO_STAGES = ['spectrum', 'fitOnAll', 'smallest'];
+
+/** Names of the switches that are on. */
+export function stagesOf(options: Partial<CompressOptions>): string[] {
+  return Object.entries(options)
+    .filter(([name, value]) => value === true && !NO_STAGES.includes(name))
+    .map(([name]) => name);
 }
 
 /** Float parameters of the graph that was given (batch norm is folded by then). */
@@ -61,7 +83,7 @@ function floatParams(graph: Graph): number {
 }
 
 function settingsOf(ctx: Context): Record<string, unknown> {
-  const { metric, sizer, ...rest } = ctx.options;
+  const { metric, sizer, footprint: _, ...rest } = ctx.options;
   return { ...rest, metric: metric ? 'user' : 'none', sizer: sizer ? 'coder' : 'estimate' };
 }
 

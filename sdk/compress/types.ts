@@ -1,5 +1,6 @@
 import type { Graph } from '../ir/graph.ts';
 import type { Tensor } from '../util/tensor.ts';
+import type { Constraint, FootprintOf } from './limits.ts';
 import type { IntSizer } from './size.ts';
 
 /** One sample: a tensor for every graph input, in the graph's own shape. */
@@ -19,6 +20,14 @@ export interface CompressOptions {
   readonly wireBudgetBytes: number;
   /** Bytes of all constants in resident memory, codes at fixed width per layer. Absent: no limit. */
   readonly residentBudgetBytes?: number;
+  /** Weights, activations and working memory of the compiled program, bytes. Needs `footprint`. */
+  readonly maxRamBytes?: number;
+  /** One run by the board's cost model, milliseconds. Needs `footprint`. */
+  readonly maxLatencyMs?: number;
+  /** What a graph takes on the board. */
+  readonly footprint?: FootprintOf;
+  /** Seek the smallest size that keeps `minQuality`, starting at `wireBudgetBytes`, instead of the best at that size. */
+  readonly smallest?: boolean;
   /** Share of the original's quality to keep on held-out samples. */
   readonly minQuality: number;
   /** Resident code widths the target can read, ascending, within 2..8. */
@@ -116,8 +125,13 @@ export interface FrontierPoint {
   readonly wireBytes: number;
   readonly residentBytes: number;
   readonly divergence: number;
+  /** Share of the original's quality kept on the held-out samples, with its 95 % interval. */
   readonly quality: number;
+  readonly low: number;
+  readonly high: number;
   readonly agreement: number;
+  /** Weights, activations and working memory; absent where nothing planned them. */
+  readonly ramBytes?: number;
 }
 
 export interface GateResult {
@@ -146,12 +160,21 @@ export interface CompressionReport {
     readonly residentBytes: number;
     readonly wireBudgetBytes: number;
     readonly residentBudgetBytes: number | null;
+    /** Weights, activations and working memory of the program, and the limit on them; null where nothing planned or limited them. */
+    readonly ramBytes: number | null;
+    readonly maxRamBytes: number | null;
+    readonly maxLatencyMs: number | null;
     /** originalBytes / wireBytes. */
     readonly ratio: number;
     /** Wire bytes that are not codes: scales, biases, other constants, headers. */
     readonly sideBytes: number;
   };
+  /** Whether size, memory and time are within what was asked for. */
   readonly budgetMet: boolean;
+  /** Which limits keep the plan from being better, a broken one first; `quality` when the smallest size was sought. */
+  readonly binds: readonly Constraint[];
+  /** The compressor's stages that were on. */
+  readonly stages: readonly string[];
   readonly gate: GateResult;
   readonly frontier: readonly FrontierPoint[];
   /** Cheapest measured point that meets minQuality; absent when none did. */

@@ -1,0 +1,62 @@
+import type { Graph } from '../ir/graph.ts';
+import type { Progress } from '../util/progress.ts';
+import { Job } from './compress.ts';
+import type { Footprint } from './limits.ts';
+import type { Runner } from './runner.ts';
+import type { CalibrationData, CompressOptions, FrontierPoint } from './types.ts';
+
+/** A size with what the held-out samples and the board's models say of it. */
+export interface MeasuredPoint extends FrontierPoint {
+  /** The size that was asked for. */
+  readonly askedBytes: number;
+  /** Held-out samples behind the quality. */
+  readonly samples: number;
+  readonly footprint?: Footprint;
+}
+
+/**
+ * Measures several sizes of one model: one survey and one pair of compiled networks for all. Every point is reported as soon as it
+ * is found, ends and middle of the range first, so that an interrupted run has seen all of it. Throws as `compress` does.
+ */
+export async function frontier(
+  graph: Graph,
+  data: CalibrationData,
+  options: CompressOptions,
+  sizes: readonly number[],
+  runner: Runner,
+  progress: Progress,
+  found: (point: MeasuredPoint) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const job = new Job(graph, data, options, runner, progress, signal);
+  try {
+    const prepared = await job.prepare();
+    let dampings: readonly number[] | undefined;
+    for (const [done, k] of spread(sizes.length).entries()) {
+      progress({ stage: 'frontier', done, total: sizes.length });
+      const candidate = await job.at(prepared, sizes[k]!, dampings);
+      // What the first size found out about damping holds for the others.
+      dampings ??= [candidate.plan.damping ?? 1];
+      const { point, footprint } = candidate;
+      const samples = job.ctx.held.length;
+      found({ ...point, askedBytes: sizes[k]!, samples, ...(footprint ? { footprint } : {}) });
+    }
+    progress({ stage: 'frontier', done: sizes.length, total: sizes.length });
+  } finally {
+    job.close();
+  }
+}
+
+/** 0..n-1: the ends, the middle, then the middles of what is left. */
+export function spread(n: number): number[] {
+  const out = n > 1 ? [0, n - 1] : [0];
+  const ranges: [number, number][] = [[0, n - 1]];
+  for (let range = ranges.shift(); range; range = ranges.shift()) {
+    const [low, high] = range;
+    if (high - low < 2) continue;
+    const middle = (low + high) >> 1;
+    out.push(middle);
+    ranges.push([low, middle], [middle, high]);
+  }
+  return out;
+}

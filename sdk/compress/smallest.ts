@@ -1,0 +1,65 @@
+import type { Candidate, Job, Prepared } from './compress.ts';
+import { checkSignal } from './stream.ts';
+
+/** Sizes grow or shrink by this until one keeps the quality and one does not. */
+const STRIDE = 1.4;
+/** The two are as close as this at the end. */
+const CLOSE = 1.03;
+/** Below this share of the size asked for, codes are as fine as they get; above its inverse, as coarse. */
+const SATURATED = 0.9;
+/** Sizes measured at most; each takes a fit of the whole network. */
+const MOST = 16;
+
+/**
+ * The smallest size that keeps `minQuality` on the held-out samples, to 3 %: bracketed from `wireBudgetBytes` on, then narrowed.
+ * When no size keeps it, the one of best quality.
+ */
+export async function smallest(job: Job, prepared: Prepared): Promise<Candidate> {
+  const { minQuality, wireBudgetBytes } = job.ctx.options;
+  const passes = (c: Candidate): boolean => c.point.quality >= minQuality;
+  let candidate = await job.at(prepared, wireBudgetBytes);
+  // What the first size found out about damping holds for its neighbours.
+  const dampings = [candidate.plan.damping ?? 1];
+  let passing: Candidate | undefined;
+  let failing: Candidate | undefined;
+  let best = candidate;
+  for (let measured = 1; ; measured++) {
+    if (passes(candidate)) passing = candidate;
+    else failing = candidate;
+    if (candidate.point.quality > best.point.quality) best = candidate;
+    const next = nextSize(passing, failing, minQuality);
+    if (next === undefined || measured === MOST) break;
+    checkSignal(job.ctx.signal);
+    candidate = await job.at(prepared, next, dampings);
+  }
+  const found = passing ?? best;
+  job.install(prepared, found);
+  return found;
+}
+
+/** What to measure next; undefined when the two sizes are close, or when no other size is left to try. */
+export function nextSize(
+  passing: Candidate | undefined,
+  failing: Candidate | undefined,
+  minQuality: number,
+): number | undefined {
+  if (!failing) {
+    const { wireBytes, point } = passing!;
+    return point.wireBytes > wireBytes / SATURATED ? undefined : Math.round(wireBytes / STRIDE);
+  }
+  if (!passing) {
+    const { wireBytes, point } = failing;
+    return point.wireBytes < SATURATED * wireBytes
+      ? undefined
+      : Math.round(Math.max(wireBytes, point.wireBytes) * STRIDE);
+  }
+  // By what was asked for: small networks have few sizes, and several asked for give the same.
+  const low = Math.max(failing.wireBytes, failing.point.wireBytes);
+  const high = passing.point.wireBytes;
+  if (high <= low * CLOSE) return undefined;
+  // The loss falls about exponentially with the size.
+  const loss = (quality: number): number => Math.log(Math.max(1e-6, 1 - quality));
+  const [from, to] = [loss(failing.point.quality), loss(passing.point.quality)];
+  const at = from > to ? (from - loss(minQuality)) / (from - to) : 0.5;
+  return Math.round(low + (high - low) * Math.max(0.2, Math.min(0.8, at)));
+}
