@@ -13,6 +13,7 @@ import { allOf } from '../data/samples.ts';
 import { type Comparison, loadMetric } from '../measure/metrics/index.ts';
 import { buildBundle, type Model, type ModelRequest, openModel, openProfile, type Work } from '../pipeline.ts';
 import { encodeInts } from '../wire/ints.ts';
+import { residentCodeBytes } from '../wire/panels.ts';
 import { evaluateBoth, readSamples } from './evaluation.ts';
 
 export interface FloatRequest {
@@ -176,6 +177,7 @@ function planned(
     minQuality: request.minQuality,
     seed: request.seed ?? DEFAULT_OPTIONS.seed,
     sizer: (data, rows, cols) => encodeInts(data, rows, cols).length,
+    residentSizer: residentCodeBytes,
     wireBudgetBytes: Math.max(0, budgetBytes(model, request.budget) - STREAM_BYTES),
     ...(request.residentBytes ? { residentBudgetBytes: request.residentBytes } : {}),
   };

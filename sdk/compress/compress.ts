@@ -19,7 +19,7 @@ import { inputScales } from './quantize.ts';
 import { type Measured, reportOf } from './report.ts';
 import type { Runner, Session } from './runner.ts';
 import { codeBytes, install, type Pair, quantizeAll } from './sequential.ts';
-import { estimateInts, graphSize } from './size.ts';
+import { estimateInts, estimateResident, graphSize } from './size.ts';
 import { smallest } from './smallest.ts';
 import { checkSignal } from './stream.ts';
 import { firstLayers, keptValues, type LayerSurvey, planActivations, survey } from './survey.ts';
@@ -99,6 +99,7 @@ export class Job {
       held,
       options,
       sizer: options.sizer ?? estimateInts,
+      residentSizer: options.residentSizer ?? estimateResident,
       la: new Linalg(),
       progress,
       signal,
@@ -211,7 +212,7 @@ export class Job {
   }
 
   private sideOfGraph(graph: Graph): { wire: number; resident: number } {
-    const size = graphSize(graph, this.ctx.sizer);
+    const size = graphSize(graph, this.ctx.sizer, this.ctx.residentSizer);
     let codes = 0;
     for (const v of graph.values.values()) if (v.packing?.kind === 'codes') codes += size.byValue.get(v.name)!.resident;
     return { wire: size.wireBytes - size.codeBytes, resident: size.residentBytes - codes };
@@ -370,7 +371,7 @@ export class Job {
     for (let attempt = 0; attempt < 3; attempt++) {
       const quantized = await quantizeAll(this.ctx, pair, samples, { ...plan, codeBytes: Math.max(0, aim) }, note);
       const { graph } = this.integerGraph(plan, quantized);
-      const size = graphSize(graph, this.ctx.sizer);
+      const size = graphSize(graph, this.ctx.sizer, this.ctx.residentSizer);
       const over = size.wireBytes - wireBytes;
       const previous = best && best.size.wireBytes - wireBytes;
       const better = previous === undefined || (over <= 0 ? previous > 0 || over > previous : over < previous);

@@ -3,7 +3,7 @@ import type { Linalg } from '../util/linalg/linalg.ts';
 import type { Progress } from '../util/progress.ts';
 import type { Layer } from './layers.ts';
 import { dampingOf, type FitSettings } from './quantize.ts';
-import type { IntSizer } from './size.ts';
+import type { IntSizer, ResidentSizer } from './size.ts';
 import type { CompressOptions, Sample } from './types.ts';
 
 /** What every stage works with. */
@@ -16,6 +16,7 @@ export interface Context {
   readonly held: readonly Sample[];
   readonly options: CompressOptions;
   readonly sizer: IntSizer;
+  readonly residentSizer: ResidentSizer;
   readonly la: Linalg;
   readonly progress: Progress;
   readonly signal: AbortSignal | undefined;

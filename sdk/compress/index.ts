@@ -5,7 +5,16 @@ export type { Constraint, Footprint, FootprintOf } from './limits.ts';
 export { planCompression } from './plan.ts';
 export { stagesOf } from './report.ts';
 export type { Runner, Session, SessionOptions, Snapshot } from './runner.ts';
-export { type ConstantSize, constantSize, estimateInts, type GraphSize, graphSize, type IntSizer } from './size.ts';
+export {
+  type ConstantSize,
+  constantSize,
+  estimateInts,
+  estimateResident,
+  type GraphSize,
+  graphSize,
+  type IntSizer,
+  type ResidentSizer,
+} from './size.ts';
 export {
   type CalibrationData,
   type CompressionEstimate,

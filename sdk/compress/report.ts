@@ -5,9 +5,8 @@ import type { Context } from './context.ts';
 import type { QuantizedLayer } from './integer.ts';
 import type { Layer } from './layers.ts';
 import { bindingOf, excessOf, ramOf } from './limits.ts';
-import { codeBytes } from './sequential.ts';
+import { codeBytes, residentCodeBytes } from './sequential.ts';
 import type { GraphSize } from './size.ts';
-import { residentCodeBytes } from './survey.ts';
 import type { CompressionReport, CompressOptions, FrontierPoint, GateResult, LayerReport } from './types.ts';
 
 /** A quantized graph with its exact sizes. */
@@ -83,7 +82,7 @@ function floatParams(graph: Graph): number {
 }
 
 function settingsOf(ctx: Context): Record<string, unknown> {
-  const { metric, sizer, footprint: _, ...rest } = ctx.options;
+  const { metric, sizer, residentSizer: _, footprint: __, ...rest } = ctx.options;
   return { ...rest, metric: metric ? 'user' : 'none', sizer: sizer ? 'coder' : 'estimate' };
 }
 
@@ -103,7 +102,7 @@ function layerReport(ctx: Context, plan: Plan, result: Measured, layer: Layer): 
     step: plan.choices.get(layer)!.step,
     sensitivity: survey.unit.sensitivity,
     wireBytes: wire,
-    residentBytes: residentCodeBytes(layer, q.bits),
+    residentBytes: residentCodeBytes(ctx, layer, q.matrices),
     relativeError: energy > 0 ? q.matrices.reduce((sum, m) => sum + m.error, 0) / energy : 0,
     activationBits: activation.mode === 'static' ? activation.bits : activation.mode === 'dynamic' ? 8 : 32,
     activation: activation.mode,

@@ -8,6 +8,12 @@ import { DTYPE_BYTES, sizeOf, type Tensor } from '../util/tensor.ts';
  */
 export type IntSizer = (data: Int8Array | Int32Array, rows: number, cols: number) => number;
 
+/**
+ * Bytes of weight codes in resident memory; the pipeline injects the one of the layout that kernels read
+ * (sdk/wire/panels.ts). Codes are a matrix [rows, cols].
+ */
+export type ResidentSizer = (codes: Int8Array, rows: number, cols: number) => number;
+
 /** A constant's header in the weight stream: its kind and the length of its payload as a variable-length integer. */
 function headerBytes(payload: number): number {
   return 2 + (payload > 127 ? 1 : 0) + (payload > 16383 ? 1 : 0) + (payload > 2097151 ? 1 : 0);
@@ -28,6 +34,28 @@ export const estimateInts: IntSizer = (data) => {
   return Math.min(fixed, Math.ceil(((bits * data.length) / 8) * 1.01) + 4 + Math.ceil(((high - low + 1) * 6) / 8));
 };
 
+/**
+ * Codes of one width, the wider ones listed with the bits that they have beyond it, and a few bytes for every eight rows:
+ * what a resident layout reaches, for runs without one.
+ */
+export const estimateResident: ResidentSizer = (codes, rows) => {
+  const counts = new Uint32Array(129);
+  let largest = 0;
+  for (const q of codes) {
+    const magnitude = Math.abs(q);
+    counts[magnitude]!++;
+    if (magnitude > largest) largest = magnitude;
+  }
+  let least = Number.POSITIVE_INFINITY;
+  for (let bits = 2; bits <= 8; bits++) {
+    const held = 2 ** (bits - 1);
+    const wide = counts.subarray(held).reduce((sum, n) => sum + n, 0);
+    const listed = wide > 0 ? Math.ceil(Math.log2(2 * Math.max(1, largest - held + 1))) : 0;
+    least = Math.min(least, bits * codes.length + listed * wide);
+  }
+  return Math.ceil(least / 8) + 3 * Math.ceil(rows / 8);
+};
+
 export interface ConstantSize {
   readonly wire: number;
   readonly resident: number;
@@ -36,7 +64,11 @@ export interface ConstantSize {
 }
 
 /** Bytes of one constant on the wire, header included, and in memory. */
-export function constantSize(value: Value, sizer: IntSizer): ConstantSize {
+export function constantSize(
+  value: Value,
+  sizer: IntSizer,
+  residentSizer: ResidentSizer = estimateResident,
+): ConstantSize {
   const data = value.data!;
   const n = sizeOf(data.shape);
   const plain = n * DTYPE_BYTES[data.dtype];
@@ -49,16 +81,17 @@ export function constantSize(value: Value, sizer: IntSizer): ConstantSize {
     case undefined:
       return sized(plain);
     case 'f16':
-      return sized(2 * n);
+      return sized(2 * n, 2 * n);
     case 'codes': {
       const rows = rowsOf(data);
-      const bytes = sizer(data.data as Int8Array, rows, n / rows);
-      return sized(bytes, paddedCodes(rows, n / rows, value.packing.bits), bytes);
+      const codes = data.data as Int8Array;
+      const bytes = sizer(codes, rows, n / rows);
+      return sized(bytes, residentSizer(codes, rows, n / rows), bytes);
     }
     case 'log8':
-      return sized(4 + sizer(Int32Array.from(value.packing.exponents), 1, n));
+      return sized(4 + sizer(Int32Array.from(value.packing.exponents), 1, n), Math.min(plain, 4 + n));
     case 'ints':
-      return sized(sizer(Int32Array.from(data.data as ArrayLike<number | bigint>, Number), 1, n));
+      return sized(sizer(Int32Array.from(data.data as ArrayLike<number | bigint>, Number), 1, n), n * narrowest(data));
   }
 }
 
@@ -67,10 +100,11 @@ function rowsOf(codes: Tensor): number {
   return codes.shape.length === 3 ? codes.shape[0]! * codes.shape[1]! : codes.shape[0]!;
 }
 
-/** Kernels read codes in tiles of 8 rows and 16 columns (sdk/wire/layout.ts). Narrow rows (depthwise) are bytes. */
-export function paddedCodes(rows: number, cols: number, bits: number): number {
-  if (cols < 16) return rows * cols;
-  return (Math.ceil(rows / 8) * 8 * Math.ceil(cols / 16) * 16 * bits) / 8;
+/** Bytes an element of the smallest type that holds all integers of `data`. */
+function narrowest(data: Tensor): number {
+  let most = 0;
+  for (const v of data.data) most = Math.max(most, v < 0 ? -Number(v) - 1 : Number(v));
+  return Math.min(DTYPE_BYTES[data.dtype], most < 128 ? 1 : most < 32768 ? 2 : 4);
 }
 
 export interface GraphSize {
@@ -81,14 +115,14 @@ export interface GraphSize {
 }
 
 /** Bytes of all constants of a graph. */
-export function graphSize(graph: Graph, sizer: IntSizer): GraphSize {
+export function graphSize(graph: Graph, sizer: IntSizer, residentSizer: ResidentSizer = estimateResident): GraphSize {
   const byValue = new Map<string, ConstantSize>();
   let wireBytes = 0;
   let residentBytes = 0;
   let codeBytes = 0;
   for (const v of graph.values.values()) {
     if (!v.data) continue;
-    const size = constantSize(v, sizer);
+    const size = constantSize(v, sizer, residentSizer);
     byValue.set(v.name, size);
     wireBytes += size.wire;
     residentBytes += size.resident;

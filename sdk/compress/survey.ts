@@ -12,7 +12,6 @@ import { lstmValues } from './lstm.ts';
 import type { TileMoments } from './moments.ts';
 import { inputScales, MatrixFit, type QuantizedMatrix, rowExponents } from './quantize.ts';
 import type { Session, Snapshot } from './runner.ts';
-import { paddedCodes } from './size.ts';
 import { type Spectrum, spectrumOf } from './spectrum.ts';
 import { checkSignal, copyOf, Stream } from './stream.ts';
 
@@ -101,12 +100,13 @@ async function surveyLayer(
 
 /** A function of its own: made inside the survey it would keep the survey's moments and states alive. */
 function residentBitsOf(layer: Layer): (width: number) => number {
-  return (width) => 8 * residentCodeBytes(layer, width);
+  return (width) => 8 * layer.matrices.reduce((sum, m) => sum + paddedCodes(m.rows, m.cols, width), 0);
 }
 
-/** Bytes of a layer's codes in memory, padded as kernels read them. */
-export function residentCodeBytes(layer: Layer, bits: number): number {
-  return layer.matrices.reduce((sum, m) => sum + paddedCodes(m.rows, m.cols, bits), 0);
+/** Bytes of codes all at one width, in tiles of 8 rows and 16 columns; narrow rows (depthwise) are bytes. */
+function paddedCodes(rows: number, cols: number, bits: number): number {
+  if (cols < 16) return rows * cols;
+  return (Math.ceil(rows / 8) * 8 * Math.ceil(cols / 16) * 16 * bits) / 8;
 }
 
 interface LayerRead {

@@ -1,7 +1,7 @@
 import type { Graph } from '../ir/graph.ts';
 import type { Tensor } from '../util/tensor.ts';
 import type { Constraint, FootprintOf } from './limits.ts';
-import type { IntSizer } from './size.ts';
+import type { IntSizer, ResidentSizer } from './size.ts';
 
 /** One sample: a tensor for every graph input, in the graph's own shape. */
 export type Sample = Readonly<Record<string, Tensor>>;
@@ -55,6 +55,8 @@ export interface CompressOptions {
   readonly metric?: SampleMetric;
   /** Exact size of integers on the wire (sdk/wire/ints.ts: encodedSize); default: an estimate from the entropy. */
   readonly sizer?: IntSizer;
+  /** Exact size of weight codes in memory (sdk/wire/panels.ts: residentCodeBytes); default: an estimate from the histogram. */
+  readonly residentSizer?: ResidentSizer;
   /** Points of the (bytes, divergence) frontier to measure beyond the budget when the gate fails. */
   readonly frontierPoints: number;
 }

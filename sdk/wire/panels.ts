@@ -1,0 +1,352 @@
+/**
+ * Weight codes as kernels read them: dense and sparse (the split of SqueezeLLM, arXiv 2306.07629, made exact). Every tile of 8
+ * rows holds its codes at a width b of its own, as u = q + 2^(b-1); codes of 2^(b-1) or more are u = 0 there, and what they
+ * are is listed behind. A few wide codes so cost a few bits each, not a bit for every code.
+ *
+ *   block    u32 start[ceil(tiles / 16) - 1], of tiles 16, 32, ... from the begin of the block; u16 entry[tiles]; tiles
+ *   entry    bytes of the tile's list | (b - 1) << 13
+ *   tile     units | rest | list
+ *   units    only in tiles of 8 rows: 16 * b bytes for every 16 whole columns
+ *   rest     the other columns: b bits a code, [column][row], low bits first, filled to a whole byte
+ *   list     empty, or a byte w and then w bits for each listed code: (|q| - 2^(b-1)) << 1 | (q < 0), low bits first, filled to
+ *            a whole byte, in the order of tileIndex
+ *
+ * A unit is eight vectors of 16 codes, V_0 .. V_7, in the order of tileIndex. The b bits of a code are split into planes, low bits
+ * first, in memory in this order:
+ *   8 bits:  V_0 .. V_7                                            128 bytes (b = 8 only)
+ *   4 bits:  V_i | V_(i+4) << 4                        i = 0..3     64 bytes (b >= 4)
+ *   2 bits:  V_i | V_(i+2) << 2 | V_(i+4) << 4 | V_(i+6) << 6   i = 0..1     32 bytes (b & 2)
+ *   1 bit:   V_0 | V_1 << 1 | ... | V_7 << 7                        16 bytes (b & 1)
+ */
+export const PANEL_ROWS = 8;
+export const PANEL_COLS = 16;
+/** Tiles from one start in the table to the next. */
+export const TILES_PER_START = 16;
+/** Bits of an entry that count the bytes of the tile's list. */
+export const LIST_BITS = 13;
+
+const LIST_LIMIT = (1 << LIST_BITS) - 1;
+const WIDTHS: readonly number[] = [2, 3, 4, 5, 6, 7, 8];
+const WIDEST = 8;
+const VECTOR = 16;
+const UNIT_CODES = PANEL_ROWS * PANEL_COLS;
+
+export interface PanelLayout {
+  readonly rows: number;
+  readonly cols: number;
+  /** Width that holds every code. */
+  readonly bits: number;
+  /** Widths that tiles may have, ascending. */
+  readonly widths: readonly number[];
+  /** Bytes of the block; how well the codes pack decides them. */
+  readonly bytes: number;
+}
+
+/** Place of (row 0..7, column) in an unpacked tile [column / 4][row][column % 4]. */
+const tileIndex = (r: number, c: number): number => (c >> 2) * 32 + r * 4 + (c & 3);
+
+/** Widths of the bit planes of b-bit codes, in memory order; the code's bits go to them from the low end. */
+export function planesOf(bits: number): number[] {
+  if (!Number.isInteger(bits) || bits < 2 || bits > 8)
+    throw new RangeError(`panels hold 2 to 8 bits a code, not ${bits}`);
+  if (bits === 8) return [8];
+  return [bits & 4, bits & 2, bits & 1].filter((width) => width > 0);
+}
+
+/** Smallest width (2..8) that holds a code itself: |q| < 2^(b-1). */
+const widthOf = (q: number): number => Math.max(2, 33 - Math.clz32(Math.abs(q)));
+
+/** How a listed code is written, for tiles whose codes are below `zero`. */
+const listed = (q: number, zero: number): number => ((Math.abs(q) - zero) << 1) | (q < 0 ? 1 : 0);
+
+/** What a tile holds, and where. */
+interface TilePlan {
+  readonly bits: number;
+  readonly listBytes: number;
+}
+
+function tableBytes(rows: number): number {
+  const tiles = Math.ceil(rows / PANEL_ROWS);
+  return 4 * startsOf(tiles) + 2 * tiles;
+}
+
+const startsOf = (tiles: number): number => Math.ceil(tiles / TILES_PER_START) - 1;
+const heightAt = (rows: number, row: number): number => Math.min(PANEL_ROWS, rows - row);
+const denseBytes = (bits: number, height: number, cols: number): number => Math.ceil((bits * height * cols) / 8);
+
+/**
+ * The form of the tile at `row` with one of `widths` that takes least, a listed code counted as one bit more than it has because
+ * it takes time; of equal ones the widest.
+ */
+function planTile(codes: Int8Array, rows: number, cols: number, row: number, widths: readonly number[]): TilePlan {
+  const height = heightAt(rows, row);
+  /** Codes of each width. */
+  const counts = new Uint32Array(WIDEST + 2);
+  let [low, high] = [0, 0];
+  for (let i = row * cols; i < (row + height) * cols; i++) {
+    const q = codes[i]!;
+    if (q < low) low = q;
+    if (q > high) high = q;
+    counts[widthOf(q)]!++;
+  }
+  let best: TilePlan | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const bits of widths) {
+    let count = 0;
+    for (let b = bits + 1; b <= WIDEST; b++) count += counts[b]!;
+    const zero = 1 << (bits - 1);
+    const width = listWidth(low, high, zero);
+    const listBytes = count === 0 ? 0 : 1 + Math.ceil((count * width) / 8);
+    const cost = 8 * (denseBytes(bits, height, cols) + listBytes) + count;
+    if (listBytes > LIST_LIMIT || cost > least) continue;
+    best = { bits, listBytes };
+    least = cost;
+  }
+  if (!best) throw new RangeError(`too many codes of rows ${row} to ${row + height - 1} fit none of ${widths} bits`);
+  return best;
+}
+
+/** Bits a listed code takes when codes reach from `low` to `high`. */
+function listWidth(low: number, high: number, zero: number): number {
+  const most = Math.max(high >= zero ? listed(high, zero) : 0, -low >= zero ? listed(low, zero) : 0);
+  return Math.max(1, 32 - Math.clz32(most));
+}
+
+function planTiles(codes: Int8Array, rows: number, cols: number, widths: readonly number[]): TilePlan[] {
+  const out: TilePlan[] = [];
+  for (let row = 0; row < rows; row += PANEL_ROWS) out.push(planTile(codes, rows, cols, row, widths));
+  return out;
+}
+
+function blockBytes(plans: readonly TilePlan[], rows: number, cols: number): number {
+  return plans.reduce(
+    (sum, t, i) => sum + t.listBytes + denseBytes(t.bits, heightAt(rows, PANEL_ROWS * i), cols),
+    tableBytes(rows),
+  );
+}
+
+/** The smallest layout of a code matrix [rows, cols], row-major. */
+export function panelLayout(codes: Int8Array, rows: number, cols: number): PanelLayout {
+  const plans = planTiles(codes, rows, cols, WIDTHS);
+  const used = new Set(plans.map((t) => t.bits));
+  let bits = 2;
+  for (const q of codes) bits = Math.max(bits, widthOf(q));
+  const widths = WIDTHS.filter((b) => used.has(b));
+  return { rows, cols, bits, widths, bytes: blockBytes(plans, rows, cols) };
+}
+
+/** A layout that holds any codes: its size does not depend on them. */
+export function widestPanels(rows: number, cols: number): PanelLayout {
+  const layout = { rows, cols, bits: WIDEST, widths: [WIDEST], bytes: 0 };
+  return { ...layout, bytes: leastPanelBytes(layout) };
+}
+
+/** Resident bytes of weight codes [rows, cols], row-major: those of panelLayout. */
+export function residentCodeBytes(codes: Int8Array, rows: number, cols: number): number {
+  return blockBytes(planTiles(codes, rows, cols, WIDTHS), rows, cols);
+}
+
+function leastPanelBytes({ rows, cols, widths }: PanelLayout): number {
+  const whole = Math.floor(rows / PANEL_ROWS);
+  const width = Math.min(...widths);
+  return tableBytes(rows) + whole * denseBytes(width, PANEL_ROWS, cols) + denseBytes(width, rows % PANEL_ROWS, cols);
+}
+
+/** Whether `bytes` can be the size of such a block, whatever its codes are. */
+export function isPanelSize(layout: PanelLayout): boolean {
+  const tiles = Math.ceil(layout.rows / PANEL_ROWS);
+  const most = tableBytes(layout.rows) + tiles * (denseBytes(WIDEST, PANEL_ROWS, layout.cols) + LIST_LIMIT);
+  return layout.bytes >= leastPanelBytes(layout) && layout.bytes <= most;
+}
+
+/** @throws RangeError when a code does not fit the layout's bits, or the block does not get its size. */
+export function packPanels(layout: PanelLayout, codes: Int8Array): Uint8Array {
+  const { rows, cols, bits, widths } = layout;
+  codes.forEach((q, i) => {
+    if (widthOf(q) > bits) throw new RangeError(`code ${q} at ${i} does not fit ${bits} bits`);
+  });
+  const plans = planTiles(codes, rows, cols, widths);
+  const bytes = blockBytes(plans, rows, cols);
+  if (bytes !== layout.bytes) throw new RangeError(`the codes take ${bytes} bytes, not the ${layout.bytes} stated`);
+  const out = new Uint8Array(bytes);
+  const view = new DataView(out.buffer);
+  const entries = 4 * startsOf(plans.length);
+  let at = tableBytes(rows);
+  const tile = new Int8Array(PANEL_ROWS * Math.ceil(cols / PANEL_COLS) * PANEL_COLS);
+  plans.forEach((plan, i) => {
+    if (i > 0 && i % TILES_PER_START === 0) view.setUint32((i / TILES_PER_START - 1) * 4, at, true);
+    view.setUint16(entries + 2 * i, plan.listBytes | ((plan.bits - 1) << LIST_BITS), true);
+    const height = heightAt(rows, PANEL_ROWS * i);
+    tile.fill(0);
+    for (let r = 0; r < height; r++) {
+      for (let c = 0; c < cols; c++) tile[tileIndex(r, c)] = codes[(PANEL_ROWS * i + r) * cols + c]!;
+    }
+    at = packTile(tile, height, cols, plan, out, at);
+  });
+  return out;
+}
+
+/** Writes a tile, given in the order of tileIndex, and returns the place after it. */
+function packTile(
+  tile: Int8Array,
+  height: number,
+  cols: number,
+  { bits, listBytes }: TilePlan,
+  out: Uint8Array,
+  start: number,
+): number {
+  const zero = 1 << (bits - 1);
+  const held = Uint8Array.from(tile, (q) => (Math.abs(q) < zero ? q + zero : 0));
+  const whole = wholeColumns(height, cols);
+  const planes = planesOf(bits);
+  let at = start;
+  for (let i = 0; i < PANEL_ROWS * whole; i += UNIT_CODES)
+    at = packUnit(held.subarray(i, i + UNIT_CODES), planes, out, at);
+  const rest = new BitWriter(out, at);
+  for (let c = whole; c < cols; c++) for (let r = 0; r < height; r++) rest.put(held[tileIndex(r, c)]!, bits);
+  at = rest.end();
+  if (listBytes === 0) return at;
+  const wide = tile.filter((q) => Math.abs(q) >= zero);
+  const width = listWidth(Math.min(...wide), Math.max(...wide), zero);
+  out[at] = width;
+  const list = new BitWriter(out, at + 1);
+  for (const q of wide) list.put(listed(q, zero), width);
+  return list.end();
+}
+
+/** Writes values of up to 8 bits into zeroed memory, low bits first. */
+class BitWriter {
+  private readonly out: Uint8Array;
+  private readonly start: number;
+  private bit = 0;
+
+  constructor(out: Uint8Array, start: number) {
+    this.out = out;
+    this.start = start;
+  }
+
+  put(value: number, bits: number): void {
+    const at = this.start + (this.bit >> 3);
+    const word = value << (this.bit & 7);
+    this.out[at]! |= word & 0xff;
+    if (word > 0xff) this.out[at + 1]! |= word >> 8;
+    this.bit += bits;
+  }
+
+  /** The place after the last byte written to. */
+  end(): number {
+    return this.start + Math.ceil(this.bit / 8);
+  }
+}
+
+/** The value of `bits` (1..8) bits at bit `bit` of `bytes`; bits beyond the end are 0. */
+function bitsAt(bytes: Uint8Array, bit: number, bits: number): number {
+  const at = bit >> 3;
+  const word = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+  return (word >> (bit & 7)) & ((1 << bits) - 1);
+}
+
+/** Columns of a tile that are held in units. */
+const wholeColumns = (height: number, cols: number): number =>
+  height === PANEL_ROWS ? Math.floor(cols / PANEL_COLS) * PANEL_COLS : 0;
+
+function packUnit(unit: Uint8Array, planes: readonly number[], out: Uint8Array, start: number): number {
+  let at = start;
+  let shift = 0;
+  for (const width of planes) {
+    const mask = (1 << width) - 1;
+    const bytes = VECTOR * width;
+    for (let j = 0; j < bytes; j++) {
+      let byte = 0;
+      // Byte j of the plane takes one code out of every 16 * width codes of the unit.
+      for (let i = j, to = 0; i < UNIT_CODES; i += bytes, to += width) byte |= ((unit[i]! >> shift) & mask) << to;
+      out[at + j] = byte;
+    }
+    at += bytes;
+    shift += width;
+  }
+  return at;
+}
+
+/**
+ * The codes of a block, into `out` [rows, cols].
+ * @throws RangeError when the block is not one that packPanels makes of this layout.
+ */
+export function unpackPanels(layout: PanelLayout, bytes: Uint8Array, out: Int8Array): void {
+  const { rows, cols, widths } = layout;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const tiles = Math.ceil(rows / PANEL_ROWS);
+  const entries = 4 * startsOf(tiles);
+  const tile = new Int8Array(PANEL_ROWS * Math.ceil(cols / PANEL_COLS) * PANEL_COLS);
+  let at = tableBytes(rows);
+  for (let i = 0; i < tiles; i++) {
+    if (i > 0 && i % TILES_PER_START === 0 && view.getUint32((i / TILES_PER_START - 1) * 4, true) !== at)
+      throw new RangeError(`tile ${i} does not start where the table says`);
+    const entry = view.getUint16(entries + 2 * i, true);
+    const bits = (entry >> LIST_BITS) + 1;
+    if (!widths.includes(bits)) throw new RangeError(`tile ${i} has codes of ${bits} bits`);
+    const height = heightAt(rows, PANEL_ROWS * i);
+    const list = at + denseBytes(bits, height, cols);
+    const end = list + (entry & LIST_LIMIT);
+    tile.fill(0);
+    unpackDense(bytes.subarray(at, list), height, cols, bits, tile);
+    unpackList(bytes.subarray(list, end), 1 << (bits - 1), tile);
+    for (let r = 0; r < height; r++) {
+      for (let c = 0; c < cols; c++) out[(PANEL_ROWS * i + r) * cols + c] = tile[tileIndex(r, c)]!;
+    }
+    at = end;
+  }
+  if (at !== bytes.length) throw new RangeError(`the block has ${bytes.length} bytes, its tiles ${at}`);
+}
+
+function unpackDense(bytes: Uint8Array, height: number, cols: number, bits: number, tile: Int8Array): void {
+  const zero = 1 << (bits - 1);
+  const whole = wholeColumns(height, cols);
+  const planes = planesOf(bits);
+  const unit = new Uint8Array(UNIT_CODES);
+  let at = 0;
+  for (let i = 0; i < PANEL_ROWS * whole; i += UNIT_CODES) {
+    at = unpackUnit(bytes, at, planes, unit);
+    tile.set(
+      unit.map((u) => u - zero),
+      i,
+    );
+  }
+  for (let c = whole, bit = 8 * at; c < cols; c++) {
+    for (let r = 0; r < height; r++, bit += bits) tile[tileIndex(r, c)] = bitsAt(bytes, bit, bits) - zero;
+  }
+}
+
+/** Puts the listed codes where the tile has -zero, which stands for them. */
+function unpackList(list: Uint8Array, zero: number, tile: Int8Array): void {
+  const width = list.length === 0 ? 0 : list[0]!;
+  if (width > 8 || (list.length > 0 && width === 0)) throw new RangeError(`a list has codes of ${width} bits`);
+  let bit = 8;
+  for (let i = 0; i < tile.length; i++) {
+    if (tile[i] !== -zero) continue;
+    if (bit + width > 8 * list.length || width === 0) throw new RangeError('a list is too short for its tile');
+    const e = bitsAt(list, bit, width);
+    const q = (e >> 1) + zero;
+    if (q > 127) throw new RangeError(`a list holds the code ${q}`);
+    tile[i] = e & 1 ? -q : q;
+    bit += width;
+  }
+  if (list.length > 0 && Math.ceil(bit / 8) !== list.length) throw new RangeError('a list is too long for its tile');
+}
+
+function unpackUnit(bytes: Uint8Array, start: number, planes: readonly number[], unit: Uint8Array): number {
+  let at = start;
+  let shift = 0;
+  unit.fill(0);
+  for (const width of planes) {
+    const mask = (1 << width) - 1;
+    const planeBytes = VECTOR * width;
+    for (let i = 0; i < UNIT_CODES; i++) {
+      const group = Math.floor(i / planeBytes);
+      unit[i]! |= ((bytes[at + (i % planeBytes)]! >> (group * width)) & mask) << shift;
+    }
+    at += planeBytes;
+    shift += width;
+  }
+  return at;
+}
