@@ -11,6 +11,8 @@ import type { Lowered } from './lower.ts';
 export interface Group {
   readonly root: Lowered | undefined;
   readonly tail: Lowered[];
+  /** A DynQuantize of rows that the kernel has in hand: its input need not be in memory. */
+  rowTail?: Lowered;
   /** Values that are written to memory, in the order they are computed. */
   stores: string[];
 }
@@ -27,6 +29,9 @@ const HAS_EPILOGUE: ReadonlySet<KernelKind> = new Set([
   'map',
   'quantize',
 ] as const);
+
+/** Roots that finish one row of their results after another. */
+const HAS_ROWS: ReadonlySet<KernelKind> = new Set(['layernorm', 'map', 'qgather', 'qlstm'] as const);
 
 const isElementwise = (l: Lowered): boolean => l.spec.kind === 'map' || l.spec.kind === 'quantize';
 
@@ -52,6 +57,10 @@ export function fuse(graph: Graph, lowered: readonly Lowered[], keep: ReadonlySe
       groupOf.set(l.node.outputs[0]!, target);
       continue;
     }
+    const rows = rowsInHand(graph, l, groups, indexOf, alias);
+    if (rows !== undefined) groups[rows]!.rowTail = l;
+    if (rows !== undefined) for (const o of l.node.outputs) groupOf.set(o, rows);
+    if (rows !== undefined) continue;
     groups.push(isElementwise(l) ? { root: undefined, tail: [l], stores: [] } : { root: l, tail: [], stores: [] });
     for (const o of l.node.outputs) if (o !== '') groupOf.set(o, groups.length - 1);
   }
@@ -85,6 +94,26 @@ function joinable(
   return best;
 }
 
+/** The group that makes the rows which a DynQuantize reads, when it can quantize them as it goes. */
+function rowsInHand(
+  graph: Graph,
+  l: Lowered,
+  groups: readonly Group[],
+  indexOf: (v: string) => number,
+  alias: (v: string) => string,
+): number | undefined {
+  if (l.spec.kind !== 'dynquantize') return undefined;
+  const x = l.node.inputs[0]!;
+  const g = indexOf(x);
+  if (g < 0 || groups[g]!.rowTail) return undefined;
+  const { node, spec } = leadOf(groups[g]!);
+  const made = valueNamed(graph, alias(x)).type.shape;
+  const columns = valueNamed(graph, x).type.shape.at(-1);
+  if (!HAS_ROWS.has(spec.kind) || columns !== made.at(-1)) return undefined;
+  if (spec.kind === 'layernorm' && spec.axis !== made.length - 1) return undefined;
+  return sameShape(made, valueNamed(graph, node.outputs[0]!).type.shape) ? g : undefined;
+}
+
 /** Follows views back to the value that owns the bytes. */
 export function viewAliases(lowered: readonly Lowered[]): (value: string) => string {
   const source = new Map<string, string>();
@@ -110,17 +139,23 @@ function resolveStores(
   groups.forEach((g, i) => {
     if (g.root) home.set(g.root, i);
     for (const t of g.tail) home.set(t, i);
+    if (g.rowTail) home.set(g.rowTail, i);
   });
   for (const l of lowered) {
     if (l.spec.kind === 'view') continue;
     for (const v of l.node.inputs) {
       if (v === '') continue;
-      // A view of a value inside the same group would need memory as well, so only direct uses stay in registers.
-      if (groupOf.get(v) !== home.get(l)) needed.add(alias(v));
+      // A view of a value inside the same group would need memory as well, so only direct uses stay in registers; a row is one either way.
+      const source = l === groups[home.get(l)!]!.rowTail ? alias(v) : v;
+      if (groupOf.get(source) !== home.get(l)) needed.add(alias(v));
     }
   }
   for (const g of groups) {
-    const made = [...(g.root ? g.root.node.outputs : []), ...g.tail.map((t) => t.node.outputs[0]!)];
+    const made = [
+      ...(g.root ? g.root.node.outputs : []),
+      ...g.tail.map((t) => t.node.outputs[0]!),
+      ...(g.rowTail?.node.outputs ?? []),
+    ];
     g.stores = made.filter((v) => v !== '' && needed.has(v));
   }
 }

@@ -63,7 +63,7 @@ export function macsOf(graph: Graph, { node, spec }: Lowered): number {
     case 'gru':
       return sequenceMacs(shape(node.inputs[0]), shape(node.inputs[1]), shape(node.inputs[2]));
     case 'qlstm':
-      return sequenceMacs(shape(node.inputs[0]), shape(node.inputs[1]), shape(node.inputs[3]));
+      return sequenceMacs(shape(node.inputs[0]), shape(node.inputs[2]), shape(node.inputs[4]));
     default:
       return 0;
   }

@@ -6,8 +6,8 @@ import type { Decoding } from './rows.ts';
 /** How a layer's input is quantized. */
 export type ActivationPlan =
   | { readonly mode: 'none' }
-  /** One scale a row, found at run time (dynquantize); `inside` the kernel for LSTMs. */
-  | { readonly mode: 'dynamic'; readonly inside: boolean }
+  /** One scale a row, found at run time (dynquantize). */
+  | { readonly mode: 'dynamic' }
   | StaticActivation;
 
 export interface StaticActivation {

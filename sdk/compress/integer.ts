@@ -16,7 +16,7 @@ export interface QuantizedLayer {
 
 /** Names of a layer's values in the integer graph. */
 export interface IntegerNames {
-  /** Quantized input (the float input for LSTMs); '' for embeddings and tables. */
+  /** Quantized input; '' for embeddings and tables. */
   readonly input: string;
   /** Row scales of a dynamically quantized input, or ''. */
   readonly rowScales: string;
@@ -137,9 +137,10 @@ class IntegerWriter {
   private lstm(layer: Layer, node: Node): void {
     const c = this.constants(layer);
     const state = [node.inputs[5] ?? '', node.inputs[6] ?? ''];
-    const inputs = [node.inputs[0]!, c.codes[0]!, c.multipliers[0]!, c.codes[1]!, c.multipliers[1]!, c.bias, ...state];
-    this.replace(node, 'QLstm', inputs);
-    this.names.set(layer, { ...c, input: node.inputs[0]!, rowScales: '' });
+    const { input, rowScales } = this.dynamic(node.inputs[0]!);
+    const weights = [c.codes[0]!, c.multipliers[0]!, c.codes[1]!, c.multipliers[1]!, c.bias];
+    this.replace(node, 'QLstm', [input, rowScales, ...weights, ...state]);
+    this.names.set(layer, { ...c, input, rowScales });
   }
 
   private embedding(layer: Layer, node: Node): void {

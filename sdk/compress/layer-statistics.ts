@@ -6,14 +6,12 @@ import { rowsPerSample } from './context.ts';
 import type { Layer } from './layers.ts';
 import { LstmImportance, quantizeHidden, recurrentRows } from './lstm.ts';
 import { depthwisePitch, type MomentSums, momentSums, type TileMoments } from './moments.ts';
-import { type Decoding, gatherRows, PLAIN, requantizeRows, sourceColumns } from './rows.ts';
+import { type Decoding, gatherRows, PLAIN, sourceColumns } from './rows.ts';
 
 /** A layer's input as the quantized network sees it. */
 export interface QuantizedInput {
   readonly x: Tensor;
   readonly decoding: Decoding;
-  /** The kernel quantizes rows itself (LSTM): x is float. */
-  readonly dynamic?: boolean;
 }
 
 /** Gathers rows of every sample of a layer and sums their moments, one entry a matrix. */
@@ -52,9 +50,7 @@ export class LayerStatistics {
     const length = positions.length * this.pitch;
     gatherRows(this.layer, x, PLAIN, positions, la.f32(this.x, length), this.pitch);
     if (quantized) {
-      const rows = la.f32(this.xq, length);
-      gatherRows(this.layer, quantized.x, quantized.decoding, positions, rows, this.pitch);
-      if (quantized.dynamic) requantizeRows(rows, positions.length, this.pitch, this.pitch);
+      gatherRows(this.layer, quantized.x, quantized.decoding, positions, la.f32(this.xq, length), this.pitch);
     }
     this.sums[0]!.add(this.x, quantized ? this.xq : this.x, positions.length);
   }

@@ -115,28 +115,3 @@ function gatherWindows(
     }
   }
 }
-
-/**
- * What dynquantize makes of rows [n][cols], as real numbers in place: round(x * (127 / max)) * (max / 127), in f32 as
- * the kernel computes.
- */
-export function requantizeRows(rows: Float32Array, n: number, cols: number, pitch: number): void {
-  const f = Math.fround;
-  for (let r = 0; r < n; r++) {
-    let m = 0;
-    for (let c = 0; c < cols; c++) m = Math.max(m, Math.abs(rows[r * pitch + c]!));
-    if (m === 0) continue;
-    const inv = f(127 / m);
-    const scale = f(m / 127);
-    for (let c = 0; c < cols; c++) {
-      const q = roundEven(f(rows[r * pitch + c]! * inv));
-      rows[r * pitch + c] = Math.max(-128, Math.min(127, q)) * scale;
-    }
-  }
-}
-
-/** Nearest integer, ties to even; |v| < 2^51. */
-export function roundEven(v: number): number {
-  const magic = 6755399441055744;
-  return v + magic - magic;
-}

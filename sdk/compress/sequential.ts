@@ -140,7 +140,7 @@ async function readBoth(
     const read = await float.read(i, floatNames);
     const [xq, rowScale] = await integer.read(i, integerNames);
     const decoding = decodingFor(plan.activations.get(layer)!, rowScale);
-    statistics.add(read[0]!, { x: xq!, decoding, dynamic: lstm !== undefined });
+    statistics.add(read[0]!, { x: xq!, decoding });
     if (lstm) early.push(read.map(copyOf));
   }
   for (let i = 0; lstm && i < float.samples; i++) {

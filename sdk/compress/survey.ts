@@ -308,8 +308,7 @@ export function planActivations(
   }
   const plans = new Map<Layer, ActivationPlan>();
   for (const { layer, ranges } of surveys.values()) {
-    if (layer.kind === 'linear' || layer.kind === 'lstm')
-      plans.set(layer, { mode: 'dynamic', inside: layer.kind === 'lstm' });
+    if (layer.kind === 'linear' || layer.kind === 'lstm') plans.set(layer, { mode: 'dynamic' });
     else if (ranges) plans.set(layer, planStatic(layer, ranges, wide.has(layer) ? 16 : 8));
     else plans.set(layer, { mode: 'none' });
   }

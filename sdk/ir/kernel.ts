@@ -105,8 +105,8 @@ export type KernelSpec =
   /** Rows of an embedding. inputs: codes i8 [V,D], scale f32 [V], indices. out[..., d] = f32(codes[i][d]) * scale[i]. */
   | { readonly kind: 'qgather' }
   /**
-   * LSTM on integer products: x rows are quantized as dynquantize does, h with the fixed scale 1/127. inputs: x [T,B,I] f32,
-   * w i8 [D,4H,I], ws f32 [D,4H], r i8 [D,4H,H], rs f32 [D,4H], bias f32 [D,4H], h0? c0?. gate = f32(w.xq) * xs * ws + f32(r.hq) * (rs/127) + bias.
+   * LSTM on integer products, h with the fixed scale 1/127. inputs: x i8 [T,B,I], xs f32 [T,B]? (1 when absent), w i8 [D,4H,I], ws f32 [D,4H],
+   * r i8 [D,4H,H], rs f32 [D,4H], bias f32 [D,4H], h0? c0?. gate = f32(w.x) * xs * ws + f32(r.hq) * (rs/127) + bias, hq = round(127 h).
    */
   | { readonly kind: 'qlstm'; readonly hidden: number; readonly direction: 'forward' | 'reverse' | 'bidirectional' };
 

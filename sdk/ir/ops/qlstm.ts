@@ -2,7 +2,6 @@ import { formatType, type TensorType } from '../../util/tensor.ts';
 import type { Attrs } from '../graph.ts';
 import { roundEven } from '../math.ts';
 import type { OpDef, Tensors, Types } from '../op.ts';
-import { quantizeRow } from './dyn-quantize.ts';
 import { f32, floats } from './lib/arrays.ts';
 import { sample, sampleInts } from './lib/cases.ts';
 import { expectShape, floatInput, invalid, num, required, str } from './lib/check.ts';
@@ -13,18 +12,25 @@ const f = Math.fround;
 /** h lies in [-1, 1], so one fixed step serves. */
 const H_STEP = f(1 / 127);
 
+/** h as the recurrence reads it. */
+function hiddenCode(h: number): number {
+  return Math.min(Math.max(roundEven(f(h * 127)), -128), 127);
+}
+
 function inferQLstm(inputs: Types, attrs: Attrs): TensorType[] {
   const h = num(attrs, 'hidden');
   const d = directionsOf(attrs);
-  const [t, b, i] = floatInput('QLstm', inputs, 0, 3).shape as [number, number, number];
-  for (const at of [1, 3])
+  for (const at of [0, 2, 4])
     if (required('QLstm', inputs, at).dtype !== 'i8')
       invalid('QLstm', `input ${at} must be i8 codes, not ${formatType(inputs[at]!)}`);
-  expectShape('QLstm', 'w', inputs[1]!, [d, 4 * h, i]);
-  expectShape('QLstm', 'r', inputs[3]!, [d, 4 * h, h]);
-  for (const at of [2, 4, 5]) expectShape('QLstm', `input ${at}`, floatInput('QLstm', inputs, at), [d, 4 * h]);
+  if (inputs[0]!.shape.length !== 3) invalid('QLstm', `x must be [T, B, I], not ${formatType(inputs[0]!)}`);
+  const [t, b, i] = inputs[0]!.shape as [number, number, number];
+  if (inputs[1]) expectShape('QLstm', 'xs', floatInput('QLstm', inputs, 1), [t, b]);
+  expectShape('QLstm', 'w', inputs[2]!, [d, 4 * h, i]);
+  expectShape('QLstm', 'r', inputs[4]!, [d, 4 * h, h]);
+  for (const at of [3, 5, 6]) expectShape('QLstm', `input ${at}`, floatInput('QLstm', inputs, at), [d, 4 * h]);
   const state: TensorType = { dtype: 'f32', shape: [d, b, h] };
-  for (const at of [6, 7])
+  for (const at of [7, 8])
     if (inputs[at]) expectShape('QLstm', 'initial state', floatInput('QLstm', inputs, at), state.shape);
   return [{ dtype: 'f32', shape: [t, d, b, h] }, state, state];
 }
@@ -39,27 +45,27 @@ function evaluateQLstm(inputs: Tensors, attrs: Attrs): Float32Array[] {
   const h = num(attrs, 'hidden');
   const dirs = directionsOf(attrs);
   const [steps, batch, width] = inputs[0]!.shape as [number, number, number];
-  const x = floats(inputs[0]);
-  const [ws, rs, bias] = [floats(inputs[2]), floats(inputs[4]), floats(inputs[5])];
+  const x = inputs[0]!.data as Int8Array;
+  const xs = inputs[1] && floats(inputs[1]);
+  const [ws, rs, bias] = [floats(inputs[3]), floats(inputs[5]), floats(inputs[6])];
   const y = new Float32Array(steps * dirs * batch * h);
-  const hs = inputs[6] ? floats(inputs[6]).slice() : new Float32Array(dirs * batch * h);
-  const cs = inputs[7] ? floats(inputs[7]).slice() : new Float32Array(dirs * batch * h);
-  const xq = new Int8Array(width);
+  const hs = inputs[7] ? floats(inputs[7]).slice() : new Float32Array(dirs * batch * h);
+  const cs = inputs[8] ? floats(inputs[8]).slice() : new Float32Array(dirs * batch * h);
   for (let d = 0; d < dirs; d++) {
-    const w = (inputs[1]!.data as Int8Array).subarray(d * 4 * h * width);
-    const r = (inputs[3]!.data as Int8Array).subarray(d * 4 * h * h);
+    const w = (inputs[2]!.data as Int8Array).subarray(d * 4 * h * width);
+    const r = (inputs[4]!.data as Int8Array).subarray(d * 4 * h * h);
     const reverse = d === 1 || str(attrs, 'direction') === 'reverse';
     for (let s = 0; s < steps; s++) {
       const t = reverse ? steps - 1 - s : s;
       for (let b = 0; b < batch; b++) {
         const at = (d * batch + b) * h;
-        const xs = quantizeRow(x, (t * batch + b) * width, width, xq, 0);
-        const hq = Int8Array.from({ length: h }, (_, k) =>
-          Math.min(Math.max(roundEven(f(hs[at + k]! * 127)), -128), 127),
-        );
+        const row = t * batch + b;
+        const xq = x.subarray(row * width, (row + 1) * width);
+        const hq = Int8Array.from({ length: h }, (_, k) => hiddenCode(hs[at + k]!));
         const gate = (g: number): number => {
           const o = d * 4 * h + g;
-          const input = f(f(dotCodes(w, g, xq, width) * xs) * ws[o]!);
+          const sum = dotCodes(w, g, xq, width);
+          const input = f((xs ? f(sum * xs[row]!) : sum) * ws[o]!);
           const recurrent = f(dotCodes(r, g, hq, h) * f(rs[o]! * H_STEP));
           return f(f(input + recurrent) + bias[o]!);
         };
@@ -76,7 +82,8 @@ function evaluateQLstm(inputs: Tensors, attrs: Attrs): Float32Array[] {
 }
 
 const caseInputs = (d: number): Tensors => [
-  sample([4, 2, 6]),
+  sampleInts('i8', [4, 2, 6], -127, 128),
+  sample([4, 2], 9, 0.002, 0.02),
   sampleInts('i8', [d, 20, 6], -63, 64, 2),
   sample([d, 20], 3, 0.002, 0.02),
   sampleInts('i8', [d, 20, 5], -63, 64, 4),
@@ -84,9 +91,11 @@ const caseInputs = (d: number): Tensors => [
   sample([d, 20], 6, -0.3, 0.3),
 ];
 
+const CONSTANTS = [2, 3, 4, 5, 6] as const;
+
 export const qlstm: OpDef = {
   name: 'QLstm',
-  doc: 'LSTM on integer products, gates i o f c: w.xq * xs * ws + r.hq * (rs / 127) + bias; inputs: x, w, ws, r, rs, bias, h0?, c0?; x rows quantized as DynQuantize, h with step 1/127.',
+  doc: 'LSTM on integer products, gates i o f c: w.x * xs * ws + r.round(127 h) * (rs / 127) + bias; inputs: x i8 [T,B,I], xs f32 [T,B] or absent (1), w, ws, r, rs, bias, h0?, c0?.',
   tolerance: 'exact',
   infer: inferQLstm,
   evaluate(inputs, attrs) {
@@ -99,18 +108,37 @@ export const qlstm: OpDef = {
     direction: str(attrs, 'direction') as Direction,
   }),
   cases: [
-    { name: 'forward', inputs: caseInputs(1), attrs: { hidden: 5, direction: 'forward' }, constants: [1, 2, 3, 4, 5] },
     {
-      name: 'bidirectional',
+      name: 'forward',
+      inputs: caseInputs(1),
+      attrs: { hidden: 5, direction: 'forward' },
+      constants: CONSTANTS,
+    },
+    {
+      name: 'bidirectional, directions that share tiles of rows',
       inputs: caseInputs(2),
       attrs: { hidden: 5, direction: 'bidirectional' },
-      constants: [1, 2, 3, 4, 5],
+      constants: CONSTANTS,
     },
     {
       name: 'with state',
       inputs: [...caseInputs(1), sample([1, 2, 5], 7, -1, 1), sample([1, 2, 5], 8)],
       attrs: { hidden: 5, direction: 'reverse' },
-      constants: [1, 2, 3, 4, 5],
+      constants: CONSTANTS,
+    },
+    {
+      name: 'no row scales, more steps than are computed together',
+      inputs: [
+        sampleInts('i8', [1100, 1, 3], -127, 128),
+        undefined,
+        sampleInts('i8', [1, 32, 3], -63, 64, 2),
+        sample([1, 32], 3, 0.0002, 0.002),
+        sampleInts('i8', [1, 32, 8], -63, 64, 4),
+        sample([1, 32], 5, 0.002, 0.02),
+        sample([1, 32], 6, -0.3, 0.3),
+      ],
+      attrs: { hidden: 8, direction: 'reverse' },
+      constants: CONSTANTS,
     },
   ],
 };

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findLayers, weightsOf } from '../../../sdk/compress/layers.ts';
-import { gatherRows, PLAIN, requantizeRows, sourceColumns } from '../../../sdk/compress/rows.ts';
+import { gatherRows, PLAIN, sourceColumns } from '../../../sdk/compress/rows.ts';
 import { evaluateGraph } from '../../../sdk/ir/evaluate.ts';
 import { tensor } from '../../../sdk/util/tensor.ts';
 import { imageSamples, NetworkBuilder, smallCnn, smallLstm } from './networks.ts';
@@ -62,13 +62,6 @@ test('source rows times the matrix are the convolution, strides, padding, dilati
       }
     }
   }
-});
-
-test('rows quantized as the kernel does', () => {
-  const rows = Float32Array.of(1, -2, 0.5, 0, 0, 0);
-  requantizeRows(rows, 2, 3, 3);
-  assert.ok(Math.abs(rows[0]! - 64 * (2 / 127)) < 1e-6 && Math.abs(rows[1]! + 2) < 1e-6);
-  assert.equal([...rows.subarray(3)], [0, 0, 0]);
 });
 
 test('a large constant operand of arithmetic is a table', () => {

@@ -81,7 +81,8 @@ test('QLstm follows LSTM to within the step of the codes', () => {
   const both = tensor('f32', [1, 32], [...toNumbers(bias), ...new Array<number>(16).fill(0)]);
   const attrs = { hidden: 4, direction: 'forward' };
   const expected = run('LSTM', [x, dense(w, ws, 8), dense(r, rs, 4), both], attrs);
-  run('QLstm', [x, w, ws, r, rs, bias], attrs).forEach((t, i) => {
+  const [q, xs] = run('DynQuantize', [x]);
+  run('QLstm', [q, xs, w, ws, r, rs, bias], attrs).forEach((t, i) => {
     close(t, expected[i]!, 0.02);
   });
 });

@@ -63,6 +63,11 @@ export class KernelContext {
     return valueNamed(this.graph, value).type;
   }
 
+  /** The value that owns the bytes of a value: itself, or what it is a view of. */
+  owner(value: string): string {
+    return this.alias(value);
+  }
+
   /** C expression of the pointer to a value that is read; constants are laid out plainly. */
   read(value: string): string {
     if (valueNamed(this.graph, value).data !== undefined) return this.weight(value, { kind: 'plain' });

@@ -59,7 +59,10 @@ export function rowOffset(shape: readonly number[], space: Space): { offset: str
   return { offset: terms.length === 0 ? '0' : terms.join(' + '), perChannel };
 }
 
-/** Emits the epilogue function and returns its text; `rootValue` is the value that arrives in a and b. */
+/**
+ * Emits the epilogue function and returns its text; `rootValue` is the value that arrives in a and b. In a group with a row tail
+ * the function has a last parameter more: where the row is collected that the tail reads (see rowBuffer).
+ */
 export function emitEpilogue(ctx: KernelContext, name: string, space: Space, rootValue: string | undefined): string {
   const known = new Map<string, [string, string]>();
   if (rootValue !== undefined) known.set(rootValue, ['a', 'b']);
@@ -92,6 +95,8 @@ export function emitEpilogue(ctx: KernelContext, name: string, space: Space, roo
     return pair;
   };
 
+  const held = heldRow(ctx);
+  if (rootValue !== undefined && held === rootValue) lines.push('f4_store(R + n, a); f4_store(R + n + 4, b);');
   if (rootValue !== undefined && ctx.group.stores.includes(rootValue))
     lines.push(storeF32(ctx, rootValue, space, 'a', 'b'));
   ctx.group.tail.forEach((l, k) => {
@@ -109,6 +114,7 @@ export function emitEpilogue(ctx: KernelContext, name: string, space: Space, roo
         )};`,
       );
       known.set(out, [`t${k}a`, `t${k}b`]);
+      if (held === out) lines.push(`f4_store(R + n, t${k}a); f4_store(R + n + 4, t${k}b);`);
       if (ctx.group.stores.includes(out)) {
         lines.push(
           ctx.type(out).dtype === 'bool'
@@ -120,7 +126,31 @@ export function emitEpilogue(ctx: KernelContext, name: string, space: Space, roo
       lines.push(storeQuantized(ctx, l, space, load));
     } else throw new Error(`node '${l.node.name}' (${l.spec.kind}) cannot be fused`);
   });
-  return `EW_INLINE void ${name}(${ctx.parameters()}, i32 row, i32 n, i32 nv, f4 a, f4 b) {\n  ${[...loads, ...lines].join('\n  ')}\n}\n`;
+  return `EW_INLINE void ${name}(${ctx.parameters()}, i32 row, i32 n, i32 nv, f4 a, f4 b${ctx.group.rowTail ? ', float *R' : ''}) {\n  ${[...loads, ...lines].join('\n  ')}\n}\n`;
+}
+
+/** The value that the group's row tail reads and that is not in memory. */
+function heldRow(ctx: KernelContext): string | undefined {
+  const source = ctx.group.rowTail && ctx.owner(ctx.group.rowTail.node.inputs[0]!);
+  return source !== undefined && !ctx.group.stores.includes(source) ? source : undefined;
+}
+
+/** Scratch for one row of the group's results, and the argument that hands it to the epilogue. Without a row tail: none. */
+export function rowBuffer(ctx: KernelContext, cols: number): { pointer: string; argument: string } {
+  if (!ctx.group.rowTail) return { pointer: '', argument: '' };
+  const pointer = `((float *)${ctx.scratch((cols + 8) * 4)})`;
+  return { pointer, argument: `, ${pointer}` };
+}
+
+/** What becomes of a finished row (C expression of its index): its codes and its scale, from `held` where it is not in memory. */
+export function emitRowTail(ctx: KernelContext, held: string, row: string): string {
+  const l = ctx.group.rowTail;
+  if (!l) return '';
+  const source = ctx.owner(l.node.inputs[0]!);
+  const k = ctx.type(source).shape.at(-1)!;
+  const [q, s] = l.node.outputs as [string, string];
+  const from = heldRow(ctx) ? held : `${ctx.write(source)} + ${row} * ${k}`;
+  return `${ctx.write(s)}[${row}] = ew_quantize_row(${from}, ${ctx.write(q)} + ${row} * ${k}, ${k});`;
 }
 
 function storeF32(ctx: KernelContext, value: string, space: Space, a: string, b: string): string {

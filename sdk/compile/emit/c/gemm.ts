@@ -89,19 +89,28 @@ export function microF32(k: number, mr: number, rows: Rows, tile: string, init: 
   return micro(mr, rows, 'float', tile, () => init, inner, done);
 }
 
-/** i16 x i16 -> i32 over pairs of k; the tile is [K/2][8][2] i16. `kp` is K rounded up to a multiple of 16. */
-export function microI16(kp: number, mr: number, rows: Rows, tile: string, init: [string, string], done: Done): string {
+/** i16 x i16 -> i32 over pairs of k; the tile is [K/2][8][2] i16, or i8 to be widened. `kp` is K rounded up to a multiple of 2. */
+export function microI16(
+  kp: number,
+  mr: number,
+  rows: Rows,
+  tile: string,
+  init: [string, string],
+  done: Done,
+  tileType: 'i16' | 'i8' = 'i16',
+): string {
+  const load = tileType === 'i8' ? 'h8_load_i8' : 'h8_load';
   const inner: Inner = {
     type: 'i16',
     result: 'i32',
     stepA: 2,
     stepB: 16,
     iterations: kp / 2,
-    loads: 'h8 b0 = h8_load(b), b1 = h8_load(b + 8);',
+    loads: `h8 b0 = ${load}(b), b1 = ${load}(b + 8);`,
     update: (r, a) =>
       `{ h8 s = h8_load_splat2(${a}); c${r}0 = i4_add(c${r}0, h8_dot(s, b0)); c${r}1 = i4_add(c${r}1, h8_dot(s, b1)); }`,
   };
-  return micro(mr, rows, 'i16', tile, () => init, inner, done);
+  return micro(mr, rows, tileType, tile, () => init, inner, done);
 }
 
 /** i8 x u7 -> i32 over quads of k with the relaxed dot product; the tile is [K/4][8][4] u8. */

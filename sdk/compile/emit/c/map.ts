@@ -1,6 +1,6 @@
 import { sizeOf } from '../../../util/tensor.ts';
 import { type KernelContext, type KernelText, share } from './context.ts';
-import { emitEpilogue, type Space } from './epilogue.ts';
+import { emitEpilogue, emitRowTail, rowBuffer, type Space, spaceOf } from './epilogue.ts';
 
 /** Elements handled by one part at least, so that tiny tensors are not split. */
 const CHUNK = 4096;
@@ -8,16 +8,21 @@ const CHUNK = 4096;
 /** A group without a root: elementwise nodes over tensors in memory. */
 export function emitMap(ctx: KernelContext): KernelText {
   const out = ctx.group.tail[0]!.node.outputs[0]!;
-  const space = collapsedSpace(ctx, ctx.type(out).shape);
+  const { shape } = ctx.type(out);
+  const space = ctx.group.rowTail ? spaceOf(shape) : collapsedSpace(ctx, shape);
+  const buffer = rowBuffer(ctx, space.cols);
   const epi = emitEpilogue(ctx, 'epi', space, undefined);
   const none = 'f4_splat(0.0f), f4_splat(0.0f)';
-  const call = (row: string): string => `epi(${ctx.arguments()}, ${row}, n, nv, ${none});`;
+  const call = (row: string): string => `epi(${ctx.arguments()}, ${row}, n, nv, ${none}${buffer.argument});`;
   const body =
-    space.rows === 1
+    space.rows === 1 && !ctx.group.rowTail
       ? `${share(space.cols, CHUNK, 'n0', 'n1')}
   for (i32 n = n0; n < n1; n += 8) { const i32 nv = ${space.cols} - n < 8 ? ${space.cols} - n : 8; ${call('0')} }`
       : `${share(space.rows, Math.max(1, Math.floor(CHUNK / space.cols)), 'r0', 'r1')}
-  for (i32 row = r0; row < r1; row++) for (i32 n = 0; n < ${space.cols}; n += 8) { const i32 nv = ${space.cols} - n < 8 ? ${space.cols} - n : 8; ${call('row')} }`;
+  for (i32 row = r0; row < r1; row++) {
+    for (i32 n = 0; n < ${space.cols}; n += 8) { const i32 nv = ${space.cols} - n < 8 ? ${space.cols} - n : 8; ${call('row')} }
+    ${emitRowTail(ctx, buffer.pointer, 'row')}
+  }`;
   return { helpers: epi, body, macs: 0 };
 }
 

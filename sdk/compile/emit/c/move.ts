@@ -2,6 +2,7 @@ import type { KernelOf } from '../../../ir/kernel.ts';
 import { sizeOf, stridesOf } from '../../../util/tensor.ts';
 import type { Lowered } from '../../lower.ts';
 import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
+import { emitRowTail, rowBuffer } from './epilogue.ts';
 
 const NOTHING = { helpers: '', macs: 0 } as const;
 
@@ -127,8 +128,10 @@ export function emitQGather(ctx: KernelContext, l: Lowered<KernelOf<'qgather'>>)
   const y = l.node.outputs[0]!;
   const [v, d] = ctx.type(codes).shape as [number, number];
   const count = sizeOf(ctx.type(idx).shape);
+  const buffer = rowBuffer(ctx, d);
+  const to = ctx.group.stores.includes(y) ? `${ctx.write(y)} + i * ${d}` : buffer.pointer;
   const body = `${share(count, 8, 'r0', 'r1')}
-  for (i32 i = r0; i < r1; i++) { ${row(`${ctx.read(idx)}[i]`, v)} const float s = ${ctx.read(scale)}[r]; const i8 *c = ${ctx.read(codes)} + (i32)r * ${d}; float *o = ${ctx.write(y)} + i * ${d}; for (i32 k = 0; k < ${d}; k++) o[k] = (float)c[k] * s; }`;
+  for (i32 i = r0; i < r1; i++) { ${row(`${ctx.read(idx)}[i]`, v)} const float s = ${ctx.read(scale)}[r]; const i8 *c = ${ctx.read(codes)} + (i32)r * ${d}; float *o = ${to}; for (i32 k = 0; k < ${d}; k++) o[k] = (float)c[k] * s; ${emitRowTail(ctx, 'o', 'i')} }`;
   return { ...NOTHING, body };
 }
 

@@ -30,6 +30,11 @@ static void ew_widen(i16 *d, const i8 *s, i32 n) {
   i32 i = 0; for (; i + 8 <= n; i += 8) h8_store(d + i, h8_load_i8(s + i));
   for (; i < n; i++) d[i] = s[i];
 }
+/* n i16 within i8's range -> i8 */
+static void ew_narrow(i8 *d, const i16 *s, i32 n) {
+  i32 i = 0; for (; i + 16 <= n; i += 16) b16_store(d + i, b16_narrow(h8_load(s + i), h8_load(s + i + 8)));
+  for (; i < n; i++) d[i] = (i8)s[i];
+}
 /* one row to i8: scale = max|x| / 127, codes round(x * (127 / max|x|)); a zero row gives 0 */
 static float ew_quantize_row(const float *x, i8 *q, i32 n) {
   f4 m = f4_splat(0.0f); i32 k = 0;

@@ -1,8 +1,8 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
-import { f32Literal, type KernelContext, type KernelText } from './context.ts';
-import { realRows } from './conv.ts';
-import { type Done, microF32, microI16, NR, panelBytes, unpackI16 } from './gemm.ts';
+import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
+import { emitRowTail } from './epilogue.ts';
+import { type Done, MR, microF32, microI16, NR, panelBytes, unpackI16 } from './gemm.ts';
 import { codeBits } from './qconv.ts';
 
 /** Sizes of a recurrent layer: x [t,b,i], d directions, h units, g gates a unit; rows = d*g*h. */
@@ -22,19 +22,56 @@ function sizesOf(ctx: KernelContext, x: string, hidden: number, direction: strin
   return { t, b, i, d, h: hidden, g, rows: d * g * hidden };
 }
 
-/** Rows [b] of hidden state times the recurrent matrix of direction `dir`: results to gates[g*h] of the row, added to what is there. */
+/** The hidden state `hs` of sample `b` times the recurrent matrix of direction `dir`: results to gates[g*h]. */
 interface Recurrent {
+  /** Once a direction. */
   readonly setup: string;
-  readonly step: (row: string, gates: string) => string;
+  /** Once a sample, before its first step. */
+  readonly begin: string;
+  readonly step: string;
+  /** After the cell, when `hs` is that of the step. */
+  readonly end: string;
 }
 
-/** The products of all time steps with the input matrix, into scratch [t*b][rows], then one step after another. */
+/** Products of the input matrix that are held at a time, bytes. */
+const CHUNK_BYTES = 64 * 1024;
+
+/** Time steps whose input products are computed together, so that weights are unpacked once for all of them. */
+interface Chunk {
+  readonly steps: number;
+  /** Floats from one row of products to the next: the rows of whole tiles that a direction touches. */
+  readonly pitch: number;
+  /** Rows computed at once, and whether every chunk is a multiple of that. */
+  readonly mr: number;
+  readonly exact: boolean;
+}
+
+function chunkOf(s: Sizes): Chunk {
+  const gh = s.g * s.h;
+  const pitch = gh % NR === 0 ? gh : Math.ceil(gh / NR) * NR + NR;
+  const fit = Math.floor(CHUNK_BYTES / (s.b * pitch * 4));
+  const steps = Math.min(s.t, fit >= MR ? Math.floor(fit / MR) * MR : Math.max(1, fit));
+  const mr = Math.min(MR, s.t * s.b, steps * s.b);
+  return { steps, pitch, mr, exact: (steps * s.b) % mr === 0 && ((s.t % steps) * s.b) % mr === 0 };
+}
+
+/** Where the products of a chunk go: row m, channels from n. */
+const productAt = (c: Chunk): string => `gx + (m + r) * ${c.pitch} + n - first`;
+
+/** The loop over tiles of eight rows of the input matrix that belong to direction `dir`. */
+const tilesOfDirection = (gh: number, body: string): string =>
+  `for (i32 n = first; n < dir * ${gh} + ${gh}; n += ${NR}) { ${body} }`;
+
+/**
+ * One direction after another (parts share them out), and in each a chunk of time steps after another: the products of the
+ * chunk's `mn` rows from row `m0` of x with the input matrix go to gx, then its steps are walked.
+ */
 function recurrence(
   ctx: KernelContext,
   l: Lowered,
   s: Sizes,
+  chunk: Chunk,
   inputProduct: string,
-  gx: string,
   rec: Recurrent,
   cell: string,
   initialC: boolean,
@@ -43,34 +80,52 @@ function recurrence(
   const y = l.node.outputs[0] ?? '';
   const yh = l.node.outputs[1] ?? '';
   const yc = initialC ? (l.node.outputs[2] ?? '') : '';
+  const gh = s.g * s.h;
   const state = (v: string, p: string): string =>
     v ? `ew_copy(${p}, ${ctx.read(v)} + (dir * ${s.b} + b) * ${s.h}, ${s.h * 4});` : `ew_fill(${p}, 0, ${s.h * 4});`;
-  const hs = `((float *)${ctx.scratch((s.h + 8) * 4)})`;
-  const cs = `((float *)${ctx.scratch((s.h + 8) * 4)})`;
-  const gates = `((float *)${ctx.scratch((s.g * s.h + 16) * 4)})`;
-  const reverse = (l.spec as KernelOf<'lstm'>).direction;
-  const time = reverse === 'forward' ? 'k' : reverse === 'reverse' ? `${s.t - 1} - k` : `dir ? ${s.t - 1} - k : k`;
-  const body = `if (part != 0) return;
-  float *gx = (float *)${gx}; float *hs = ${hs}, *cs = ${cs}, *gates = ${gates}; (void)cs;
-  ${inputProduct}
-  ${rec.setup}
-  for (i32 dir = 0; dir < ${s.d}; dir++) for (i32 b = 0; b < ${s.b}; b++) {
-    ${state(h0, 'hs')} ${initialC ? state(c0, 'cs') : ''}
-    for (i32 k = 0; k < ${s.t}; k++) {
-      const i32 t = ${time};
-      const float *in = gx + (t * ${s.b} + b) * ${s.rows} + dir * ${s.g * s.h};
-      ${rec.step('dir', 'gates')}
-      for (i32 j = 0; j < ${s.h}; j += 4) { ${cell} }
-      ${y ? `ew_copy(${ctx.write(y)} + ((t * ${s.d} + dir) * ${s.b} + b) * ${s.h}, hs, ${s.h * 4});` : ''}
+  const pitch = s.h + 8;
+  const hs = ctx.scratch(s.b * pitch * 4);
+  const cs = ctx.scratch(s.b * pitch * 4);
+  const gates = ctx.scratch((gh + 16) * 4);
+  const gx = ctx.scratch(chunk.steps * s.b * chunk.pitch * 4);
+  const { direction } = l.spec as KernelOf<'lstm'>;
+  const backwards = direction === 'forward' ? '0' : direction === 'reverse' ? '1' : 'dir';
+  const local = `float *hs = hidden + b * ${pitch}, *cs = cells + b * ${pitch}; (void)cs;`;
+  const row = `((t * ${s.d} + dir) * ${s.b} + b)`;
+  const store = ctx.group.stores.includes(y) ? `ew_copy(${ctx.write(y)} + ${row} * ${s.h}, hs, ${s.h * 4});` : '';
+  const body = `${share(s.d, 1, 'd0', 'd1')}
+  float *gx = (float *)${gx}, *hidden = (float *)${hs}, *cells = (float *)${cs}, *gates = (float *)${gates};
+  for (i32 dir = d0; dir < d1; dir++) {
+    const i32 first = dir * ${gh} / ${NR} * ${NR};
+    ${rec.setup}
+    for (i32 b = 0; b < ${s.b}; b++) { ${local} ${state(h0, 'hs')} ${initialC ? state(c0, 'cs') : ''} ${rec.begin} }
+    for (i32 k0 = 0; k0 < ${s.t}; k0 += ${chunk.steps}) {
+      const i32 kn = ${s.t} - k0 < ${chunk.steps} ? ${s.t} - k0 : ${chunk.steps};
+      const i32 t0 = ${backwards} ? ${s.t} - k0 - kn : k0, m0 = t0 * ${s.b}, mn = kn * ${s.b};
+      ${inputProduct}
+      for (i32 b = 0; b < ${s.b}; b++) {
+        ${local}
+        for (i32 k = 0; k < kn; k++) {
+          const i32 t = ${backwards} ? t0 + kn - 1 - k : t0 + k; (void)t;
+          const float *in = gx + ((t - t0) * ${s.b} + b) * ${chunk.pitch} + dir * ${gh} - first;
+          ${rec.step}
+          for (i32 j = 0; j < ${s.h}; j += 4) { ${cell} }
+          ${rec.end}
+          ${store} ${emitRowTail(ctx, 'hs', row)}
+        }
+      }
     }
-    ${yh ? `ew_copy(${ctx.write(yh)} + (dir * ${s.b} + b) * ${s.h}, hs, ${s.h * 4});` : ''}
-    ${yc ? `ew_copy(${ctx.write(yc)} + (dir * ${s.b} + b) * ${s.h}, cs, ${s.h * 4});` : ''}
+    for (i32 b = 0; b < ${s.b}; b++) {
+      ${local}
+      ${yh ? `ew_copy(${ctx.write(yh)} + (dir * ${s.b} + b) * ${s.h}, hs, ${s.h * 4});` : ''}
+      ${yc ? `ew_copy(${ctx.write(yc)} + (dir * ${s.b} + b) * ${s.h}, cs, ${s.h * 4});` : ''}
+    }
   }`;
   return { helpers: '', body, macs: s.t * s.b * s.rows * (s.i + s.h) };
 }
 
 function initialStates(l: Lowered, cell: boolean): [string, string] {
-  const at = l.spec.kind === 'qlstm' ? 6 : 5;
+  const at = l.spec.kind === 'qlstm' ? 7 : 5;
   return [l.node.inputs[at] ?? '', cell ? (l.node.inputs[at + 1] ?? '') : ''];
 }
 
@@ -87,36 +142,39 @@ function lstmCell(h: number, bias?: (gate: number) => string): string {
         f4_store(cs + j, c); f4_store(hs + j, f4_mul(go, ew_tanh(c)));`;
 }
 
-/** f32 product of [rows of a] with panels, into gx[m][rows]; `init` is the bias pointer or ''. */
-function inputProductF32(s: Sizes, x: string, w: string, init: (n: string) => [string, string]): string {
-  const mr = Math.min(4, s.t * s.b);
-  const m = s.t * s.b;
+/** f32 product of the chunk's rows of x with panels; `init` gives the start values of eight channels. */
+function inputProductF32(s: Sizes, chunk: Chunk, x: string, w: string, init: (n: string) => [string, string]): string {
+  const { mr, exact } = chunk;
   const micro = microF32(
     s.i,
     mr,
-    m % mr === 0
-      ? { base: `${x} + m * ${s.i}`, pitch: s.i }
-      : { pointer: (r) => `${x} + (m + ${r} < ${m} ? m + ${r} : ${m - 1}) * ${s.i}` },
+    exact
+      ? { base: `${x} + (m0 + m) * ${s.i}`, pitch: s.i }
+      : { pointer: (r) => `${x} + (m0 + (m + ${r} < mn ? m + ${r} : mn - 1)) * ${s.i}` },
     `${w} + n * ${s.i}`,
     init('n'),
     {
-      ...realRows(m, mr, String(m)),
-      use: (a, b) =>
-        `float *o = gx + (m + r) * ${s.rows} + n; if (nv == 8) { f4_store(o, ${a}); f4_store(o + 4, ${b}); } else { float q[8]; f4_store(q, ${a}); f4_store(q + 4, ${b}); for (i32 z = 0; z < nv; z++) o[z] = q[z]; }`,
+      ...chunkRows(chunk),
+      use: (a, b) => `float *o = ${productAt(chunk)}; f4_store(o, ${a}); f4_store(o + 4, ${b});`,
     },
   );
-  return `for (i32 n = 0; n < ${s.rows}; n += ${NR}) { const i32 nv = ${s.rows} - n < ${NR} ? ${s.rows} - n : ${NR}; for (i32 m = 0; m < ${m}; m += ${mr}) ${micro} }`;
+  return tilesOfDirection(s.g * s.h, `for (i32 m = 0; m < mn; m += ${mr}) ${micro}`);
+}
+
+function chunkRows({ exact, mr }: Chunk): { rows?: string } {
+  return exact ? {} : { rows: `(mn - m < ${mr} ? mn - m : ${mr})` };
 }
 
 export function emitLstm(ctx: KernelContext, l: Lowered<KernelOf<'lstm'>>): KernelText {
   const [x, w, r, bias] = l.node.inputs as [string, string, string, string?];
   const s = sizesOf(ctx, x, l.spec.hidden, l.spec.direction, 4);
-  const gx = ctx.scratch(s.t * s.b * s.rows * 4 + 64);
+  const chunk = chunkOf(s);
   const pb = bias ? ctx.read(bias) : '';
   const init = (n: string): [string, string] =>
     pb ? [biasSum(pb, s, n, 0), biasSum(pb, s, n, 4)] : ['f4_splat(0.0f)', 'f4_splat(0.0f)'];
-  const product = inputProductF32(s, ctx.read(x), ctx.weight(w, { kind: 'panelsF32', rows: s.rows, cols: s.i }), init);
-  return recurrence(ctx, l, s, product, gx, recurrentF32(ctx, s, r), lstmCell(s.h), true);
+  const panels = ctx.weight(w, { kind: 'panelsF32', rows: s.rows, cols: s.i });
+  const product = inputProductF32(s, chunk, ctx.read(x), panels, init);
+  return recurrence(ctx, l, s, chunk, product, recurrentF32(ctx, s, r), lstmCell(s.h), true);
 }
 
 /** Bias of row n (over all directions): input plus recurrent part, ONNX layout [d][2*g*h]. Rows past the end read the last ones and are not used. */
@@ -128,13 +186,11 @@ function biasSum(pb: string, s: Sizes, n: string, k: number): string {
 
 function recurrentF32(ctx: KernelContext, s: Sizes, r: string): Recurrent {
   const gh = s.g * s.h;
+  const plain = { setup: '', begin: '', end: '' };
   if (gh % NR !== 0 && s.d > 1) {
     const p = ctx.read(r);
-    return {
-      setup: '',
-      step: () =>
-        `for (i32 n = 0; n < ${gh}; n++) { const float *q = ${p} + (dir * ${gh} + n) * ${s.h}; float acc = 0.0f; for (i32 k2 = 0; k2 < ${s.h}; k2++) acc = acc + hs[k2] * q[k2]; gates[n] = acc; }`,
-    };
+    const step = `for (i32 n = 0; n < ${gh}; n++) { const float *q = ${p} + (dir * ${gh} + n) * ${s.h}; float acc = 0.0f; for (i32 k2 = 0; k2 < ${s.h}; k2++) acc = acc + hs[k2] * q[k2]; gates[n] = acc; }`;
+    return { ...plain, step };
   }
   const p = ctx.weight(r, { kind: 'panelsF32', rows: s.rows, cols: s.h });
   const micro = microF32(
@@ -145,57 +201,72 @@ function recurrentF32(ctx: KernelContext, s: Sizes, r: string): Recurrent {
     ['f4_splat(0.0f)', 'f4_splat(0.0f)'],
     { use: (a, b) => `f4_store(gates + n, ${a}); f4_store(gates + n + 4, ${b});` },
   );
-  return { setup: '', step: () => `for (i32 n = 0; n < ${gh}; n += ${NR}) ${micro}` };
+  return { ...plain, step: `for (i32 n = 0; n < ${gh}; n += ${NR}) ${micro}` };
 }
 
-/** Integer products: x rows by their own scale, h by 1/127. */
+/** Integer products: x by the scales of its rows, if any, h by 1/127. Codes of the recurrent matrix are unpacked once a direction. */
 export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): KernelText {
-  const [x, w, ws, r, rs, bias] = l.node.inputs as [string, string, string, string, string, string];
+  const [x, xs, w, ws, r, rs, bias] = l.node.inputs as [string, string, string, string, string, string, string];
   const s = sizesOf(ctx, x, l.spec.hidden, l.spec.direction, 4);
   const gh = s.g * s.h;
-  const m = s.t * s.b;
-  const mr = Math.min(4, m);
+  const chunk = chunkOf(s);
+  const { mr } = chunk;
   const ip = Math.ceil(s.i / 16) * 16;
   const hp = Math.ceil(s.h / 16) * 16;
   const wBits = codeBits(ctx, w);
   const rBits = codeBits(ctx, r);
-  const gx = ctx.scratch(m * s.rows * 4 + 64);
-  const xq = `((i16 *)${ctx.scratch((m + 4) * ip * 2)})`;
-  const row = `((i8 *)${ctx.scratch(s.i)})`;
-  const xs = `((float *)${ctx.scratch((m + 4) * 4)})`;
-  const tile = `((i16 *)${ctx.scratch(8 * ip * 2)})`;
+  const rows = `((i16 *)${ctx.scratch((chunk.steps * s.b + MR) * ip * 2)})`;
+  const tile = `((i16 *)${ctx.scratch(8 * Math.max(ip, hp) * 2)})`;
   const sums = `((i32 *)${ctx.scratch(32)})`;
-  const tiles = Math.ceil(s.rows / NR);
-  const rt = `((i16 *)${ctx.scratch(tiles * NR * hp * 2)})`;
-  const hq = `((i16 *)${ctx.scratch(hp * 2)})`;
+  const tiles = Math.ceil(gh / NR) + (gh % NR === 0 ? 0 : 1);
+  const unpacked = `((i8 *)${ctx.scratch(tiles * NR * hp)})`;
+  const hq = `((i16 *)${ctx.scratch(s.b * hp * 2)})`;
   const wp = ctx.weight(w, { kind: 'panels', rows: s.rows, cols: s.i, bits: wBits });
   const rp = ctx.weight(r, { kind: 'panels', rows: s.rows, cols: s.h, bits: rBits });
   const px = ctx.read(x);
+  const pxs = xs ? ctx.read(xs) : '';
   const unpackW = unpackI16(wBits);
   const unpackR = unpackI16(rBits);
   const [pws, prs, pb] = [ctx.read(ws), ctx.read(rs), ctx.read(bias)];
+  const scaled = (v: string, k: number): string =>
+    `f4_mul(${pxs ? `f4_mul(f4_from_i4(${v}), sc)` : `f4_from_i4(${v})`}, f4_load(${pws} + n${k ? ` + ${k}` : ''}))`;
   const store: Done = {
-    ...realRows(m, mr, String(m)),
+    ...chunkRows(chunk),
     use: (a, b) =>
-      `const f4 sc = f4_load_splat(${xs} + m + r); float q[8]; f4_store(q, f4_mul(f4_mul(f4_from_i4(${a}), sc), f4_load(${pws} + n))); f4_store(q + 4, f4_mul(f4_mul(f4_from_i4(${b}), sc), f4_load(${pws} + n + 4))); for (i32 z = 0; z < nv; z++) gx[(m + r) * ${s.rows} + n + z] = q[z];`,
+      `${pxs ? `const f4 sc = f4_load_splat(${pxs} + m0 + m + r); ` : ''}float *o = ${productAt(chunk)}; f4_store(o, ${scaled(a, 0)}); f4_store(o + 4, ${scaled(b, 4)});`,
   };
-  const micro = microI16(ip, mr, { base: `${xq} + m * ${ip}`, pitch: ip }, tile, ['i4_splat(0)', 'i4_splat(0)'], store);
-  const product = `for (i32 m = 0; m < ${m}; m++) { ${xs}[m] = ew_quantize_row(${px} + m * ${s.i}, ${row}, ${s.i}); ew_widen(${xq} + m * ${ip}, ${row}, ${s.i}); }
-  for (i32 n = 0; n < ${s.rows}; n += ${NR}) { const i32 nv = ${s.rows} - n < ${NR} ? ${s.rows} - n : ${NR};
-    ${unpackW.name}((const u8 *)${wp} + n / ${NR} * ${panelBytes(ip, wBits)}, ${tile}, ${sums}, ${ip});
-    for (i32 m = 0; m < ${m}; m += ${mr}) ${micro} }`;
-  const setup = `for (i32 n = 0; n < ${tiles}; n++) ${unpackR.name}((const u8 *)${rp} + n * ${panelBytes(hp, rBits)}, ${rt} + n * ${NR * hp}, ${sums}, ${hp});`;
+  const zero: [string, string] = ['i4_splat(0)', 'i4_splat(0)'];
+  const micro = microI16(ip, mr, { base: `${rows} + m * ${ip}`, pitch: ip }, tile, zero, store);
+  const widen =
+    s.i === ip
+      ? `ew_widen(${rows}, ${px} + m0 * ${ip}, mn * ${ip});`
+      : `for (i32 m = 0; m < mn; m++) ew_widen(${rows} + m * ${ip}, ${px} + (m0 + m) * ${s.i}, ${s.i});`;
+  const product = `${widen}
+      ${tilesOfDirection(
+        gh,
+        `${unpackW.name}((const u8 *)${wp} + n / ${NR} * ${panelBytes(ip, wBits)}, ${tile}, ${sums}, ${ip}); for (i32 m = 0; m < mn; m += ${mr}) ${micro}`,
+      )}`;
   const out = (a: string, k: number): string =>
     `f4_mul(f4_from_i4(${a}), f4_mul(ew_load_row(${prs}, n + ${k}, ${s.rows}), f4_splat(${f32Literal(1 / 127)})))`;
-  const gemv = microI16(hp, 1, { base: hq, pitch: 0 }, `${rt} + n * ${hp}`, ['i4_splat(0)', 'i4_splat(0)'], {
-    use: (a, b) =>
-      `float q[8]; f4_store(q, ${out(a, 0)}); f4_store(q + 4, ${out(b, 4)}); for (i32 z = 0; z < 8; z++) if (n + z >= g0 && n + z < g0 + ${gh}) gates[n + z - g0] = q[z];`,
-  });
   // Tiles of eight rows may straddle two directions; rows of the other one are left out.
-  const step = (): string =>
-    `ew_quantize_h(hs, ${hq}, ${s.h}, ${hp}); const i32 g0 = dir * ${gh}; for (i32 n = g0 / ${NR} * ${NR}; n < g0 + ${gh}; n += ${NR}) ${gemv}`;
+  const own = (a: string, b: string): string =>
+    gh % NR === 0
+      ? `float *o = gates + n - first; f4_store(o, ${out(a, 0)}); f4_store(o + 4, ${out(b, 4)});`
+      : `float q[8]; f4_store(q, ${out(a, 0)}); f4_store(q + 4, ${out(b, 4)}); for (i32 z = 0; z < 8; z++) if (n + z >= dir * ${gh} && n + z < dir * ${gh} + ${gh}) gates[n + z - dir * ${gh}] = q[z];`;
+  const gemv = microI16(hp, 1, { base: 'codes', pitch: 0 }, `${unpacked} + (n - first) * ${hp}`, zero, { use: own }, 'i8');
+  const quantizeH = `ew_quantize_h(hs, codes, ${s.h}, ${hp});`;
+  const codes = `i16 *codes = ${hq} + b * ${hp};`;
+  const rec: Recurrent = {
+    setup: tilesOfDirection(
+      gh,
+      `${unpackR.name}((const u8 *)${rp} + n / ${NR} * ${panelBytes(hp, rBits)}, ${tile}, ${sums}, ${hp}); ew_narrow(${unpacked} + (n - first) * ${hp}, ${tile}, ${NR * hp});`,
+    ),
+    begin: `${codes} ${quantizeH}`,
+    step: `${codes} ${tilesOfDirection(gh, gemv)}`,
+    end: quantizeH,
+  };
   const cell = lstmCell(s.h, (g) => `ew_load_row(${pb}, dir * ${gh} + ${g * s.h} + j, ${s.rows})`);
-  const text = recurrence(ctx, l, s, product, gx, { setup, step }, cell, true);
+  const text = recurrence(ctx, l, s, chunk, product, rec, cell, true);
   return { ...text, shared: [unpackW, unpackR] };
 }
 
@@ -204,11 +275,12 @@ export function emitGru(ctx: KernelContext, l: Lowered<KernelOf<'gru'>>): Kernel
   const [x, w, r, bias] = l.node.inputs as [string, string, string, string?];
   const s = sizesOf(ctx, x, l.spec.hidden, l.spec.direction, 3);
   const { h } = s;
-  const gx = ctx.scratch(s.t * s.b * s.rows * 4 + 64);
+  const chunk = chunkOf(s);
   const pb = bias ? ctx.read(bias) : '';
   const zero: [string, string] = ['f4_splat(0.0f)', 'f4_splat(0.0f)'];
   const product = inputProductF32(
     s,
+    chunk,
     ctx.read(x),
     ctx.weight(w, { kind: 'panelsF32', rows: s.rows, cols: s.i }),
     () => zero,
@@ -222,13 +294,12 @@ export function emitGru(ctx: KernelContext, l: Lowered<KernelOf<'gru'>>): Kernel
   const rGate = `ew_sigmoid(f4_add(f4_add(f4_load(in + ${h} + j), f4_load(gates + ${h} + j)), f4_add(${wb(1)}, ${wb(4)})))`;
   const before = l.spec.linearBeforeReset;
   const rh = `((float *)${ctx.scratch((h + 8) * 4)})`;
-  const step = (): string =>
-    before
-      ? dot(0, 3 * h, 'hs')
-      : `${dot(0, 2 * h, 'hs')} for (i32 j = 0; j < ${h}; j += 4) f4_store(${rh} + j, f4_mul(${rGate}, f4_load(hs + j))); ${dot(2 * h, 3 * h, rh)}`;
+  const step = before
+    ? dot(0, 3 * h, 'hs')
+    : `${dot(0, 2 * h, 'hs')} for (i32 j = 0; j < ${h}; j += 4) f4_store(${rh} + j, f4_mul(${rGate}, f4_load(hs + j))); ${dot(2 * h, 3 * h, rh)}`;
   const candidate = before
     ? `f4_add(f4_add(f4_load(in + ${2 * h} + j), ${wb(2)}), f4_mul(${rGate}, f4_add(f4_load(gates + ${2 * h} + j), ${wb(5)})))`
     : `f4_add(f4_add(f4_load(in + ${2 * h} + j), f4_load(gates + ${2 * h} + j)), f4_add(${wb(2)}, ${wb(5)}))`;
   const cell = `const f4 z = ${zGate}, c = ew_tanh(${candidate}); f4_store(hs + j, f4_add(f4_mul(f4_sub(f4_splat(1.0f), z), c), f4_mul(z, f4_load(hs + j))));`;
-  return recurrence(ctx, l, s, product, gx, { setup: '', step }, cell, false);
+  return recurrence(ctx, l, s, chunk, product, { setup: '', begin: '', step, end: '' }, cell, false);
 }

@@ -2,7 +2,7 @@ import type { KernelOf } from '../../../ir/kernel.ts';
 import { sizeOf, stridesOf } from '../../../util/tensor.ts';
 import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, share } from './context.ts';
-import { emitEpilogue, spaceOf } from './epilogue.ts';
+import { emitEpilogue, emitRowTail, rowBuffer, spaceOf } from './epilogue.ts';
 
 type Fn = KernelOf<'reduce'>['fn'];
 
@@ -177,6 +177,7 @@ export function emitLayerNorm(ctx: KernelContext, l: Lowered<KernelOf<'layernorm
   const merged = shape.length - l.spec.axis;
   const space = { ...spaceOf([...shape.slice(0, l.spec.axis), d]), merged };
   const epi = emitEpilogue(ctx, 'epi', space, y);
+  const buffer = rowBuffer(ctx, d);
   const rest = d % 4;
   const fold = (init: string, term: (v: string) => string): string =>
     `f4 acc = f4_splat(0.0f); i32 k = 0; for (; k + 4 <= ${d}; k += 4) { f4 v = f4_load(s + k); acc = f4_add(acc, ${term('v')}); } ${rest ? `{ f4 v = ew_load_part(s + k, ${rest}, ${init}); acc = f4_add(acc, ${term('v')}); }` : ''}`;
@@ -194,7 +195,8 @@ export function emitLayerNorm(ctx: KernelContext, l: Lowered<KernelOf<'layernorm
     ${mean}
     const f4 m = f4_splat(mu); float var; { ${fold('mu', (v) => `f4_mul(f4_sub(${v}, m), f4_sub(${v}, m))`)} var = ew_sum4(acc) / ${d}.0f; }
     const f4 inv = f4_div(f4_splat(1.0f), f4_sqrt(f4_splat(var + ${Math.fround(l.spec.epsilon).toExponential(9)}f)));
-    for (i32 n = 0; n < ${d}; n += 8) { const i32 nv = ${d} - n < 8 ? ${d} - n : 8; epi(${ctx.arguments()}, row, n, nv, ${norm(0)}, ${norm(1)}); }
+    for (i32 n = 0; n < ${d}; n += 8) { const i32 nv = ${d} - n < 8 ? ${d} - n : 8; epi(${ctx.arguments()}, row, n, nv, ${norm(0)}, ${norm(1)}${buffer.argument}); }
+    ${emitRowTail(ctx, buffer.pointer, 'row')}
   }`;
   return { helpers: epi, body, macs: 0 };
 }
