@@ -1,0 +1,89 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { compileGraph } from '../../sdk/compile/index.ts';
+import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
+import { type Attrs, type Graph, GraphBuilder } from '../../sdk/ir/graph.ts';
+import { opOf } from '../../sdk/ir/ops/index.ts';
+import { sample, sampleInts } from '../../sdk/ir/ops/lib/cases.ts';
+import { residentBlock } from '../../sdk/runner.ts';
+import { bytesOf, type Tensor, tensor } from '../../sdk/util/tensor.ts';
+import { wasmTarget } from '../../targets/wasm/index.ts';
+
+/** Rows quantized inside the kernel that makes them must be those that DynQuantize makes of the same rows in memory. */
+class Network {
+  readonly b = new GraphBuilder('rows');
+  readonly inputs: Record<string, Tensor> = {};
+  /** Values that DynQuantize reads. */
+  readonly rows: string[] = [];
+
+  input(name: string, t: Tensor): string {
+    this.inputs[name] = t;
+    return this.b.input(name, { dtype: t.dtype, shape: t.shape });
+  }
+
+  op(op: string, name: string, inputs: string[], attrs: Attrs = {}): string {
+    const types = opOf(op).infer(
+      inputs.map((v) => this.b.values.get(v)!.type),
+      attrs,
+    );
+    const outputs = types.map((_, i) => (i === 0 ? name : `${name}.${i}`));
+    this.b.node({ name, op, inputs, outputs, attrs }, types);
+    return name;
+  }
+
+  quantized(x: string): void {
+    this.rows.push(x);
+    this.op('DynQuantize', `${x}.q`, [x]);
+    this.b.outputs.push(`${x}.q`, `${x}.q.1`);
+  }
+}
+
+function network(): Network {
+  const n = new Network();
+  const x = n.input('x', sample([5, 3, 13]));
+  const scale = n.b.constant('scale', sample([13], 2));
+  n.quantized(n.op('LayerNormalization', 'norm', [x, scale], { axis: 2, epsilon: 1e-5, rms: false }));
+  n.op('Relu', 'relu', [n.op('LayerNormalization', 'norm2', [x], { axis: 2, epsilon: 1e-3, rms: true })]);
+  n.quantized('relu');
+  n.quantized(n.op('Tanh', 'tanh', [n.input('y', sample([4, 24], 3))]));
+  n.b.outputs.push('tanh');
+  const table = n.b.constant('table', sampleInts('i8', [9, 10], -127, 128, 4));
+  const steps = n.b.constant('steps', sample([9], 5, 0.01, 0.1));
+  n.op('QGather', 'gather', [table, steps, n.input('ids', tensor('i32', [6], [0, 8, -1, 3, 3, 5]))]);
+  n.quantized(n.op('Reshape', 'view', ['gather'], { shape: [2, 3, 10] }));
+  const weights = ['w', 'r'].flatMap((v, i) => [
+    n.b.constant(v, sampleInts('i8', [1, 32, 8], -63, 64, 6 + i)),
+    n.b.constant(`${v}s`, sample([1, 32], 8 + i, 0.002, 0.02)),
+  ]);
+  const codes = n.input('codes', sampleInts('i8', [7, 2, 8], -127, 128));
+  const scales = n.input('scales', sample([7, 2], 10, 0.002, 0.02));
+  const bias = n.b.constant('bias', sample([1, 32], 11, -0.3, 0.3));
+  n.op('QLstm', 'lstm', [codes, scales, ...weights, bias], { hidden: 8, direction: 'forward' });
+  n.quantized('lstm');
+  return n;
+}
+
+async function run(graph: Graph, inputs: Record<string, Tensor>, keep: readonly string[]) {
+  const compiled = await compileGraph(graph, wasmTarget, { keep, variants: ['simd128'] });
+  const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), { threads: 1 });
+  const outputs = engine.run(inputs);
+  engine.close();
+  return { outputs, slots: new Set(compiled.slots.map((s) => s.name)) };
+}
+
+test('rows are quantized as they are made', async () => {
+  const { b, inputs, rows } = network();
+  const graph = b.build();
+  const joined = await run(graph, inputs, []);
+  const apart = await run(graph, inputs, rows);
+  for (const v of rows) assert.is(joined.slots.has(v), v === 'tanh', `${v} in memory`);
+  for (const name of graph.outputs) {
+    const [a, c] = [joined.outputs[name]!, apart.outputs[name]!];
+    assert.ok(Buffer.from(bytesOf(a.data)).equals(Buffer.from(bytesOf(c.data))), name);
+  }
+  const [codes, scales] = opOf('DynQuantize').evaluate([joined.outputs.tanh!], {});
+  assert.equal(joined.outputs['tanh.q']!.data, codes!.data);
+  assert.equal(joined.outputs['tanh.q.1']!.data, scales!.data);
+});
+
+test.run();
