@@ -5,12 +5,14 @@ export {
   buildCompressed,
   buildFloat,
   type CompressedBuild,
+  type CompressionPlan,
   type CompressRequest,
   type FloatBuild,
   type FloatRequest,
-  type WireBudget,
 } from './app/build.ts';
+export type { Limits, WireBudget } from './app/compress-options.ts';
 export { diagnose, type Finding } from './app/doctor.ts';
+export { type FrontierReport, type FrontierRequest, type FrontierRow, measureFrontier } from './app/frontier.ts';
 export { type BundleInspection, fitPath, inspectPath, type ModelInspection } from './app/inspect.ts';
 export type { SelfTest } from './app/self-test.ts';
 export {
@@ -26,11 +28,13 @@ export { listProfiles, loadProfile, type Profile, type ProfileSummary } from './
 export type {
   CompressionEstimate,
   CompressionReport,
+  CompressOptions,
+  Constraint,
   FrontierPoint,
   GateResult,
   LayerReport,
 } from './compress/index.ts';
-export { ROUND_TO_NEAREST } from './compress/index.ts';
+export { DEFAULT_OPTIONS, ROUND_TO_NEAREST, stagesOf } from './compress/index.ts';
 export { readArrays, writeArrays } from './data/arrays.ts';
 export { type NamedType, OutputCollector, type SampleArrays, type Samples, samplesOf } from './data/samples.ts';
 export { type HostProbe, probeHost } from './device/probe.ts';

@@ -1,7 +1,8 @@
 import { TARGETS } from '../targets/index.ts';
 import { packBundle } from './bundle/index.ts';
+import { createCostModel } from './compile/cost.ts';
 import { type FitReport, fitProgram } from './compile/fit.ts';
-import { type CompiledProgram, compileGraph } from './compile/index.ts';
+import { type CompiledProgram, compileGraph, planProgram } from './compile/index.ts';
 import { loadProfile, type Profile } from './compile/profile.ts';
 import type { Target } from './compile/target.ts';
 import {
@@ -9,6 +10,7 @@ import {
   type CompressOptions,
   type CompressResult,
   compress,
+  type FootprintOf,
   type Runner,
 } from './compress/index.ts';
 import { contentsOf, provedOn } from './contents.ts';
@@ -110,8 +112,20 @@ export function engineRunner({ threads }: Work): Runner {
   return wasmRunner({ target: RUNTIME, ...(threads ? { threads } : {}) });
 }
 
-export function openProfile(target: string): Profile {
-  return loadProfile(target, { probe: () => probeHost() });
+/** Memory and time of graphs on a board, one thread, planned without building their kernels. */
+export function footprintOn(profile: Profile): FootprintOf {
+  const model = createCostModel(profile, { runtime: profile.runtimes[0]! });
+  return (graph) => {
+    const { program } = planProgram(graph, RUNTIME.simdHeader);
+    const { weightBytes, arenaBytes, scratchBytes } = program;
+    const latencyMs = model.estimate(program.steps).ms.value;
+    return { weightBytes, arenaBytes, scratchBytes, latencyMs, msPerByte: 1e-6 / model.constants.bandwidthGBps.value };
+  };
+}
+
+/** A board's profile; `timed` also times the machine when it is the board. */
+export function openProfile(target: string, timed = false): Profile {
+  return loadProfile(target, { probe: () => probeHost({ measure: timed }) });
 }
 
 function floatBytes(graph: Graph): number {

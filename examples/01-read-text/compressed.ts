@@ -50,7 +50,8 @@ export async function compressRecogniser(
       // The demo judges by what is read; its own exit code says whether that was good enough.
       force: true,
       out: bundlePath,
-      onEstimate: (e) => setting.note(`compressing ${e.layers} layers, about ${Math.round(e.seconds)} s (estimated)`),
+      onEstimate: ({ estimate: e }) =>
+        setting.note(`compressing ${e.layers} layers, about ${Math.round(e.seconds)} s (estimated)`),
     },
     { progress: setting.progress, threads: availableParallelism() },
   );

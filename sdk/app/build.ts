@@ -1,20 +1,16 @@
 import { openBundle, writeBundle } from '../bundle/index.ts';
+import type { Sourced } from '../compile/cost.ts';
 import { doesNotFit, type FitReport } from '../compile/fit.ts';
-import type { Profile } from '../compile/profile.ts';
-import {
-  type CalibrationData,
-  type CompressionEstimate,
-  type CompressionReport,
-  type CompressOptions,
-  DEFAULT_OPTIONS,
-  planCompression,
-} from '../compress/index.ts';
+import { type CompressionEstimate, type CompressionReport, planCompression } from '../compress/index.ts';
 import { allOf } from '../data/samples.ts';
 import { type Comparison, loadMetric } from '../measure/metrics/index.ts';
-import { buildBundle, type Model, type ModelRequest, openModel, openProfile, type Work } from '../pipeline.ts';
-import { encodeInts } from '../wire/ints.ts';
-import { residentCodeBytes } from '../wire/panels.ts';
+import { buildBundle, type ModelRequest, openModel, openProfile, type Work } from '../pipeline.ts';
+import { type OptionsRequest, optionsFor, STREAM_BYTES } from './compress-options.ts';
 import { evaluateBoth, readSamples } from './evaluation.ts';
+import { timeHere } from './latency.ts';
+
+/** The board that is this machine. */
+const HOST = 'host';
 
 export interface FloatRequest {
   /** Board id or profile file. */
@@ -65,43 +61,35 @@ export async function buildFloat(model: ModelRequest, request: FloatRequest, wor
   };
 }
 
-/** What the weight stream takes beyond its constants: magic and count. */
-const STREAM_BYTES = 8;
-
-/** A limit for the weights on the wire: as a factor of their fp32 bytes, or absolute. */
-export type WireBudget = { readonly factor: number } | { readonly bytes: number };
-
-export interface CompressRequest {
+export interface CompressRequest extends OptionsRequest {
   /** Board id or profile file. */
   readonly target: string;
   /** .npz with one array per model input, first axis = samples. */
   readonly calibration: string;
-  readonly budget: WireBudget;
-  /** Limit of the weights in memory; none when absent. */
-  readonly residentBytes?: number;
-  /** Share of the original's quality to keep. */
-  readonly minQuality: number;
   /** .npz to judge on: inputs, and what the metric needs. */
   readonly evaluation?: string;
   /** top1, agreement (default), sqnr, perplexity or the path of a module, relative to `cwd`. */
   readonly metric?: string;
   readonly cwd: string;
-  readonly seed?: number;
-  /** Stages of the compressor other than by default, e.g. ROUND_TO_NEAREST: what comparisons and ablations are made with. */
-  readonly stages?: Partial<CompressOptions>;
-  /** Write the bundle even when budget, quality or board say no. */
+  /** Write the bundle even when a limit or the quality is not met. */
   readonly force?: boolean;
   /** Stop after the estimate. */
   readonly planOnly?: boolean;
   readonly out: string;
   /** Called before the work starts. */
-  readonly onEstimate?: (estimate: CompressionEstimate, wireBudgetBytes: number) => void;
+  readonly onEstimate?: (plan: CompressionPlan) => void;
 }
 
-export interface CompressedBuild {
+/** What will be done. */
+export interface CompressionPlan {
   readonly estimate: CompressionEstimate;
+  /** The size on the wire: the limit, or where the search for the smallest one starts. */
   readonly wireBudgetBytes: number;
+  readonly smallest: boolean;
   readonly minQuality: number;
+}
+
+export interface CompressedBuild extends CompressionPlan {
   /** Absent when only planned. */
   readonly report?: CompressionReport;
   /** Present when evaluation data was given. */
@@ -109,7 +97,9 @@ export interface CompressedBuild {
   /** The weights in the bundle as they travel: codes, tables, scales, biases, headers. */
   readonly weightWireBytes?: number;
   readonly fit?: FitReport;
-  /** Whether budget, quality and board are all met. */
+  /** One run in one thread: by the board's cost model, timed where the board is this machine and its time was limited. */
+  readonly latency?: Sourced;
+  /** Whether limits, quality and board are all met. */
   readonly passed?: boolean;
   /** Size of the bundle; absent when it was not written. */
   readonly bundleBytes?: number;
@@ -117,31 +107,40 @@ export interface CompressedBuild {
   readonly timings: Readonly<Record<string, number>>;
 }
 
-/** Model file + calibration data -> compressed bundle. Writes nothing when budget, quality or board are not met, unless forced. */
+/** Model file + calibration data -> compressed bundle. Writes nothing when limits, quality or board are not met, unless forced. */
 export async function buildCompressed(
   model: ModelRequest,
   request: CompressRequest,
   work: Work = {},
 ): Promise<CompressedBuild> {
-  const profile = openProfile(request.target);
+  const { maxLatencyMs } = request;
+  const profile = openProfile(request.target, maxLatencyMs !== undefined);
   const judge = await loadMetric(request.metric ?? 'agreement', request.cwd);
   const opened = await openModel(model);
   const data = { samples: allOf(await readSamples(opened, request.calibration)) };
-  const { estimate, options } = planned(opened, data, profile, request);
-  const wireBudgetBytes = budgetBytes(opened, request.budget);
-  const head = { estimate, wireBudgetBytes, minQuality: request.minQuality };
-  request.onEstimate?.(estimate, wireBudgetBytes);
-  if (request.planOnly) return { ...head, timings: {} };
+  const options = optionsFor(opened, profile, request);
+  const plan: CompressionPlan = {
+    estimate: planCompression(opened.graph, data, options),
+    wireBudgetBytes: options.wireBudgetBytes + STREAM_BYTES,
+    smallest: options.smallest === true,
+    minQuality: options.minQuality,
+  };
+  request.onEstimate?.(plan);
+  if (request.planOnly) return { ...plan, timings: {} };
   const started = performance.now();
   const built = await buildBundle(opened, profile, { data, options }, work);
   const { report, timings } = built.compressed!;
   const packed = performance.now();
+  const bundle = openBundle(built.bytes);
   const evaluation =
-    request.evaluation === undefined
-      ? undefined
-      : await evaluateBoth(opened, openBundle(built.bytes), request.evaluation, judge, work);
+    request.evaluation === undefined ? undefined : await evaluateBoth(opened, bundle, request.evaluation, judge, work);
+  const timed = maxLatencyMs !== undefined && request.target === HOST;
+  const latency = timed ? await timeHere(bundle, data.samples[0]!, work.signal) : built.fit.latency.ms;
   const passed =
-    report.budgetMet && (evaluation?.quality ?? report.gate.quality) >= request.minQuality && built.fit.fits;
+    report.budgetMet &&
+    latency.value <= (maxLatencyMs ?? Number.POSITIVE_INFINITY) &&
+    (evaluation?.quality ?? report.gate.quality) >= options.minQuality &&
+    built.fit.fits;
   const written = passed || request.force === true;
   work.signal?.throwIfAborted();
   if (written) await writeBundle(request.out, built.bytes);
@@ -152,38 +151,15 @@ export async function buildCompressed(
     ...(evaluation ? { evaluate: (performance.now() - packed) / 1000 } : {}),
   };
   return {
-    ...head,
+    ...plan,
+    wireBudgetBytes: report.totals.wireBudgetBytes + STREAM_BYTES,
     report,
     ...(evaluation ? { evaluation } : {}),
     weightWireBytes: built.weightWireBytes,
     fit: built.fit,
+    latency,
     passed,
     ...(written ? { bundleBytes: built.bytes.length } : {}),
     timings: spent,
   };
-}
-
-function planned(
-  model: Model,
-  data: CalibrationData,
-  profile: Profile,
-  request: CompressRequest,
-): { estimate: CompressionEstimate; options: CompressOptions } {
-  const weightBits = profile.weightBits.kernels.filter((b) => b >= 2 && b <= 8);
-  const options: CompressOptions = {
-    ...DEFAULT_OPTIONS,
-    ...request.stages,
-    weightBits,
-    minQuality: request.minQuality,
-    seed: request.seed ?? DEFAULT_OPTIONS.seed,
-    sizer: (data, rows, cols) => encodeInts(data, rows, cols).length,
-    residentSizer: residentCodeBytes,
-    wireBudgetBytes: Math.max(0, budgetBytes(model, request.budget) - STREAM_BYTES),
-    ...(request.residentBytes ? { residentBudgetBytes: request.residentBytes } : {}),
-  };
-  return { estimate: planCompression(model.graph, data, options), options };
-}
-
-function budgetBytes(model: Model, budget: WireBudget): number {
-  return 'bytes' in budget ? budget.bytes : Math.floor(model.originalBytes / budget.factor);
 }

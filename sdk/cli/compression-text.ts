@@ -1,18 +1,32 @@
-import type { CompressionEstimate, CompressionReport, MetricComparison } from '../index.ts';
+import type { CompressedBuild, CompressionPlan, CompressionReport, MetricComparison, Sourced } from '../index.ts';
 import { formatBytes, formatPercent, formatRatio, formatSeconds, table } from './format.ts';
 
 /** What `compress` says before it starts. */
-export function estimateText(e: CompressionEstimate, wireBudgetBytes: number): string {
+export function estimateText({ estimate: e, wireBudgetBytes, smallest, minQuality }: CompressionPlan): string {
   const stages = e.stages.map((s) => `${s.stage} ${formatSeconds(s.seconds)}`).join(', ');
+  const size = smallest
+    ? `to as little as keeps ${formatPercent(minQuality, 1)}, seeking from ${formatBytes(wireBudgetBytes)} on the wire`
+    : `to at most ${formatBytes(wireBudgetBytes)} on the wire`;
+  const more = smallest ? ', and as much as half of it again for each size that is tried' : '';
   return [
-    `${e.layers} layers, ${e.params.toLocaleString('en')} weights, to at most ${formatBytes(wireBudgetBytes)} on the wire`,
+    `${e.layers} layers, ${e.params.toLocaleString('en')} weights, ${size}`,
     `${e.fitSamples} samples to fit on, ${e.holdoutSamples} held out`,
-    `about ${formatSeconds(e.seconds)} (estimated): ${stages}`,
+    `about ${formatSeconds(e.seconds)} (estimated): ${stages}${more}`,
   ].join('\n');
 }
 
+const BINDING: Readonly<Record<CompressionReport['binds'][number], string>> = {
+  wire: 'the size on the wire',
+  resident: 'memory',
+  latency: 'time',
+  quality: 'the quality: this is the smallest size found that keeps it',
+};
+
 /** What came out, with where each number was measured. */
-export function reportText(r: CompressionReport, evaluation: MetricComparison | undefined): string {
+export function reportText(
+  r: CompressionReport,
+  { evaluation, latency }: Pick<CompressedBuild, 'evaluation' | 'latency'>,
+): string {
   const { totals, gate } = r;
   const budget = totals.residentBudgetBytes === null ? '' : ` of ${formatBytes(totals.residentBudgetBytes)}`;
   const rows = [
@@ -35,7 +49,23 @@ export function reportText(r: CompressionReport, evaluation: MetricComparison | 
     ['agreement', formatPercent(gate.agreement, 2), 'same answer as the original, measured'],
   ];
   if (evaluation) rows.push(evaluationRow(evaluation));
+  rows.push(...boardRows(r, latency), ['held back by', '', r.binds.map((b) => BINDING[b]).join(', ') || 'nothing']);
   return table(rows, [1]);
+}
+
+/** Memory and time of the program on its board. */
+function boardRows({ totals: t }: CompressionReport, latency: Sourced | undefined): string[][] {
+  const rows: string[][] = [];
+  const limit = (text: string | undefined): string => (text === undefined ? '' : ` of ${text}`);
+  if (t.ramBytes !== null) {
+    const most = limit(t.maxRamBytes === null ? undefined : formatBytes(t.maxRamBytes));
+    rows.push(['memory', formatBytes(t.ramBytes), `weights, activations and working memory as compiled${most}`]);
+  }
+  if (latency) {
+    const most = limit(t.maxLatencyMs === null ? undefined : formatSeconds(t.maxLatencyMs / 1000));
+    rows.push(['one run', formatSeconds(latency.value / 1000), `${latency.origin}: ${latency.why}${most}`]);
+  }
+  return rows;
 }
 
 function evaluationRow(e: MetricComparison): string[] {

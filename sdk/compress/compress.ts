@@ -276,7 +276,9 @@ export class Job {
     const { pair } = prepared;
     let { result } = chosen;
     const gate = gateOf(chosen.evaluation.scores, chosen.evaluation.metric, options.minQuality, options.seed);
-    if (!gate.passed && !options.smallest) await this.timed('frontier', () => this.explore(prepared, chosen));
+    // Where memory or time binds, more bytes on the wire are no way out.
+    if (!gate.passed && !options.smallest && !chosen.limited)
+      await this.timed('frontier', () => this.explore(prepared, chosen));
     if (options.fitOnAll && ctx.held !== ctx.fit) {
       result = await this.timed('quantize', () =>
         this.pass(pair, chosen.plan, [...ctx.fit, ...ctx.held], 'fit on all', chosen.wireBytes),

@@ -11,35 +11,45 @@ export interface MeasuredPoint extends FrontierPoint {
   readonly askedBytes: number;
   /** Held-out samples behind the quality. */
   readonly samples: number;
+  /** Factor on the damping of its fit. */
+  readonly damping: number;
   readonly footprint?: Footprint;
 }
 
+export interface FrontierJob {
+  /** `wireBudgetBytes` is the size that activations are planned for. */
+  readonly options: CompressOptions;
+  readonly sizes: readonly number[];
+  /** Dampings to try; without them the first size finds the one for all. */
+  readonly dampings?: readonly number[] | undefined;
+  /** Called with every point as soon as there is one. */
+  readonly found: (point: MeasuredPoint) => void | Promise<void>;
+}
+
 /**
- * Measures several sizes of one model: one survey and one pair of compiled networks for all. Every point is reported as soon as it
- * is found, ends and middle of the range first, so that an interrupted run has seen all of it. Throws as `compress` does.
+ * Measures several sizes of one model: one survey and one pair of compiled networks for all; the ends and the middle of the range come
+ * first, so that an interrupted run has seen all of it. Throws as `compress` does.
  */
 export async function frontier(
   graph: Graph,
   data: CalibrationData,
-  options: CompressOptions,
-  sizes: readonly number[],
+  { options, sizes, found, ...request }: FrontierJob,
   runner: Runner,
   progress: Progress,
-  found: (point: MeasuredPoint) => void,
   signal?: AbortSignal,
 ): Promise<void> {
   const job = new Job(graph, data, options, runner, progress, signal);
+  let { dampings } = request;
   try {
     const prepared = await job.prepare();
-    let dampings: readonly number[] | undefined;
     for (const [done, k] of spread(sizes.length).entries()) {
       progress({ stage: 'frontier', done, total: sizes.length });
-      const candidate = await job.at(prepared, sizes[k]!, dampings);
+      const { plan, point, footprint } = await job.at(prepared, sizes[k]!, dampings);
       // What the first size found out about damping holds for the others.
-      dampings ??= [candidate.plan.damping ?? 1];
-      const { point, footprint } = candidate;
+      const damping = plan.damping ?? 1;
+      dampings ??= [damping];
       const samples = job.ctx.held.length;
-      found({ ...point, askedBytes: sizes[k]!, samples, ...(footprint ? { footprint } : {}) });
+      await found({ ...point, askedBytes: sizes[k]!, samples, damping, ...(footprint ? { footprint } : {}) });
     }
     progress({ stage: 'frontier', done: sizes.length, total: sizes.length });
   } finally {

@@ -13,7 +13,11 @@ export interface CompressionSummary {
     readonly wireBudgetBytes: number;
     readonly ratio: number;
     readonly sideBytes: number;
+    /** Weights, activations and working memory of the program. */
+    readonly ramBytes?: number | null;
   };
+  readonly binds?: readonly string[];
+  readonly stages?: readonly string[];
   readonly gate: {
     readonly quality: number;
     readonly low: number;
@@ -26,6 +30,8 @@ export interface CompressionSummary {
     readonly wireBytes: number;
     readonly residentBytes: number;
     readonly quality: number;
+    readonly low?: number;
+    readonly high?: number;
   }[];
 }
 
@@ -40,6 +46,9 @@ export interface LayerSummary {
   readonly wireBytes: number;
   readonly residentBytes: number;
   readonly relativeError: number;
+  /** How its input is quantized. */
+  readonly activation?: string;
+  readonly activationBits?: number;
   /** Shares of the energy of the whitened weights, largest first. */
   readonly components: readonly number[];
   readonly ranks?: readonly [number, number, number];
@@ -63,6 +72,7 @@ export function frontierFigure(report: CompressionSummary): Markup {
     .map((p) => ({
       x: p.wireBytes / 1000,
       y: p.quality,
+      ...(p.low !== undefined && p.high !== undefined ? { low: p.low, high: p.high } : {}),
       tip: `${kilobytes(p.wireBytes)}: ${percent(p.quality, 2)} kept`,
     }));
   const chosen: Point = {
@@ -114,6 +124,26 @@ export function bitsFigure(report: CompressionSummary): Markup {
   });
 }
 
+/** What rounding left wrong at the output of every layer. */
+export function errorsFigure(report: CompressionSummary): Markup {
+  return figureOf({
+    title: 'Error per layer.',
+    caption:
+      "Squared error of the layer's output on calibration data, relative to its energy; layers in the order of execution. What a layer may lose depends on what the network makes of it.",
+    content: barPlot({
+      label: 'Relative error of the output of every layer',
+      value: { title: 'error, share of the energy', format: (v) => percent(v, 2) },
+      rows: report.layers.map((l) => ({
+        name: shortName(l.name),
+        parts: [{ value: l.relativeError, colour: 'two' as const, name: 'output error' }],
+        ...(l.activationBits === 16 ? { note: '16-bit input' } : {}),
+      })),
+      rowHeight: 15,
+      labelWidth: 190,
+    }),
+  });
+}
+
 /** Components of the whitened weights in the order of their contribution to the layer's output. */
 export function componentsFigure(report: CompressionSummary): Markup | undefined {
   const layers = report.layers.filter((l) => l.components.length > 0);
@@ -147,6 +177,7 @@ export function layerTable(report: CompressionSummary): Markup {
     { title: 'operator' },
     { title: 'shape' },
     ...['weights', 'bits', 'wire bits', 'wire', 'resident', 'output error'].map((title) => ({ title, numeric: true })),
+    { title: 'input' },
   ];
   const rows = report.layers.map((l) => [
     l.name,
@@ -158,14 +189,20 @@ export function layerTable(report: CompressionSummary): Markup {
     kilobytes(l.wireBytes),
     kilobytes(l.residentBytes),
     percent(l.relativeError, 2),
+    inputOf(l),
   ]);
   return html`<details><summary>${`All ${rows.length} layers`}</summary>${tableOf(columns, rows)}</details>`;
+}
+
+function inputOf({ activation, activationBits }: LayerSummary): string {
+  return activation === undefined || activation === 'none' ? '' : `${activationBits} bits, ${activation}`;
 }
 
 /** The plots and the layer table, to put into a page. */
 export function compressionFigures(report: CompressionSummary): Markup[] {
   const components = componentsFigure(report);
-  return [frontierFigure(report), bitsFigure(report), ...(components ? [components] : []), layerTable(report)];
+  const figures = [frontierFigure(report), bitsFigure(report), errorsFigure(report)];
+  return [...figures, ...(components ? [components] : []), layerTable(report)];
 }
 
 /** A page about one compression. */
@@ -185,6 +222,10 @@ export function compressionPage(title: string, report: CompressionSummary): stri
     ['weights in memory', kilobytes(totals.residentBytes), percent(totals.residentBytes / totals.originalBytes)],
     ['quality kept', percent(gate.quality, 2), `${percent(gate.low, 2)} to ${percent(gate.high, 2)}; ${gate.measure}`],
   ];
+  if (totals.ramBytes)
+    rows.push(['memory of the program', kilobytes(totals.ramBytes), 'weights, activations and working memory']);
+  if (report.binds) rows.push(['held back by', '', report.binds.join(', ') || 'nothing']);
+  if (report.stages) rows.push(['stages', '', report.stages.join(', ')]);
   return pageOf({
     title,
     lead: `${totals.ratio.toFixed(2)} times smaller on the wire, ${percent(gate.quality, 2)} of the quality kept.`,

@@ -7,12 +7,14 @@ export {
   componentsFigure,
   compressionFigures,
   compressionPage,
+  errorsFigure,
   frontierFigure,
   kilobytes,
   type LayerSummary,
   layerTable,
   percent,
 } from './compression-report.ts';
+export { type FrontierSize, type FrontierSummary, frontierPage } from './frontier-report.ts';
 export {
   type Column,
   type Content,

@@ -132,6 +132,48 @@ test('compress keeps to its budget, is reproducible, and runs', () => {
   assert.ok(payload <= data.wireBudgetBytes, `${payload} bytes in the bundle, budget ${data.wireBudgetBytes}`);
 });
 
+test('frontier: eight sizes and a page, kept points are not measured again', () => {
+  const line = [
+    'frontier',
+    'model.onnx',
+    '--target',
+    'raspberry-pi-4b',
+    '--calib',
+    'calib.npz',
+    '--resume',
+    'points.json',
+  ];
+  const { data } = ask(0, ...line, '-o', 'frontier.html');
+  assert.is(data.points.length, 8);
+  const sizes = data.points.map((p: { wireBytes: number }) => p.wireBytes);
+  assert.equal(
+    sizes,
+    [...sizes].sort((a, b) => a - b),
+  );
+  assert.ok(data.points.every((p: { low: number; quality: number }) => p.low <= p.quality));
+  assert.is(data.latencyOrigin, 'estimated');
+  assert.match(readFileSync(join(folder, 'frontier.html'), 'utf8'), '<svg');
+  const again = ask(0, ...line);
+  assert.equal(again.data, data);
+  assert.is(ask(2, ...line, '--seed', '2').error.code, 'EW1001_USAGE');
+  assert.is(ask(2, ...line, '--from', '8x', '--to', '8x').error.code, 'EW1001_USAGE');
+});
+
+test('compress by quality alone, and under limits of memory and time', () => {
+  const line = ['compress', 'model.onnx', '--target', 'raspberry-pi-4b', '--calib', 'calib.npz', '-o', 'q.ewb'];
+  const { data } = ask(0, ...line, '--min-quality', '0.97', '--report', 'q.html');
+  assert.equal(data.report.binds, ['quality']);
+  assert.ok(data.report.gate.quality >= 0.97 && data.report.frontier.length > 2);
+  assert.match(readFileSync(join(folder, 'q.html'), 'utf8'), 'Error per layer');
+  const ram = ask(4, ...line, '--max-ram', '2kB');
+  assert.is(ram.error.code, 'EW4002_BUDGET_NOT_MET');
+  assert.match(ram.error.message, '--max-ram is 2.00 kB');
+  assert.is(ram.error.details.binds[0], 'resident');
+  const time = ask(4, ...line, '--max-latency', '1us');
+  assert.match(time.error.message, '--max-latency is 1.00 us');
+  assert.is(time.error.details.binds[0], 'latency');
+});
+
 test('a dry run plans and writes nothing', () => {
   const { data } = ask(0, 'compress', 'model.onnx', '--target', 'host', '--calib', 'calib.npz', '-o', 'none.ewb', '-n');
   assert.is(data.estimate.layers, 2);

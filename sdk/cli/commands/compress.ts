@@ -1,10 +1,18 @@
-import { buildCompressed, type CompressedBuild, doesNotFit } from '../../index.ts';
+import {
+  buildCompressed,
+  type CompressedBuild,
+  doesNotFit,
+  type Limits,
+  report,
+  type WireBudget,
+} from '../../index.ts';
 import { EigenError } from '../../util/errors.ts';
+import { writeAtomic } from '../../util/files.ts';
 import { type Answer, type Context, defineCommand, requiredFlag, switchFlag, valueFlag } from '../command.ts';
 import { estimateText, layersText, reportText } from '../compression-text.ts';
 import { formatBytes, formatPercent, formatSeconds } from '../format.ts';
 import { MODEL_FLAGS } from '../model-flags.ts';
-import { pathIn, readBudget, readBytes, readCount, readShare, readText } from '../values.ts';
+import { pathIn, readBudget, readBytes, readCount, readMilliseconds, readShare, readText } from '../values.ts';
 
 export const compress = defineCommand({
   name: 'compress',
@@ -12,6 +20,7 @@ export const compress = defineCommand({
   examples: [
     'eigenweights compress model.onnx --target raspberry-pi-4b --calib calib.npz -o model.ewb',
     'eigenweights compress model.onnx --target jetson-orin-nano-8gb --budget 500kB --calib calib.npz --eval eval.npz --metric top1 -o model.ewb',
+    'eigenweights compress model.onnx --target raspberry-pi-5 --min-quality 0.99 --max-ram 2MB --calib calib.npz -o model.ewb --report model.html',
     'eigenweights compress model.onnx --target host --calib calib.npz -o model.ewb --dry-run',
   ],
   args: [{ name: 'MODEL', help: 'an ONNX file' }],
@@ -19,11 +28,22 @@ export const compress = defineCommand({
     target: requiredFlag('BOARD', 'board id or profile file', readText),
     calib: requiredFlag('FILE', '.npz with one array per model input, first axis = samples', readText),
     out: requiredFlag('FILE', 'the bundle to write, .ewb', readText, 'o'),
-    budget: valueFlag('SIZE', 'weights on the wire: 8x (the default), or bytes such as 350kB', readBudget),
-    'max-resident': valueFlag('SIZE', 'weights in memory, bytes; no limit by default', readBytes),
-    'min-quality': valueFlag('SHARE', "share of the original's quality to keep; 0.985 by default", readShare),
+    budget: valueFlag('SIZE', 'weights on the wire: 8x, or bytes such as 350kB; 8x by default', readBudget),
+    'min-quality': valueFlag(
+      'SHARE',
+      "share of the original's quality to keep, 0.985 by default; without --budget the smallest size that keeps it is sought",
+      readShare,
+    ),
+    'max-ram': valueFlag('SIZE', 'weights, activations and working memory of the compiled program', readBytes),
+    'max-resident': valueFlag('SIZE', 'weights in memory', readBytes),
+    'max-latency': valueFlag(
+      'TIME',
+      "one run in one thread, e.g. 50ms, by the board's cost model (timed where the board is host)",
+      readMilliseconds,
+    ),
     eval: valueFlag('FILE', '.npz like --calib, with labels or targets: judge with --metric on it', readText),
     metric: valueFlag('METRIC', 'top1, agreement (the default), sqnr, perplexity or the path of a module', readText),
+    report: valueFlag('FILE', 'also write a page about the compression, .html', readText),
     threads: valueFlag('N', 'threads to work with; all cores by default', readCount),
     seed: valueFlag('N', 'seed of the choice of samples; 1 by default', readCount),
     force: switchFlag('write the bundle even when budget or quality is not met'),
@@ -43,34 +63,47 @@ export const compress = defineCommand({
       {
         target: flags.target,
         calibration: pathIn(context.cwd, flags.calib),
-        budget: flags.budget ?? { factor: 8 },
-        minQuality: flags['min-quality'] ?? 0.985,
         cwd: context.cwd,
         force: flags.force,
         planOnly: context.dryRun,
         out,
-        ...(flags['max-resident'] ? { residentBytes: flags['max-resident'] } : {}),
+        ...limitsOf(flags),
         ...(flags.eval ? { evaluation: pathIn(context.cwd, flags.eval), metric: flags.metric ?? 'agreement' } : {}),
         ...(flags.seed ? { seed: flags.seed } : {}),
-        onEstimate: (e, bytes) => context.note(estimateText(e, bytes)),
+        onEstimate: (plan) => context.note(estimateText(plan)),
       },
       { progress: context.progress, signal: context.signal, ...(flags.threads ? { threads: flags.threads } : {}) },
     );
+    const page = flags.report === undefined ? undefined : pathIn(context.cwd, flags.report);
+    if (built.report && page) await writeAtomic(page, report.compressionPage(flags.out, built.report));
     return answer(built, flags.out, context);
   },
 });
 
+interface LimitFlags {
+  readonly budget: WireBudget | undefined;
+  readonly 'min-quality': number | undefined;
+  readonly 'max-ram': number | undefined;
+  readonly 'max-resident': number | undefined;
+  readonly 'max-latency': number | undefined;
+}
+
+function limitsOf(flags: LimitFlags): Limits {
+  return {
+    ...(flags.budget ? { budget: flags.budget } : {}),
+    ...(flags['min-quality'] ? { minQuality: flags['min-quality'] } : {}),
+    ...(flags['max-ram'] ? { maxRamBytes: flags['max-ram'] } : {}),
+    ...(flags['max-resident'] ? { residentBytes: flags['max-resident'] } : {}),
+    ...(flags['max-latency'] ? { maxLatencyMs: flags['max-latency'] } : {}),
+  };
+}
+
 function answer(built: CompressedBuild, out: string, context: Context): Answer {
-  const { report } = built;
-  if (!report)
-    return {
-      data: { estimate: built.estimate, wireBudgetBytes: built.wireBudgetBytes },
-      text: estimateText(built.estimate, built.wireBudgetBytes),
-    };
+  if (!built.report) return { data: built, text: estimateText(built) };
   const total = Object.values(built.timings).reduce((a, b) => a + b, 0);
   const parts = [
-    reportText(report, built.evaluation),
-    ...(context.verbose > 0 ? [layersText(report)] : []),
+    reportText(built.report, built),
+    ...(context.verbose > 0 ? [layersText(built.report)] : []),
     `took ${formatSeconds(total)}: ${Object.entries(built.timings)
       .map(([stage, s]) => `${stage} ${formatSeconds(s)}`)
       .join(', ')}`,
@@ -80,32 +113,48 @@ function answer(built: CompressedBuild, out: string, context: Context): Answer {
   return { data: built, text: parts.join('\n'), ...(verdict ? { verdict } : {}) };
 }
 
-/** Budget first: a plan that misses it says nothing about the quality at that size. */
-function verdictOf({
-  report,
-  evaluation,
-  minQuality,
-  fit,
-  weightWireBytes = 0,
-  wireBudgetBytes,
-}: CompressedBuild): EigenError | undefined {
-  const { totals, budgetMet, smallestPassing, bestAtBudget, gate } = report!;
-  const details = { smallestPassing: smallestPassing ?? null, bestAtBudget: bestAtBudget ?? null };
-  const hint = possibleText(report!, minQuality, wireBudgetBytes);
-  if (!budgetMet || weightWireBytes > wireBudgetBytes) {
-    const wire = Math.max(totals.wireBytes, weightWireBytes);
-    const limit = totals.residentBudgetBytes ?? Number.POSITIVE_INFINITY;
-    const message =
-      wire > wireBudgetBytes
-        ? `the weights need ${formatBytes(wire)} on the wire, the budget is ${formatBytes(wireBudgetBytes)}`
-        : `the weights need ${formatBytes(totals.residentBytes)} in memory, the limit is ${formatBytes(limit)}`;
-    return new EigenError('EW4002_BUDGET_NOT_MET', message, { hint, details });
-  }
+/** Limits first: a plan that misses one says nothing about the quality within it. */
+function verdictOf(built: CompressedBuild): EigenError | undefined {
+  const { evaluation, minQuality, fit } = built;
+  const { smallestPassing, bestAtBudget, gate, binds } = built.report!;
+  const details = { binds, smallestPassing: smallestPassing ?? null, bestAtBudget: bestAtBudget ?? null };
+  const broken = brokenLimit(built);
+  if (broken) return new EigenError('EW4002_BUDGET_NOT_MET', broken.message, { hint: broken.hint, details });
   const quality = evaluation?.quality ?? gate.quality;
   if (quality >= minQuality) return fit && !fit.fits ? doesNotFit(fit) : undefined;
   const samples = evaluation ? `${evaluation.samples} evaluation samples` : `${gate.samples} held-out samples`;
   const message = `${formatPercent(quality, 2)} of the quality is kept on ${samples}, ${formatPercent(minQuality, 1)} was asked for`;
+  const hint = possibleText(built.report!, minQuality, built.wireBudgetBytes);
   return new EigenError('EW4001_QUALITY_NOT_MET', message, { hint, details });
+}
+
+/** The limit that is broken by how much, and the nearest plan there is. */
+function brokenLimit(built: CompressedBuild): { message: string; hint: string } | undefined {
+  const { totals, gate } = built.report!;
+  const { latency, wireBudgetBytes, weightWireBytes = 0, minQuality } = built;
+  const wire = Math.max(totals.wireBytes, weightWireBytes);
+  if (wire > wireBudgetBytes) {
+    const message = `the weights need ${formatBytes(wire)} on the wire, the budget is ${formatBytes(wireBudgetBytes)}`;
+    return { message, hint: possibleText(built.report!, minQuality, wireBudgetBytes) };
+  }
+  const kept = formatPercent(gate.quality, 2);
+  const nearest = (what: string, flag: string): string =>
+    `the nearest plan found takes ${what} and keeps ${kept}: raise ${flag} to that`;
+  const over = (value: number | null, limit: number | null): boolean => limit !== null && (value ?? 0) > limit;
+  if (over(totals.residentBytes, totals.residentBudgetBytes)) {
+    const message = `the weights need ${formatBytes(totals.residentBytes)} in memory, the limit is ${formatBytes(totals.residentBudgetBytes!)}`;
+    return { message, hint: nearest(`${totals.residentBytes} B`, '--max-resident') };
+  }
+  if (over(totals.ramBytes, totals.maxRamBytes)) {
+    const message = `weights, activations and working memory need ${formatBytes(totals.ramBytes!)}, --max-ram is ${formatBytes(totals.maxRamBytes!)}`;
+    return { message, hint: nearest(`${totals.ramBytes} B`, '--max-ram') };
+  }
+  if (latency && over(latency.value, totals.maxLatencyMs)) {
+    const time = formatSeconds(latency.value / 1000);
+    const message = `one run takes ${time} (${latency.origin}), --max-latency is ${formatSeconds(totals.maxLatencyMs! / 1000)}`;
+    return { message, hint: `${nearest(time, '--max-latency')}, use a smaller input or a faster board` };
+  }
+  return undefined;
 }
 
 /** What the user could ask for instead. */

@@ -5,9 +5,21 @@ import { compress } from './compress.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { fit } from './fit.ts';
+import { frontier } from './frontier.ts';
 import { inspect } from './inspect.ts';
 import { run } from './run.ts';
 import { targets } from './targets.ts';
 
 /** All commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [inspect, compress, compile, fit, run, bench, targets, doctor, explain];
+export const COMMANDS: readonly Command[] = [
+  inspect,
+  compress,
+  frontier,
+  compile,
+  fit,
+  run,
+  bench,
+  targets,
+  doctor,
+  explain,
+];

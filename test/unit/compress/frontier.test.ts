@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { spread } from '../../../sdk/compress/frontier.ts';
-import { DEFAULT_OPTIONS, frontier, type MeasuredPoint } from '../../../sdk/compress/index.ts';
+import { DEFAULT_OPTIONS, type FrontierJob, frontier, type MeasuredPoint } from '../../../sdk/compress/index.ts';
 import { referenceRunner } from '../../../sdk/testing/reference-runner.ts';
 import { isEigenError } from '../../../sdk/util/errors.ts';
 import { noProgress } from '../../../sdk/util/progress.ts';
@@ -11,6 +11,7 @@ const cnn = smallCnn();
 const images = imageSamples(40);
 const options = { ...DEFAULT_OPTIONS, spectrum: false, dampings: [1], wireBudgetBytes: 2400 };
 const sizes = [4800, 3400, 2400];
+const job = (found: (p: MeasuredPoint) => void): FrontierJob => ({ options, sizes, found });
 
 test('points of several sizes from one survey, each under its size', async () => {
   const points: MeasuredPoint[] = [];
@@ -18,7 +19,13 @@ test('points of several sizes from one survey, each under its size', async () =>
   const progress = (e: { stage: string; done: number; total: number }): void => {
     if (e.stage === 'sensitivity' && e.done < e.total) layers++;
   };
-  await frontier(cnn, { samples: images }, options, sizes, referenceRunner, progress, (p) => points.push(p));
+  await frontier(
+    cnn,
+    { samples: images },
+    job((p) => points.push(p)),
+    referenceRunner,
+    progress,
+  );
   assert.is(layers, 4);
   assert.equal(
     points.map((p) => p.askedBytes),
@@ -29,7 +36,13 @@ test('points of several sizes from one survey, each under its size', async () =>
   assert.ok(bySize[0]!.divergence > bySize[2]!.divergence);
   // A point does not depend on those before it: a run that goes on where another stopped finds the same.
   const again: MeasuredPoint[] = [];
-  await frontier(cnn, { samples: images }, options, [3400], referenceRunner, noProgress, (p) => again.push(p));
+  await frontier(
+    cnn,
+    { samples: images },
+    { ...job((p) => again.push(p)), sizes: [3400] },
+    referenceRunner,
+    noProgress,
+  );
   assert.equal(again[0], points[2]);
 });
 
@@ -41,7 +54,7 @@ test('interrupted: the points so far have been reported', async () => {
     controller.abort();
   };
   try {
-    await frontier(cnn, { samples: images }, options, sizes, referenceRunner, noProgress, found, controller.signal);
+    await frontier(cnn, { samples: images }, job(found), referenceRunner, noProgress, controller.signal);
     assert.unreachable();
   } catch (e) {
     assert.ok(isEigenError(e) && e.code === 'EW1004_INTERRUPTED');

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compressionPage } from '../../../sdk/report/compression-report.ts';
+import { frontierPage } from '../../../sdk/report/frontier-report.ts';
 import {
   barPlot,
   heatMap,
@@ -130,6 +131,34 @@ test('page: complete without components and frontier, the same text every time',
   });
   assert.match(spectral, 'fc, component 1: 70.00 %');
   assert.match(spectral, '2 of 4');
+});
+
+test('frontier page: plots, a table, and what is the smallest', () => {
+  const point = (wireBytes: number, quality: number) => ({
+    wireBytes,
+    ratio: 8000 / wireBytes,
+    residentBytes: 2 * wireBytes,
+    ramBytes: 5000,
+    latencyMs: 1.5,
+    quality,
+    low: quality - 0.01,
+    high: 1,
+    divergence: 1 - quality,
+    agreement: quality,
+    samples: 30,
+  });
+  const points = [point(500, 0.9), point(1000, 0.99), point(2000, 1)];
+  const base = { model: 'm<', target: 'board', originalBytes: 8000, minQuality: 0.985, latencyOrigin: 'estimated' };
+  const page = frontierPage({ ...base, points, smallestPassing: points[1]!, missing: 2 });
+  assert.match(page, 'm&lt; for board');
+  assert.match(
+    page,
+    '1.0 kB, 8.00 times smaller, is the smallest size here that keeps 98.5 %. 2 sizes were not measured',
+  );
+  assert.match(page, '<td class="number">99.00 %</td>');
+  assert.is(page.match(/<figure>/g)!.length, 4);
+  assert.not.match(page, /NaN|undefined/);
+  assert.match(frontierPage({ ...base, points: points.slice(0, 1), missing: 0 }), 'No size here keeps 98.5 %');
 });
 
 test.run();

@@ -1,0 +1,58 @@
+import type { Profile } from '../compile/profile.ts';
+import { type CompressOptions, DEFAULT_OPTIONS } from '../compress/index.ts';
+import { footprintOn, type Model } from '../pipeline.ts';
+import { encodeInts } from '../wire/ints.ts';
+import { residentCodeBytes } from '../wire/panels.ts';
+
+/** A limit for the weights on the wire: as a factor of their fp32 bytes, or absolute. */
+export type WireBudget = { readonly factor: number } | { readonly bytes: number };
+
+/** What a compressed model must keep to, in any combination. */
+export interface Limits {
+  /** Weights on the wire. Absent: an eighth of fp32, or with a `minQuality` as little as keeps that. */
+  readonly budget?: WireBudget;
+  /** Weights in memory, bytes. */
+  readonly residentBytes?: number;
+  /** Weights, activations and working memory of the compiled program, bytes. */
+  readonly maxRamBytes?: number;
+  /** One run in one thread by the board's cost model, milliseconds. */
+  readonly maxLatencyMs?: number;
+  /** Share of the original's quality to keep; 0.985 when absent. */
+  readonly minQuality?: number;
+}
+
+export interface OptionsRequest extends Limits {
+  readonly seed?: number;
+  /** Stages of the compressor other than by default, e.g. ROUND_TO_NEAREST: what comparisons and ablations are made with. */
+  readonly stages?: Partial<CompressOptions>;
+}
+
+/** The size that models are compressed to when nothing else is said. */
+const DEFAULT_FACTOR = 8;
+/** What the weight stream takes beyond its constants: magic and count. */
+export const STREAM_BYTES = 8;
+
+/** The compressor's options for a model and board. */
+export function optionsFor(model: Model, profile: Profile, request: OptionsRequest): CompressOptions {
+  const weightBits = profile.weightBits.kernels.filter((b) => b >= 2 && b <= 8);
+  const { budget, residentBytes, maxRamBytes, maxLatencyMs, minQuality } = request;
+  return {
+    ...DEFAULT_OPTIONS,
+    ...request.stages,
+    weightBits,
+    minQuality: minQuality ?? DEFAULT_OPTIONS.minQuality,
+    seed: request.seed ?? DEFAULT_OPTIONS.seed,
+    sizer: (data, rows, cols) => encodeInts(data, rows, cols).length,
+    residentSizer: residentCodeBytes,
+    footprint: footprintOn(profile),
+    wireBudgetBytes: Math.max(0, budgetBytes(model, budget ?? { factor: DEFAULT_FACTOR }) - STREAM_BYTES),
+    ...(budget === undefined && minQuality !== undefined ? { smallest: true } : {}),
+    ...(residentBytes === undefined ? {} : { residentBudgetBytes: residentBytes }),
+    ...(maxRamBytes === undefined ? {} : { maxRamBytes }),
+    ...(maxLatencyMs === undefined ? {} : { maxLatencyMs }),
+  };
+}
+
+export function budgetBytes(model: Model, budget: WireBudget): number {
+  return 'bytes' in budget ? budget.bytes : Math.floor(model.originalBytes / budget.factor);
+}
