@@ -253,7 +253,15 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
     gh % NR === 0
       ? `float *o = gates + n - first; f4_store(o, ${out(a, 0)}); f4_store(o + 4, ${out(b, 4)});`
       : `float q[8]; f4_store(q, ${out(a, 0)}); f4_store(q + 4, ${out(b, 4)}); for (i32 z = 0; z < 8; z++) if (n + z >= dir * ${gh} && n + z < dir * ${gh} + ${gh}) gates[n + z - dir * ${gh}] = q[z];`;
-  const gemv = microI16(hp, 1, { base: 'codes', pitch: 0 }, `${unpacked} + (n - first) * ${hp}`, zero, { use: own }, 'i8');
+  const gemv = microI16(
+    hp,
+    1,
+    { base: 'codes', pitch: 0 },
+    `${unpacked} + (n - first) * ${hp}`,
+    zero,
+    { use: own },
+    'i8',
+  );
   const quantizeH = `ew_quantize_h(hs, codes, ${s.h}, ${hp});`;
   const codes = `i16 *codes = ${hq} + b * ${hp};`;
   const rec: Recurrent = {
