@@ -2,11 +2,12 @@ import type { Graph } from '../ir/graph.ts';
 import { valueNamed } from '../ir/graph.ts';
 import type { KernelKind } from '../ir/kernel.ts';
 import { sameShape } from '../util/tensor.ts';
-import type { Lowered } from './lower.ts';
+import { reducesColumns } from './emit/c/reduce.ts';
+import { isKind, type Lowered } from './lower.ts';
 
 /**
- * One kernel: a root and the elementwise nodes computed on its results while they are in registers. A root of kind map
- * or quantize is itself the first of `tail`, and `root` is undefined.
+ * One kernel: a root and the elementwise nodes computed on its results while they are in registers. An elementwise root is itself
+ * the first of `tail`, and `root` is undefined.
  */
 export interface Group {
   readonly root: Lowered | undefined;
@@ -28,12 +29,20 @@ const HAS_EPILOGUE: ReadonlySet<KernelKind> = new Set([
   'layernorm',
   'map',
   'quantize',
+  'dequantize',
 ] as const);
 
 /** Roots that finish one row of their results after another. */
 const HAS_ROWS: ReadonlySet<KernelKind> = new Set(['layernorm', 'map', 'qgather', 'qlstm'] as const);
 
-const isElementwise = (l: Lowered): boolean => l.spec.kind === 'map' || l.spec.kind === 'quantize';
+const isElementwise = (l: Lowered): boolean =>
+  l.spec.kind === 'map' || l.spec.kind === 'quantize' || l.spec.kind === 'dequantize';
+
+export interface Fusion {
+  readonly groups: readonly Group[];
+  /** Dequantize nodes, by result, that have no kernel: whoever reads the result decodes the codes as it loads them. */
+  readonly decoded: ReadonlyMap<string, Lowered>;
+}
 
 export function leadOf(g: Group): Lowered {
   return g.root ?? g.tail[0]!;
@@ -43,14 +52,16 @@ export function leadOf(g: Group): Lowered {
  * Greedy fusion in graph order: an elementwise node joins the group that produces one of its full-shape inputs when all
  * its other inputs exist before that group runs. Values used elsewhere are stored as well, so no use is lost.
  */
-export function fuse(graph: Graph, lowered: readonly Lowered[], keep: ReadonlySet<string>): Group[] {
+export function fuse(graph: Graph, lowered: readonly Lowered[], keep: ReadonlySet<string>): Fusion {
   const groups: Group[] = [];
   const groupOf = new Map<string, number>();
   const alias = viewAliases(lowered);
-  const indexOf = (value: string): number => groupOf.get(alias(value)) ?? -1;
+  const decoded = decodedOnLoad(graph, lowered, keep);
+  const source = (value: string): string => alias(decoded.get(value)?.node.inputs[0] ?? value);
+  const indexOf = (value: string): number => groupOf.get(source(value)) ?? -1;
+  const computed = lowered.filter((l) => l.spec.kind !== 'view' && decoded.get(l.node.outputs[0]!) !== l);
 
-  for (const l of lowered) {
-    if (l.spec.kind === 'view') continue;
+  for (const l of computed) {
     const target = isElementwise(l) ? joinable(graph, l, groups, indexOf, groupOf) : undefined;
     if (target !== undefined) {
       groups[target]!.tail.push(l);
@@ -64,8 +75,28 @@ export function fuse(graph: Graph, lowered: readonly Lowered[], keep: ReadonlySe
     groups.push(isElementwise(l) ? { root: undefined, tail: [l], stores: [] } : { root: l, tail: [], stores: [] });
     for (const o of l.node.outputs) if (o !== '') groupOf.set(o, groups.length - 1);
   }
-  resolveStores(graph, lowered, groups, groupOf, alias, keep);
-  return groups;
+  resolveStores(graph, computed, groups, groupOf, alias, source, keep);
+  return { groups, decoded };
+}
+
+/** Results of Dequantize that only kernels read which can decode what they load. */
+function decodedOnLoad(graph: Graph, lowered: readonly Lowered[], keep: ReadonlySet<string>): Map<string, Lowered> {
+  const out = new Map<string, Lowered>();
+  for (const l of lowered) {
+    const d = l.node.outputs[0]!;
+    if (l.spec.kind === 'dequantize' && !keep.has(d) && !graph.outputs.includes(d)) out.set(d, l);
+  }
+  for (const l of lowered)
+    l.node.inputs.forEach((v, i) => {
+      if (out.has(v) && !decodes(graph, l, i)) out.delete(v);
+    });
+  return out;
+}
+
+function decodes(graph: Graph, l: Lowered, input: number): boolean {
+  if (isKind(l, 'map') || isKind(l, 'quantize')) return true;
+  if (isKind(l, 'pool')) return true;
+  return isKind(l, 'reduce') && input === 0 && reducesColumns(l.spec, valueNamed(graph, l.node.inputs[0]!).type.shape);
 }
 
 function joinable(
@@ -127,10 +158,11 @@ export function viewAliases(lowered: readonly Lowered[]): (value: string) => str
 
 function resolveStores(
   graph: Graph,
-  lowered: readonly Lowered[],
+  computed: readonly Lowered[],
   groups: readonly Group[],
   groupOf: ReadonlyMap<string, number>,
   alias: (v: string) => string,
+  source: (v: string) => string,
   keep: ReadonlySet<string>,
 ): void {
   const needed = new Set<string>();
@@ -141,13 +173,12 @@ function resolveStores(
     for (const t of g.tail) home.set(t, i);
     if (g.rowTail) home.set(g.rowTail, i);
   });
-  for (const l of lowered) {
-    if (l.spec.kind === 'view') continue;
+  for (const l of computed) {
     for (const v of l.node.inputs) {
       if (v === '') continue;
       // A view of a value inside the same group would need memory as well, so only direct uses stay in registers; a row is one either way.
-      const source = l === groups[home.get(l)!]!.rowTail ? alias(v) : v;
-      if (groupOf.get(source) !== home.get(l)) needed.add(alias(v));
+      const inHand = l === groups[home.get(l)!]!.rowTail ? alias(v) : v;
+      if (groupOf.get(inHand) !== home.get(l)) needed.add(source(v));
     }
   }
   for (const g of groups) {

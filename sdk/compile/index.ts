@@ -6,7 +6,7 @@ import type { Program, Slot, Step, WeightLayout, WeightSlot } from '../wire/prog
 import { KernelContext, type Operand, type Tuning } from './emit/c/context.ts';
 import { emitKernel } from './emit/c/kernel.ts';
 import { ModuleWriter, type StepCall } from './emit/c/module.ts';
-import { fuse, leadOf, viewAliases } from './fuse.ts';
+import { fuse, type Group, leadOf, viewAliases } from './fuse.ts';
 import { type Lifetimes, lifetimes, OVERREAD, type Written } from './lifetimes.ts';
 import { lowerGraph } from './lower.ts';
 import { align, planMemory } from './memory.ts';
@@ -70,15 +70,20 @@ export function planProgram(
   const keep = new Set(options.keep ?? []);
   const lowered = lowerGraph(graph);
   const alias = viewAliases(lowered);
-  const groups = fuse(graph, lowered, new Set([...keep].map(alias)));
+  const { groups, decoded } = fuse(graph, lowered, new Set([...keep].map(alias)));
   const tuning: Tuning = { blockBytes: options.blockBytes ?? DEFAULT_BLOCK };
-  const written = groups.map((group): Written => {
-    const ctx = new KernelContext(graph, group, tuning, alias);
+  const write = (group: Group, overlapped: boolean): Written => {
+    const ctx = new KernelContext(graph, group, tuning, alias, { decoded, overlapped });
     return { group, ctx, text: emitKernel(ctx) };
-  });
-  const lives = lifetimes(graph, written, alias);
+  };
+  const first = groups.map((g) => write(g, false));
+  const lives = lifetimes(graph, first, alias);
+  const written = first.map((w, i) => (lives.overlapped.has(i) ? write(w.group, true) : w));
   const plan = planMemory(lives.buffers, written.length);
-  const at = (v: string): number => plan.offsets.get(lives.bufferOf(alias(v)))!;
+  const at = (v: string): number => {
+    const place = lives.placeOf(alias(v));
+    return plan.offsets.get(place.buffer)! + place.at;
+  };
   const weights = layOutWeights(graph, written);
   const module = new ModuleWriter();
   const calls = written.map(

@@ -48,7 +48,7 @@ export type KernelSpec =
       readonly dilations: readonly [number, number];
       readonly groups: number;
     }
-  /** x [N,H,W,C]. avg divides by the window's size inside the image unless countIncludePad. */
+  /** x [N,H,W,C]. avg divides by the window's size inside the image unless countIncludePad. max also of i8 and i16. */
   | {
       readonly kind: 'pool';
       readonly fn: 'max' | 'avg';
@@ -87,6 +87,8 @@ export type KernelSpec =
    * zp (i32: same). Requires |x * inv| < 2^22, which calibration guarantees by clamping x * inv to +-2^21 first.
    */
   | { readonly kind: 'quantize' }
+  /** i8 or i16 -> f32: f32(x - zp[c]) * (1 / inv[c]); inputs as quantize. */
+  | { readonly kind: 'dequantize' }
   /** f32 [..., K] -> i8 [..., K] and one f32 scale a row: m = max|x|, scale = m / 127, q = round(x * (127 / m)); an all-zero row gives scale 0 and codes 0. */
   | { readonly kind: 'dynquantize' }
   /**

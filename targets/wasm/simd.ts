@@ -55,6 +55,7 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define h8_add wasm_i16x8_add
 #define h8_sub wasm_i16x8_sub
 #define h8_mul wasm_i16x8_mul
+#define h8_max wasm_i16x8_max
 #define h8_load_i8(p) wasm_i16x8_load8x8(p)
 /* 8 x i16 -> 4 x i32: adjacent products summed. Exact unless all four inputs of a lane are -32768. */
 #define h8_dot wasm_i32x4_dot_i16x8

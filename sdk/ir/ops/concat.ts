@@ -1,7 +1,7 @@
 import { formatType, newArray, sizeOf } from '../../util/tensor.ts';
 import type { OpDef, Types } from '../op.ts';
 import { around } from './lib/arrays.ts';
-import { sample } from './lib/cases.ts';
+import { sample, sampleInts } from './lib/cases.ts';
 import { axisOf, invalid, num, required } from './lib/check.ts';
 
 export const concat: OpDef = {
@@ -44,6 +44,11 @@ export const concat: OpDef = {
   },
   cases: [
     { name: 'channels', inputs: [sample([2, 3, 3, 5]), sample([2, 3, 3, 7], 2)], attrs: { axis: 3 } },
+    {
+      name: 'codes',
+      inputs: [sampleInts('i8', [1, 3, 3, 5], -128, 128), sampleInts('i8', [1, 3, 3, 4], -128, 128, 2)],
+      attrs: { axis: 3 },
+    },
     { name: 'first axis', inputs: [sample([1, 5]), sample([2, 5], 2), sample([3, 5], 3)], attrs: { axis: 0 } },
   ],
 };

@@ -14,6 +14,7 @@ import { conv } from './conv.ts';
 import { convTranspose } from './conv-transpose.ts';
 import { cos } from './cos.ts';
 import { depthToSpace } from './depth-to-space.ts';
+import { dequantize } from './dequantize.ts';
 import { div } from './div.ts';
 import { dynQuantize } from './dyn-quantize.ts';
 import { elu } from './elu.ts';
@@ -91,6 +92,7 @@ export const OPS: readonly OpDef[] = [
   convTranspose,
   cos,
   depthToSpace,
+  dequantize,
   div,
   dynQuantize,
   elu,

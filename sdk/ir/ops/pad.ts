@@ -1,7 +1,7 @@
 import { formatType, newArray, numberAt, sizeOf, stridesOf, toNumbers } from '../../util/tensor.ts';
 import type { OnnxNode } from '../frontend.ts';
 import type { OpDef } from '../op.ts';
-import { sample } from './lib/cases.ts';
+import { sample, sampleInts } from './lib/cases.ts';
 import { axisOf, ints, invalid, num, required, str } from './lib/check.ts';
 import { emitSlice } from './slice.ts';
 
@@ -107,6 +107,11 @@ export const pad: OpDef = {
       name: 'constant',
       inputs: [sample([3, 5])],
       attrs: { before: [1, 0], after: [0, 3], mode: 'constant', value: -1.5 },
+    },
+    {
+      name: 'codes',
+      inputs: [sampleInts('i8', [1, 3, 3, 5], -128, 128)],
+      attrs: { before: [0, 1, 2, 0], after: [0, 2, 1, 0], mode: 'constant', value: -128 },
     },
     { name: 'edge', inputs: [sample([3, 5])], attrs: { before: [1, 2], after: [2, 3], mode: 'edge', value: 0 } },
     { name: 'reflect', inputs: [sample([3, 5])], attrs: { before: [1, 2], after: [2, 3], mode: 'reflect', value: 0 } },

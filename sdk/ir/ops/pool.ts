@@ -1,10 +1,10 @@
-import { sizeOf, type TensorType } from '../../util/tensor.ts';
+import { newArray, sizeOf, type Tensor, type TensorType } from '../../util/tensor.ts';
 import type { OnnxImporter, OnnxNode } from '../frontend.ts';
 import type { Attrs } from '../graph.ts';
 import type { OpDef, Types } from '../op.ts';
-import { f32, floats, transposed } from './lib/arrays.ts';
-import { sample } from './lib/cases.ts';
-import { flag, floatInput, ints, str } from './lib/check.ts';
+import { transposed } from './lib/arrays.ts';
+import { sample, sampleInts } from './lib/cases.ts';
+import { flag, floatInput, ints, required, str } from './lib/check.ts';
 import {
   checkWindow,
   imageDims,
@@ -73,31 +73,34 @@ function inferPool(inputs: Types, attrs: Attrs): TensorType[] {
   const window = windowAttrs(attrs);
   checkWindow('Pool', window);
   const layout = layoutOf(attrs);
-  const { n, h, w, c } = imageDims('Pool', floatInput('Pool', inputs, 0, 4), layout);
+  const x = required('Pool', inputs, 0);
+  const codes = (x.dtype === 'i8' || x.dtype === 'i16') && str(attrs, 'fn') === 'max';
+  const { n, h, w, c } = imageDims('Pool', codes ? x : floatInput('Pool', inputs, 0, 4), layout);
   const [kh, kw] = ints(attrs, 'kernel') as [number, number];
   return [
     {
-      dtype: 'f32',
+      dtype: x.dtype,
       shape: imageShape(layout, n, slidSize('Pool', h, kh, window, 0), slidSize('Pool', w, kw, window, 1), c),
     },
   ];
 }
 
 /** One output element: the maximum, or the mean over the window's part inside the image (or all of it). */
-function poolAt(x: Float32Array, taps: readonly number[], fn: PoolFn, count: number): number {
+function poolAt(x: ArrayLike<number>, taps: readonly number[], fn: PoolFn, count: number): number {
   let acc = fn === 'max' ? Number.NEGATIVE_INFINITY : 0;
   for (const i of taps) acc = fn === 'max' ? Math.max(acc, x[i]!) : acc + x[i]!;
   return fn === 'max' ? acc : acc / count;
 }
 
-function evaluateNhwc(x: Float32Array, shape: readonly number[], out: readonly number[], attrs: Attrs): Float32Array {
-  const [, h, w, c] = shape as [number, number, number, number];
-  const [n, oh, ow] = out as [number, number, number];
+function evaluateNhwc(image: Tensor, out: TensorType, attrs: Attrs): Tensor {
+  const x = image.data as ArrayLike<number>;
+  const [, h, w, c] = image.shape as [number, number, number, number];
+  const [n, oh, ow] = out.shape as [number, number, number];
   const { strides, pads, dilations } = windowAttrs(attrs);
   const [kh, kw] = ints(attrs, 'kernel') as [number, number];
   const fn = str(attrs, 'fn') as PoolFn;
   const include = flag(attrs, 'countIncludePad');
-  const y = new Float32Array(sizeOf(out));
+  const y = newArray(out.dtype as 'f32' | 'i8' | 'i16', sizeOf(out.shape));
   let o = 0;
   for (let b = 0; b < n; b++) {
     for (let i = 0; i < oh; i++) {
@@ -121,7 +124,7 @@ function evaluateNhwc(x: Float32Array, shape: readonly number[], out: readonly n
       }
     }
   }
-  return y;
+  return { ...out, data: y } as Tensor;
 }
 
 const attrsOf = (
@@ -149,8 +152,7 @@ export const pool: OpDef = {
   evaluate(inputs, attrs) {
     const nchw = layoutOf(attrs) === 'nchw';
     const x = nchw ? transposed(inputs[0]!, TO_NHWC) : inputs[0]!;
-    const out = inferPool([x], { ...attrs, layout: 'nhwc' })[0]!.shape;
-    const y = f32(out, evaluateNhwc(floats(x), x.shape, out, attrs));
+    const y = evaluateNhwc(x, inferPool([x], { ...attrs, layout: 'nhwc' })[0]!, attrs);
     return [nchw ? transposed(y, TO_NCHW) : y];
   },
   lower: (_inputs, attrs) => ({
@@ -168,6 +170,16 @@ export const pool: OpDef = {
       name: 'max dilated',
       inputs: [sample([1, 7, 7, 3])],
       attrs: attrsOf('max', [2, 2], [1, 1], [0, 1, 1, 0], false, [2, 2]),
+    },
+    {
+      name: 'max of codes',
+      inputs: [sampleInts('i8', [1, 7, 6, 11], -128, 128)],
+      attrs: attrsOf('max', [3, 2], [2, 2], [1, 0, 1, 0]),
+    },
+    {
+      name: 'max of wide codes',
+      inputs: [sampleInts('i16', [2, 5, 6, 8], -32768, 32768)],
+      attrs: attrsOf('max', [2, 2], [2, 2], [0, 0, 0, 0]),
     },
     { name: 'avg', inputs: [sample([1, 6, 6, 5])], attrs: attrsOf('avg', [3, 2], [1, 2], [1, 0, 1, 0]) },
     {

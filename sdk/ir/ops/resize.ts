@@ -1,10 +1,10 @@
-import { sizeOf, type TensorType, toNumbers } from '../../util/tensor.ts';
+import { newArray, sizeOf, type Tensor, type TensorType, toNumbers } from '../../util/tensor.ts';
 import type { OnnxNode } from '../frontend.ts';
 import type { Attrs } from '../graph.ts';
 import type { OpDef, Types } from '../op.ts';
-import { f32, floats, transposed } from './lib/arrays.ts';
-import { sample } from './lib/cases.ts';
-import { floatInput, ints, invalid, str } from './lib/check.ts';
+import { transposed } from './lib/arrays.ts';
+import { sample, sampleInts } from './lib/cases.ts';
+import { floatInput, ints, invalid, required, str } from './lib/check.ts';
 import { imageDims, imageShape, importImage, layoutOf, TO_NCHW, TO_NHWC } from './lib/window.ts';
 
 type Coordinate = 'asymmetric' | 'half_pixel' | 'pytorch_half_pixel' | 'align_corners';
@@ -68,10 +68,12 @@ function importResize(node: OnnxNode): void {
 
 function inferResize(inputs: Types, attrs: Attrs): TensorType[] {
   const layout = layoutOf(attrs);
-  const { n, c } = imageDims('Resize', floatInput('Resize', inputs, 0, 4), layout);
+  const x = required('Resize', inputs, 0);
+  const codes = (x.dtype === 'i8' || x.dtype === 'i16') && str(attrs, 'mode') === 'nearest';
+  const { n, c } = imageDims('Resize', codes ? x : floatInput('Resize', inputs, 0, 4), layout);
   const [h, w] = ints(attrs, 'size') as [number, number];
   if (!(h >= 1 && w >= 1)) invalid('Resize', `a size of ${h}x${w} is not possible`);
-  return [{ dtype: 'f32', shape: imageShape(layout, n, h, w, c) }];
+  return [{ dtype: x.dtype, shape: imageShape(layout, n, h, w, c) }];
 }
 
 const f = Math.fround;
@@ -127,13 +129,14 @@ export function resizeTaps(
   });
 }
 
-function evaluateNhwc(x: Float32Array, shape: readonly number[], out: readonly number[], attrs: Attrs): Float32Array {
-  const [, h, w, c] = shape as [number, number, number, number];
-  const [n, oh, ow] = out as [number, number, number];
+function evaluateNhwc(image: Tensor, out: TensorType, attrs: Attrs): Tensor {
+  const x = image.data as ArrayLike<number>;
+  const [, h, w, c] = image.shape as [number, number, number, number];
+  const [n, oh, ow] = out.shape as [number, number, number];
   const scales = ints(attrs, 'scales');
   const rows = resizeTaps(h, oh, scales[0]!, attrs);
   const cols = resizeTaps(w, ow, scales[1]!, attrs);
-  const y = new Float32Array(sizeOf(out));
+  const y = newArray(out.dtype as 'f32' | 'i8' | 'i16', sizeOf(out.shape));
   const mix = (a: number, b: number, t: number): number => f(f(a * f(1 - t)) + f(b * t));
   let o = 0;
   for (let b = 0; b < n; b++) {
@@ -146,7 +149,7 @@ function evaluateNhwc(x: Float32Array, shape: readonly number[], out: readonly n
       }
     }
   }
-  return y;
+  return { ...out, data: y } as Tensor;
 }
 
 const attrsOf = (
@@ -172,8 +175,7 @@ export const resize: OpDef = {
   evaluate(inputs, attrs) {
     const nchw = layoutOf(attrs) === 'nchw';
     const x = nchw ? transposed(inputs[0]!, TO_NHWC) : inputs[0]!;
-    const out = inferResize([x], { ...attrs, layout: 'nhwc' })[0]!.shape;
-    const y = f32(out, evaluateNhwc(floats(x), x.shape, out, attrs));
+    const y = evaluateNhwc(x, inferResize([x], { ...attrs, layout: 'nhwc' })[0]!, attrs);
     return [nchw ? transposed(y, TO_NCHW) : y];
   },
   lower: (_inputs, attrs) => ({
@@ -188,6 +190,11 @@ export const resize: OpDef = {
     {
       name: 'nearest x2',
       inputs: [sample([1, 3, 4, 5])],
+      attrs: attrsOf('nearest', [2, 2], [6, 8], 'asymmetric', 'floor'),
+    },
+    {
+      name: 'nearest of codes',
+      inputs: [sampleInts('i8', [1, 3, 4, 5], -128, 128)],
       attrs: attrsOf('nearest', [2, 2], [6, 8], 'asymmetric', 'floor'),
     },
     { name: 'nearest down', inputs: [sample([1, 7, 5, 3])], attrs: attrsOf('nearest', [0.6, 0.6], [4, 3]) },

@@ -1,7 +1,7 @@
 import { formatType, stridesOf } from '../../util/tensor.ts';
 import type { OpDef } from '../op.ts';
 import { transposed } from './lib/arrays.ts';
-import { sample } from './lib/cases.ts';
+import { sample, sampleInts } from './lib/cases.ts';
 import { ints, invalid, required } from './lib/check.ts';
 
 export const transpose: OpDef = {
@@ -30,6 +30,7 @@ export const transpose: OpDef = {
   },
   cases: [
     { name: 'matrix', inputs: [sample([5, 7])], attrs: { perm: [1, 0] } },
+    { name: 'codes', inputs: [sampleInts('i16', [2, 3, 5, 7], -999, 999)], attrs: { perm: [0, 2, 3, 1] } },
     { name: 'NCHW to NHWC', inputs: [sample([2, 3, 5, 7])], attrs: { perm: [0, 2, 3, 1] } },
     { name: 'heads', inputs: [sample([2, 5, 3, 9])], attrs: { perm: [0, 2, 1, 3] } },
   ],

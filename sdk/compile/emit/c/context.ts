@@ -2,7 +2,8 @@ import type { Graph } from '../../../ir/graph.ts';
 import { valueNamed } from '../../../ir/graph.ts';
 import type { DType, TensorType } from '../../../util/tensor.ts';
 import type { WeightLayout } from '../../../wire/program.ts';
-import type { Group } from '../../fuse.ts';
+import type { Fusion, Group } from '../../fuse.ts';
+import type { Lowered } from '../../lower.ts';
 
 const C_TYPES: Record<DType, string> = {
   f32: 'float',
@@ -41,6 +42,11 @@ export interface Tuning {
   readonly blockBytes: number;
 }
 
+export interface ContextOptions {
+  readonly decoded?: Fusion['decoded'];
+  readonly overlapped?: boolean;
+}
+
 /** Collects the operands and the scratch of one kernel while its text is written. */
 export class KernelContext {
   readonly graph: Graph;
@@ -49,14 +55,24 @@ export class KernelContext {
   readonly operands: Operand[] = [];
   /** Bytes of scratch one part needs. */
   scratchBytes = 0;
+  /** The result takes over memory of the input: parts may share out channels only, and inputs are copied before anything is written. */
+  readonly overlapped: boolean;
   private readonly alias: (v: string) => string;
+  private readonly decodings: Fusion['decoded'];
   private readonly keys = new Map<string, number>();
 
-  constructor(graph: Graph, group: Group, tuning: Tuning, alias: (v: string) => string) {
+  constructor(graph: Graph, group: Group, tuning: Tuning, alias: (v: string) => string, more: ContextOptions = {}) {
     this.graph = graph;
     this.group = group;
     this.tuning = tuning;
     this.alias = alias;
+    this.decodings = more.decoded ?? new Map();
+    this.overlapped = more.overlapped ?? false;
+  }
+
+  /** The Dequantize node of a value that readers decode as they load it. */
+  decoded(value: string): Lowered | undefined {
+    return this.decodings.get(value);
   }
 
   type(value: string): TensorType {

@@ -125,14 +125,14 @@ export function emitDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'conv'>>):
   const filter = ctx.weight(w, { kind: 'transposed', rows: geo.c, cols: taps, multiple: NR });
   const init = biasInit(ctx, bias);
   const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y);
-  const body = `${share(geo.n * geo.oh, 1, 'r0', 'r1')}
+  const body = `${depthwiseShare(ctx, geo)}
   const i32 G = 0;
   for (i32 row0 = r0; row0 < r1; row0++) {
     const i32 py = row0 % ${geo.oh}, b = row0 / ${geo.oh};
     ${clip('py', geo.strides[0], geo.pads[0], geo.dilations[0], geo.kh, geo.h, 'y')}
     for (i32 px = 0; px < ${geo.ow}; px++) {
       ${clip('px', geo.strides[1], geo.pads[1], geo.dilations[1], geo.kw, geo.w, 'x')}
-      for (i32 n = 0; n < ${geo.c}; n += ${NR}) {
+      for (i32 n = n0; n < n1; n += ${NR}) {
         const i32 nv = ${geo.c} - n < ${NR} ? ${geo.c} - n : ${NR};
         f4 c0 = ${init[0]}, c1 = ${init[1]};
         for (i32 ky = y_lo; ky < y_hi; ky++) {
@@ -147,6 +147,14 @@ export function emitDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'conv'>>):
     }
   }`;
   return { helpers: epi, body, macs: geo.m * taps * geo.c };
+}
+
+/** A part's rows [r0, r1) and channels [n0, n1): parts share out rows, or channels where results overlap the image. */
+export function depthwiseShare(ctx: KernelContext, geo: Geometry): string {
+  const rows = geo.n * geo.oh;
+  return ctx.overlapped
+    ? `${share(geo.c, NR, 'n0', 'n1')} const i32 r0 = 0, r1 = ${rows};`
+    : `${share(rows, 1, 'r0', 'r1')} const i32 n0 = 0, n1 = ${geo.c};`;
 }
 
 /** Declares `<p>_0` (first source coordinate) and the range [`<p>_lo`, `<p>_hi`) of taps that fall inside the image. */

@@ -2,6 +2,7 @@ import type { Lowered } from '../../lower.ts';
 import { isKind } from '../../lower.ts';
 import type { KernelContext } from './context.ts';
 import { renderExpr } from './expr.ts';
+import { codedSource, floatSource } from './load.ts';
 
 /**
  * The tail of a group as one inline function over a block of eight channels of one row:
@@ -73,22 +74,19 @@ export function emitEpilogue(ctx: KernelContext, name: string, space: Space, roo
     const hit = known.get(value);
     if (hit) return hit;
     const t = ctx.type(value);
-    const p = ctx.read(value);
     const { offset, perChannel } = rowOffset(t.shape, space);
     const id = `x${loads.length}`;
-    const at = (k: number): string => `${p} + ${offset}${perChannel ? ` + n${k ? ` + ${k}` : ''}` : ''}`;
     if (t.dtype === 'bool') {
+      const p = `${ctx.read(value)} + ${offset}`;
       loads.push(
         perChannel
-          ? `f4 ${id}a = f4_load_bool(${at(0)}), ${id}b = f4_load_bool(${at(4)});`
-          : `f4 ${id}a = f4_splat((float)*(${at(0)})), ${id}b = ${id}a;`,
+          ? `f4 ${id}a = f4_load_bool(${p} + n), ${id}b = f4_load_bool(${p} + n + 4);`
+          : `f4 ${id}a = f4_splat((float)*(${p})), ${id}b = ${id}a;`,
       );
     } else if (t.dtype === 'f32') {
-      loads.push(
-        perChannel
-          ? `f4 ${id}a = f4_load(${at(0)}), ${id}b = f4_load(${at(4)});`
-          : `f4 ${id}a = f4_load_splat(${at(0)}), ${id}b = ${id}a;`,
-      );
+      const source = floatSource(ctx, value);
+      const at = `${source.pointer} + ${offset}`;
+      loads.push(perChannel ? source.pair(id, `${at} + n`, 'n') : source.splat(id, at));
     } else throw new Error(`elementwise kernel on ${t.dtype} value '${value}' is not emitted; cast it to f32 first`);
     const pair: [string, string] = [`${id}a`, `${id}b`];
     known.set(value, pair);
@@ -122,6 +120,11 @@ export function emitEpilogue(ctx: KernelContext, name: string, space: Space, roo
             : storeF32(ctx, out, space, `t${k}a`, `t${k}b`),
         );
       }
+    } else if (isKind(l, 'dequantize')) {
+      const { offset } = rowOffset(ctx.type(out).shape, space);
+      loads.push(codedSource(ctx, l).pair(`t${k}`, `${ctx.read(l.node.inputs[0]!)} + ${offset} + n`, 'n'));
+      known.set(out, [`t${k}a`, `t${k}b`]);
+      if (ctx.group.stores.includes(out)) lines.push(storeF32(ctx, out, space, `t${k}a`, `t${k}b`));
     } else if (isKind(l, 'quantize')) {
       lines.push(storeQuantized(ctx, l, space, load));
     } else throw new Error(`node '${l.node.name}' (${l.spec.kind}) cannot be fused`);

@@ -25,7 +25,7 @@ type Kind = KernelSpec['kind'];
 type Renderer<K extends Kind> = (ctx: KernelContext, l: Lowered<Extract<KernelSpec, { kind: K }>>) => KernelText;
 
 /** One renderer a kernel class. */
-const RENDERERS: { readonly [K in Exclude<Kind, 'view' | 'map' | 'quantize'>]: Renderer<K> } = {
+const RENDERERS: { readonly [K in Exclude<Kind, 'view' | 'map' | 'quantize' | 'dequantize'>]: Renderer<K> } = {
   strided: emitStrided,
   pad: emitPad,
   concat: emitConcat,
@@ -67,7 +67,7 @@ const pickQConv: Renderer<'qconv'> = (ctx, l) => {
 /** C text of the kernel of the context's group. */
 export function emitKernel(ctx: KernelContext): KernelText {
   const { root } = ctx.group;
-  if (!root || isKind(root, 'map') || isKind(root, 'quantize')) return emitMap(ctx);
+  if (!root) return emitMap(ctx);
   if (isKind(root, 'view')) throw new Error(`node '${root.node.name}' is a view and has no kernel`);
   return (RENDERERS[root.spec.kind as keyof typeof RENDERERS] as Renderer<Kind>)(ctx, root);
 }

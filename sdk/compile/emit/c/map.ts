@@ -56,6 +56,9 @@ function operandShapes(ctx: KernelContext): (readonly number[])[] {
   const made = new Set(ctx.group.tail.map((t) => t.node.outputs[0]!));
   const out: (readonly number[])[] = [];
   for (const t of ctx.group.tail)
-    for (const v of t.node.inputs) if (v !== '' && !made.has(v)) out.push(ctx.type(v).shape);
+    for (const v of t.node.inputs) {
+      if (v === '' || made.has(v)) continue;
+      for (const w of ctx.decoded(v)?.node.inputs ?? [v]) out.push(ctx.type(w).shape);
+    }
   return out;
 }

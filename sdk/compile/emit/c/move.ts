@@ -175,13 +175,13 @@ export function emitResize(ctx: KernelContext, l: Lowered<KernelOf<'resize'>>): 
   const xs = sourceCoordinate(l.spec, 'px', ow, w, scales[1]);
   const loop = `${share(n * oh * ow, 16, 'r0', 'r1')}
   for (i32 row = r0; row < r1; row++) {
-    const i32 px = row % ${ow}, py = row / ${ow} % ${oh}, b = row / ${oh * ow}; float *d = ${ctx.write(y)} + row * ${c};`;
+    const i32 px = row % ${ow}, py = row / ${ow} % ${oh}, b = row / ${oh * ow}; ${ctx.cType(y)} *d = ${ctx.write(y)} + row * ${c};`;
   if (mode === 'nearest') {
     const pick = nearest(l.spec.nearest);
     const body = `${loop}
     i32 iy = ${pick(ys)}, ix = ${pick(xs)};
     iy = iy < 0 ? 0 : iy > ${h - 1} ? ${h - 1} : iy; ix = ix < 0 ? 0 : ix > ${w - 1} ? ${w - 1} : ix;
-    ew_copy(d, ${src} + (iy * ${w} + ix) * ${c}, ${c} * 4);
+    ew_copy(d, ${src} + (iy * ${w} + ix) * ${c}, ${c} * sizeof(${ctx.cType(y)}));
   }`;
     return { ...NOTHING, body };
   }

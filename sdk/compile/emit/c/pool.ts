@@ -3,15 +3,18 @@ import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, share } from './context.ts';
 import { clip } from './conv.ts';
 import { emitEpilogue, spaceOf } from './epilogue.ts';
+import { floatSource } from './load.ts';
 
 /** Maximum or mean over windows of an NHWC image, eight channels at a time. */
 export function emitPool(ctx: KernelContext, l: Lowered<KernelOf<'pool'>>): KernelText {
-  const x = l.node.inputs[0]!;
+  return ctx.type(l.node.inputs[0]!).dtype === 'f32' ? poolFloats(ctx, l) : poolCodes(ctx, l);
+}
+
+function poolFloats(ctx: KernelContext, l: Lowered<KernelOf<'pool'>>): KernelText {
   const y = l.node.outputs[0]!;
-  const { fn, kernel, strides, pads, dilations, countIncludePad } = l.spec;
-  const [, h, w, c] = ctx.type(x).shape as [number, number, number, number];
-  const [n, oh, ow] = ctx.type(y).shape as [number, number, number, number];
-  const src = ctx.read(x);
+  const { fn, kernel, pads, countIncludePad } = l.spec;
+  const [, h, w] = ctx.type(l.node.inputs[0]!).shape as [number, number, number];
+  const source = floatSource(ctx, l.node.inputs[0]!);
   const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y);
   const step =
     fn === 'max' ? (a: string, v: string) => `f4_max(${a}, ${v})` : (a: string, v: string) => `f4_add(${a}, ${v})`;
@@ -22,21 +25,64 @@ export function emitPool(ctx: KernelContext, l: Lowered<KernelOf<'pool'>>): Kern
     : '(float)((y_hi - y_lo) * (x_hi - x_lo))';
   const scale =
     fn === 'avg' ? `const f4 count = f4_splat(${count}); a = f4_div(a, count); b2 = f4_div(b2, count);` : '';
-  const body = `${share(n * oh * ow, 1, 'r0', 'r1')}
+  const body = windows(ctx, l, source, {
+    init: `f4 a = ${init}, b2 = a;`,
+    tap: `${source.pair('v', 's', 'n')} a = ${step('a', 'va')}; b2 = ${step('b2', 'vb')};`,
+    done: `${scale}
+      epi(${ctx.arguments()}, row, n, nv, a, b2);`,
+  });
+  return { helpers: epi, body, macs: 0 };
+}
+
+/** Codes of one scale are ordered as what they stand for, so their maximum is found as it is. */
+function poolCodes(ctx: KernelContext, l: Lowered<KernelOf<'pool'>>): KernelText {
+  const [x, y] = [l.node.inputs[0]!, l.node.outputs[0]!];
+  const type = ctx.cType(x);
+  const narrow = type === 'i8';
+  const c = ctx.type(x).shape[3]!;
+  const whole = narrow ? 'h = b16_narrow(h, h); b16_store_lo8(o, h);' : 'h8_store(o, h);';
+  const part = narrow ? 'i8 t[16]; h = b16_narrow(h, h); b16_store(t, h);' : 'i16 t[8]; h8_store(t, h);';
+  const body = windows(
+    ctx,
+    l,
+    { type, pointer: ctx.read(x) },
+    {
+      init: 'h8 h = h8_splat(-32768);',
+      tap: `h = h8_max(h, ${narrow ? 'h8_load_i8' : 'h8_load'}(s));`,
+      done: `${type} *o = ${ctx.write(y)} + row * ${c} + n;
+      if (nv == 8) { ${whole} } else { ${part} for (i32 j = 0; j < nv; j++) o[j] = t[j]; }`,
+    },
+  );
+  return { helpers: '', body, macs: 0 };
+}
+
+/** Loops over output pixels, blocks of channels and the taps inside the image; `s` is the address of a tap. */
+function windows(
+  ctx: KernelContext,
+  l: Lowered<KernelOf<'pool'>>,
+  source: { readonly type: string; readonly pointer: string },
+  text: { readonly init: string; readonly tap: string; readonly done: string },
+): string {
+  const { kernel, strides, pads, dilations } = l.spec;
+  const [, h, w, c] = ctx.type(l.node.inputs[0]!).shape as [number, number, number, number];
+  const [n, oh, ow] = ctx.type(l.node.outputs[0]!).shape as [number, number, number];
+  const rows = n * oh * ow;
+  const split = ctx.overlapped
+    ? `${share(c, 8, 'n0', 'n1')} const i32 r0 = 0, r1 = ${rows};`
+    : `${share(rows, 1, 'r0', 'r1')} const i32 n0 = 0, n1 = ${c};`;
+  return `${split}
   for (i32 row = r0; row < r1; row++) {
     const i32 px = row % ${ow}, py = row / ${ow} % ${oh}, b = row / ${oh * ow};
     ${clip('py', strides[0], pads[0], dilations[0], kernel[0], h, 'y')}
     ${clip('px', strides[1], pads[1], dilations[1], kernel[1], w, 'x')}
-    for (i32 n = 0; n < ${c}; n += 8) {
+    for (i32 n = n0; n < n1; n += 8) {
       const i32 nv = ${c} - n < 8 ? ${c} - n : 8;
-      f4 a = ${init}, b2 = a;
+      ${text.init}
       for (i32 ky = y_lo; ky < y_hi; ky++) for (i32 kx = x_lo; kx < x_hi; kx++) {
-        const float *s = ${src} + ((b * ${h} + y_0 + ky * ${dilations[0]}) * ${w} + x_0 + kx * ${dilations[1]}) * ${c} + n;
-        a = ${step('a', 'f4_load(s)')}; b2 = ${step('b2', 'f4_load(s + 4)')};
+        const ${source.type} *s = ${source.pointer} + ((b * ${h} + y_0 + ky * ${dilations[0]}) * ${w} + x_0 + kx * ${dilations[1]}) * ${c} + n;
+        ${text.tap}
       }
-      ${scale}
-      epi(${ctx.arguments()}, row, n, nv, a, b2);
+      ${text.done}
     }
   }`;
-  return { helpers: epi, body, macs: 0 };
 }

@@ -5,6 +5,8 @@ EW_INLINE i4 ew_round(f4 v) {
   v = f4_min(f4_max(v, f4_splat(-2097152.0f)), f4_splat(2097152.0f));
   return i4_sub(f4_add(v, f4_splat(12582912.0f)), i4_splat(0x4B400000));
 }
+/* codes less their zero point times the step */
+EW_INLINE f4 ew_decode(i4 q, i4 zp, f4 step) { return f4_mul(f4_from_i4(i4_sub(q, zp)), step); }
 EW_INLINE f4 ew_bool(f4 mask) { return v_and(mask, f4_splat(1.0f)); }
 EW_INLINE f4 ew_eq(f4 a, f4 b) { return ew_bool(f4_eq(a, b)); }
 EW_INLINE f4 ew_lt(f4 a, f4 b) { return ew_bool(f4_lt(a, b)); }

@@ -1,7 +1,7 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
-import { type KernelContext, type KernelText, share } from './context.ts';
-import { blockedLoops, blockRows, clip, raggedLoops, raggedTaps, realRows } from './conv.ts';
+import type { KernelContext, KernelText } from './context.ts';
+import { blockedLoops, blockRows, clip, depthwiseShare, raggedLoops, raggedTaps, realRows } from './conv.ts';
 import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
 import {
   type Done,
@@ -125,7 +125,7 @@ const correction = (p: Product): string =>
 /** Plain SIMD: activations and codes as i16, adjacent products summed. */
 function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
   const { geo, kp } = p;
-  const inPlace = from === 'i16' && geo.pointwise && geo.k === kp && geo.m % 4 === 0;
+  const inPlace = from === 'i16' && geo.pointwise && geo.k === kp && geo.m % 4 === 0 && !p.ctx.overlapped;
   const pitch = kp;
   const unpack = unpackI16(p.bits);
   const gather = inPlace ? '' : emitGather('gather', geo, { from, to: 'i16', pitch });
@@ -225,7 +225,7 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   const border = accumulate(1, () => borderTaps(load, dx, cpad));
   const body = `i16 *fw = (i16 *)${fw};
   pair_filters((const i8 *)${filter}, fw);
-  ${share(geo.n * geo.oh, 1, 'r0', 'r1')}
+  ${depthwiseShare(ctx, geo)}
   for (i32 row0 = r0; row0 < r1; row0++) {
     const i32 py = row0 % ${geo.oh}, b = row0 / ${geo.oh};
     ${clip('py', geo.strides[0], geo.pads[0], geo.dilations[0], geo.kh, geo.h, 'y')}
@@ -234,7 +234,7 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
       const i32 last = x_0 + ${(geo.kw - 1) * geo.dilations[1]};
       const i32 inside = x_0 >= 0 && last < ${geo.w};
       const i32 two = inside && px + 1 < ${geo.ow} && last + ${geo.strides[1]} < ${geo.w};
-      for (i32 n = 0; n < ${geo.c}; n += ${NR}) {
+      for (i32 n = n0; n < n1; n += ${NR}) {
         const i32 nv = ${geo.c} - n < ${NR} ? ${geo.c} - n : ${NR}; (void)nv;
         ${z}
         const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${b} + n), b1 = f4_load(${b} + n + 4);

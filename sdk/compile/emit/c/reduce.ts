@@ -3,6 +3,7 @@ import { sizeOf, stridesOf } from '../../../util/tensor.ts';
 import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, share } from './context.ts';
 import { emitEpilogue, emitRowTail, rowBuffer, spaceOf } from './epilogue.ts';
+import { floatSource } from './load.ts';
 
 type Fn = KernelOf<'reduce'>['fn'];
 
@@ -59,6 +60,15 @@ function adjacent(
   };
 }
 
+/** Reductions that keep the last axis whole, so that channel c of an operand is element c of a row. */
+export function reducesColumns(spec: KernelOf<'reduce'>, shape: readonly number[]): boolean {
+  const inner = adjacent(
+    shape,
+    [...spec.axes].sort((a, b) => a - b),
+  )?.inner;
+  return inner !== undefined && inner > 1 && inner === shape.at(-1);
+}
+
 export function emitReduce(ctx: KernelContext, l: Lowered<KernelOf<'reduce'>>): KernelText {
   const x = l.node.inputs[0]!;
   const y = l.node.outputs[0]!;
@@ -66,16 +76,14 @@ export function emitReduce(ctx: KernelContext, l: Lowered<KernelOf<'reduce'>>): 
   const axes = [...l.spec.axes].sort((a, b) => a - b);
   const { fn } = l.spec;
   const folded = adjacent(shape, axes);
-  const src = ctx.read(x);
   const dst = ctx.write(y);
-  if (!folded) return scattered(shape, axes, fn, src, dst);
+  if (!folded) return scattered(shape, axes, fn, ctx.read(x), dst);
   const { outer, red, inner } = folded;
-  const mean = fn === 'mean' ? (v: string) => `f4_div(${v}, f4_splat(${red}.0f))` : (v: string) => v;
   if (inner === 1) {
     const tail = `if (k < ${red}) acc = ${step(fn, 'acc', `ew_load_part(s + k, ${red} - k, ${fn === 'sumsq' ? '0.0f' : START[fn]})`)};`;
     const body = `${share(outer, 8, 'r0', 'r1')}
   for (i32 row = r0; row < r1; row++) {
-    const float *s = ${src} + row * ${red}; f4 acc = f4_splat(${START[fn]}); i32 k = 0;
+    const float *s = ${ctx.read(x)} + row * ${red}; f4 acc = f4_splat(${START[fn]}); i32 k = 0;
     for (; k + 4 <= ${red}; k += 4) { f4 v = f4_load(s + k); acc = ${step(fn, 'acc', 'v')}; }
     ${red % 4 ? tail : ''}
     ${lanes(fn)}
@@ -83,13 +91,18 @@ export function emitReduce(ctx: KernelContext, l: Lowered<KernelOf<'reduce'>>): 
   }`;
     return { helpers: '', body, macs: 0 };
   }
-  const body = `${share(outer * Math.ceil(inner / 4), 8, 'r0', 'r1')}
+  const source = floatSource(ctx, x);
+  const mean = fn === 'mean' ? `const f4 n = f4_splat(${red}.0f); p = f4_div(p, n); q = f4_div(q, n);` : '';
+  const blocks = Math.ceil(inner / 8);
+  const put = (at: number, v: string): string =>
+    `if (j + ${at + 4} <= ${inner}) f4_store(d + ${at}, ${v}); else if (j + ${at} < ${inner}) ew_store_part(d + ${at}, ${inner} - j - ${at}, ${v});`;
+  const body = `${share(outer * blocks, 4, 'r0', 'r1')}
   for (i32 r = r0; r < r1; r++) {
-    const i32 o = r / ${Math.ceil(inner / 4)}, j = r % ${Math.ceil(inner / 4)} * 4;
-    const float *s = ${src} + o * ${red * inner} + j; f4 acc = f4_splat(${START[fn]});
-    for (i32 k = 0; k < ${red}; k++, s += ${inner}) { f4 v = f4_load(s); acc = ${step(fn, 'acc', 'v')}; }
-    acc = ${mean('acc')};
-    if (j + 4 <= ${inner}) f4_store(${dst} + o * ${inner} + j, acc); else ew_store_part(${dst} + o * ${inner} + j, ${inner} - j, acc);
+    const i32 o = r / ${blocks}, j = r % ${blocks} * 8;
+    const ${source.type} *s = ${source.pointer} + o * ${red * inner} + j; f4 p = f4_splat(${START[fn]}), q = p;
+    for (i32 k = 0; k < ${red}; k++, s += ${inner}) { ${source.pair('v', 's', 'j')} p = ${step(fn, 'p', 'va')}; q = ${step(fn, 'q', 'vb')}; }
+    ${mean}
+    float *d = ${dst} + o * ${inner} + j; ${put(0, 'p')} ${put(4, 'q')}
   }`;
   return { helpers: '', body, macs: 0 };
 }

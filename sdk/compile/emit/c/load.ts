@@ -1,0 +1,47 @@
+import { isKind, type Lowered } from '../../lower.ts';
+import type { KernelContext } from './context.ts';
+
+/** How a kernel reads an f32 value that may be stored as integer codes: eight lanes at a time, decoded in registers. */
+export interface FloatSource {
+  /** C type of the stored elements. */
+  readonly type: string;
+  /** Pointer to the first stored element. */
+  readonly pointer: string;
+  /** Declares `<id>a` and `<id>b`: the eight values at `at`, which is channel `channel` of its row. */
+  pair(id: string, at: string, channel: string): string;
+  /** Declares `<id>a` and `<id>b`: the one value at `at` in all lanes. */
+  splat(id: string, at: string): string;
+}
+
+export function floatSource(ctx: KernelContext, value: string): FloatSource {
+  const coded = ctx.decoded(value);
+  if (coded) return codedSource(ctx, coded);
+  return {
+    type: 'float',
+    pointer: ctx.read(value),
+    pair: (id, at) => `f4 ${id}a = f4_load(${at}), ${id}b = f4_load(${at} + 4);`,
+    splat: (id, at) => `f4 ${id}a = f4_load_splat(${at}), ${id}b = ${id}a;`,
+  };
+}
+
+/** The input of a Dequantize node, decoded. */
+export function codedSource(ctx: KernelContext, l: Lowered): FloatSource {
+  if (!isKind(l, 'dequantize')) throw new Error(`node '${l.node.name}' (${l.spec.kind}) does not decode anything`);
+  const [x, inv, zp] = l.node.inputs as [string, string, string];
+  const i = ctx.read(inv);
+  const z = ctx.read(zp);
+  const type = ctx.cType(x);
+  const each = (value: string): boolean => ctx.type(value).shape.some((d) => d > 1);
+  const scale = (channel: string, k: number): string =>
+    `f4_div(f4_splat(1.0f), ${each(inv) ? `f4_load(${i} + ${channel} + ${k})` : `f4_load_splat(${i})`})`;
+  const zero = (channel: string, k: number): string =>
+    each(zp) ? `i4_load(${z} + ${channel} + ${k})` : `i4_splat(*${z})`;
+  const decode = (id: string, codes: string, channel: string): string =>
+    `const h8 ${id}h = ${codes}; f4 ${id}a = ew_decode(i4_extend_lo(${id}h), ${zero(channel, 0)}, ${scale(channel, 0)}), ${id}b = ew_decode(i4_extend_hi(${id}h), ${zero(channel, 4)}, ${scale(channel, 4)});`;
+  return {
+    type,
+    pointer: ctx.read(x),
+    pair: (id, at, channel) => decode(id, `${type === 'i8' ? 'h8_load_i8' : 'h8_load'}(${at})`, channel),
+    splat: (id, at) => decode(id, `h8_splat((i16)*(${at}))`, '0'),
+  };
+}

@@ -1,0 +1,96 @@
+import type { Graph } from '../ir/graph.ts';
+import { valueNamed } from '../ir/graph.ts';
+import { byteLength, DTYPE_BYTES } from '../util/tensor.ts';
+import type { KernelContext } from './emit/c/context.ts';
+import { isDepthwise } from './emit/c/conv.ts';
+import { geometryOf } from './emit/c/geometry.ts';
+import type { Group } from './fuse.ts';
+import { isKind, type Lowered } from './lower.ts';
+
+/** A result that may take over the memory of an operand, if this is the operand's last use. */
+export interface Overlap {
+  readonly read: string;
+  readonly write: string;
+  /** Bytes by which the result begins before the operand. */
+  readonly shift: number;
+  /** The kernel has to be written for it (KernelContext.overlapped): its parts share out channels, or it copies rows first. */
+  readonly restricts: boolean;
+}
+
+/** Below this many rows the parts of a product share out channels, and every part reads all rows while others write. */
+const ROWS_TO_SPLIT = 64;
+
+/** Overlaps that are legal for a group's kernel, those that cost nothing first. */
+export function overlapsOf(
+  { group, ctx }: { readonly group: Group; readonly ctx: KernelContext },
+  graph: Graph,
+  alias: (v: string) => string,
+): Overlap[] {
+  const out: Overlap[] = [];
+  const stored = (v: string): string => alias(ctx.decoded(v)?.node.inputs[0] ?? v);
+  const isConstant = (v: string): boolean => valueNamed(graph, v).data !== undefined;
+  const internal = new Set([...(group.root?.node.outputs ?? []), ...group.tail.map((t) => t.node.outputs[0]!)]);
+  const rootReads = new Set((group.root?.node.inputs ?? []).filter((v) => v !== '').map(stored));
+  const tailReads = new Set<string>();
+  for (const t of group.tail)
+    for (const v of t.node.inputs) if (v !== '' && !internal.has(v) && !isConstant(v)) tailReads.add(stored(v));
+  for (const write of group.stores.filter((v) => internal.has(v))) {
+    const type = ctx.type(write);
+    // Elementwise: read and written at the same index by the same lane, loads first.
+    for (const read of tailReads) {
+      const from = ctx.type(read);
+      if (rootReads.has(read) || byteLength(from) !== byteLength(type)) continue;
+      if (DTYPE_BYTES[from.dtype] === DTYPE_BYTES[type.dtype]) out.push({ read, write, shift: 0, restricts: false });
+    }
+    const { root } = group;
+    const input = root?.node.inputs[0];
+    if (!root || input === undefined || input === '' || isConstant(input)) continue;
+    const read = stored(input);
+    if (tailReads.has(read)) continue;
+    if (readsRowsFirst(root, ctx) && byteLength(ctx.type(read)) === byteLength(type))
+      out.push({ read, write, shift: 0, restricts: false });
+    const shift = slides(root, ctx, read, write) ?? (copiesRows(root, ctx, read, write) ? 0 : undefined);
+    if (shift !== undefined) out.push({ read, write, shift, restricts: true });
+  }
+  return out.sort((a, b) => Number(a.restricts) - Number(b.restricts));
+}
+
+/** Kernels that have read all they need of a row, beyond the block in hand, before they write it. */
+function readsRowsFirst(l: Lowered, ctx: KernelContext): boolean {
+  if (isKind(l, 'layernorm')) return true;
+  return isKind(l, 'softmax') && l.spec.axis === ctx.type(l.node.inputs[0]!).shape.length - 1;
+}
+
+/**
+ * Windows that slide over every channel by itself: pixel i of the result needs no pixel of the image before i - d, d being the
+ * pixels of padding above and to the left. So results written d pixels ahead of the image never meet what is still to be read.
+ */
+function slides(l: Lowered, ctx: KernelContext, read: string, write: string): number | undefined {
+  const spec = isKind(l, 'pool') ? l.spec : channelwise(l, ctx);
+  if (!spec) return undefined;
+  const [from, to] = [ctx.type(read), ctx.type(write)];
+  const [n, h, w, c] = ctx.type(l.node.inputs[0]!).shape as [number, number, number, number];
+  const [, oh, ow] = ctx.type(l.node.outputs[0]!).shape as [number, number, number];
+  const width = DTYPE_BYTES[from.dtype];
+  if (width !== DTYPE_BYTES[to.dtype] || byteLength(from) !== n * h * w * c * width) return undefined;
+  const [top, left] = spec.pads;
+  if (oh > h || ow > w || top < 0 || left < 0) return undefined;
+  return (top * w + left) * c * width;
+}
+
+function channelwise(
+  l: Lowered,
+  ctx: KernelContext,
+): { readonly pads: readonly [number, number, number, number] } | undefined {
+  if (!isKind(l, 'conv') && !isKind(l, 'qconv')) return undefined;
+  const [x, w] = l.node.inputs as [string, string];
+  return isDepthwise(geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(l.node.outputs[0]!))) ? l.spec : undefined;
+}
+
+/** Integer products of one row a pixel: blocks of rows are copied before their results are written, and results are as long as rows. */
+function copiesRows(l: Lowered, ctx: KernelContext, read: string, write: string): boolean {
+  if (!isKind(l, 'qconv')) return false;
+  const [x, w] = l.node.inputs as [string, string];
+  const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(l.node.outputs[0]!));
+  return geo.pointwise && geo.m >= ROWS_TO_SPLIT && byteLength(ctx.type(read)) === byteLength(ctx.type(write));
+}
