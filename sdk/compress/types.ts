@@ -22,6 +22,8 @@ export interface CompressOptions {
   readonly residentBudgetBytes?: number;
   /** Weights, activations and working memory of the compiled program, bytes. Needs `footprint`. */
   readonly maxRamBytes?: number;
+  /** Weights and activations in memory, bytes: met where that costs little quality, given up where it does not. Needs `footprint`. */
+  readonly memoryGoalBytes?: number;
   /** One run by the board's cost model, milliseconds. Needs `footprint`. */
   readonly maxLatencyMs?: number;
   /** What a graph takes on the board. */
