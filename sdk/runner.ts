@@ -18,6 +18,7 @@ export function wasmRunner(options: WasmRunnerOptions): Runner {
     async open(graph: Graph, session: SessionOptions = {}): Promise<Session> {
       const compiled = await compileGraph(graph, options.target, {
         ...(session.keep ? { keep: session.keep } : {}),
+        ...(session.mutable ? { mutable: session.mutable } : {}),
         variants: ['simd128'],
       });
       session.onProgress?.(1, 1);

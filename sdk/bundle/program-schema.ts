@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { byteLength, DTYPE_BYTES, type DType } from '../util/tensor.ts';
 import { residentBytes } from '../wire/layout.ts';
-import type { Program, Slot, WeightLayout, WeightSlot } from '../wire/program.ts';
+import { isPanelSize } from '../wire/panels.ts';
+import { type Program, type Slot, WEIGHT_ALIGN, type WeightLayout, type WeightSlot } from '../wire/program.ts';
 
 /** The program of a manifest, checked so that an engine can trust every offset and size in it. */
 
@@ -16,20 +17,38 @@ const slot = v.strictObject({ name: v.string(), dtype, shape, offset: natural })
 
 const step = v.strictObject({ node: v.string(), kind: v.string(), macs: natural, bytes: natural, live: v.array(slot) });
 
+const width = v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(8));
 const layout = v.variant('kind', [
   v.strictObject({ kind: v.literal('plain') }),
   v.strictObject({
     kind: v.literal('panels'),
     rows: positive,
     cols: positive,
-    bits: v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(8)),
+    bits: width,
+    widths: v.pipe(
+      v.array(width),
+      v.minLength(1),
+      v.check((list) => list.every((b, i) => i === 0 || list[i - 1]! < b), 'widths are not ascending'),
+    ),
+    bytes: natural,
   }),
+  v.strictObject({ kind: v.literal('log8'), base: v.pipe(v.number(), v.finite()) }),
+  v.strictObject({ kind: v.literal('f16') }),
+  v.strictObject({ kind: v.literal('narrow'), to: v.picklist(['i8', 'i16']) }),
   v.strictObject({ kind: v.literal('panelsF32'), rows: positive, cols: positive }),
   v.strictObject({ kind: v.literal('transposed'), rows: positive, cols: positive, multiple: positive }),
 ]) satisfies v.GenericSchema<unknown, WeightLayout>;
 
 const weight = v.pipe(
-  v.strictObject({ name: v.string(), dtype, shape, offset: v.pipe(natural, v.multipleOf(64)), bytes: natural, layout }),
+  v.strictObject({
+    name: v.string(),
+    dtype,
+    shape,
+    offset: v.pipe(natural, v.multipleOf(WEIGHT_ALIGN)),
+    bytes: natural,
+    layout,
+  }),
+  v.check((w) => w.layout.kind !== 'panels' || isPanelSize(w.layout), 'no codes take so many bytes in panels'),
   v.check((w) => w.bytes === residentBytes(w.layout, w.dtype, w.shape), 'bytes do not match dtype, shape and layout'),
 );
 

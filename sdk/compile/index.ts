@@ -2,7 +2,14 @@ import type { Graph, Packing } from '../ir/graph.ts';
 import { valueNamed } from '../ir/graph.ts';
 import { byteLength, type Tensor } from '../util/tensor.ts';
 import { residentBytes } from '../wire/layout.ts';
-import type { Program, Slot, Step, WeightLayout, WeightSlot } from '../wire/program.ts';
+import {
+  type Program,
+  type Slot,
+  type Step,
+  WEIGHT_ALIGN,
+  type WeightLayout,
+  type WeightSlot,
+} from '../wire/program.ts';
 import { KernelContext, type Operand, type Tuning } from './emit/c/context.ts';
 import { emitKernel } from './emit/c/kernel.ts';
 import { ModuleWriter, type StepCall } from './emit/c/module.ts';
@@ -17,6 +24,8 @@ export interface CompileOptions {
   readonly keep?: readonly string[];
   /** Bytes of activations a kernel should work on at a time; from the board's caches. */
   readonly blockBytes?: number;
+  /** Constants that will be replaced by others of the same type (writing to their slots): their bytes do not depend on their data. */
+  readonly mutable?: readonly string[];
   /** Variants of the target to build; all of them by default. */
   readonly variants?: readonly string[];
 }
@@ -71,7 +80,10 @@ export function planProgram(
   const lowered = lowerGraph(graph);
   const alias = viewAliases(lowered);
   const { groups, decoded } = fuse(graph, lowered, new Set([...keep].map(alias)));
-  const tuning: Tuning = { blockBytes: options.blockBytes ?? DEFAULT_BLOCK };
+  const tuning: Tuning = {
+    blockBytes: options.blockBytes ?? DEFAULT_BLOCK,
+    mutable: new Set(options.mutable ?? []),
+  };
   const write = (group: Group, overlapped: boolean): Written => {
     const ctx = new KernelContext(graph, group, tuning, alias, { decoded, overlapped });
     return { group, ctx, text: emitKernel(ctx) };
@@ -173,6 +185,10 @@ interface WeightPlan {
 
 const weightKey = (value: string, layout: WeightLayout): string => `${value}|${JSON.stringify(layout)}`;
 
+/** Constants of fewer bytes are packed closely, larger ones aligned to vectors. */
+const SMALL = 256;
+const VECTOR = 16;
+
 function layOutWeights(graph: Graph, written: readonly Written[]): WeightPlan {
   const items: WeightItem[] = [];
   const offsets = new Map<string, number>();
@@ -186,6 +202,7 @@ function layOutWeights(graph: Graph, written: readonly Written[]): WeightPlan {
       if (!value.data) throw new Error(`value '${o.value}' is used as a constant but has no data`);
       const size = residentBytes(o.layout, value.type.dtype, value.type.shape);
       const name = items.some((i) => i.value === o.value) ? `${o.value}#${o.layout.kind}` : o.value;
+      bytes = align(bytes, size < SMALL ? WEIGHT_ALIGN : VECTOR);
       offsets.set(key, bytes);
       items.push({
         slot: { name, ...value.type, offset: bytes, bytes: size, layout: o.layout },
@@ -193,8 +210,8 @@ function layOutWeights(graph: Graph, written: readonly Written[]): WeightPlan {
         packing: value.packing,
         value: o.value,
       });
-      bytes = align(bytes + size);
+      bytes += size;
     }
   }
-  return { items, offsets, bytes: bytes + OVERREAD };
+  return { items, offsets, bytes: align(bytes) + OVERREAD };
 }

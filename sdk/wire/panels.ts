@@ -1,3 +1,5 @@
+import type { WeightLayout } from './program.ts';
+
 /**
  * Weight codes as kernels read them: dense and sparse (the split of SqueezeLLM, arXiv 2306.07629, made exact). Every tile of 8
  * rows holds its codes at a width b of its own, as u = q + 2^(b-1); codes of 2^(b-1) or more are u = 0 there, and what they
@@ -31,16 +33,7 @@ const WIDEST = 8;
 const VECTOR = 16;
 const UNIT_CODES = PANEL_ROWS * PANEL_COLS;
 
-export interface PanelLayout {
-  readonly rows: number;
-  readonly cols: number;
-  /** Width that holds every code. */
-  readonly bits: number;
-  /** Widths that tiles may have, ascending. */
-  readonly widths: readonly number[];
-  /** Bytes of the block; how well the codes pack decides them. */
-  readonly bytes: number;
-}
+export type PanelLayout = Extract<WeightLayout, { kind: 'panels' }>;
 
 /** Place of (row 0..7, column) in an unpacked tile [column / 4][row][column % 4]. */
 const tileIndex = (r: number, c: number): number => (c >> 2) * 32 + r * 4 + (c & 3);
@@ -132,12 +125,12 @@ export function panelLayout(codes: Int8Array, rows: number, cols: number): Panel
   let bits = 2;
   for (const q of codes) bits = Math.max(bits, widthOf(q));
   const widths = WIDTHS.filter((b) => used.has(b));
-  return { rows, cols, bits, widths, bytes: blockBytes(plans, rows, cols) };
+  return { kind: 'panels', rows, cols, bits, widths, bytes: blockBytes(plans, rows, cols) };
 }
 
 /** A layout that holds any codes: its size does not depend on them. */
 export function widestPanels(rows: number, cols: number): PanelLayout {
-  const layout = { rows, cols, bits: WIDEST, widths: [WIDEST], bytes: 0 };
+  const layout: PanelLayout = { kind: 'panels', rows, cols, bits: WIDEST, widths: [WIDEST], bytes: 0 };
   return { ...layout, bytes: leastPanelBytes(layout) };
 }
 

@@ -14,7 +14,7 @@ export interface Program {
   readonly arenaBytes: number;
   /** Working memory of the kernels, bytes for each part of a parallel run. */
   readonly scratchBytes: number;
-  /** Resident constants, in address order, every offset 64-byte aligned. */
+  /** Resident constants, in address order, every offset a multiple of WEIGHT_ALIGN. */
   readonly weights: readonly WeightSlot[];
   readonly weightBytes: number;
 }
@@ -39,6 +39,9 @@ export interface Step {
   readonly live: readonly Slot[];
 }
 
+/** Bytes that the offset of every resident constant is a multiple of; the compiler aligns large ones better. */
+export const WEIGHT_ALIGN = 8;
+
 /** One resident constant. */
 export interface WeightSlot {
   readonly name: string;
@@ -52,12 +55,27 @@ export interface WeightSlot {
 /**
  * How the constant's logical tensor becomes resident bytes (sdk/wire/layout.ts does it, on the host and at install).
  *  - plain: the tensor's own bytes.
- *  - panels: weight codes [rows, cols] i8 in tiles of 8 rows and 16 columns, `bits` bits a code in planes of 4, 2 and 1 bits.
+ *  - panels: weight codes [rows, cols] i8 in tiles of 8 rows, each at one of `widths` bits a code, wider codes listed (sdk/wire/panels.ts);
+ *    `bits` hold any of the codes, and how well they pack decides `bytes`.
+ *  - log8: f32 scales on the grid of scaleFromLog8(base, e) (sdk/util/log8.ts): base as f32, then an i8 exponent each.
+ *  - f16: f32 whose every element is finite and exact in half precision, as half precision.
+ *  - narrow: integers, as the smaller type `to`.
  *  - panelsF32: f32 [rows, cols] in tiles of 8 rows: [row tile][col][8].
  *  - transposed: [rows, cols] as [cols][rows], rows padded to a multiple of `multiple` with zeros (depthwise filters).
  */
 export type WeightLayout =
   | { readonly kind: 'plain' }
-  | { readonly kind: 'panels'; readonly rows: number; readonly cols: number; readonly bits: number }
+  | {
+      readonly kind: 'panels';
+      readonly rows: number;
+      readonly cols: number;
+      readonly bits: number;
+      /** Ascending. */
+      readonly widths: readonly number[];
+      readonly bytes: number;
+    }
+  | { readonly kind: 'log8'; readonly base: number }
+  | { readonly kind: 'f16' }
+  | { readonly kind: 'narrow'; readonly to: 'i8' | 'i16' }
   | { readonly kind: 'panelsF32'; readonly rows: number; readonly cols: number }
   | { readonly kind: 'transposed'; readonly rows: number; readonly cols: number; readonly multiple: number };

@@ -5,7 +5,7 @@ import { bytesOf, DTYPE_BYTES, type DType, newArray, sizeOf, type Tensor, tensor
 import { ByteReader, ByteWriter, damaged } from './bits.ts';
 import { decodeInts, encodeInts } from './ints.ts';
 import { packWeight, residentBytes } from './layout.ts';
-import type { WeightSlot } from './program.ts';
+import { WEIGHT_ALIGN, type WeightSlot } from './program.ts';
 
 /**
  * How a constant travels; without one its plain bytes do. The tensor is always the decoded data.
@@ -175,7 +175,7 @@ export function decodeWeights(
 ): Uint8Array {
   forEachEntry(bytes, slots, (entry, slot) => {
     const packed = packWeight(slot.layout, decodeEntry(entry, slot));
-    if (packed.length !== slot.bytes || slot.offset % ALIGN !== 0)
+    if (packed.length !== slot.bytes || slot.offset % WEIGHT_ALIGN !== 0)
       throw new RangeError('its slot has a wrong size or offset');
     block.set(packed, slot.offset);
   });

@@ -6,7 +6,7 @@
 export const WASM_SIMD_HEADER = `
 #include <wasm_simd128.h>
 typedef signed char i8; typedef unsigned char u8; typedef short i16; typedef unsigned short u16;
-typedef int i32; typedef unsigned int u32; typedef long long i64;
+typedef int i32; typedef unsigned int u32; typedef long long i64; typedef unsigned long long u64;
 typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define EW_INLINE static inline __attribute__((always_inline))
 
@@ -41,6 +41,7 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define v_andnot wasm_v128_andnot
 #define v_select(mask, a, b) wasm_v128_bitselect((a), (b), (mask))
 #define i4_load(p) wasm_v128_load(p)
+#define i4_load_u16(p) wasm_u32x4_load16x4(p)
 #define i4_store(p, v) wasm_v128_store((p), (v))
 #define i4_splat wasm_i32x4_splat
 #define i4_add wasm_i32x4_add
@@ -64,13 +65,18 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define h8_zip_lo(a, b) wasm_i16x8_shuffle((a), (b), 0, 8, 1, 9, 2, 10, 3, 11)
 #define h8_zip_hi(a, b) wasm_i16x8_shuffle((a), (b), 4, 12, 5, 13, 6, 14, 7, 15)
 #define h8_narrow(a, b) wasm_i16x8_narrow_i32x4((a), (b))
-#define h8_extend_lo_u8 wasm_u16x8_extend_low_u8x16
-#define h8_extend_hi_u8 wasm_u16x8_extend_high_u8x16
+#define h8_extend_lo_i8 wasm_i16x8_extend_low_i8x16
+#define h8_extend_hi_i8 wasm_i16x8_extend_high_i8x16
 #define i4_extend_lo wasm_i32x4_extend_low_i16x8
 #define i4_extend_hi wasm_i32x4_extend_high_i16x8
 #define b16_load(p) wasm_v128_load(p)
 #define b16_store(p, v) wasm_v128_store((p), (v))
 #define b16_splat wasm_i8x16_splat
+#define b16_add wasm_i8x16_add
+#define b16_sub wasm_i8x16_sub
+#define b16_eq wasm_i8x16_eq
+/* the top bits of all bytes, the first one lowest */
+#define b16_mask wasm_i8x16_bitmask
 #define b16_narrow(a, b) wasm_i8x16_narrow_i16x8((a), (b))
 #define b16_shr_u wasm_u8x16_shr
 #define b16_shl wasm_i8x16_shl

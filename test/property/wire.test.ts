@@ -5,6 +5,7 @@ import { EigenError } from '../../sdk/util/errors.ts';
 import { tensor } from '../../sdk/util/tensor.ts';
 import { decodeInts, encodedSize, encodeInts } from '../../sdk/wire/ints.ts';
 import { packWeight, residentBytes, unpackWeight } from '../../sdk/wire/layout.ts';
+import { panelLayout, residentCodeBytes, widestPanels } from '../../sdk/wire/panels.ts';
 
 /** Skewed integers of up to `bits` bits: small ones are likely. */
 const skewed = (bits: number) =>
@@ -69,26 +70,30 @@ test('integers: random bytes are refused or decoded, nothing else', () => {
   );
 });
 
-test('panels: packed and unpacked, any shape and width', () => {
+test('panels: packed and unpacked, any shape, width and share of wide codes; the size is the one foretold', () => {
   const shapes = fc.record({
     rows: fc.integer({ min: 1, max: 40 }),
     cols: fc.integer({ min: 1, max: 70 }),
     bits: fc.integer({ min: 2, max: 8 }),
+    wide: fc.integer({ min: 0, max: 40 }),
     seed: fc.nat(),
   });
   fc.assert(
-    fc.property(shapes, ({ rows, cols, bits, seed }) => {
+    fc.property(shapes, ({ rows, cols, bits, wide, seed }) => {
       const limit = 2 ** (bits - 1) - 1;
       let s = seed + 1;
       const data = tensor('i8', [rows, cols]);
       for (let i = 0; i < data.data.length; i++) {
         s = (s * 48271) % 0x7fffffff;
-        data.data[i] = (s % (2 * limit + 1)) - limit;
+        data.data[i] = s % 100 < wide ? (s % 255) - 127 : (s % (2 * limit + 1)) - limit;
       }
-      const layout = { kind: 'panels', rows, cols, bits } as const;
-      const packed = packWeight(layout, data);
-      assert.is(packed.length, residentBytes(layout, 'i8', [rows, cols]));
-      assert.equal(unpackWeight(layout, 'i8', [rows, cols], packed), data);
+      const least = panelLayout(data.data, rows, cols);
+      for (const layout of [least, widestPanels(rows, cols)]) {
+        const packed = packWeight(layout, data);
+        assert.is(packed.length, residentBytes(layout, 'i8', [rows, cols]));
+        assert.equal(unpackWeight(layout, 'i8', [rows, cols], packed), data);
+      }
+      assert.is(residentCodeBytes(data.data, rows, cols), least.bytes);
     }),
     { seed: 4, numRuns: 100 },
   );

@@ -1,81 +1,52 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { scaleFromLog8 } from '../../../sdk/util/log8.ts';
 import { tensor } from '../../../sdk/util/tensor.ts';
-import { packWeight, planesOf, residentBytes, unpackWeight } from '../../../sdk/wire/layout.ts';
+import { packWeight, residentBytes, unpackWeight } from '../../../sdk/wire/layout.ts';
+import { panelLayout } from '../../../sdk/wire/panels.ts';
 
-const codes = (rows: number, cols: number, bits: number) => {
-  const limit = 2 ** (bits - 1) - 1;
-  return tensor(
-    'i8',
-    [rows, cols],
-    Array.from({ length: rows * cols }, (_, i) => ((i * 37 + 11) % (2 * limit + 1)) - limit),
+test('panels are packed and unpacked (panels.test.ts says how)', () => {
+  const codes = Int8Array.from({ length: 11 * 19 }, (_, i) => ((i * 37) % 21) - 10);
+  const layout = panelLayout(codes, 11, 19);
+  const packed = packWeight(layout, tensor('i8', [11, 19], codes));
+  assert.is(packed.length, residentBytes(layout, 'i8', [11, 19]));
+  assert.equal(unpackWeight(layout, 'i8', [11, 19], packed).data, codes);
+});
+
+test('scales as exponents', () => {
+  const exponents = [-128, -9, -1, 0, 1, 7, 8, 127];
+  const scales = tensor(
+    'f32',
+    [2, 4],
+    exponents.map((e) => scaleFromLog8(0.75, e)),
   );
-};
-
-/** Bit `bit` of the code at (row, col), straight from the definition: plane sizes and the place of a code in its vector. */
-function bitOf(packed: Uint8Array, cols: number, bits: number, row: number, col: number, bit: number): number {
-  const unit = (row >> 3) * Math.ceil(cols / 16) + (col >> 4);
-  const vector = 2 * ((col & 15) >> 2) + ((row & 7) >> 2);
-  const byte = (row & 3) * 4 + (col & 3);
-  let start = unit * 16 * bits;
-  let low = 0;
-  for (const width of planesOf(bits)) {
-    if (bit < low + width) {
-      const vectors = width; // vectors of 16 bytes in a plane of this width
-      return (packed[start + (vector % vectors) * 16 + byte] >> (Math.floor(vector / vectors) * width + bit - low)) & 1;
-    }
-    low += width;
-    start += 16 * width;
-  }
-  throw new Error(`no plane for bit ${bit}`);
-}
-
-test('planes of every width', () => {
-  assert.equal([2, 3, 4, 5, 6, 7, 8].map(planesOf), [[2], [2, 1], [4], [4, 1], [4, 2], [4, 2, 1], [8]]);
-  assert.throws(() => planesOf(1), /2 to 8 bits/);
+  const layout = { kind: 'log8', base: 0.75 } as const;
+  const packed = packWeight(layout, scales);
+  assert.is(packed.length, residentBytes(layout, 'f32', [2, 4]));
+  assert.equal([...packed], [0, 0, 0x40, 0x3f, ...exponents.map((e) => e & 0xff)]);
+  assert.equal(unpackWeight(layout, 'f32', [2, 4], packed), scales);
+  assert.throws(() => packWeight(layout, tensor('f32', [1], [1])), /1 is no scale on the grid of 0.75/);
+  assert.throws(() => packWeight(layout, tensor('f32', [1], [scaleFromLog8(0.75, 128)])), /no scale/);
+  assert.throws(() => packWeight(layout, tensor('f32', [1], [0])), /no scale/);
 });
 
-test('panels bit by bit, and back', () => {
-  for (let bits = 2; bits <= 8; bits++) {
-    for (const [rows, cols] of [
-      [8, 16],
-      [1, 1],
-      [11, 19],
-      [16, 33],
-    ]) {
-      const data = codes(rows, cols, bits);
-      const layout = { kind: 'panels', rows, cols, bits } as const;
-      const packed = packWeight(layout, data);
-      assert.is(packed.length, residentBytes(layout, 'i8', data.shape));
-      for (let r = 0; r < Math.ceil(rows / 8) * 8; r++) {
-        for (let c = 0; c < Math.ceil(cols / 16) * 16; c++) {
-          let u = 0;
-          for (let bit = 0; bit < bits; bit++) u |= bitOf(packed, cols, bits, r, c, bit) << bit;
-          const want = r < rows && c < cols ? data.data[r * cols + c] : 0;
-          if (u - 2 ** (bits - 1) !== want)
-            assert.unreachable(`${bits} bits, (${r}, ${c}): ${u - 2 ** (bits - 1)} for ${want}`);
-        }
-      }
-      assert.equal(unpackWeight(layout, 'i8', data.shape, packed), data);
-    }
-  }
-});
+test('half precision, and integers in fewer bytes', () => {
+  const halves = tensor('f32', [5], [1, -0, 2 ** -24, -65504, 0.333251953125]);
+  const packed = packWeight({ kind: 'f16' }, halves);
+  assert.is(packed.length, residentBytes({ kind: 'f16' }, 'f32', [5]));
+  assert.equal([...packed], [0, 0x3c, 0, 0x80, 1, 0, 0xff, 0xfb, 0x55, 0x35]);
+  assert.equal(unpackWeight({ kind: 'f16' }, 'f32', [5], packed), halves);
+  for (const v of [0.1, Number.POSITIVE_INFINITY, Number.NaN])
+    assert.throws(() => packWeight({ kind: 'f16' }, tensor('f32', [1], [v])), /half precision/);
 
-test('panels of one unit, written out', () => {
-  const data = tensor('i8', [8, 16]);
-  data.data[0] = 1; // V_0 byte 0
-  data.data[5 * 16 + 6] = -1; // row 5, column 6: V_3 byte 6
-  const four = packWeight({ kind: 'panels', rows: 8, cols: 16, bits: 4 }, data);
-  assert.is(four[0], 0x89); // V_0 = 9, V_4 = 8
-  assert.is(four[3 * 16 + 6], 0x87); // V_3 = 7, V_7 = 8
-  const three = packWeight({ kind: 'panels', rows: 8, cols: 16, bits: 3 }, data);
-  assert.is(three.length, 48);
-  assert.is(three[0], 0b01); // V_0 = 5 (101): two low bits 01; V_2, V_4, V_6 = 4 (100)
-  assert.is(three[32], 0xff); // top bits all set
-  assert.is(three[32 + 6], 0xf7); // V_3 = 3 (011): top bit clear
-  const eight = packWeight({ kind: 'panels', rows: 8, cols: 16, bits: 8 }, data);
-  assert.is(eight[0], 129);
-  assert.is(eight[3 * 16 + 6], 127);
+  const i16 = { kind: 'narrow', to: 'i16' } as const;
+  for (const dtype of ['i32', 'i64'] as const) {
+    const ints = tensor(dtype, [3], [-32768, 5, 32767]);
+    assert.equal([...packWeight(i16, ints)], [0, 0x80, 5, 0, 0xff, 0x7f]);
+    assert.equal(unpackWeight(i16, dtype, [3], packWeight(i16, ints)), ints);
+    assert.throws(() => packWeight({ kind: 'narrow', to: 'i8' }, ints), /-32768 does not fit i8/);
+  }
+  assert.is(residentBytes({ kind: 'narrow', to: 'i8' }, 'i32', [7]), 7);
 });
 
 test('f32 panels, transposed and plain', () => {
@@ -104,15 +75,11 @@ test('f32 panels, transposed and plain', () => {
 });
 
 test('wrong tensors are refused', () => {
-  const layout = { kind: 'panels', rows: 2, cols: 2, bits: 4 } as const;
+  const layout = { kind: 'panels', rows: 2, cols: 2, bits: 4, widths: [4], bytes: 4 } as const;
   assert.throws(() => packWeight(layout, tensor('i8', [3])), /2 x 2 does not match i8\[3\]/);
   assert.throws(() => packWeight(layout, tensor('f32', [4])), /needs i8/);
-  assert.throws(() => packWeight(layout, tensor('i8', [2, 2], [1, 2, 3, 8])), /code 8 at 3 does not fit 4 bits/);
-  assert.throws(() => packWeight(layout, tensor('i8', [2, 2], [1, -8, 3, 7])), /code -8 at 1/);
-  assert.throws(
-    () => packWeight({ kind: 'panels', rows: 2, cols: 2, bits: 8 }, tensor('i8', [4], [0, 0, 0, -128])),
-    /-128/,
-  );
+  assert.throws(() => packWeight({ kind: 'f16' }, tensor('i8', [4])), /needs f32/);
+  assert.throws(() => packWeight({ kind: 'narrow', to: 'i8' }, tensor('f32', [4])), /needs i16 or i32 or i64/);
 });
 
 test.run();

@@ -42,7 +42,7 @@ test('one unit, written out', () => {
   codes[2 * 16 + 9] = -60; // row 2, column 9: V_4 byte 9, listed
   codes[8] = 10; // row 0, column 8: V_4 byte 0, listed
   const layout = panelLayout(codes, 8, 16);
-  assert.equal(layout, { rows: 8, cols: 16, bits: 7, widths: [4], bytes: 2 + 64 + 3 });
+  assert.equal(layout, { kind: 'panels', rows: 8, cols: 16, bits: 7, widths: [4], bytes: 2 + 64 + 3 });
   const block = packPanels(layout, codes);
   assert.is(block[0]! | (block[1]! << 8), 3 | (3 << 13));
   assert.is(block[2], 0x09); // V_0 = 9, V_4 = 0: listed
@@ -55,7 +55,7 @@ test('one unit, written out', () => {
 test('the rest of a tile: columns beyond whole units, and tiles of fewer rows', () => {
   const codes = Int8Array.of(1, -1, 0, 0, 1, -1);
   const layout = panelLayout(codes, 2, 3);
-  assert.equal(layout, { rows: 2, cols: 3, bits: 2, widths: [2], bytes: 2 + 2 });
+  assert.equal(layout, { kind: 'panels', rows: 2, cols: 3, bits: 2, widths: [2], bytes: 2 + 2 });
   // u = q + 2 by columns: 3 2, 1 3, 2 1.
   assert.equal([...packPanels(layout, codes)], [0, 1 << 5, 0b11_01_10_11, 0b01_10]);
 });

@@ -4,6 +4,7 @@ import { EigenError } from '../../../sdk/util/errors.ts';
 import { scaleFromLog8 } from '../../../sdk/util/log8.ts';
 import { type Tensor, tensor } from '../../../sdk/util/tensor.ts';
 import { packWeight, residentBytes } from '../../../sdk/wire/layout.ts';
+import { panelLayout } from '../../../sdk/wire/panels.ts';
 import type { WeightLayout, WeightSlot } from '../../../sdk/wire/program.ts';
 import {
   decodeWeights,
@@ -14,6 +15,8 @@ import {
   wireSizes,
 } from '../../../sdk/wire/weights.ts';
 
+const codes = Int8Array.from({ length: 660 }, (_, i) => ((i * i) % 15) - 7);
+
 interface Case {
   tensor: Tensor;
   layout: WeightLayout;
@@ -23,12 +26,8 @@ interface Case {
 const exponents = Array.from({ length: 20 }, (_, i) => (i % 7) - 30);
 const cases: Case[] = [
   {
-    tensor: tensor(
-      'i8',
-      [20, 33],
-      Array.from({ length: 660 }, (_, i) => ((i * i) % 15) - 7),
-    ),
-    layout: { kind: 'panels', rows: 20, cols: 33, bits: 4 },
+    tensor: tensor('i8', [20, 33], codes),
+    layout: panelLayout(codes, 20, 33),
     encoding: { kind: 'codes', bits: 4 },
   },
   {
@@ -37,12 +36,12 @@ const cases: Case[] = [
       [20],
       exponents.map((e) => scaleFromLog8(0.5, e)),
     ),
-    layout: { kind: 'plain' },
+    layout: { kind: 'log8', base: 0.5 },
     encoding: { kind: 'log8', base: 0.5, exponents },
   },
-  { tensor: tensor('f32', [3], [0.5, -2, 0]), layout: { kind: 'plain' }, encoding: { kind: 'f16' } },
+  { tensor: tensor('f32', [3], [0.5, -2, 0]), layout: { kind: 'f16' }, encoding: { kind: 'f16' } },
   { tensor: tensor('i32', [4], [1, -70000, 3, 2 ** 31 - 1]), layout: { kind: 'plain' }, encoding: { kind: 'ints' } },
-  { tensor: tensor('i64', [2], [5, -6]), layout: { kind: 'plain' }, encoding: { kind: 'ints' } },
+  { tensor: tensor('i64', [2], [5, -6]), layout: { kind: 'narrow', to: 'i8' }, encoding: { kind: 'ints' } },
   { tensor: tensor('i64', [1], [2 ** 40]), layout: { kind: 'plain' }, encoding: { kind: 'ints' } },
   {
     tensor: tensor(
@@ -139,10 +138,12 @@ test('streams and slots that do not match are refused by name', () => {
         slots.map((s, k) => (k === i ? { ...s, ...change } : s)),
       ),
     );
-  assert.match(changed(2, { shape: [4], bytes: 16 }), /EW6002.*'w2'.*wrong size/);
+  assert.match(changed(2, { shape: [4], bytes: 8 }), /EW6002.*'w2'.*wrong size/);
+  assert.match(changed(0, { layout: { ...panelLayout(codes, 20, 33), bits: 3 } }), /EW6002.*'w0'.*does not fit 3 bits/);
+  const short = panelLayout(codes, 20, 33).bytes - 1;
   assert.match(
-    changed(0, { layout: { kind: 'panels', rows: 20, cols: 33, bits: 3 }, bytes: 24 * 6 * 3 }),
-    /EW6002.*'w0'.*does not fit 3 bits/,
+    changed(0, { layout: { ...panelLayout(codes, 20, 33), bytes: short }, bytes: short }),
+    /EW6002.*'w0'.*the codes take/,
   );
   assert.match(changed(3, { bytes: 12 }), /EW6002.*'w3'.*does not match its layout/);
   assert.match(changed(6, { offset: 3 }), /EW6002.*'w6'.*offset/);

@@ -1,9 +1,13 @@
 import type { Graph } from '../../../ir/graph.ts';
 import { valueNamed } from '../../../ir/graph.ts';
-import type { DType, TensorType } from '../../../util/tensor.ts';
-import type { WeightLayout } from '../../../wire/program.ts';
+import { byteLength, type DType, sizeOf, type TensorType } from '../../../util/tensor.ts';
+import { residentBytes } from '../../../wire/layout.ts';
+import { panelLayout, widestPanels } from '../../../wire/panels.ts';
+import { WEIGHT_ALIGN, type WeightLayout } from '../../../wire/program.ts';
 import type { Fusion, Group } from '../../fuse.ts';
 import type { Lowered } from '../../lower.ts';
+import { align } from '../../memory.ts';
+import { expansion, shortForm } from './vectors.ts';
 
 const C_TYPES: Record<DType, string> = {
   f32: 'float',
@@ -30,22 +34,31 @@ export type Operand =
 export interface KernelText {
   /** Functions of the kernel's own, before it. */
   readonly helpers: string;
-  /** Functions that other kernels may use as well, by name. */
-  readonly shared?: readonly { readonly name: string; readonly text: string }[];
   readonly body: string;
   readonly macs: number;
 }
 
-/** Facts of the machine that shape loops; derived from the board's profile. */
+/** Facts that kernels are written for. */
 export interface Tuning {
   /** Bytes of the activation block that should stay in the nearest big cache. */
   readonly blockBytes: number;
+  /** Constants that change between runs: they are held in forms that take any data. */
+  readonly mutable: ReadonlySet<string>;
 }
 
 export interface ContextOptions {
   readonly decoded?: Fusion['decoded'];
   readonly overlapped?: boolean;
 }
+
+/** A vector constant as it is in memory: its pointer, and how to make plain elements of it. */
+export interface ShortVector {
+  readonly pointer: string;
+  readonly layout: WeightLayout;
+}
+
+/** Vectors longer than this are not expanded for a kernel that reads plain elements, bytes of them. */
+const EXPAND_LIMIT = 16384;
 
 /** Collects the operands and the scratch of one kernel while its text is written. */
 export class KernelContext {
@@ -60,6 +73,7 @@ export class KernelContext {
   private readonly alias: (v: string) => string;
   private readonly decodings: Fusion['decoded'];
   private readonly keys = new Map<string, number>();
+  private readonly expanded = new Map<string, string>();
 
   constructor(graph: Graph, group: Group, tuning: Tuning, alias: (v: string) => string, more: ContextOptions = {}) {
     this.graph = graph;
@@ -84,10 +98,42 @@ export class KernelContext {
     return this.alias(value);
   }
 
-  /** C expression of the pointer to a value that is read; constants are laid out plainly. */
+  /**
+   * C expression of the pointer to a value that is read. Short constants are expanded into working memory at the start of the
+   * kernel, so that it reads plain elements of them.
+   */
   read(value: string): string {
-    if (valueNamed(this.graph, value).data !== undefined) return this.weight(value, { kind: 'plain' });
-    return this.operand({ kind: 'value', value: this.alias(value), write: false });
+    const { data, type } = valueNamed(this.graph, value);
+    if (data === undefined) return this.operand({ kind: 'value', value: this.alias(value), write: false });
+    const layout = this.shortLayout(value);
+    if (!layout || byteLength(type) > EXPAND_LIMIT) return this.weight(value, { kind: 'plain' });
+    const p = this.weight(value, layout);
+    if (!this.expanded.has(p)) {
+      const to = this.scratch(byteLength(type) + 16);
+      this.expanded.set(p, expansion(p, this.cType(value), layout, sizeOf(type.shape), to));
+    }
+    return p;
+  }
+
+  /** A vector constant that the kernel makes plain itself, a piece at a time (emit/c/vectors.ts). */
+  vector(value: string): ShortVector {
+    const layout = this.shortLayout(value) ?? { kind: 'plain' };
+    return { pointer: this.weight(value, layout), layout };
+  }
+
+  /** Weight codes [rows, cols] as panels. */
+  panels(value: string, rows: number, cols: number): { readonly pointer: string; readonly bits: number } {
+    const { data } = valueNamed(this.graph, value);
+    if (!data) throw new Error(`weights '${value}' are not constant`);
+    const layout = this.tuning.mutable.has(value)
+      ? widestPanels(rows, cols)
+      : panelLayout(data.data as Int8Array, rows, cols);
+    return { pointer: `(const u8 *)${this.weight(value, layout)}`, bits: layout.bits };
+  }
+
+  /** What expands the short constants; it comes before the kernel's body. */
+  expansions(): string {
+    return [...this.expanded.values()].join('');
   }
 
   write(value: string): string {
@@ -124,6 +170,15 @@ export class KernelContext {
       .map((o, i) => `${o.kind === 'value' && o.write ? '' : 'const '}${C_TYPES[this.type(o.value).dtype]} *p${i}`)
       .join(', ');
     return text.replaceAll(PARAMETERS, list).replaceAll(ARGUMENTS, this.operands.map((_, i) => `p${i}`).join(', '));
+  }
+
+  /** The layout that is smaller than plain, where there is one. */
+  private shortLayout(value: string): WeightLayout | undefined {
+    const { data, packing, type } = valueNamed(this.graph, value);
+    if (!data || this.tuning.mutable.has(value)) return undefined;
+    const layout = shortForm(data, packing);
+    const held = (bytes: number): number => align(bytes, WEIGHT_ALIGN);
+    return layout && held(residentBytes(layout, type.dtype, type.shape)) < held(byteLength(type)) ? layout : undefined;
   }
 
   private operand(o: Operand): string {

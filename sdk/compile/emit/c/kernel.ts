@@ -66,6 +66,11 @@ const pickQConv: Renderer<'qconv'> = (ctx, l) => {
 
 /** C text of the kernel of the context's group. */
 export function emitKernel(ctx: KernelContext): KernelText {
+  const text = emitBare(ctx);
+  return { ...text, body: `${ctx.expansions()}${text.body}` };
+}
+
+function emitBare(ctx: KernelContext): KernelText {
   const { root } = ctx.group;
   if (!root) return emitMap(ctx);
   if (isKind(root, 'view')) throw new Error(`node '${root.node.name}' is a view and has no kernel`);

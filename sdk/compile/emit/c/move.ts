@@ -1,8 +1,10 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import { sizeOf, stridesOf } from '../../../util/tensor.ts';
+import { PANEL_ROWS } from '../../../wire/panels.ts';
 import type { Lowered } from '../../lower.ts';
 import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
 import { emitRowTail, rowBuffer } from './epilogue.ts';
+import { eightOf } from './vectors.ts';
 
 const NOTHING = { helpers: '', macs: 0 } as const;
 
@@ -130,8 +132,14 @@ export function emitQGather(ctx: KernelContext, l: Lowered<KernelOf<'qgather'>>)
   const count = sizeOf(ctx.type(idx).shape);
   const buffer = rowBuffer(ctx, d);
   const to = ctx.group.stores.includes(y) ? `${ctx.write(y)} + i * ${d}` : buffer.pointer;
+  const { pointer: panels } = ctx.panels(codes, v, d);
+  const tile = ctx.scratch(8 * Math.ceil(d / 16) * 16);
+  const scales = eightOf(ctx.vector(scale), '(i32)r', () => ctx.scratch(32));
+  // Neighbouring indices often lie in the same tile: it is unpacked once for all of them.
   const body = `${share(count, 8, 'r0', 'r1')}
-  for (i32 i = r0; i < r1; i++) { ${row(`${ctx.read(idx)}[i]`, v)} const float s = ${ctx.read(scale)}[r]; const i8 *c = ${ctx.read(codes)} + (i32)r * ${d}; float *o = ${to}; for (i32 k = 0; k < ${d}; k++) o[k] = (float)c[k] * s; ${emitRowTail(ctx, 'o', 'i')} }`;
+  i8 *c = (i8 *)${tile}; i32 held = -1;
+  for (i32 i = r0; i < r1; i++) { ${row(`${ctx.read(idx)}[i]`, v)} const i32 n = (i32)r / ${PANEL_ROWS}; if (n != held) { ew_panel(${panels}, n, ${v}, ${d}, c); held = n; }
+    ${scales.setup} const float s = *${scales.at}; const i8 *q = c + (i32)r % ${PANEL_ROWS} * 4; float *o = ${to}; for (i32 k = 0; k < ${d}; k++) o[k] = (float)q[(k >> 2) * 32 + (k & 3)] * s; ${emitRowTail(ctx, 'o', 'i')} }`;
   return { ...NOTHING, body };
 }
 

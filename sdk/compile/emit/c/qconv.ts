@@ -3,24 +3,17 @@ import type { Lowered } from '../../lower.ts';
 import type { KernelContext, KernelText } from './context.ts';
 import { blockedLoops, blockRows, clip, depthwiseShare, raggedLoops, raggedTaps, realRows } from './conv.ts';
 import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
-import {
-  type Done,
-  microDot7,
-  microI16,
-  NR,
-  panelBytes,
-  type Rows,
-  rolled,
-  rowsPerTile,
-  unpackI16,
-  unpackU7,
-} from './gemm.ts';
+import { type Done, microDot7, microI16, NR, type Rows, rolled, rowsPerTile } from './gemm.ts';
 import { emitGather, type Geometry, geometryOf, linearGeometry } from './geometry.ts';
+import { DOT7_BITS, DOT7_OFFSET } from './panels.ts';
+import { eightOf } from './vectors.ts';
 
-/** What turns integer sums into f32 results. `row` is the row index expression; G + n the first channel. */
+/** What turns integer sums into f32 results. */
 interface Scaling {
+  /** Pointers to those of the eight channels of the tile, once `setup` has been done for it. */
   readonly multiplier: string;
   readonly bias: string;
+  readonly setup: string;
   /** Pointer to one scale a row (dynamic activations), or undefined. */
   readonly rowScale?: string;
 }
@@ -30,7 +23,7 @@ export function emitQConv(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>): Ke
   const [x, w, m, bias, zp] = l.node.inputs as [string, string, string, string, string];
   const y = l.node.outputs[0]!;
   const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(y));
-  return productInt(ctx, geo, { x, w, y, zp: `*${ctx.read(zp)}` }, { multiplier: ctx.read(m), bias: ctx.read(bias) });
+  return productInt(ctx, geo, { x, w, y, zp: `*${ctx.read(zp)}` }, scalingOf(ctx, m, bias));
 }
 
 /** Integer x [..., K] with one scale a row, times codes [N, K]. */
@@ -39,18 +32,13 @@ export function emitQLinear(ctx: KernelContext, l: Lowered<KernelOf<'qlinear'>>)
   const y = l.node.outputs[0]!;
   const [o, k] = ctx.type(w).shape as [number, number];
   const geo = linearGeometry(spaceOf(ctx.type(y).shape).rows, k, o);
-  return productInt(
-    ctx,
-    geo,
-    { x, w, y, zp: '0' },
-    { multiplier: ctx.read(ws), bias: ctx.read(bias), rowScale: ctx.read(xs) },
-  );
+  return productInt(ctx, geo, { x, w, y, zp: '0' }, { ...scalingOf(ctx, ws, bias), rowScale: ctx.read(xs) });
 }
 
-/** Resident bits of a constant of codes. */
-export function codeBits(ctx: KernelContext, w: string): number {
-  const packing = ctx.graph.values.get(w)?.packing;
-  return packing?.kind === 'codes' ? packing.bits : 8;
+function scalingOf(ctx: KernelContext, m: string, bias: string): Scaling {
+  const eight = (v: string) => eightOf(ctx.vector(v), 'G + n', () => ctx.scratch(32));
+  const [multiplier, b] = [eight(m), eight(bias)];
+  return { multiplier: multiplier.at, bias: b.at, setup: `${multiplier.setup} ${b.setup}` };
 }
 
 function productInt(
@@ -60,11 +48,10 @@ function productInt(
   scaling: Scaling,
 ): KernelText {
   const kp = Math.ceil(geo.k / 16) * 16;
-  const bits = codeBits(ctx, v.w);
   const narrow = ctx.type(v.x).dtype === 'i8';
   const space: Space = { ...spaceOf(ctx.type(v.y).shape), whole: geo.og % NR === 0 };
   const src = ctx.read(v.x);
-  const panels = ctx.weight(v.w, { kind: 'panels', rows: geo.o, cols: geo.k, bits });
+  const { pointer: panels, bits } = ctx.panels(v.w, geo.o, geo.k);
   const epi = emitEpilogue(ctx, 'epi', space, v.y);
   const mr = rowsPerTile(geo.m);
   const block = blockRows(ctx, geo, 2);
@@ -72,13 +59,12 @@ function productInt(
   const rowSums = ctx.scratch(block * 4);
   const tile = ctx.scratch(8 * kp * 2);
   const rows = ctx.scratch((block + 4) * kp * 2);
-  const shared = { ctx, geo, kp, mr, block, src, panels, sums, tile, rows, rowSums, scaling, bits, zp: v.zp };
+  const shared = { ctx, geo, kp, mr, block, src, panels, sums, tile, rows, rowSums, scaling, zp: v.zp };
   const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
   const macs = geo.m * geo.k * geo.o;
-  if (!narrow || bits > 7) return { ...plain, helpers: plain.helpers + epi, macs };
+  if (!narrow || bits > DOT7_BITS) return { ...plain, helpers: plain.helpers + epi, macs };
   const dot7 = dot7Product(shared);
   return {
-    shared: [...(plain.shared ?? []), ...(dot7.shared ?? [])],
     helpers: `#ifdef EW_DOT7\n${dot7.helpers}#else\n${plain.helpers}#endif\n${epi}`,
     body: `#ifdef EW_DOT7\n${dot7.body}\n#else\n${plain.body}\n#endif`,
     macs,
@@ -100,7 +86,6 @@ interface Product {
   readonly rows: string;
   readonly rowSums: string;
   readonly scaling: Scaling;
-  readonly bits: number;
   readonly zp: string;
 }
 
@@ -109,7 +94,7 @@ function finish(p: Product): Done {
   const { geo, scaling, ctx } = p;
   const scaled = (c: string, k: number): string => {
     const f = scaling.rowScale ? `f4_mul(f4_from_i4(${c}), xs)` : `f4_from_i4(${c})`;
-    return `f4_add(f4_mul(${f}, f4_load(${scaling.multiplier} + (G + n)${k ? ' + 4' : ''})), f4_load(${scaling.bias} + (G + n)${k ? ' + 4' : ''}))`;
+    return `f4_add(f4_mul(${f}, f4_load(${scaling.multiplier} + ${k})), f4_load(${scaling.bias} + ${k}))`;
   };
   const row = scaling.rowScale ? `const f4 xs = f4_load_splat(${scaling.rowScale} + m + r); ` : '';
   return {
@@ -118,29 +103,22 @@ function finish(p: Product): Done {
   };
 }
 
-const tilePointer = (p: Product): string => `(const u8 *)${p.panels} + ((G + n) / ${NR}) * ${panelBytes(p.kp, p.bits)}`;
-const correction = (p: Product): string =>
-  `const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-zp), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
+/** What is done once a channel tile: codes unpacked, scales and biases of its channels made plain, the zero point's share of the sums. */
+const perTile = (p: Product, unpack: 'ew_panel_i16' | 'ew_panel_u7', type: 'i16' | 'u8'): string =>
+  `${unpack}(${p.panels}, (G + n) / ${NR}, ${p.geo.o}, ${p.geo.k}, (${type} *)${p.tile}, (i32 *)${p.sums}); ${p.scaling.setup}
+        const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-zp), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
 
 /** Plain SIMD: activations and codes as i16, adjacent products summed. */
 function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
   const { geo, kp } = p;
   const inPlace = from === 'i16' && geo.pointwise && geo.k === kp && geo.m % 4 === 0 && !p.ctx.overlapped;
   const pitch = kp;
-  const unpack = unpackI16(p.bits);
   const gather = inPlace ? '' : emitGather('gather', geo, { from, to: 'i16', pitch });
   const rows: Rows = { base: inPlace ? `${p.src} + m * ${kp}` : `(i16 *)${p.rows} + (m - mb) * ${kp}`, pitch: kp };
   const micro = microI16(kp, p.mr, rows, `(i16 *)${p.tile}`, ['z0', 'z1'], finish(p));
   const setup = inPlace ? '' : `gather(${p.src}, (i16 *)${p.rows}, mb, me - mb, g, zp);`;
-  const body = blockedLoops(
-    geo,
-    p.mr,
-    p.block,
-    setup,
-    micro,
-    `${unpack.name}(${tilePointer(p)}, (i16 *)${p.tile}, (i32 *)${p.sums}, ${kp}); ${correction(p)}`,
-  );
-  return { helpers: gather, shared: [unpack], body: `const i32 zp = ${p.zp};\n  ${body}` };
+  const body = blockedLoops(geo, p.mr, p.block, setup, micro, perTile(p, 'ew_panel_i16', 'i16'));
+  return { helpers: gather, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
 /**
@@ -149,7 +127,6 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
  */
 function dot7Product(p: Product): ProductText {
   const { geo, kp } = p;
-  const unpack = unpackU7(p.bits);
   const helpers = emitGather('gather', geo, { from: 'i8', to: 'i8', pitch: kp });
   const init = (r: number): [string, string] => [
     `i4_add(z0, i4_splat(rs[m - mb + ${r}]))`,
@@ -157,16 +134,9 @@ function dot7Product(p: Product): ProductText {
   ];
   const rows: Rows = { base: `(i8 *)${p.rows} + (m - mb) * ${kp}`, pitch: kp };
   const micro = microDot7(kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p));
-  const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); ew_row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb, ${kp}, ${2 ** (p.bits - 1)}); const i32 *rs = (const i32 *)${p.rowSums};`;
-  const body = blockedLoops(
-    geo,
-    p.mr,
-    p.block,
-    setup,
-    micro,
-    `${unpack.name}(${tilePointer(p)}, (u8 *)${p.tile}, (i32 *)${p.sums}, ${kp}); ${correction(p)}`,
-  );
-  return { helpers, shared: [unpack], body: `const i32 zp = ${p.zp};\n  ${body}` };
+  const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); ew_row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb, ${kp}, ${DOT7_OFFSET}); const i32 *rs = (const i32 *)${p.rowSums};`;
+  const body = blockedLoops(geo, p.mr, p.block, setup, micro, perTile(p, 'ew_panel_u7', 'u8'));
+  return { helpers, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
 /** Output pixels computed together, so that a filter tap is loaded once for all of them. */
@@ -183,13 +153,16 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   const src = ctx.read(x);
   const cpad = Math.ceil(geo.c / NR) * NR;
   const pairs = Math.ceil(geo.kw / 2);
-  const filter = ctx.weight(w, { kind: 'transposed', rows: geo.c, cols: geo.kh * geo.kw, multiple: NR });
+  const taps = geo.kh * geo.kw;
+  const { pointer: filter } = ctx.panels(w, geo.c, taps);
   const zero = ctx.read(zp);
   const perChannel = ctx.type(zp).shape.some((d) => d > 1);
   const mult = ctx.read(m);
   const b = ctx.read(bias);
   const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y);
   const fw = ctx.scratch(geo.kh * pairs * cpad * 4);
+  const tile = ctx.scratch(16 * (Math.ceil(taps / 16) * 16 + 2));
+  const sums = ctx.scratch(32);
   const load = ctx.type(x).dtype === 'i8' ? 'h8_load_i8' : 'h8_load';
   const dx = geo.dilations[1] * geo.c;
   const step = geo.strides[1] * geo.c;
@@ -224,7 +197,7 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
     });
   const border = accumulate(1, () => borderTaps(load, dx, cpad));
   const body = `i16 *fw = (i16 *)${fw};
-  pair_filters((const i8 *)${filter}, fw);
+  pair_filters(${filter}, (i16 *)${tile}, (i32 *)${sums}, fw);
   ${depthwiseShare(ctx, geo)}
   for (i32 row0 = r0; row0 < r1; row0++) {
     const i32 py = row0 % ${geo.oh}, b = row0 / ${geo.oh};
@@ -266,15 +239,25 @@ function borderTaps(load: string, dx: number, cpad: number): string {
             }`;
 }
 
-/** Filters [tap][cpad] i8 -> [ky][pair][channel][2] i16, zero where a row has an odd number of taps. */
+/**
+ * Panels of filters [channel][tap] -> [ky][pair][channel][2] i16, zero where a row has an odd number of taps. A tile has its taps in
+ * pairs from the first one on, [tap / 2][8 channels][2]; a pair that begins at an odd tap lies across two of those.
+ */
 function pairFilters(geo: Geometry, cpad: number, pairs: number): string {
-  return `static void pair_filters(const i8 *w, i16 *d) {
-  for (i32 ky = 0; ky < ${geo.kh}; ky++) for (i32 p = 0; p < ${pairs}; p++) {
-    const i8 *u = w + (ky * ${geo.kw} + 2 * p) * ${cpad};
-    const i32 both = 2 * p + 1 < ${geo.kw};
-    for (i32 c = 0; c < ${cpad}; c += 8, d += 16) {
-      const h8 a = h8_load_i8(u + c), b = both ? h8_load_i8(u + ${cpad} + c) : h8_splat(0);
-      h8_store(d, h8_zip_lo(a, b)); h8_store(d + 8, h8_zip_hi(a, b));
+  const half = (k: number): string => {
+    const even = `h8_load(u + ${k})`;
+    const odd = `v_or(v_and(i4_shr(${even}, 16), low), i4_shl(h8_load(u + ${16 + k}), 16))`;
+    const last = `v_and(v, low)`;
+    return `{ const h8 v = t & 1 ? ${odd} : ${even}; h8_store(q + ${k}, both ? v : ${last}); }`;
+  };
+  return `static void pair_filters(const u8 *w, i16 *tile, i32 *sums, i16 *d) {
+  const i4 low = i4_splat(0xffff);
+  for (i32 c = 0; c < ${cpad}; c += ${NR}) {
+    ew_panel_i16(w, c / ${NR}, ${geo.c}, ${geo.kh * geo.kw}, tile, sums);
+    for (i32 ky = 0; ky < ${geo.kh}; ky++) for (i32 p = 0; p < ${pairs}; p++) {
+      const i32 t = ky * ${geo.kw} + 2 * p, both = 2 * p + 1 < ${geo.kw};
+      const i16 *u = tile + (t >> 1) * 16; i16 *q = d + ((ky * ${pairs} + p) * ${cpad} + c) * 2;
+      ${half(0)} ${half(8)}
     }
   }
 }
@@ -287,7 +270,9 @@ export function emitRaggedQConv(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>
   const y = l.node.outputs[0]!;
   const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(y));
   const src = ctx.read(x);
-  const filter = ctx.read(w);
+  const { pointer: panels } = ctx.panels(w, geo.o, geo.k);
+  const filter = `((const i8 *)${ctx.scratch(geo.o * geo.k)})`;
+  const tile = ctx.scratch(8 * Math.ceil(geo.k / 16) * 16);
   const perChannel = ctx.type(zp).shape.some((d) => d > 1);
   const zero = perChannel ? `${ctx.read(zp)}[o / ${geo.og} * ${geo.cg} + c]` : `*${ctx.read(zp)}`;
   const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y);
@@ -298,7 +283,8 @@ export function emitRaggedQConv(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>
     `f4_add(f4_mul(f4_from_i4(i4_load(t + ${k})), f4_load(${mult} + n + ${k})), f4_load(${b} + n + ${k}))`;
   return {
     helpers: epi,
-    body: raggedLoops(ctx, geo, 'i32 t[8] = {0}', lane, `${result(0)}, ${result(4)}`),
+    body: `ew_panel_rows(${panels}, ${geo.o}, ${geo.k}, (i8 *)${tile}, (i8 *)${filter});
+  ${raggedLoops(ctx, geo, 'i32 t[8] = {0}', lane, `${result(0)}, ${result(4)}`)}`,
     macs: geo.m * geo.k * geo.o,
   };
 }

@@ -2,8 +2,7 @@ import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
 import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
 import { emitRowTail } from './epilogue.ts';
-import { type Done, MR, microF32, microI16, NR, panelBytes, unpackI16 } from './gemm.ts';
-import { codeBits } from './qconv.ts';
+import { type Done, MR, microF32, microI16, NR } from './gemm.ts';
 
 /** Sizes of a recurrent layer: x [t,b,i], d directions, h units, g gates a unit; rows = d*g*h. */
 interface Sizes {
@@ -213,20 +212,16 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const { mr } = chunk;
   const ip = Math.ceil(s.i / 16) * 16;
   const hp = Math.ceil(s.h / 16) * 16;
-  const wBits = codeBits(ctx, w);
-  const rBits = codeBits(ctx, r);
   const rows = `((i16 *)${ctx.scratch((chunk.steps * s.b + MR) * ip * 2)})`;
   const tile = `((i16 *)${ctx.scratch(8 * Math.max(ip, hp) * 2)})`;
   const sums = `((i32 *)${ctx.scratch(32)})`;
   const tiles = Math.ceil(gh / NR) + (gh % NR === 0 ? 0 : 1);
   const unpacked = `((i8 *)${ctx.scratch(tiles * NR * hp)})`;
   const hq = `((i16 *)${ctx.scratch(s.b * hp * 2)})`;
-  const wp = ctx.weight(w, { kind: 'panels', rows: s.rows, cols: s.i, bits: wBits });
-  const rp = ctx.weight(r, { kind: 'panels', rows: s.rows, cols: s.h, bits: rBits });
+  const { pointer: wp } = ctx.panels(w, s.rows, s.i);
+  const { pointer: rp } = ctx.panels(r, s.rows, s.h);
   const px = ctx.read(x);
   const pxs = xs ? ctx.read(xs) : '';
-  const unpackW = unpackI16(wBits);
-  const unpackR = unpackI16(rBits);
   const [pws, prs, pb] = [ctx.read(ws), ctx.read(rs), ctx.read(bias)];
   const scaled = (v: string, k: number): string =>
     `f4_mul(${pxs ? `f4_mul(f4_from_i4(${v}), sc)` : `f4_from_i4(${v})`}, f4_load(${pws} + n${k ? ` + ${k}` : ''}))`;
@@ -244,7 +239,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const product = `${widen}
       ${tilesOfDirection(
         gh,
-        `${unpackW.name}((const u8 *)${wp} + n / ${NR} * ${panelBytes(ip, wBits)}, ${tile}, ${sums}, ${ip}); for (i32 m = 0; m < mn; m += ${mr}) ${micro}`,
+        `ew_panel_i16(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${tile}, ${sums}); for (i32 m = 0; m < mn; m += ${mr}) ${micro}`,
       )}`;
   const out = (a: string, k: number): string =>
     `f4_mul(f4_from_i4(${a}), f4_mul(ew_load_row(${prs}, n + ${k}, ${s.rows}), f4_splat(${f32Literal(1 / 127)})))`;
@@ -267,15 +262,14 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const rec: Recurrent = {
     setup: tilesOfDirection(
       gh,
-      `${unpackR.name}((const u8 *)${rp} + n / ${NR} * ${panelBytes(hp, rBits)}, ${tile}, ${sums}, ${hp}); ew_narrow(${unpacked} + (n - first) * ${hp}, ${tile}, ${NR * hp});`,
+      `ew_panel_i16(${rp}, n / ${NR}, ${s.rows}, ${s.h}, ${tile}, ${sums}); ew_narrow(${unpacked} + (n - first) * ${hp}, ${tile}, ${NR * hp});`,
     ),
     begin: `${codes} ${quantizeH}`,
     step: `${codes} ${tilesOfDirection(gh, gemv)}`,
     end: quantizeH,
   };
   const cell = lstmCell(s.h, (g) => `ew_load_row(${pb}, dir * ${gh} + ${g * s.h} + j, ${s.rows})`);
-  const text = recurrence(ctx, l, s, chunk, product, rec, cell, true);
-  return { ...text, shared: [unpackW, unpackR] };
+  return recurrence(ctx, l, s, chunk, product, rec, cell, true);
 }
 
 /** GRU gate order z r h. */

@@ -1,0 +1,69 @@
+import type { Packing } from '../../../ir/graph.ts';
+import type { Tensor } from '../../../util/tensor.ts';
+import type { WeightLayout } from '../../../wire/program.ts';
+import { areHalves, areShortExponents, narrowestType } from '../../../wire/short.ts';
+import type { ShortVector } from './context.ts';
+
+/** Constants held in short forms (sdk/wire/short.ts), and what makes plain elements of them in a kernel. */
+
+/** The short form of a constant by its packing, where it has one that is exact. */
+export function shortForm(data: Tensor, packing: Packing | undefined): WeightLayout | undefined {
+  switch (packing?.kind) {
+    case 'log8':
+      return areShortExponents(packing.exponents) ? { kind: 'log8', base: packing.base } : undefined;
+    case 'f16':
+      return areHalves(data.data as Float32Array) ? { kind: 'f16' } : undefined;
+    case 'ints': {
+      const to = narrowestType(data.data);
+      return to && data.dtype !== 'i8' && data.dtype !== to ? { kind: 'narrow', to } : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Makes `n` plain elements of type `type` of the constant at `p` at `to`, and `p` point there. */
+export function expansion(p: string, type: string, layout: WeightLayout, n: number, to: string): string {
+  return `${plain({ pointer: p, layout }, type, '0', n, to)} ${p} = (const ${type} *)${to};\n  `;
+}
+
+function plain(v: ShortVector, type: string, from: string, n: number, to: string): string {
+  switch (v.layout.kind) {
+    case 'log8':
+      return `ew_scales((const u8 *)${v.pointer}, ${from}, ${n}, (float *)${to});`;
+    case 'f16':
+      return `ew_halves((const u16 *)${v.pointer} + ${from}, ${n}, (float *)${to});`;
+    case 'narrow':
+      return `for (i32 i = 0; i < ${n}; i++) ((${type} *)${to})[i] = ((const ${v.layout.to} *)${v.pointer})[${from} + i];`;
+    default:
+      throw new Error(`layout ${v.layout.kind} is no short form`);
+  }
+}
+
+/** Eight elements of an f32 vector from element `from` on: what to do once, and the pointer to read them at. */
+export function eightOf(v: ShortVector, from: string, scratch: () => string): { setup: string; at: string } {
+  if (v.layout.kind === 'plain') return { setup: '', at: `(${v.pointer} + ${from})` };
+  const to = scratch();
+  return { setup: plain(v, 'float', from, 8, to), at: `((const float *)${to})` };
+}
+
+/** C helpers, for every module. */
+export const VECTORS = `
+/* 2^(j/8) as the grid of scales defines it */
+static const float ew_eighths[8] = {1.0f, 1.0905077457427979f, 1.1892070770263672f, 1.2968395948410034f, 1.4142135381698608f, 1.5422108173370361f, 1.6817928552627563f, 1.8340080976486206f};
+/* scale i of a vector of exponents: (base * 2^(e % 8 / 8)) * 2^(e / 8); the second product is exact */
+EW_INLINE float ew_scale(const u8 *p, i32 i) {
+  const i32 e = ((const i8 *)p)[4 + i];
+  union { u32 bits; float value; } octave = {(u32)((e >> 3) + 127) << 23};
+  return (*(const float *)p * ew_eighths[e & 7]) * octave.value;
+}
+static void ew_scales(const u8 *p, i32 from, i32 n, float *d) { for (i32 i = 0; i < n; i++) d[i] = ew_scale(p, from + i); }
+/* n finite half precision values, up to 3 more read and written; the product scales the exponent, and is exact */
+static void ew_halves(const u16 *p, i32 n, float *d) {
+  for (i32 i = 0; i < n; i += 4) {
+    const i4 h = i4_load_u16(p + i);
+    const f4 magnitude = f4_mul(i4_shl(v_and(h, i4_splat(0x7fff)), 13), f4_splat(5192296858534827628530496329220096.0f));
+    f4_store(d + i, v_or(magnitude, i4_shl(v_and(h, i4_splat(0x8000)), 16)));
+  }
+}
+`;
