@@ -1,5 +1,5 @@
 import type { Profile } from '../compile/profile.ts';
-import { type CompressOptions, DEFAULT_OPTIONS } from '../compress/index.ts';
+import { type CompressOptions, DEFAULT_OPTIONS, memoryOf } from '../compress/index.ts';
 import { footprintOn, type Model } from '../pipeline.ts';
 import { encodeInts } from '../wire/ints.ts';
 import { residentCodeBytes } from '../wire/panels.ts';
@@ -29,6 +29,8 @@ export interface OptionsRequest extends Limits {
 
 /** The size that models are compressed to when nothing else is said. */
 const DEFAULT_FACTOR = 8;
+/** Share of the float program's weights and activations in memory that is aimed at. */
+const MEMORY_SHARE = 0.14;
 /** What the weight stream takes beyond its constants: magic and count. */
 export const STREAM_BYTES = 8;
 
@@ -36,20 +38,22 @@ export const STREAM_BYTES = 8;
 export function optionsFor(model: Model, profile: Profile, request: OptionsRequest): CompressOptions {
   const weightBits = profile.weightBits.kernels.filter((b) => b >= 2 && b <= 8);
   const { budget, residentBytes, maxRamBytes, maxLatencyMs, minQuality } = request;
+  const footprint = footprintOn(profile);
   return {
     ...DEFAULT_OPTIONS,
-    ...request.stages,
     weightBits,
     minQuality: minQuality ?? DEFAULT_OPTIONS.minQuality,
     seed: request.seed ?? DEFAULT_OPTIONS.seed,
     sizer: (data, rows, cols) => encodeInts(data, rows, cols).length,
     residentSizer: residentCodeBytes,
-    footprint: footprintOn(profile),
+    footprint,
+    memoryGoalBytes: Math.floor(MEMORY_SHARE * memoryOf(footprint(model.graph))),
     wireBudgetBytes: Math.max(0, budgetBytes(model, budget ?? { factor: DEFAULT_FACTOR }) - STREAM_BYTES),
     ...(budget === undefined && minQuality !== undefined ? { smallest: true } : {}),
     ...(residentBytes === undefined ? {} : { residentBudgetBytes: residentBytes }),
     ...(maxRamBytes === undefined ? {} : { maxRamBytes }),
     ...(maxLatencyMs === undefined ? {} : { maxLatencyMs }),
+    ...request.stages,
   };
 }
 

@@ -1,5 +1,6 @@
 import { entropyOfCounts, maxAbs } from '../util/stats.ts';
 import { reachOf } from './quantize.ts';
+import { residentBits } from './size.ts';
 
 /** Relative steps that are considered: 2^-6 to 2^6, four an octave; between them values are interpolated. */
 const OCTAVES = 6;
@@ -8,26 +9,29 @@ const POINTS = 2 * OCTAVES * PER_OCTAVE + 1;
 /** Finer choice of the minimum between grid points. */
 const FINE = 4;
 
-/** Weight codes of one unit (layer) at every relative step: bits a code and largest row raise, for one width of codes. */
+/** Weight codes of one unit (layer) at every relative step, for codes of at most `bits` bits. */
 export interface WidthCurve {
   readonly bits: number;
   /** Entropy a code at every grid point. */
   readonly entropy: Float64Array;
+  /** Bits a code in memory, dense and listed ones together. */
+  readonly resident: Float64Array;
   /** Mean over rows of the squared step after rows were raised to fit, relative to step 1. */
   readonly square: Float64Array;
-  /** Largest code at every grid point. */
-  readonly largest: Float64Array;
 }
 
 export interface Unit {
   readonly params: number;
-  /** Resident bits of all codes at a width. */
-  residentBits(width: number): number;
   /** Divergence at relative step 1. */
   readonly sensitivity: number;
   readonly curves: readonly WidthCurve[];
-  /** Bits a code that coding really took beyond the curves, where that is known. */
-  readonly excess?: number;
+  /** Bits a code that coding and memory really took beyond the curves, where that is known. */
+  readonly excess?: Excess;
+}
+
+export interface Excess {
+  readonly wire: number;
+  readonly resident: number;
 }
 
 export interface Choice {
@@ -35,10 +39,10 @@ export interface Choice {
   readonly step: number;
   /** Width that codes may use at most. */
   readonly bits: number;
+  /** Bits a code on the wire and in memory. */
   readonly entropy: number;
+  readonly resident: number;
   readonly divergence: number;
-  /** Width that the largest code is expected to need. */
-  readonly width: number;
 }
 
 const stepAt = (i: number): number => 2 ** (i / PER_OCTAVE - OCTAVES);
@@ -58,7 +62,7 @@ export function curveOf(matrices: readonly CurveMatrix[], bits: number): WidthCu
   const limit = 2 ** (bits - 1) - 1;
   const entropy = new Float64Array(POINTS);
   const square = new Float64Array(POINTS);
-  const largest = new Float64Array(POINTS);
+  const resident = new Float64Array(POINTS);
   const floors = matrices.map((m) => {
     const cols = m.weights.length / m.rows;
     return m.steps.map((_, r) => maxAbs(m.weights, r * cols, (r + 1) * cols) / reachOf(limit));
@@ -71,16 +75,19 @@ export function curveOf(matrices: readonly CurveMatrix[], bits: number): WidthCu
       const m = matrices[i]!;
       const steps = m.steps.map((s, r) => Math.max(s * stepAt(p), floors[i]![r]!, 1e-30));
       total += countCodes(m, steps, limit, counts);
-      for (let r = 0; r < m.rows; r++) {
-        square[p]! += (steps[r]! / m.steps[r]!) ** 2;
-        largest[p] = Math.max(largest[p]!, Math.round((floors[i]![r]! * reachOf(limit)) / steps[r]!));
-      }
+      for (let r = 0; r < m.rows; r++) square[p]! += (steps[r]! / m.steps[r]!) ** 2;
       rows += m.rows;
     }
     square[p]! /= rows;
     entropy[p] = entropyOfCounts(counts, total);
+    resident[p] = residentBits(magnitudesOf(counts)) / total;
   }
-  return { bits, entropy, square, largest };
+  return { bits, entropy, resident, square };
+}
+
+/** Counts of |code| from counts of codes + 128. */
+function magnitudesOf(counts: Uint32Array): Uint32Array {
+  return Uint32Array.from({ length: 129 }, (_, m) => counts[128 + m]! + (m > 0 ? counts[128 - m]! : 0));
 }
 
 function countCodes(m: CurveMatrix, steps: Float64Array, limit: number, counts: Uint32Array): number {
@@ -105,20 +112,15 @@ const at = (curve: Float64Array, x: number): number => {
 /** Grid position of a relative step. */
 const positionOf = (step: number): number => (Math.log2(step) + OCTAVES) * PER_OCTAVE;
 
-function widthHolding(largest: number, menu: readonly number[]): number {
-  for (const bits of menu) if (largest <= 2 ** (bits - 1) - 1) return bits;
-  return menu.at(-1)!;
-}
-
 /** What a unit costs at a relative step with codes of at most `curve.bits`. */
-export function choiceAt(unit: Unit, curve: WidthCurve, step: number, menu: readonly number[]): Choice {
+export function choiceAt(unit: Unit, curve: WidthCurve, step: number): Choice {
   const x = positionOf(step);
   return {
     step,
     bits: curve.bits,
-    entropy: Math.max(0, at(curve.entropy, x) + (unit.excess ?? 0)),
+    entropy: Math.max(0, at(curve.entropy, x) + (unit.excess?.wire ?? 0)),
+    resident: Math.max(0, at(curve.resident, x) + (unit.excess?.resident ?? 0)),
     divergence: unit.sensitivity * at(curve.square, x),
-    width: widthHolding(Math.ceil(at(curve.largest, x)), menu),
   };
 }
 
@@ -133,29 +135,52 @@ export interface Budgets {
  * divergence + wirePrice * wire bits + residentPrice * resident bits; the prices are found by bisection.
  * Budgets that cannot be met give the smallest plan.
  */
-export function allocate(units: readonly Unit[], menu: readonly number[], budgets: Budgets): Choice[] {
-  const free = atWireBudget(units, menu, budgets.wireBits, 0);
+export function allocate(units: readonly Unit[], budgets: Budgets): Choice[] {
+  const menus = units.map(menuOf);
+  const free = atWireBudget(units, menus, budgets.wireBits, 0);
   if (residentOf(units, free) <= budgets.residentBits) return free;
   const price = bisect(
-    (p) => residentOf(units, atWireBudget(units, menu, budgets.wireBits, p)) <= budgets.residentBits,
+    (p) => residentOf(units, atWireBudget(units, menus, budgets.wireBits, p)) <= budgets.residentBits,
   );
-  // Memory is short: what was predicted is now the limit.
-  return atWireBudget(units, menu, budgets.wireBits, price).map((c) => ({ ...c, bits: c.width }));
+  return atWireBudget(units, menus, budgets.wireBits, price);
 }
 
 export const wireOf = (units: readonly Unit[], choices: readonly Choice[]): number =>
   choices.reduce((sum, c, i) => sum + c.entropy * units[i]!.params, 0);
 
 export const residentOf = (units: readonly Unit[], choices: readonly Choice[]): number =>
-  choices.reduce((sum, c, i) => sum + units[i]!.residentBits(c.width), 0);
+  choices.reduce((sum, c, i) => sum + c.resident * units[i]!.params, 0);
+
+export const divergenceOf = (choices: Iterable<Choice>): number => {
+  let sum = 0;
+  for (const c of choices) sum += c.divergence;
+  return sum;
+};
+
+/** Every step and width of a unit that no other one beats in all of divergence, wire and memory; widest first. */
+function menuOf(unit: Unit): Choice[] {
+  const all = [...unit.curves]
+    .reverse()
+    .flatMap((curve) =>
+      Array.from({ length: (POINTS - 1) * FINE + 1 }, (_, p) => choiceAt(unit, curve, stepAt(p / FINE))),
+    );
+  // By divergence, so that only earlier ones can beat a choice; of equal ones the wider comes first.
+  const order = all.map((_, i) => i).sort((a, b) => all[a]!.divergence - all[b]!.divergence || a - b);
+  const kept: Choice[] = [];
+  for (const i of order) {
+    const c = all[i]!;
+    if (!kept.some((k) => k.entropy <= c.entropy && k.resident <= c.resident)) kept.push(c);
+  }
+  return kept;
+}
 
 function atWireBudget(
   units: readonly Unit[],
-  menu: readonly number[],
+  menus: readonly (readonly Choice[])[],
   wireBits: number,
   residentPrice: number,
 ): Choice[] {
-  const plan = (price: number): Choice[] => units.map((u) => cheapest(u, menu, price, residentPrice));
+  const plan = (price: number): Choice[] => units.map((u, i) => cheapest(u, menus[i]!, price, residentPrice));
   const price = bisect((p) => wireOf(units, plan(p)) <= wireBits);
   return plan(price);
 }
@@ -173,27 +198,23 @@ function bisect(fits: (price: number) => boolean): number {
   return high;
 }
 
-function cheapest(unit: Unit, menu: readonly number[], wirePrice: number, residentPrice: number): Choice {
-  let best: Choice | undefined;
+function cheapest(unit: Unit, menu: readonly Choice[], wirePrice: number, residentPrice: number): Choice {
+  const [wire, resident] = [wirePrice * unit.params, residentPrice * unit.params];
+  let best = menu[0]!;
   let bestCost = Number.POSITIVE_INFINITY;
-  // Widest first: a narrower width is chosen only where it pays.
-  for (const curve of [...unit.curves].reverse()) {
-    for (let p = 0; p <= (POINTS - 1) * FINE; p++) {
-      const choice = choiceAt(unit, curve, stepAt(p / FINE), menu);
-      const cost =
-        choice.divergence + wirePrice * unit.params * choice.entropy + residentPrice * unit.residentBits(choice.width);
-      if (cost < bestCost) {
-        bestCost = cost;
-        best = choice;
-      }
+  for (const choice of menu) {
+    const cost = choice.divergence + wire * choice.entropy + resident * choice.resident;
+    if (cost < bestCost) {
+      bestCost = cost;
+      best = choice;
     }
   }
-  return best!;
+  return best;
 }
 
 /** The same relative step for every unit, at the wire budget: what plain rounding without measurements does. */
-export function allocateUniform(units: readonly Unit[], menu: readonly number[], wireBits: number): Choice[] {
-  const plan = (step: number): Choice[] => units.map((u) => choiceAt(u, u.curves.at(-1)!, step, menu));
+export function allocateUniform(units: readonly Unit[], wireBits: number): Choice[] {
+  const plan = (step: number): Choice[] => units.map((u) => choiceAt(u, u.curves.at(-1)!, step));
   let low = 2 ** -OCTAVES;
   let high = 2 ** OCTAVES;
   while (high / low > 1.0005) {

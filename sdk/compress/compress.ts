@@ -5,7 +5,16 @@ import type { Progress } from '../util/progress.ts';
 import { Rng } from '../util/rng.ts';
 import type { Tensor } from '../util/tensor.ts';
 import type { ActivationPlan } from './activations.ts';
-import { allocate, allocateUniform, type Choice, type Unit } from './allocate.ts';
+import {
+  allocate,
+  allocateUniform,
+  type Choice,
+  divergenceOf,
+  type Excess,
+  residentOf,
+  type Unit,
+  wireOf,
+} from './allocate.ts';
 import { packConstants } from './constants.ts';
 import type { Context } from './context.ts';
 import { measuresOf } from './divergence.ts';
@@ -13,12 +22,12 @@ import { type Evaluation, evaluate, type HeldOut, heldOut } from './evaluate.ts'
 import { gateOf } from './gate.ts';
 import { buildInteger, emptyLayer, exposeStates, type IntegerGraph, type QuantizedLayer } from './integer.ts';
 import { findLayers, type Layer } from './layers.ts';
-import { excessOf, type Footprint, narrowings, type ResidentLimit, ramOf, residentLimit } from './limits.ts';
+import { excessOf, type Footprint, memoryOf, narrowings, type ResidentLimit, ramOf, residentLimit } from './limits.ts';
 import { probeCount, splitCounts } from './plan.ts';
 import { inputScales } from './quantize.ts';
 import { type Measured, reportOf } from './report.ts';
 import type { Runner, Session } from './runner.ts';
-import { codeBytes, install, type Pair, quantizeAll } from './sequential.ts';
+import { codeBytes, install, type Pair, quantizeAll, residentCodeBytes } from './sequential.ts';
 import { estimateInts, estimateResident, graphSize } from './size.ts';
 import { smallest } from './smallest.ts';
 import { checkSignal } from './stream.ts';
@@ -34,6 +43,8 @@ const MIN_FIRST = 8;
 const GROWTH = 1.3;
 /** Plans made again because the compiled program takes more than they allowed for. */
 const LIMIT_TRIES = 2;
+/** What the memory goal may cost: so many times the divergence without it. */
+const MEMORY_PRICE = 2;
 /** Share of the budget that may stay unused without another try. */
 const UNUSED = 0.005;
 
@@ -162,25 +173,28 @@ export class Job {
     const narrow = planActivations(ctx, surveys, new Set(), Number.POSITIVE_INFINITY);
     const side0 = this.sideOf(surveys, narrow);
     const draft = this.allocateFor({ surveys, side: side0, limit: residentLimit(ctx.options, undefined) });
-    const weights = [...draft.values()].reduce((sum, c) => sum + c.divergence, 0);
+    const weights = divergenceOf(draft.values());
     const wanted = planActivations(ctx, surveys, firstLayers(ctx), weights);
     return this.withinLimits(surveys, wanted);
   }
 
   /** The way to quantize activations that leaves the least divergence within the limits of memory and time. */
   private withinLimits(surveys: ReadonlyMap<Layer, LayerSurvey>, wanted: ReadonlyMap<Layer, ActivationPlan>): Plan {
-    const { options, layers } = this.ctx;
-    const { footprint, maxRamBytes, maxLatencyMs } = options;
-    const limited = maxRamBytes !== undefined || maxLatencyMs !== undefined ? footprint : undefined;
+    const { options } = this.ctx;
+    const { footprint, maxRamBytes, maxLatencyMs, memoryGoalBytes } = options;
+    const limited = maxRamBytes !== undefined || maxLatencyMs !== undefined;
     let best: { plan: Plan; over: number; divergence: number } | undefined;
     for (const narrowing of limited ? narrowings(surveys, wanted) : [{ plans: wanted, layers: 0, divergence: 0 }]) {
       const activations = narrowing.plans;
-      const limit = residentLimit(options, limited?.(this.emptyGraph(surveys, activations)));
-      const base = { surveys, activations, limit, side: this.sideOf(surveys, activations) };
+      const needed = limited || memoryGoalBytes !== undefined ? footprint : undefined;
+      const planned = needed?.(this.emptyGraph(surveys, activations));
+      const limit = residentLimit(options, planned);
+      const goal =
+        planned && memoryGoalBytes !== undefined ? memoryGoalBytes - planned.arenaBytes : Number.POSITIVE_INFINITY;
+      const base = { surveys, activations, limit, goal, side: this.sideOf(surveys, activations) };
       const choices = this.allocateFor(base);
-      const resident = layers.reduce((sum, l) => sum + surveys.get(l)!.unit.residentBits(choices.get(l)!.width) / 8, 0);
-      const over = Math.max(0, base.side.resident + resident - limit.bytes);
-      const divergence = [...choices.values()].reduce((sum, c) => sum + c.divergence, narrowing.divergence);
+      const over = Math.max(0, this.residentOf({ ...base, choices }) - limit.bytes);
+      const divergence = divergenceOf(choices.values()) + narrowing.divergence;
       if (!best || over < best.over || (over === best.over && divergence < best.divergence))
         best = { plan: { ...base, choices }, over, divergence };
     }
@@ -223,13 +237,44 @@ export class Job {
     wireBytes = this.ctx.options.wireBudgetBytes,
   ): Map<Layer, Choice> {
     const { layers, options } = this.ctx;
-    const units = withFloor(layers.map((l): Unit => ({ ...surveys.get(l)!.unit, excess: excess?.get(l) ?? 0 })));
+    const units = withFloor(
+      layers.map((l): Unit => {
+        const more = excess?.get(l);
+        return { ...surveys.get(l)!.unit, ...(more ? { excess: more } : {}) };
+      }),
+    );
     const wireBits = 8 * Math.max(0, wireBytes * (1 - SLACK) - side.wire);
     const residentBits = 8 * Math.max(0, limit.bytes - side.resident);
     const choices = options.entropyAllocation
-      ? allocate(units, options.weightBits, { wireBits, residentBits })
-      : allocateUniform(units, options.weightBits, wireBits);
+      ? allocate(units, { wireBits, residentBits })
+      : allocateUniform(units, wireBits);
     return new Map(layers.map((l, i) => [l, choices[i]!]));
+  }
+
+  private unitsOf(plan: Pick<Plan, 'surveys'>): Unit[] {
+    return this.ctx.layers.map((l) => plan.surveys.get(l)!.unit);
+  }
+
+  /** Bytes that a plan is expected to take in memory. */
+  private residentOf(plan: Pick<Plan, 'surveys' | 'choices' | 'side'>): number {
+    return (
+      plan.side.resident +
+      residentOf(
+        this.unitsOf(plan),
+        this.ctx.layers.map((l) => plan.choices.get(l)!),
+      ) /
+        8
+    );
+  }
+
+  /** Bytes that the codes of a plan are expected to take on the wire. */
+  private codesOf(plan: Pick<Plan, 'surveys' | 'choices'>): number {
+    return (
+      wireOf(
+        this.unitsOf(plan),
+        this.ctx.layers.map((l) => plan.choices.get(l)!),
+      ) / 8
+    );
   }
 
   private async openInteger(float: Session, plan: Plan): Promise<Pair> {
@@ -256,8 +301,16 @@ export class Job {
     const first = await quantizeAll(ctx, pair, ctx.fit.slice(0, few), plan, 'first pass');
     const excess = new Map(
       ctx.layers.map((l) => {
-        const bits = (8 * codeBytes(ctx, l, first.get(l)!.matrices)) / l.params;
-        return [l, bits - plan.choices.get(l)!.entropy] as const;
+        const { matrices } = first.get(l)!;
+        const { entropy, resident } = plan.choices.get(l)!;
+        const bits = (bytes: number): number => (8 * bytes) / l.params;
+        return [
+          l,
+          {
+            wire: bits(codeBytes(ctx, l, matrices)) - entropy,
+            resident: bits(residentCodeBytes(ctx, l, matrices)) - resident,
+          },
+        ] as const;
       }),
     );
     const side = this.sideOfGraph(this.integerGraph(plan, first).graph);
@@ -298,19 +351,34 @@ export class Job {
     wireBytes = this.ctx.options.wireBudgetBytes,
     dampings: readonly number[] = this.dampings(),
   ): Promise<Candidate> {
-    let { plan } = prepared;
+    const { options } = this.ctx;
+    let plan = this.towardsGoal(prepared.plan, wireBytes);
+    const goal = plan.limit === prepared.plan.limit ? undefined : options.memoryGoalBytes;
     this.correction = 0;
     for (let attempt = 0; ; attempt++) {
-      const choices = this.allocateFor(plan, wireBytes);
-      const candidate = await this.best(prepared, { ...plan, choices }, wireBytes, dampings);
-      const over = candidate.footprint ? excessOf(this.ctx.options, candidate.footprint) : 0;
-      if (over === 0 || attempt === LIMIT_TRIES)
+      const candidate = await this.best(prepared, plan, wireBytes, dampings);
+      const { footprint } = candidate;
+      const over = footprint
+        ? Math.max(excessOf(options, footprint), goal === undefined ? 0 : memoryOf(footprint) - goal)
+        : 0;
+      if (over <= 0 || attempt === LIMIT_TRIES)
         return { ...candidate, limited: this.isLimited(candidate.plan, wireBytes) };
       // Padding takes what the plan does not know of.
       const taken = Math.min(plan.limit.bytes, candidate.result.size.residentBytes);
-      plan = { ...plan, limit: { ...plan.limit, bytes: Math.max(0, taken - over - 64) } };
+      const limited = { ...plan, limit: { ...plan.limit, bytes: Math.max(0, taken - over - 64) } };
+      plan = { ...limited, choices: this.allocateFor(limited, wireBytes) };
       this.frontier.pop();
     }
+  }
+
+  /** The plan of a size, within the memory goal where that costs little. */
+  private towardsGoal(plan: Plan, wireBytes: number): Plan {
+    const free = { ...plan, choices: this.allocateFor(plan, wireBytes) };
+    if (plan.goal >= plan.limit.bytes) return free;
+    const limited: Plan = { ...plan, limit: { bytes: Math.max(0, plan.goal), by: 'resident' } };
+    const tight = { ...limited, choices: this.allocateFor(limited, wireBytes) };
+    const cheap = divergenceOf(tight.choices.values()) <= MEMORY_PRICE * divergenceOf(free.choices.values());
+    return cheap && this.residentOf(tight) <= plan.goal * (1 + SLACK) ? tight : free;
   }
 
   /** Whether the plan would be another one without its limit on the weights in memory. */
@@ -341,7 +409,7 @@ export class Job {
       const footprint = ctx.options.footprint?.(result.graph);
       const evaluation = await this.timed('gate', () => this.measure(pair, reference, result, footprint));
       const point = this.frontier.at(-1)!;
-      const within = result.size.wireBytes <= wireBytes;
+      const within = result.size.wireBytes <= wireBytes && result.size.residentBytes <= plan.limit.bytes;
       if (!best || (within && (!best.within || point.divergence < best.point.divergence))) {
         best = { result, evaluation, point, within, plan: damped, wireBytes, footprint, limited: false };
       }
@@ -358,8 +426,8 @@ export class Job {
   }
 
   /**
-   * Quantizes on `samples` until the written size is within the budget and uses it: another try aims lower by what was over, or once
-   * higher by what was left.
+   * Quantizes on `samples` until the written size is within the budget and uses it, and the size in memory within its limit: another
+   * try aims lower by what was over, or once higher by what was left.
    */
   private async pass(
     pair: Pair,
@@ -369,15 +437,20 @@ export class Job {
     wireBytes: number,
   ): Promise<Measured> {
     let best: Measured | undefined;
-    let aim = wireBytes * (1 - SLACK) - plan.side.wire + this.correction;
+    let bestOver = Number.POSITIVE_INFINITY;
+    // A plan that memory limits does not use the whole budget.
+    const room = wireBytes * (1 - SLACK) - plan.side.wire;
+    let aim = (Number.isFinite(plan.limit.bytes) ? Math.min(room, this.codesOf(plan)) : room) + this.correction;
     for (let attempt = 0; attempt < 3; attempt++) {
       const quantized = await quantizeAll(this.ctx, pair, samples, { ...plan, codeBytes: Math.max(0, aim) }, note);
       const { graph } = this.integerGraph(plan, quantized);
       const size = graphSize(graph, this.ctx.sizer, this.ctx.residentSizer);
-      const over = size.wireBytes - wireBytes;
-      const previous = best && best.size.wireBytes - wireBytes;
-      const better = previous === undefined || (over <= 0 ? previous > 0 || over > previous : over < previous);
-      if (better) best = { graph, quantized, size };
+      // A byte more on the wire is about one more in memory.
+      const over = Math.max(size.wireBytes - wireBytes, size.residentBytes - plan.limit.bytes);
+      if (over <= 0 ? bestOver > 0 || over > bestOver : over < bestOver) {
+        best = { graph, quantized, size };
+        bestOver = over;
+      }
       if (over <= 0 && (attempt > 0 || over > -UNUSED * wireBytes)) break;
       const step = over > 0 ? -1.1 * over - 16 : -0.9 * over;
       this.correction += step;
@@ -451,10 +524,12 @@ export interface Plan {
   readonly activations: ReadonlyMap<Layer, ActivationPlan>;
   /** What the weights may take in memory. */
   readonly limit: ResidentLimit;
+  /** What the weights should take in memory so that the goal for weights and activations is met; infinite without one. */
+  readonly goal: number;
   readonly choices: ReadonlyMap<Layer, Choice>;
   /** Bytes of everything but the codes. */
   readonly side: { readonly wire: number; readonly resident: number };
-  readonly excess?: ReadonlyMap<Layer, number>;
+  readonly excess?: ReadonlyMap<Layer, Excess>;
   /** Factor on the damping of every fit; 1 when absent. */
   readonly damping?: number;
 }

@@ -29,13 +29,13 @@ export function isText(graph: Graph): boolean {
 
 /** `factor` varies the damping: how much the fit trusts the statistics of the samples it has. */
 export function fitSettings(ctx: Context, layer: Layer, samples: number, factor = 1): FitSettings {
-  const { refit, gptq, biasCorrection } = ctx.options;
+  const { refit, gptq, sweeps, biasCorrection } = ctx.options;
   const cols = Math.max(...layer.matrices.flatMap((m) => m.tiles.map((t) => t.cols)));
   const tokens = isText(ctx.graph) || layer.kind === 'lstm';
   const damping = tokens
     ? dampingOf(cols, samples * layer.positions, 1)
     : dampingOf(cols, samples, Math.max(1, layer.positions));
-  return { damping: damping * factor, refit, gptq, biasCorrection };
+  return { damping: damping * factor, refit, gptq, sweeps, biasCorrection };
 }
 
 /** Source rows of one sample that enter the statistics: bounded so that one layer costs about `budget` multiply-adds. */

@@ -1,7 +1,7 @@
 /** Float graph and calibration samples in, integer graph within the budgets and a report out. */
 export { compress } from './compress.ts';
 export { type FrontierJob, frontier, type MeasuredPoint } from './frontier.ts';
-export { type Constraint, type Footprint, type FootprintOf, ramOf } from './limits.ts';
+export { type Constraint, type Footprint, type FootprintOf, memoryOf, ramOf } from './limits.ts';
 export { planCompression } from './plan.ts';
 export { stagesOf } from './report.ts';
 export type { Runner, Session, SessionOptions, Snapshot } from './runner.ts';

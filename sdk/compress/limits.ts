@@ -24,6 +24,9 @@ export type Constraint = 'wire' | 'resident' | 'latency' | 'quality';
 
 export const ramOf = (f: Footprint): number => f.weightBytes + f.arenaBytes + f.scratchBytes;
 
+/** What the memory goal speaks of: weights and activations. */
+export const memoryOf = (f: Footprint): number => f.weightBytes + f.arenaBytes;
+
 /** What the weights may take in memory, and which limit says so. */
 export interface ResidentLimit {
   readonly bytes: number;

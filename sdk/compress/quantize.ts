@@ -78,6 +78,8 @@ export interface FitSettings {
   readonly damping: number;
   readonly refit: boolean;
   readonly gptq: boolean;
+  /** Sweeps of coordinate descent after error feedback. */
+  readonly sweeps: number;
   readonly biasCorrection: boolean;
 }
 
@@ -150,23 +152,12 @@ export class MatrixFit {
   private factor(h: Float32Array, k: number, damping: number): { address: number; lambda: number } {
     const { la } = this;
     const address = la.alloc(k * k * 8);
-    let mean = 0;
-    for (let i = 0; i < k; i++) mean += Math.max(0, h[i * k + i]!) / k;
-    if (mean === 0) mean = 1;
+    const mean = meanDiagonal(h, k);
     for (let boost = 1; ; boost *= 10) {
       const lambda = damping * boost * mean;
       const m = la.f64(address, k * k);
       m.set(h);
-      for (let i = 0; i < k; i++) {
-        if (h[i * k + i]! <= 1e-9 * mean) {
-          for (let j = 0; j < k; j++) {
-            m[i * k + j] = 0;
-            m[j * k + i] = 0;
-          }
-          m[i * k + i] = mean;
-        }
-        m[i * k + i]! += lambda;
-      }
+      damp(m, h, k, mean, lambda);
       if (la.cholesky(address, k)) return { address, lambda };
     }
   }
@@ -257,9 +248,11 @@ export class MatrixFit {
     const order = this.settings.gptq ? byEnergy(m.h, k) : identity(k);
     const h = this.settings.gptq ? permuted(m.h, order) : m.h;
     const t = this.putTransposed(this.target, tile, n, order);
-    const r = this.settings.gptq ? la.feedback(this.factor(h, k, this.settings.damping).address, k) : 0;
-    const [q, e, he] = [la.alloc(k * n), la.alloc(k * n * 4), la.alloc(k * n * 4)];
-    la.ldlq(t, r, k, n, scale, q, e);
+    const factor = this.settings.gptq ? this.factor(h, k, this.settings.damping) : undefined;
+    const [q, e] = [la.alloc(k * n), la.alloc(k * n * 4)];
+    la.ldlq(t, factor ? la.feedback(factor.address, k) : 0, k, n, scale, q, e);
+    if (factor && this.settings.sweeps > 0) this.descend(damped(h, k, factor.lambda), k, n, scale, q, e);
+    const he = la.alloc(k * n * 4);
     la.product32(he, la.put32(h), e, k, n, k);
     const error = dot(la.f32(e, k * n), la.f32(he, k * n));
     const out = la.i8(q, k * n);
@@ -269,6 +262,23 @@ export class MatrixFit {
     }
     la.release(mark);
     return Math.max(0, error);
+  }
+
+  /** Sweeps over rounded codes in the damped metric that error feedback worked in. */
+  private descend(
+    h: Float32Array,
+    k: number,
+    n: number,
+    scale: { s: number; inv: number; cap: number },
+    q: number,
+    e: number,
+  ): void {
+    const { la } = this;
+    const mark = la.mark();
+    const [hd, g] = [la.put32(h), la.alloc(k * n * 4)];
+    la.product32(g, hd, e, k, n, k);
+    for (let i = 0; i < this.settings.sweeps; i++) if (la.descend(hd, k, n, scale, q, e, g) === 0) break;
+    la.release(mark);
   }
 
   /** W mean(x) - Wq mean(xq), row by row. */
@@ -289,6 +299,33 @@ export class MatrixFit {
     });
     return shift;
   }
+}
+
+/** Mean of the diagonal; 1 when nothing was ever seen. */
+function meanDiagonal(h: Float32Array, k: number): number {
+  let mean = 0;
+  for (let i = 0; i < k; i++) mean += Math.max(0, h[i * k + i]!) / k;
+  return mean === 0 ? 1 : mean;
+}
+
+/** Adds lambda to the diagonal of m, a copy of h; inputs that were never active are made independent, with the mean energy. */
+function damp(m: Float32Array | Float64Array, h: Float32Array, k: number, mean: number, lambda: number): void {
+  for (let i = 0; i < k; i++) {
+    if (h[i * k + i]! <= 1e-9 * mean) {
+      for (let j = 0; j < k; j++) {
+        m[i * k + j] = 0;
+        m[j * k + i] = 0;
+      }
+      m[i * k + i] = mean;
+    }
+    m[i * k + i]! += lambda;
+  }
+}
+
+function damped(h: Float32Array, k: number, lambda: number): Float32Array {
+  const out = h.slice();
+  damp(out, h, k, meanDiagonal(h, k), lambda);
+  return out;
 }
 
 function dot(a: Float32Array, b: Float32Array): number {

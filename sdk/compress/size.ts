@@ -39,22 +39,25 @@ export const estimateInts: IntSizer = (data) => {
  * what a resident layout reaches, for runs without one.
  */
 export const estimateResident: ResidentSizer = (codes, rows) => {
-  const counts = new Uint32Array(129);
-  let largest = 0;
-  for (const q of codes) {
-    const magnitude = Math.abs(q);
-    counts[magnitude]!++;
-    if (magnitude > largest) largest = magnitude;
-  }
+  const magnitudes = new Uint32Array(129);
+  for (const q of codes) magnitudes[Math.abs(q)]!++;
+  return Math.ceil(residentBits(magnitudes) / 8) + 3 * Math.ceil(rows / 8);
+};
+
+/** Bits of codes with these counts of magnitudes (0..128) at the best width: dense ones, and those that are listed beside them. */
+export function residentBits(magnitudes: Uint32Array): number {
+  let largest = magnitudes.length - 1;
+  while (largest > 0 && magnitudes[largest] === 0) largest--;
+  const total = magnitudes.reduce((sum, n) => sum + n, 0);
   let least = Number.POSITIVE_INFINITY;
   for (let bits = 2; bits <= 8; bits++) {
     const held = 2 ** (bits - 1);
-    const wide = counts.subarray(held).reduce((sum, n) => sum + n, 0);
+    const wide = magnitudes.subarray(held).reduce((sum, n) => sum + n, 0);
     const listed = wide > 0 ? Math.ceil(Math.log2(2 * Math.max(1, largest - held + 1))) : 0;
-    least = Math.min(least, bits * codes.length + listed * wide);
+    least = Math.min(least, bits * total + listed * wide);
   }
-  return Math.ceil(least / 8) + 3 * Math.ceil(rows / 8);
-};
+  return least;
+}
 
 export interface ConstantSize {
   readonly wire: number;

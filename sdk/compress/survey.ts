@@ -94,19 +94,8 @@ async function surveyLayer(
     options.spectrum && read && layer.kind !== 'depthwise' && layer.matrices[0]!.tiles.length === 1
       ? spectrumOf(ctx.la, weights[0]!, layer.matrices[0]!.rows, layer.matrices[0]!.cols, read.moments[0]![0]!)
       : undefined;
-  const unit = { params: layer.params, residentBits: residentBitsOf(layer), sensitivity, curves };
+  const unit = { params: layer.params, sensitivity, curves };
   return { layer, probeStep, relative, unit, ranges: read?.ranges, spectrum, activationCost };
-}
-
-/** A function of its own: made inside the survey it would keep the survey's moments and states alive. */
-function residentBitsOf(layer: Layer): (width: number) => number {
-  return (width) => 8 * layer.matrices.reduce((sum, m) => sum + paddedCodes(m.rows, m.cols, width), 0);
-}
-
-/** Bytes of codes all at one width, in tiles of 8 rows and 16 columns; narrow rows (depthwise) are bytes. */
-function paddedCodes(rows: number, cols: number, bits: number): number {
-  if (cols < 16) return rows * cols;
-  return (Math.ceil(rows / 8) * 8 * Math.ceil(cols / 16) * 16 * bits) / 8;
 }
 
 interface LayerRead {

@@ -22,6 +22,8 @@ export interface CompressOptions {
   readonly residentBudgetBytes?: number;
   /** Weights, activations and working memory of the compiled program, bytes. Needs `footprint`. */
   readonly maxRamBytes?: number;
+  /** Weights and activations in memory, bytes: met where that costs little quality, given up where it does not. Needs `footprint`. */
+  readonly memoryGoalBytes?: number;
   /** One run by the board's cost model, milliseconds. Needs `footprint`. */
   readonly maxLatencyMs?: number;
   /** What a graph takes on the board. */
@@ -39,6 +41,8 @@ export interface CompressOptions {
   readonly refit: boolean;
   /** Error feedback while rounding (LDLQ). Off: plain rounding. */
   readonly gptq: boolean;
+  /** Sweeps of coordinate descent over the codes after error feedback; 0: none. */
+  readonly sweeps: number;
   readonly biasCorrection: boolean;
   /** Factors on the damping that are tried; the fit with the least held-out divergence is taken. */
   readonly dampings: readonly number[];
@@ -68,6 +72,7 @@ export const DEFAULT_OPTIONS: Omit<CompressOptions, 'wireBudgetBytes'> = {
   holdout: 0.3,
   refit: true,
   gptq: true,
+  sweeps: 0,
   biasCorrection: true,
   dampings: [1, 2.5],
   entropyAllocation: true,
@@ -82,6 +87,7 @@ export const DEFAULT_OPTIONS: Omit<CompressOptions, 'wireBudgetBytes'> = {
 export const ROUND_TO_NEAREST: Partial<CompressOptions> = {
   refit: false,
   gptq: false,
+  sweeps: 0,
   biasCorrection: false,
   entropyAllocation: false,
   spectrum: false,

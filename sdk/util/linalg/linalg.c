@@ -176,6 +176,40 @@ API(ldlq) void ldlq(const float *t, const float *r, i32 k, i32 n, const float *s
 }
 
 /*
+ * Coordinate descent on e^T h e after rounding, one sweep: every code moves to the one that is best with all others held,
+ * q_j += round(g_j / (h_jj s)) where g = h e. h [k][k] symmetric with a positive diagonal; g, e, q [k][n] are updated;
+ * s, inv, cap: [n], n a multiple of 4. Returns the number of codes that moved.
+ */
+API(descend) i32 descend(const float *h, i32 k, i32 n, const float *s, const float *inv, const float *cap, i8 *q, float *e,
+                         float *g) {
+  i32 moved = 0;
+  for (i32 i = 0; i < n; i += 4) {
+    v128_t c = wasm_v128_load(cap + i), vs = wasm_v128_load(s + i), vi = wasm_v128_load(inv + i);
+    for (i32 j = 0; j < k; j++) {
+      i8 *qj = q + (long)j * n + i;
+      const float *hj = h + (long)j * k;
+      v128_t old = wasm_f32x4_make(qj[0], qj[1], qj[2], qj[3]);
+      v128_t x = wasm_f32x4_mul(wasm_v128_load(g + (long)j * n + i), wasm_f32x4_mul(vi, wasm_f32x4_splat(1.0f / hj[j])));
+      x = round_even(wasm_f32x4_max(wasm_f32x4_min(wasm_f32x4_add(old, x), c), wasm_f32x4_neg(c)));
+      v128_t d = wasm_f32x4_sub(x, old);
+      v128_t still = wasm_f32x4_eq(d, wasm_f32x4_splat(0.0f));
+      if (wasm_i32x4_all_true(still)) continue;
+      v128_t z = wasm_i32x4_trunc_sat_f32x4(x);
+      qj[0] = (i8)wasm_i32x4_extract_lane(z, 0); qj[1] = (i8)wasm_i32x4_extract_lane(z, 1);
+      qj[2] = (i8)wasm_i32x4_extract_lane(z, 2); qj[3] = (i8)wasm_i32x4_extract_lane(z, 3);
+      moved += 4 - __builtin_popcount(wasm_i32x4_bitmask(still));
+      d = wasm_f32x4_mul(d, vs);
+      float *ej = e + (long)j * n + i;
+      wasm_v128_store(ej, wasm_f32x4_sub(wasm_v128_load(ej), d));
+      float *gi = g + i;
+      for (i32 r = 0; r < k; r++, gi += n)
+        wasm_v128_store(gi, wasm_f32x4_sub(wasm_v128_load(gi), wasm_f32x4_mul(d, wasm_f32x4_splat(hj[r]))));
+    }
+  }
+  return moved;
+}
+
+/*
  * Per-channel second moments of depthwise inputs: h[a][b][c] += sum_r xq[r][a][c] xq[r][b][c] (all a, b) and
  * g[a][b][c] += sum_r x[r][a][c] xq[r][b][c]. taps positions in a window, c a multiple of 4.
  */

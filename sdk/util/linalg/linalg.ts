@@ -20,6 +20,17 @@ interface Exports {
     v: number,
     scratch: number,
   ): void;
+  descend(
+    h: number,
+    k: number,
+    n: number,
+    s: number,
+    inv: number,
+    cap: number,
+    q: number,
+    e: number,
+    g: number,
+  ): number;
   channelMoments(h: number, g: number, x: number, xq: number, rows: number, taps: number, c: number): void;
 }
 
@@ -178,6 +189,22 @@ export class Linalg {
     const v = this.alloc(ROWS * n * 4);
     this.lib.ldlq(t, r, k, n, scale.s, scale.inv, scale.cap, q, e, v, this.scratch);
     this.release(mark);
+  }
+
+  /**
+   * One sweep of coordinate descent on e^T h e over rounded codes: h f32 [k][k] with a positive diagonal, q and e as `ldlq` left
+   * them, g = h e (f32 [k][n]); q, e and g are updated. Returns how many codes moved.
+   */
+  descend(
+    h: number,
+    k: number,
+    n: number,
+    scale: { s: number; inv: number; cap: number },
+    q: number,
+    e: number,
+    g: number,
+  ): number {
+    return this.lib.descend(h, k, n, scale.s, scale.inv, scale.cap, q, e, g);
   }
 
   /** h, g [taps][taps][c] += per-channel moments of rows x, xq [rows][taps][c], c a multiple of 4 (linalg.c). */
