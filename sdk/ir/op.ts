@@ -1,4 +1,5 @@
 import type { Tensor, TensorType } from '../util/tensor.ts';
+import type { OnnxExporter } from './backend.ts';
 import type { OnnxImporter } from './frontend.ts';
 import type { Attrs } from './graph.ts';
 import type { KernelSpec } from './kernel.ts';
@@ -31,5 +32,7 @@ export interface OpDef {
   lower?(inputs: Types, attrs: Attrs, outputs: readonly TensorType[]): KernelSpec;
   /** ONNX operators that import as this one, by op_type. */
   readonly onnx?: Readonly<Record<string, OnnxImporter>>;
+  /** How the operator is written as ONNX. Absent for operators that no compiled graph holds. */
+  readonly toOnnx?: OnnxExporter;
   readonly cases?: readonly OpCase[];
 }

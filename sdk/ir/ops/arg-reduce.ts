@@ -55,6 +55,13 @@ export const argReduce: OpDef = {
     fn: str(attrs, 'fn') as 'max' | 'min',
     lastIndex: flag(attrs, 'lastIndex'),
   }),
+  toOnnx: {
+    write(w) {
+      const { fn, axis, keepdims, lastIndex } = w.attrs;
+      const attrs = { axis: axis as number, keepdims: keepdims ? 1 : 0, select_last_index: lastIndex ? 1 : 0 };
+      w.emit(fn === 'max' ? 'ArgMax' : 'ArgMin', [w.input(0)], attrs, [w.output()]);
+    },
+  },
   onnx: { ArgMax: importArg('max'), ArgMin: importArg('min') },
   cases: [
     { name: 'last axis', inputs: [sample([3, 7])], attrs: { fn: 'max', axis: 1, keepdims: false, lastIndex: false } },

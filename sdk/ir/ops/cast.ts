@@ -1,4 +1,5 @@
 import { type DType, newArray, type Tensor, tensor } from '../../util/tensor.ts';
+import type { OnnxWriter } from '../backend.ts';
 import type { OnnxNode } from '../frontend.ts';
 import type { OpDef } from '../op.ts';
 import { sample, sampleInts } from './lib/cases.ts';
@@ -20,6 +21,14 @@ export const ONNX_DTYPES: Readonly<Record<number, DType>> = {
   13: 'u64',
   16: 'f32',
 };
+
+function writeCast(w: OnnxWriter): void {
+  const from = w.type(0).dtype;
+  const coded = from === 'i8' || from === 'i16';
+  const to = str(w.attrs, 'to') as DType;
+  const elemType = Object.entries(ONNX_DTYPES).find(([, dtype]) => dtype === to)![0];
+  w.emit('Cast', [coded ? w.codes(0) : w.input(0)], { to: Number(elemType) }, [w.output()]);
+}
 
 function importCast(node: OnnxNode): void {
   const to = node.int('to');
@@ -63,6 +72,7 @@ export const cast: OpDef = {
   infer: (inputs, attrs) => [{ dtype: str(attrs, 'to') as DType, shape: required('Cast', inputs, 0).shape }],
   evaluate: (inputs, attrs) => [castTensor(inputs[0]!, str(attrs, 'to') as DType)],
   lower: () => ({ kind: 'cast' }),
+  toOnnx: { order: 'any', write: writeCast },
   onnx: {
     Cast: importCast,
     CastLike: (node) =>

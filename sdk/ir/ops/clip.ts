@@ -1,7 +1,9 @@
 import { numberAt } from '../../util/tensor.ts';
+import type { OnnxWriter } from '../backend.ts';
 import { c, max, min, x } from '../expr.ts';
 import type { OnnxNode } from '../frontend.ts';
 import type { Attrs } from '../graph.ts';
+import { f32 } from './lib/arrays.ts';
 import { sample } from './lib/cases.ts';
 import { num } from './lib/check.ts';
 import { elementwise } from './lib/elementwise.ts';
@@ -31,6 +33,11 @@ function finite(attrs: Record<string, number>): Attrs {
   return Object.fromEntries(Object.entries(attrs).filter(([, v]) => Number.isFinite(v) && Math.abs(v) < 3.4028e38));
 }
 
+function writeClip(w: OnnxWriter): void {
+  const limits = ['min', 'max'].map((key) => (key in w.attrs ? w.constantValue(f32([], [num(w.attrs, key)])) : ''));
+  w.emit('Clip', [w.input(0), ...limits], {}, [w.output()]);
+}
+
 export const clip = elementwise({
   name: 'Clip',
   doc: 'x limited to [min, max]; either limit may be absent.',
@@ -40,6 +47,7 @@ export const clip = elementwise({
     return 'max' in attrs ? min(low, c(num(attrs, 'max'))) : low;
   },
   onnx: { Clip: importClip },
+  toOnnx: writeClip,
   cases: [
     { name: 'both', inputs: [sample([3, 7], 1, -9, 9)], attrs: { min: 0, max: 6 } },
     { name: 'low only', inputs: [sample([3, 7])], attrs: { min: -1 } },

@@ -36,6 +36,10 @@ export const concat: OpDef = {
     return [{ dtype: first.dtype, shape, data }];
   },
   lower: (_inputs, attrs) => ({ kind: 'concat', axis: num(attrs, 'axis') }),
+  toOnnx: {
+    order: 'any',
+    write: (w) => w.emit('Concat', w.inputs(), { axis: w.axis(num(w.attrs, 'axis')) }, [w.output()]),
+  },
   onnx: {
     Concat: (node) => {
       const axis = axisOf('Concat', node.int('axis', 1), node.type(0)?.shape.length ?? 0);

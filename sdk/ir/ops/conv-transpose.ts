@@ -1,4 +1,5 @@
 import { formatType, sizeOf, type TensorType } from '../../util/tensor.ts';
+import type { OnnxWriter } from '../backend.ts';
 import type { OnnxNode } from '../frontend.ts';
 import type { Attrs } from '../graph.ts';
 import type { OpDef, Types } from '../op.ts';
@@ -19,6 +20,7 @@ import {
   TO_NHWC,
   type Window,
   windowAttrs,
+  windowOf,
 } from './lib/window.ts';
 import { emitReshape } from './reshape.ts';
 
@@ -151,6 +153,19 @@ const attrsOf = (strides: number[], pads: number[], dilations = [1, 1], groups =
   layout: 'nhwc',
 });
 
+/** Ends that are negative pads are rows without contributions, which ONNX calls output padding. */
+function writeConvTranspose(w: OnnxWriter): void {
+  const window = windowOf(w.attrs, w.type(1).shape.slice(2));
+  const extra = window.pads.slice(2).map((p) => Math.max(0, -p));
+  const attrs = {
+    ...window,
+    pads: window.pads.map((p) => Math.max(0, p)),
+    output_padding: extra,
+    group: groupsOf(w.attrs),
+  };
+  w.emit('ConvTranspose', [w.input(0), w.input(1), w.input(2)], attrs, [w.output()]);
+}
+
 export const convTranspose: OpDef = {
   name: 'ConvTranspose',
   doc: 'Transposed 2-D convolution; inputs: x, w, b?; NCHW with w [C,O/g,kh,kw] as imported, NHWC with w [C,kh,kw,O/g] after normalization.',
@@ -170,6 +185,7 @@ export const convTranspose: OpDef = {
     return [nchw ? transposed(y, TO_NCHW) : y];
   },
   lower: (_inputs, attrs) => ({ kind: 'convtranspose', ...windowAttrs(attrs), groups: groupsOf(attrs) }),
+  toOnnx: { order: 'image', write: writeConvTranspose },
   onnx: { ConvTranspose: importConvTranspose },
   cases: [
     {

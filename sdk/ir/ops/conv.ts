@@ -19,6 +19,7 @@ import {
   TO_NCHW,
   TO_NHWC,
   windowAttrs,
+  windowOf,
 } from './lib/window.ts';
 import { emitReshape } from './reshape.ts';
 
@@ -95,6 +96,15 @@ export const conv: OpDef = {
     return [nchw ? transposed(y, TO_NCHW) : y];
   },
   lower: (_inputs, attrs) => ({ kind: 'conv', ...windowAttrs(attrs), groups: groupsOf(attrs) }),
+  toOnnx: {
+    order: 'image',
+    write(w) {
+      const inputs = [w.input(0), w.input(1), w.input(2)];
+      w.emit('Conv', inputs, { ...windowOf(w.attrs, w.type(1).shape.slice(2)), group: groupsOf(w.attrs) }, [
+        w.output(),
+      ]);
+    },
+  },
   onnx: { Conv: importConv },
   cases: convCases('nhwc'),
 };

@@ -1,6 +1,6 @@
 import { roundEven } from '../math.ts';
 import type { OpDef } from '../op.ts';
-import { f32, floats } from './lib/arrays.ts';
+import { f32, floats, i64 } from './lib/arrays.ts';
 import { sample } from './lib/cases.ts';
 import { floatInput, invalid } from './lib/check.ts';
 
@@ -23,6 +23,9 @@ export function quantizeRow(x: Float32Array, at: number, k: number, into: Int8Ar
   return f(m / 127);
 }
 
+/** Far below any activation, and its 127th part is still a normal number. */
+const TINY = 1e-30;
+
 export const dynQuantize: OpDef = {
   name: 'DynQuantize',
   doc: 'x [..., K] as i8 codes [..., K] and one f32 scale a row [...]: the largest magnitude of the row becomes 127.',
@@ -43,6 +46,18 @@ export const dynQuantize: OpDef = {
     const codes = new Int8Array(x.length);
     const scales = Float32Array.from({ length: rows }, (_, r) => quantizeRow(x, r * k, k, codes, r * k));
     return [{ dtype: 'i8', shape, data: codes }, f32(shape.slice(0, -1), scales)];
+  },
+  toOnnx: {
+    write(w) {
+      const x = w.input(0);
+      const last = w.constantValue(i64([-1]));
+      const scalar = (v: number): string => w.constantValue(f32([], [v]));
+      const largest = w.emit('ReduceMax', [w.emit('Abs', [x]), last]);
+      // Rows of zeros have codes of zero whatever the scale.
+      const scale = w.emit('Div', [w.emit('Max', [largest, scalar(TINY)]), scalar(127)]);
+      w.emit('Round', [w.emit('Div', [x, scale])], {}, [w.output(0)]);
+      w.emit('Squeeze', [scale, last], {}, [w.output(1)]);
+    },
   },
   lower: () => ({ kind: 'dynquantize' }),
   cases: [

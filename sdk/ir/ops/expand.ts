@@ -1,7 +1,7 @@
 import { formatType, sameShape, sizeOf, toNumbers } from '../../util/tensor.ts';
 import type { OnnxNode } from '../frontend.ts';
 import type { OpDef } from '../op.ts';
-import { broadcastStrides, broadcastTo } from './lib/arrays.ts';
+import { broadcastStrides, broadcastTo, i64 } from './lib/arrays.ts';
 import { sample } from './lib/cases.ts';
 import { broadcast, ints, invalid, required } from './lib/check.ts';
 import { emitReshape } from './reshape.ts';
@@ -49,6 +49,9 @@ export const expand: OpDef = {
     offset: 0,
     strides: broadcastStrides(inputs[0]!.shape, ints(attrs, 'shape')),
   }),
+  toOnnx: {
+    write: (w) => w.emit('Expand', [w.input(0), w.constantValue(i64(ints(w.attrs, 'shape')))], {}, [w.output()]),
+  },
   onnx: { Expand: importExpand, Tile: importTile },
   cases: [{ name: 'rows', inputs: [sample([3, 1, 5])], attrs: { shape: [2, 3, 4, 5] } }],
 };

@@ -61,6 +61,9 @@ export const gather: OpDef = {
     return [{ dtype: data.dtype, shape, data: out }];
   },
   lower: (_inputs, attrs) => ({ kind: 'gather', axis: num(attrs, 'axis') }),
+  toOnnx: {
+    write: (w) => w.emit('Gather', [w.input(0), w.input(1)], { axis: num(w.attrs, 'axis') }, [w.output()]),
+  },
   onnx: { Gather: importGather },
   cases: [
     {

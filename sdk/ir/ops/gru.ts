@@ -12,6 +12,7 @@ import {
   importRecurrent,
   inferRecurrent,
   sigmoid32,
+  writeRecurrent,
 } from './lib/recurrent.ts';
 
 const f = Math.fround;
@@ -73,6 +74,10 @@ export const gru: OpDef = {
     direction: str(attrs, 'direction') as Direction,
     linearBeforeReset: flag(attrs, 'linearBeforeReset'),
   }),
+  toOnnx: {
+    write: (w) =>
+      writeRecurrent(w, 'GRU', w.inputs(), { linear_before_reset: flag(w.attrs, 'linearBeforeReset') ? 1 : 0 }),
+  },
   onnx: {
     GRU: (node) =>
       importRecurrent(node, 'GRU', ['Sigmoid', 'Tanh'], 1, {

@@ -15,6 +15,7 @@ export const identity: OpDef = {
   infer: (inputs) => [required('Identity', inputs, 0)],
   evaluate: (inputs) => [inputs[0]!],
   lower: () => ({ kind: 'view' }),
+  toOnnx: { order: 'any', write: (w) => w.define(0, w.input(0)) },
   onnx: { Identity: pass, Dropout: pass },
   cases: [{ name: '3x5', inputs: [sample([3, 5])], attrs: {} }],
 };

@@ -1,7 +1,8 @@
 import { sizeOf } from '../../util/tensor.ts';
+import type { OnnxWriter } from '../backend.ts';
 import type { OnnxNode } from '../frontend.ts';
 import type { OpDef } from '../op.ts';
-import { f32, floats } from './lib/arrays.ts';
+import { f32, floats, i64 } from './lib/arrays.ts';
 import { sample } from './lib/cases.ts';
 import { axisOf, expectShape, flag, floatInput, num } from './lib/check.ts';
 
@@ -25,6 +26,27 @@ function importLayerNorm(rms: boolean): (node: OnnxNode) => void {
     if (node.inputs[2]) y = node.emit('Add', [y, node.inputs[2]], {})[0]!;
     node.emit('Identity', [y], {}, node.outputs.slice(0, 1));
   };
+}
+
+/** The operator set that is written has no RMSNormalization, and LayerNormalization must have a scale. */
+function writeLayerNorm(w: OnnxWriter): void {
+  const axis = num(w.attrs, 'axis');
+  const epsilon = num(w.attrs, 'epsilon');
+  const tail = w.type(0).shape.slice(axis);
+  const x = w.input(0);
+  if (!flag(w.attrs, 'rms')) {
+    const scale = w.input(1) || w.constantValue(f32(tail, new Float32Array(sizeOf(tail)).fill(1)));
+    w.emit('LayerNormalization', [x, scale, w.input(2)], { axis, epsilon: { float: epsilon } }, [w.output()]);
+    return;
+  }
+  const axes = w.constantValue(i64(tail.map((_, i) => axis + i)));
+  const mean = w.emit('ReduceMean', [w.emit('Mul', [x, x]), axes]);
+  const root = w.emit('Sqrt', [w.emit('Add', [mean, w.constantValue(f32([], [epsilon]))])]);
+  const affine = ['Mul', 'Add'].flatMap((op, i) => (w.input(i + 1) ? [{ op, by: w.input(i + 1) }] : []));
+  let y = w.emit('Div', [x, root], {}, affine.length === 0 ? [w.output()] : undefined);
+  affine.forEach(({ op, by }, i) => {
+    y = w.emit(op, [y, by], {}, i === affine.length - 1 ? [w.output()] : undefined);
+  });
 }
 
 export const layerNormalization: OpDef = {
@@ -69,6 +91,7 @@ export const layerNormalization: OpDef = {
     epsilon: num(attrs, 'epsilon'),
     rms: flag(attrs, 'rms'),
   }),
+  toOnnx: { write: writeLayerNorm },
   onnx: {
     LayerNormalization: importLayerNorm(false),
     RMSNormalization: importLayerNorm(true),

@@ -83,6 +83,13 @@ export const linear: OpDef = {
     return [f32(shape, out)];
   },
   lower: () => ({ kind: 'linear' }),
+  toOnnx: {
+    write(w) {
+      const weights = w.constantValue(transposed(w.need(1), [1, 0]));
+      if (!w.input(2)) w.emit('MatMul', [w.input(0), weights], {}, [w.output()]);
+      else w.emit('Add', [w.emit('MatMul', [w.input(0), weights]), w.input(2)], {}, [w.output()]);
+    },
+  },
   onnx: { Gemm: importGemm },
   cases: [
     { name: 'one row', inputs: [sample([1, 13]), sample([10, 13], 2), sample([10], 3)], attrs: {}, constants: [1, 2] },

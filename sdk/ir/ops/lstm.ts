@@ -12,6 +12,7 @@ import {
   importRecurrent,
   inferRecurrent,
   sigmoid32,
+  writeRecurrent,
 } from './lib/recurrent.ts';
 
 const f = Math.fround;
@@ -74,6 +75,7 @@ export const lstm: OpDef = {
     hidden: num(attrs, 'hidden'),
     direction: str(attrs, 'direction') as Direction,
   }),
+  toOnnx: { write: (w) => writeRecurrent(w, 'LSTM', w.inputs()) },
   onnx: { LSTM: (node) => importRecurrent(node, 'LSTM', ['Sigmoid', 'Tanh', 'Tanh'], 2, {}) },
   cases: [
     { name: 'forward', inputs: caseInputs(1), attrs: { hidden: 5, direction: 'forward' }, constants: [1, 2, 3] },

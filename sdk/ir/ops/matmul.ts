@@ -81,6 +81,14 @@ export const matmul: OpDef = {
     return [f32([...batch, m, n], out)];
   },
   lower: (_inputs, attrs) => ({ kind: 'matmul', transA: flag(attrs, 'transA'), transB: flag(attrs, 'transB') }),
+  toOnnx: {
+    write(w) {
+      const sides = ['transA', 'transB'].map((key, i) =>
+        flag(w.attrs, key) ? w.emit('Transpose', [w.input(i)], { perm: swapLast(w.type(i).shape.length) }) : w.input(i),
+      );
+      w.emit('MatMul', sides, {}, [w.output()]);
+    },
+  },
   onnx: { MatMul: importMatMul, Einsum: importEinsum },
   cases: [
     { name: 'matrices', inputs: [sample([5, 7]), sample([7, 9], 2)], attrs: { transA: false, transB: false } },

@@ -13,6 +13,12 @@ export const mod = elementwise({
   onnx: {
     Mod: (node) => node.emit('Mod', node.inputs.slice(0, 2), { truncated: node.int('fmod', 0) === 1 }, node.outputs),
   },
+  toOnnx(w) {
+    const rest = (a: string, last: boolean): string =>
+      w.emit('Mod', [a, w.input(1)], { fmod: 1 }, last ? [w.output()] : undefined);
+    if (flag(w.attrs, 'truncated')) rest(w.input(0), true);
+    else rest(w.emit('Add', [rest(w.input(0), false), w.input(1)]), true);
+  },
   cases: [
     { name: 'truncated', inputs: [sample([3, 5], 1, -9, 9), sample([5], 2, 0.5, 4)], attrs: { truncated: true } },
     {

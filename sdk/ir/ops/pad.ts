@@ -1,6 +1,17 @@
-import { formatType, newArray, numberAt, sizeOf, stridesOf, toNumbers } from '../../util/tensor.ts';
+import {
+  formatType,
+  newArray,
+  numberAt,
+  sizeOf,
+  stridesOf,
+  type Tensor,
+  tensor,
+  toNumbers,
+} from '../../util/tensor.ts';
+import type { OnnxWriter } from '../backend.ts';
 import type { OnnxNode } from '../frontend.ts';
 import type { OpDef } from '../op.ts';
+import { f32, i64 } from './lib/arrays.ts';
 import { sample, sampleInts } from './lib/cases.ts';
 import { axisOf, ints, invalid, num, required, str } from './lib/check.ts';
 import { emitSlice } from './slice.ts';
@@ -46,6 +57,16 @@ function sourceIndex(i: number, dim: number, mode: Mode): number {
   if (mode === 'constant') return -1;
   if (mode === 'edge') return i < 0 ? 0 : dim - 1;
   return i < 0 ? -i : 2 * (dim - 1) - i;
+}
+
+/** The pad value in the type that is written: what a code stands for, where the tensor holds codes. */
+function padding(w: OnnxWriter): Tensor {
+  const { dtype } = w.type(0);
+  const value = num(w.attrs, 'value');
+  if (dtype !== 'i8' && dtype !== 'i16') return tensor(dtype, [], [value]);
+  const { scale, zero } = w.quantization(0);
+  if (scale.length !== 1) w.reject('codes of several scales are padded');
+  return f32([], [(value - zero[0]!) * scale[0]!]);
 }
 
 export const pad: OpDef = {
@@ -96,6 +117,16 @@ export const pad: OpDef = {
     mode: str(attrs, 'mode') as Mode,
     value: num(attrs, 'value'),
   }),
+  toOnnx: {
+    order: 'any',
+    write(w) {
+      const [before, after] = [w.axes(ints(w.attrs, 'before')), w.axes(ints(w.attrs, 'after'))];
+      const mode = str(w.attrs, 'mode');
+      const inputs = [w.input(0), w.constantValue(i64([...before, ...after]))];
+      if (mode === 'constant') inputs.push(w.constantValue(padding(w)));
+      w.emit('Pad', inputs, { mode }, [w.output()]);
+    },
+  },
   onnx: { Pad: importPad },
   cases: [
     {

@@ -18,6 +18,7 @@ import {
   TO_NHWC,
   type Window,
   windowAttrs,
+  windowOf,
 } from './lib/window.ts';
 
 type PoolFn = 'max' | 'avg';
@@ -162,6 +163,17 @@ export const pool: OpDef = {
     ...windowAttrs(attrs),
     countIncludePad: flag(attrs, 'countIncludePad'),
   }),
+  toOnnx: {
+    order: 'image',
+    write(w) {
+      const window = windowOf(w.attrs, ints(w.attrs, 'kernel'));
+      if (str(w.attrs, 'fn') === 'max') w.emit('MaxPool', [w.input(0)], window, [w.output()]);
+      else {
+        const include = flag(w.attrs, 'countIncludePad') ? 1 : 0;
+        w.emit('AveragePool', [w.input(0)], { ...window, count_include_pad: include }, [w.output()]);
+      }
+    },
+  },
   onnx: { MaxPool: importPool('max'), AveragePool: importPool('avg') },
   cases: [
     { name: 'max 2x2', inputs: [sample([1, 6, 5, 7])], attrs: attrsOf('max', [2, 2], [2, 2], [0, 0, 0, 0]) },

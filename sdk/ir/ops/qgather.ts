@@ -1,4 +1,4 @@
-import { formatType, numberAt, sizeOf } from '../../util/tensor.ts';
+import { formatType, numberAt, sizeOf, type Tensor, toNumbers } from '../../util/tensor.ts';
 import type { OpDef } from '../op.ts';
 import { f32, floats } from './lib/arrays.ts';
 import { sample, sampleInts } from './lib/cases.ts';
@@ -31,6 +31,18 @@ export const qgather: OpDef = {
       for (let k = 0; k < d; k++) out[i * d + k] = codes[row * d + k]! * scale[row]!;
     }
     return [f32(shape, out)];
+  },
+  toOnnx: {
+    write(w) {
+      const [codes, scale] = [w.need(0) as Tensor<'i8'>, floats(w.need(1))];
+      const indices = w.constant(2);
+      // A table that is read as a whole.
+      const whole =
+        indices?.shape.length === 1 &&
+        indices.data.length === codes.shape[0] &&
+        toNumbers(indices).every((v, i) => v === i);
+      w.define(0, whole ? w.dequantized(codes, scale, 0) : w.rows(codes, scale, w.input(2)));
+    },
   },
   lower: () => ({ kind: 'qgather' }),
   cases: [

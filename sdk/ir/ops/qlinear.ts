@@ -1,8 +1,9 @@
-import { formatType, sizeOf } from '../../util/tensor.ts';
+import { formatType, sizeOf, type Tensor } from '../../util/tensor.ts';
 import type { OpDef } from '../op.ts';
 import { f32, floats } from './lib/arrays.ts';
 import { sample, sampleInts } from './lib/cases.ts';
 import { expectShape, floatInput, invalid, required } from './lib/check.ts';
+import { codedRows, remainingScales } from './lib/coded-rows.ts';
 
 const f = Math.fround;
 
@@ -35,6 +36,12 @@ export const qlinear: OpDef = {
       }
     }
     return [f32(shape, out)];
+  },
+  toOnnx: {
+    write(w) {
+      const y = w.product(codedRows(w, 0, 1), w.need(2) as Tensor<'i8'>, remainingScales(w, 0, 3));
+      w.emit('Add', [y, w.input(4)], {}, [w.output()]);
+    },
   },
   lower: () => ({ kind: 'qlinear' }),
   cases: [

@@ -1,11 +1,13 @@
-import { formatType, type TensorType } from '../../util/tensor.ts';
+import { formatType, type Tensor, type TensorType } from '../../util/tensor.ts';
+import type { OnnxWriter } from '../backend.ts';
 import type { Attrs } from '../graph.ts';
 import { roundEven } from '../math.ts';
 import type { OpDef, Tensors, Types } from '../op.ts';
-import { f32, floats } from './lib/arrays.ts';
+import { f32, floats, i64 } from './lib/arrays.ts';
 import { sample, sampleInts } from './lib/cases.ts';
 import { expectShape, floatInput, invalid, num, required, str } from './lib/check.ts';
-import { type Direction, directionsOf } from './lib/recurrent.ts';
+import { codedRows, remainingScales } from './lib/coded-rows.ts';
+import { type Direction, directionsOf, writeRecurrent } from './lib/recurrent.ts';
 import { lstmCell } from './lstm.ts';
 
 const f = Math.fround;
@@ -81,6 +83,22 @@ function evaluateQLstm(inputs: Tensors, attrs: Attrs): Float32Array[] {
   return [y, hs, cs];
 }
 
+/** The step of h cannot be written: ONNX's LSTM keeps it inside. */
+function writeQLstm(w: OnnxWriter): void {
+  const d = directionsOf(w.attrs);
+  const h = num(w.attrs, 'hidden');
+  const matrix = (at: number, scales: Float32Array): string => {
+    const codes = w.need(at) as Tensor<'i8'>;
+    const rows = w.dequantized({ ...codes, shape: [d * 4 * h, codes.shape[2]!] }, scales, 0);
+    return w.emit('Reshape', [rows, w.constantValue(i64(codes.shape))]);
+  };
+  const bias = new Float32Array(d * 8 * h);
+  for (let k = 0; k < d; k++) bias.set(floats(w.need(6)).subarray(k * 4 * h, (k + 1) * 4 * h), k * 8 * h);
+  const weights = [matrix(2, remainingScales(w, 0, 3)), matrix(4, floats(w.need(5)))];
+  const rest = [w.constantValue(f32([d, 8 * h], bias)), '', w.input(7), w.input(8)];
+  writeRecurrent(w, 'LSTM', [codedRows(w, 0, 1), ...weights, ...rest]);
+}
+
 const caseInputs = (d: number): Tensors => [
   sampleInts('i8', [4, 2, 6], -127, 128),
   sample([4, 2], 9, 0.002, 0.02),
@@ -102,6 +120,7 @@ export const qlstm: OpDef = {
     const types = inferQLstm(inputs, attrs);
     return evaluateQLstm(inputs, attrs).map((data, i) => f32(types[i]!.shape, data));
   },
+  toOnnx: { write: writeQLstm },
   lower: (_inputs, attrs) => ({
     kind: 'qlstm',
     hidden: num(attrs, 'hidden'),

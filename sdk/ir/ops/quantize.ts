@@ -36,6 +36,26 @@ export const quantize: OpDef = {
     }
     return [{ dtype: to, shape: inputs[0]!.shape, data: out }];
   },
+  toOnnx: {
+    order: 'any',
+    write(w) {
+      const scale = floats(w.need(1)).map((inv) => 1 / inv);
+      const zero = w.need(2).data as Int32Array;
+      const n = Math.max(scale.length, zero.length);
+      const all = <T>(values: ArrayLike<T>): T[] =>
+        Array.from({ length: n }, (_, i) => values[values.length === 1 ? 0 : i]!);
+      const shape = n === 1 ? [] : [n];
+      const by = [
+        w.constantValue(f32(shape, all(scale))),
+        w.constantValue(tensor(str(w.attrs, 'to') as DType, shape, all(zero))),
+      ];
+      const along: Record<string, number> = n === 1 ? {} : { axis: w.axis(w.type(0).shape.length - 1) };
+      const codes = w.emit('QuantizeLinear', [w.input(0), ...by], along);
+      w.emit('DequantizeLinear', [codes, ...by], along, [w.output()]);
+      w.quantize(0, { scale: Float32Array.from(all(scale)), zero: Int32Array.from(all(zero)) });
+      w.note(`QuantizeLinear ${str(w.attrs, 'to') === 'i8' ? 'int8' : 'int16'}`);
+    },
+  },
   lower: () => ({ kind: 'quantize' }),
   cases: [
     {

@@ -1,8 +1,10 @@
 import { formatType, sizeOf, stridesOf, type TensorType, tensor, toNumbers } from '../../util/tensor.ts';
+import type { OnnxWriter } from '../backend.ts';
 import type { OnnxImporter, OnnxNode } from '../frontend.ts';
 import type { Attrs } from '../graph.ts';
 import { maxOf, minOf } from '../math.ts';
 import type { OpDef, Types } from '../op.ts';
+import { i64 } from './lib/arrays.ts';
 import { sample } from './lib/cases.ts';
 import { axisOf, flag, ints, invalid, required, str } from './lib/check.ts';
 
@@ -85,6 +87,31 @@ const STEP: Record<ReduceFn, (acc: number, v: number) => number> = {
   sumsq: (a, v) => a + v * v,
 };
 
+const REDUCTIONS: Readonly<Record<ReduceFn, string>> = {
+  sum: 'ReduceSum',
+  mean: 'ReduceMean',
+  max: 'ReduceMax',
+  min: 'ReduceMin',
+  prod: 'ReduceProd',
+  sumsq: 'ReduceSumSquare',
+};
+
+function writeReduce(w: OnnxWriter): void {
+  const op = REDUCTIONS[str(w.attrs, 'fn') as ReduceFn];
+  const axes = ints(w.attrs, 'axes');
+  const inputs = [w.input(0), w.constantValue(i64(axes.map((a) => w.axis(a)).sort((p, q) => p - q)))];
+  if (flag(w.attrs, 'keepdims')) {
+    w.emit(op, inputs, {}, [w.output()]);
+    return;
+  }
+  // Without the reduced axes there is one order only, the graph's.
+  const kept = w.type(0).shape.flatMap((_, a) => (axes.includes(a) ? [] : [w.axis(a)]));
+  const perm = kept.map((at) => kept.filter((other) => other < at).length);
+  const straight = perm.every((p, i) => p === i);
+  const y = w.emit(op, inputs, { keepdims: 0 }, straight ? [w.output()] : undefined);
+  if (!straight) w.emit('Transpose', [y], { perm }, [w.output()]);
+}
+
 export const reduce: OpDef = {
   name: 'Reduce',
   doc: 'sum, mean, max, min, prod or sumsq over `axes`; keepdims leaves them as 1.',
@@ -116,6 +143,7 @@ export const reduce: OpDef = {
     ];
   },
   lower: (_inputs, attrs) => ({ kind: 'reduce', axes: ints(attrs, 'axes'), fn: str(attrs, 'fn') as ReduceFn }),
+  toOnnx: { order: 'any', write: writeReduce },
   onnx: {
     ReduceSum: importReduce('sum'),
     ReduceMean: importReduce('mean'),

@@ -1,7 +1,7 @@
 import { formatType, sizeOf, toNumbers } from '../../util/tensor.ts';
 import type { OnnxNode } from '../frontend.ts';
 import type { OpDef } from '../op.ts';
-import { reshaped } from './lib/arrays.ts';
+import { i64, reshaped } from './lib/arrays.ts';
 import { sample } from './lib/cases.ts';
 import { axisOf, ints, invalid, required } from './lib/check.ts';
 
@@ -86,6 +86,9 @@ export const reshape: OpDef = {
   },
   evaluate: (inputs, attrs) => [reshaped(inputs[0]!, ints(attrs, 'shape'))],
   lower: () => ({ kind: 'view' }),
+  toOnnx: {
+    write: (w) => w.emit('Reshape', [w.flat(0), w.constantValue(i64(ints(w.attrs, 'shape')))], {}, [w.output()]),
+  },
   onnx: { Reshape: importReshape, Flatten: importFlatten, Squeeze: importSqueeze, Unsqueeze: importUnsqueeze },
   cases: [{ name: 'to 3-D', inputs: [sample([4, 6])], attrs: { shape: [2, 3, 4] } }],
 };

@@ -1,8 +1,9 @@
 import { newArray, sizeOf, type Tensor, type TensorType, toNumbers } from '../../util/tensor.ts';
+import type { OnnxWriter } from '../backend.ts';
 import type { OnnxNode } from '../frontend.ts';
 import type { Attrs } from '../graph.ts';
 import type { OpDef, Types } from '../op.ts';
-import { transposed } from './lib/arrays.ts';
+import { f32, i64, transposed } from './lib/arrays.ts';
 import { sample, sampleInts } from './lib/cases.ts';
 import { floatInput, ints, invalid, required, str } from './lib/check.ts';
 import { imageDims, imageShape, importImage, layoutOf, TO_NCHW, TO_NHWC } from './lib/window.ts';
@@ -152,6 +153,22 @@ function evaluateNhwc(image: Tensor, out: TensorType, attrs: Attrs): Tensor {
   return { ...out, data: y } as Tensor;
 }
 
+/** Sizes where they give the scales of the graph, else the scales. */
+function writeResize(w: OnnxWriter): void {
+  const [size, scales] = [ints(w.attrs, 'size'), ints(w.attrs, 'scales')];
+  const [n, c, ...image] = w.type(0).shape as [number, number, number, number];
+  const natural = image.every((d, a) => Math.abs(size[a]! / d - scales[a]!) < 1e-9);
+  if (!natural && image.some((d, a) => Math.floor(d * f(scales[a]!)) !== size[a]))
+    w.reject(`scales ${scales.join()} do not make ${image.join('x')} ${size.join('x')}`);
+  const by = natural ? ['', w.constantValue(i64([n, c, ...size]))] : [w.constantValue(f32([4], [1, 1, ...scales]))];
+  const attrs = {
+    mode: str(w.attrs, 'mode'),
+    coordinate_transformation_mode: str(w.attrs, 'coordinate'),
+    nearest_mode: str(w.attrs, 'nearest'),
+  };
+  w.emit('Resize', [w.input(0), '', ...by], attrs, [w.output()]);
+}
+
 const attrsOf = (
   mode: string,
   scales: number[],
@@ -185,6 +202,7 @@ export const resize: OpDef = {
     nearest: str(attrs, 'nearest') as Nearest,
     scales: ints(attrs, 'scales') as unknown as [number, number],
   }),
+  toOnnx: { order: 'image', write: writeResize },
   onnx: { Resize: importResize, Upsample: importResize },
   cases: [
     {

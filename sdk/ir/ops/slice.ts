@@ -1,7 +1,8 @@
 import { formatType, stridesOf, toNumbers } from '../../util/tensor.ts';
+import type { OnnxWriter } from '../backend.ts';
 import type { OnnxNode } from '../frontend.ts';
 import type { OpDef } from '../op.ts';
-import { stridedCopy } from './lib/arrays.ts';
+import { i64, stridedCopy } from './lib/arrays.ts';
 import { sample } from './lib/cases.ts';
 import { axisOf, ints, invalid, required } from './lib/check.ts';
 
@@ -92,6 +93,28 @@ function importSplit(node: OnnxNode): void {
   });
 }
 
+/** An end before the first element, which a negative number would count from the other side. */
+const BEFORE_FIRST = -(2 ** 31);
+
+function writeSlice(w: OnnxWriter): void {
+  const [starts, sizes, steps] = ['starts', 'sizes', 'steps'].map((key) => w.axes(ints(w.attrs, key))) as [
+    number[],
+    number[],
+    number[],
+  ];
+  const cut = w.type(0).shape.flatMap((d, a) => (starts[a] !== 0 || sizes[a] !== d || steps[a] !== 1 ? [a] : []));
+  if (cut.length === 0) {
+    w.define(0, w.input(0));
+    return;
+  }
+  const end = (a: number): number => {
+    const e = starts[a]! + sizes[a]! * steps[a]!;
+    return e < 0 ? BEFORE_FIRST : e;
+  };
+  const lists = [cut.map((a) => starts[a]!), cut.map(end), cut, cut.map((a) => steps[a]!)];
+  w.emit('Slice', [w.input(0), ...lists.map((v) => w.constantValue(i64(v)))], {}, [w.output()]);
+}
+
 export const slice: OpDef = {
   name: 'Slice',
   doc: 'out[i...] = in[starts[d] + i_d * steps[d]...]; attributes starts, sizes and steps, one an axis.',
@@ -115,6 +138,7 @@ export const slice: OpDef = {
     kind: 'strided',
     ...reading(inputs[0]!.shape, ints(attrs, 'starts'), ints(attrs, 'steps')),
   }),
+  toOnnx: { order: 'any', write: writeSlice },
   onnx: { Slice: importSlice, Split: importSplit },
   cases: [
     { name: 'middle', inputs: [sample([5, 7])], attrs: { starts: [1, 2], sizes: [3, 4], steps: [1, 1] } },

@@ -55,6 +55,13 @@ export const softmax: OpDef = {
     return [f32(inputs[0]!.shape, out)];
   },
   lower: (_inputs, attrs) => ({ kind: 'softmax', axis: num(attrs, 'axis'), log: flag(attrs, 'log') }),
+  toOnnx: {
+    order: 'any',
+    write(w) {
+      const op = flag(w.attrs, 'log') ? 'LogSoftmax' : 'Softmax';
+      w.emit(op, [w.input(0)], { axis: w.axis(num(w.attrs, 'axis')) }, [w.output()]);
+    },
+  },
   onnx: { Softmax: importSoftmax(false), LogSoftmax: importSoftmax(true) },
   cases: [
     { name: 'last axis', inputs: [sample([3, 4, 11], 1, -9, 9)], attrs: { axis: 2, log: false } },

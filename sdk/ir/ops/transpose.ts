@@ -21,6 +21,9 @@ export const transpose: OpDef = {
     const strides = stridesOf(inputs[0]!.shape);
     return { kind: 'strided', offset: 0, strides: ints(attrs, 'perm').map((p) => strides[p]!) };
   },
+  toOnnx: {
+    write: (w) => w.emit('Transpose', [w.input(0)], { perm: ints(w.attrs, 'perm') }, [w.output()]),
+  },
   onnx: {
     Transpose: (node) => {
       const rank = node.type(0)?.shape.length ?? node.reject('input 0 is missing');

@@ -1,5 +1,6 @@
 import { EigenError } from '../../../util/errors.ts';
 import { type DType, formatType, type Tensor, type TensorType } from '../../../util/tensor.ts';
+import type { OnnxAttr, OnnxWriter } from '../../backend.ts';
 import type { Expr } from '../../expr.ts';
 import type { OnnxImporter } from '../../frontend.ts';
 import type { Attrs } from '../../graph.ts';
@@ -17,6 +18,8 @@ export interface ElementwiseSpec {
   /** bool: a predicate. same (default): the inputs' dtype. */
   readonly result?: 'same' | 'bool';
   readonly onnx?: Readonly<Record<string, OnnxImporter>>;
+  /** How it is written as ONNX; by default as the ONNX operator of its name with its attributes, numbers being floats. */
+  readonly toOnnx?: (w: OnnxWriter) => void;
   readonly cases?: readonly OpCase[];
 }
 
@@ -25,6 +28,14 @@ export function plain(op: string, arity: number): OnnxImporter {
   return (node) => {
     node.emit(op, node.inputs.slice(0, arity), {}, node.outputs.slice(0, 1));
   };
+}
+
+function writePlain(w: OnnxWriter, op: string): void {
+  const attrs = Object.entries(w.attrs).map(([key, v]): [string, OnnxAttr] => [
+    key,
+    typeof v === 'number' ? { float: v } : (v as string),
+  ]);
+  w.emit(op, w.inputs(), Object.fromEntries(attrs), [w.output()]);
 }
 
 const names = new Set<string>();
@@ -66,6 +77,7 @@ export function elementwise(spec: ElementwiseSpec): OpDef {
       rejectIntegers(name, inputs);
       return { kind: 'map', expr: expr(attrs) };
     },
+    toOnnx: { order: 'any', write: spec.toOnnx ?? ((w) => writePlain(w, name)) },
     ...(spec.onnx ? { onnx: spec.onnx } : {}),
     ...(spec.cases ? { cases: spec.cases } : {}),
   };

@@ -1,4 +1,5 @@
 import { formatType, type Tensor, type TensorType } from '../../../util/tensor.ts';
+import type { OnnxWriter } from '../../backend.ts';
 import type { OnnxNode } from '../../frontend.ts';
 import type { Attrs } from '../../graph.ts';
 import { exp32 } from '../../math.ts';
@@ -73,6 +74,18 @@ export function importRecurrent(
   const made = node.emit(op, inputs, attrs);
   if (node.outputs[0]) swap(made[0]!, [2, 0, 1, 3], [node.outputs[0]]);
   for (let s = 1; s <= states; s++) if (node.outputs[s]) swap(made[s]!, [1, 0, 2], [node.outputs[s]!]);
+}
+
+/** Writes an LSTM or GRU whose inputs are those of ONNX. */
+export function writeRecurrent(
+  w: OnnxWriter,
+  op: string,
+  inputs: readonly string[],
+  more: Readonly<Record<string, number>> = {},
+): void {
+  const attrs = { hidden_size: num(w.attrs, 'hidden'), direction: str(w.attrs, 'direction'), ...more };
+  const outputs = Array.from({ length: op === 'LSTM' ? 3 : 2 }, (_, i) => w.output(i));
+  w.emit(op, inputs, attrs, outputs);
 }
 
 /** Sequence lengths may be given when they are all the full length. */

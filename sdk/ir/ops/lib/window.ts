@@ -22,6 +22,14 @@ export interface Window {
   readonly dilations: readonly [number, number];
 }
 
+/** The attributes of a sliding window as ONNX has them. */
+export function windowOf(
+  attrs: Attrs,
+  kernel: readonly number[],
+): Record<'kernel_shape' | 'strides' | 'pads' | 'dilations', readonly number[]> {
+  return { kernel_shape: kernel, ...windowAttrs(attrs) };
+}
+
 export function layoutOf(attrs: Attrs): Layout {
   return str(attrs, 'layout') as Layout;
 }
