@@ -12,6 +12,7 @@ export {
 } from './app/build.ts';
 export type { Limits, WireBudget } from './app/compress-options.ts';
 export { diagnose, type Finding } from './app/doctor.ts';
+export { type ExportReport, type ExportRequest, exportBundle } from './app/export.ts';
 export { type FrontierReport, type FrontierRequest, type FrontierRow, measureFrontier } from './app/frontier.ts';
 export { type BundleInspection, fitPath, inspectPath, type ModelInspection } from './app/inspect.ts';
 export type { SelfTest } from './app/self-test.ts';
@@ -52,6 +53,7 @@ export {
   type MetricFunction,
 } from './measure/metrics/index.ts';
 export { type Oracle, type OracleName, openOracle } from './measure/oracle/ort.ts';
+export { MATMUL_FORMS, type MatmulForm, WEIGHT_FORMS, type WeightForm } from './model/onnx/export/index.ts';
 export { type Model, type ModelRequest, openModel, type Work } from './pipeline.ts';
 export * as report from './report/index.ts';
 export { EigenError, type ErrorCode, isEigenError } from './util/errors.ts';

@@ -1,19 +1,9 @@
 import { REFERENCE } from '../../targets/index.ts';
-import {
-  type Bundle,
-  graphOf,
-  installWeights,
-  kernelOf,
-  kernelVariants,
-  readBundle,
-  weightTensorsOf,
-} from '../bundle/index.ts';
+import { type Bundle, installWeights, kernelOf, kernelVariants, readBundle } from '../bundle/index.ts';
 import type { NamedType } from '../data/samples.ts';
 import { WasmEngine } from '../device/engine/wasm.ts';
-import type { Graph } from '../ir/graph.ts';
-import { graphFromData } from '../ir/serialize.ts';
-import { EigenError } from '../util/errors.ts';
 import type { Tensor } from '../util/tensor.ts';
+import { graphOfBundle } from './bundle-graph.ts';
 import { type SelfTest, testKernels, testReference } from './self-test.ts';
 
 /**
@@ -89,7 +79,7 @@ async function loadKernels(bundle: Bundle, { engine = 'wasm', threads = 1 }: Ses
 }
 
 function loadReference(bundle: Bundle): Loaded {
-  const graph = readGraph(bundle);
+  const graph = graphOfBundle(bundle);
   const loaded = REFERENCE.load(graph);
   const run = async (inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> => loaded.run(inputs);
   return {
@@ -113,14 +103,4 @@ function loadReference(bundle: Bundle): Loaded {
     },
     close: () => {},
   };
-}
-
-function readGraph(bundle: Bundle): Graph {
-  const data = graphOf(bundle);
-  if (data === undefined)
-    throw new EigenError('EW5003_ENGINE_UNAVAILABLE', 'the bundle holds no graph for the reference engine', {
-      hint: 'Leave --engine out, or build the bundle again with this version.',
-    });
-  const weights = weightTensorsOf(bundle);
-  return graphFromData(data, (name) => weights.get(name));
 }

@@ -47,6 +47,8 @@ export interface OnnxWriter {
   ): string;
   /** Adds a constant and returns its name; small ones are shared. */
   constantValue(data: Tensor): string;
+  /** Adds floats, one or one an index of the last axis of the graph's order, as a constant that broadcasts to images and tensors of any rank. */
+  perChannel(values: Float32Array): string;
   /** Floats of weight codes, one scale an index of `axis`: stored in the fewest bits that the file may use. */
   dequantized(codes: Tensor<'i8'>, scales: Float32Array, axis: number): string;
   /** x [..., K] times the transpose of codes [N, K] with one scale a row. */

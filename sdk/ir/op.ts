@@ -30,7 +30,7 @@ export interface OpDef {
   evaluate(inputs: Tensors, attrs: Attrs): Tensor[];
   /** Absent for operators that exist only to be folded into constants. */
   lower?(inputs: Types, attrs: Attrs, outputs: readonly TensorType[]): KernelSpec;
-  /** ONNX operators that import as this one, by op_type. */
+  /** ONNX operators that import as this one, by op_type (`domain::op_type` outside the default domain). */
   readonly onnx?: Readonly<Record<string, OnnxImporter>>;
   /** How the operator is written as ONNX. Absent for operators that no compiled graph holds. */
   readonly toOnnx?: OnnxExporter;

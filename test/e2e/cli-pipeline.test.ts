@@ -7,7 +7,9 @@ import * as assert from 'uvu/assert';
 import { onnxModel } from '../../sdk/testing/onnx-builder.ts';
 import { readNpz, writeNpz } from '../../sdk/util/npz.ts';
 import { Rng } from '../../sdk/util/rng.ts';
+import type { Tensor } from '../../sdk/util/tensor.ts';
 import { cli } from '../support/cli-process.ts';
+import { relativeError, runOnnx } from '../support/onnxruntime.ts';
 import { noise } from '../support/small-models.ts';
 
 /** From a model file to outputs, through the command line as users see it. */
@@ -172,6 +174,30 @@ test('compress by quality alone, and under limits of memory and time', () => {
   const time = ask(4, ...line, '--max-latency', '1us');
   assert.match(time.error.message, '--max-latency is 1.00 us');
   assert.is(time.error.details.binds[0], 'latency');
+});
+
+test('export writes an ONNX file that gives the same outputs and reads back', async () => {
+  for (const matmul of ['qdq', 'nbits']) {
+    const { data } = ask(0, 'export', 'c.ewb', '--format', 'onnx', '--matmul', matmul, '-o', 'c.onnx');
+    const model = readFileSync(join(folder, 'c.onnx'));
+    assert.is(data.bytes, model.length);
+    assert.ok(data.bytes < data.originalBytes / 2);
+    assert.is(
+      Object.values<number>(data.forms.QLinear).reduce((a, b) => a + b),
+      2,
+    );
+    // Constants of the arithmetic, such as 127, are counted too.
+    const more = ask(0, 'inspect', 'c.onnx').data.parameters - (FEATURES + 1) * HIDDEN - (HIDDEN + 1) * CLASSES;
+    assert.ok(more >= 0 && more < 5, `${more} parameters more`);
+    ask(0, 'run', 'c.ewb', '--input', 'eval.npz', '--output', 'ours.npz');
+    const [x, ours] = ['eval', 'ours'].map((name) => readNpz(readFileSync(join(folder, `${name}.npz`))));
+    const row = { ...x!.x!, shape: [1, FEATURES], data: x!.x!.data.slice(0, FEATURES) } as Tensor;
+    const { y } = await runOnnx(model, { x: row });
+    const expected = { ...ours!.y!, shape: [1, CLASSES], data: ours!.y!.data.slice(0, CLASSES) } as Tensor;
+    assert.ok(relativeError(y!, expected) < 1e-5, `${matmul}: ${relativeError(y!, expected)}`);
+  }
+  ask(0, 'export', 'a.ewb', '-n', '-o', 'none.onnx');
+  assert.not(existsSync(join(folder, 'none.onnx')));
 });
 
 test('a dry run plans and writes nothing', () => {

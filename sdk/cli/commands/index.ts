@@ -4,6 +4,7 @@ import { compile } from './compile.ts';
 import { compress } from './compress.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
+import { exportCommand } from './export.ts';
 import { fit } from './fit.ts';
 import { frontier } from './frontier.ts';
 import { inspect } from './inspect.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   fit,
   run,
   bench,
+  exportCommand,
   targets,
   doctor,
   explain,

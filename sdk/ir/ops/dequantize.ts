@@ -1,10 +1,24 @@
 import { formatType, tensor } from '../../util/tensor.ts';
+import type { OnnxWriter } from '../backend.ts';
 import type { OpDef } from '../op.ts';
 import { f32, floats } from './lib/arrays.ts';
 import { sample, sampleInts } from './lib/cases.ts';
 import { floatInput, invalid, required } from './lib/check.ts';
 
 const f = Math.fround;
+
+/** Values of codes that were quantized with the same parameters are there already. */
+function writeDequantize(w: OnnxWriter): void {
+  const scale = floats(w.need(1)).map((inv) => 1 / inv);
+  const zero = w.need(2).data as Int32Array;
+  const q = w.quantization(0);
+  if (q.scale.join() === scale.join() && q.zero.join() === zero.join()) {
+    w.define(0, w.input(0));
+    return;
+  }
+  const centred = w.emit('Sub', [w.codes(0), w.perChannel(Float32Array.from(zero))]);
+  w.emit('Mul', [centred, w.perChannel(scale)], {}, [w.output()]);
+}
 
 export const dequantize: OpDef = {
   name: 'Dequantize',
@@ -31,6 +45,7 @@ export const dequantize: OpDef = {
     });
     return [f32(inputs[0]!.shape, out)];
   },
+  toOnnx: { order: 'any', write: writeDequantize },
   lower: () => ({ kind: 'dequantize' }),
   cases: [
     {

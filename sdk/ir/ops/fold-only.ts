@@ -1,7 +1,6 @@
 import { newArray, numberAt, sizeOf, stridesOf, type Tensor, tensor, toNumbers } from '../../util/tensor.ts';
 import type { OnnxImporter, OnnxNode } from '../frontend.ts';
-import { roundEven } from '../math.ts';
-import { around, f32 } from './lib/arrays.ts';
+import { around } from './lib/arrays.ts';
 import { axisOf } from './lib/check.ts';
 import { foldOnly } from './lib/constant-only.ts';
 
@@ -13,8 +12,6 @@ export const foldImporters: Readonly<Record<string, OnnxImporter>> = {
   ScatterND: foldOnly(([x, indices, updates], node) => scatterNd(x!, indices!, updates!, node)),
   OneHot: foldOnly(([indices, depth, values], node) => oneHot(indices!, numberAt(depth!, 0), values!, node)),
   NonZero: foldOnly(([x]) => nonZero(x!)),
-  DequantizeLinear: foldOnly((inputs, node) => dequantize(inputs, node)),
-  QuantizeLinear: foldOnly((inputs, node) => quantize(inputs, node)),
   Trilu: importTrilu,
 };
 
@@ -128,42 +125,4 @@ function nonZero(x: Tensor): Tensor {
     [x.shape.length, hits.length],
     strides.flatMap((s, d) => hits.map((h) => Math.floor(h / s) % x.shape[d]!)),
   );
-}
-
-/** Scale and zero point of element i: one for the tensor, or one along `axis`. */
-function quantParameters(
-  [x, scale, zero]: readonly Tensor[],
-  node: OnnxNode,
-): (i: number) => { scale: number; zero: number } {
-  if (scale!.data.length === 1) {
-    const p = { scale: numberAt(scale!, 0), zero: zero ? numberAt(zero, 0) : 0 };
-    return () => p;
-  }
-  const axis = axisOf(node.opType, node.int('axis', 1), x!.shape.length);
-  const { size, inner } = around(x!.shape, axis);
-  if (scale!.data.length !== size || scale!.shape.length !== 1) node.reject('blocked scales are not supported');
-  return (i) => {
-    const c = Math.floor(i / inner) % size;
-    return { scale: numberAt(scale!, c), zero: zero ? numberAt(zero, c) : 0 };
-  };
-}
-
-function dequantize(inputs: readonly Tensor[], node: OnnxNode): Tensor {
-  const at = quantParameters(inputs, node);
-  const x = inputs[0]!;
-  return f32(
-    x.shape,
-    toNumbers(x).map((v, i) => (v - at(i).zero) * at(i).scale),
-  );
-}
-
-function quantize(inputs: readonly Tensor[], node: OnnxNode): Tensor {
-  const at = quantParameters(inputs, node);
-  const dtype = inputs[2]?.dtype ?? 'u8';
-  if (dtype !== 'u8' && dtype !== 'i8') node.reject(`quantization to ${dtype} is not supported`);
-  const [lo, hi] = dtype === 'u8' ? [0, 255] : [-128, 127];
-  const codes = toNumbers(inputs[0]!).map((v, i) =>
-    Math.min(Math.max(roundEven(Math.fround(v / at(i).scale)) + at(i).zero, lo), hi),
-  );
-  return tensor(dtype, inputs[0]!.shape, codes);
 }

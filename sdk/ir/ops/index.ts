@@ -35,6 +35,7 @@ import { leakyRelu } from './leaky-relu.ts';
 import { less } from './less.ts';
 import { lessOrEqual } from './less-or-equal.ts';
 import { linear } from './linear.ts';
+import { quantizationImporters } from './linear-quantization.ts';
 import { log } from './log.ts';
 import { lstm } from './lstm.ts';
 import { matmul } from './matmul.ts';
@@ -167,9 +168,13 @@ export function isOp(name: string): boolean {
   return byName.has(name);
 }
 
-/** Importers of ONNX operators by op_type. */
+/** Importers of ONNX operators by op_type, `domain::op_type` outside the default domain. */
 export const ONNX_IMPORTERS: ReadonlyMap<string, OnnxImporter> = new Map(
-  [...OPS.map((op) => op.onnx ?? {}), constantImporters, foldImporters, normalizationImporters].flatMap((table) =>
-    Object.entries(table),
-  ),
+  [
+    ...OPS.map((op) => op.onnx ?? {}),
+    constantImporters,
+    foldImporters,
+    normalizationImporters,
+    quantizationImporters,
+  ].flatMap((table) => Object.entries(table)),
 );

@@ -32,7 +32,7 @@ function centred(w: OnnxWriter, { scale, zero }: Quantization, zp: Int32Array): 
   const at = (values: Int32Array | Float32Array, i: number): number => values[values.length === 1 ? 0 : i]!;
   const shift = Float32Array.from({ length: n }, (_, i) => (at(zero, i) - at(zp, i)) * at(scale, i));
   if (shift.every((v) => v === 0)) return w.input(0);
-  return w.emit('Add', [w.input(0), w.constantValue(f32(n === 1 ? [] : [n, 1, 1], shift))]);
+  return w.emit('Add', [w.input(0), w.perChannel(shift)]);
 }
 
 /** The input already has its scale, so that the weights get what is left of the multipliers. */

@@ -43,7 +43,7 @@ export class Importer {
       this.importIf(proto, scope);
       return;
     }
-    const importer = ONNX_IMPORTERS.get(proto.opType);
+    const importer = ONNX_IMPORTERS.get(operatorOf(proto));
     if (!importer) throw new Error(`${proto.opType} was not found by the support check`);
     const outputs = proto.output.map((o) => (o === '' ? '' : this.builder.fresh(o)));
     const node = this.view(proto, scope, outputs);
@@ -209,6 +209,14 @@ export class Importer {
     this.nodeNames.add(name);
     return name;
   }
+}
+
+/** Names of the default domain. */
+export const DOMAINS: readonly string[] = ['', 'ai.onnx'];
+
+/** What an operator is registered under: its type, and its domain unless that is the default one. */
+export function operatorOf({ domain, opType }: NodeProto): string {
+  return DOMAINS.includes(domain) ? opType : `${domain}::${opType}`;
 }
 
 /** A node as messages call it: its name, or its first output where it has none. */

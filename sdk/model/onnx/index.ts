@@ -4,7 +4,7 @@ import { castTensor } from '../../ir/ops/cast.ts';
 import { ONNX_IMPORTERS } from '../../ir/ops/index.ts';
 import { EigenError } from '../../util/errors.ts';
 import { formatType, sameShape, sizeOf, type Tensor, type TensorType } from '../../util/tensor.ts';
-import { Importer, labelOf, type Scope } from './importer.ts';
+import { DOMAINS, Importer, labelOf, operatorOf, type Scope } from './importer.ts';
 import { type GraphProto, type ModelProto, ModelProtoSchema, type NodeProto, type ValueInfoProto } from './onnx_pb.ts';
 import { dtypeOf, type ExternalReader, invalidModel } from './tensor.ts';
 
@@ -21,7 +21,6 @@ export interface OnnxOptions {
 
 const OLDEST_OPSET = 7;
 const NEWEST_OPSET = 22;
-const DOMAINS: readonly string[] = ['', 'ai.onnx'];
 
 /**
  * Reads an ONNX model (opset 7 to 22) into a graph with static shapes; everything that is known at import is folded.
@@ -98,9 +97,8 @@ function checkSupport(graph: GraphProto, opset: number): void {
   const missing = new Map<string, NodeProto[]>();
   const visit = (g: GraphProto): void => {
     for (const n of g.node) {
-      const known = DOMAINS.includes(n.domain) && (n.opType === 'If' || ONNX_IMPORTERS.has(n.opType));
-      const op = DOMAINS.includes(n.domain) ? n.opType : `${n.domain}::${n.opType}`;
-      if (!known) missing.set(op, [...(missing.get(op) ?? []), n]);
+      const op = operatorOf(n);
+      if (op !== 'If' && !ONNX_IMPORTERS.has(op)) missing.set(op, [...(missing.get(op) ?? []), n]);
       for (const a of n.attribute) if (a.g) visit(a.g);
     }
   };

@@ -10,6 +10,8 @@ interface Source {
   /** Bytes an element takes in raw data, when it differs from the dtype's (16-bit floats). */
   readonly half?: 'f16' | 'bf16';
   readonly double?: true;
+  /** Two elements a byte, the first in the low half. */
+  readonly nibbles?: true;
 }
 
 const SOURCES: Readonly<Record<number, Source>> = {
@@ -26,6 +28,8 @@ const SOURCES: Readonly<Record<number, Source>> = {
   12: { dtype: 'u32' },
   13: { dtype: 'u64' },
   16: { dtype: 'f32', half: 'bf16' },
+  21: { dtype: 'u8', nibbles: true },
+  22: { dtype: 'i8', nibbles: true },
 };
 
 const TYPE_NAMES: Readonly<Record<number, string>> = {
@@ -36,11 +40,9 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
   18: 'float8',
   19: 'float8',
   20: 'float8',
-  21: 'uint4',
-  22: 'int4',
 };
 
-/** IR dtype of an ONNX element type; throws EW3002 naming `where` for types the SDK does not read. */
+/** IR dtype of an ONNX element type, 4-bit integers as bytes; throws EW3002 naming `where` for types the SDK does not read. */
 export function dtypeOf(elemType: number, where: string): DType {
   const source = SOURCES[elemType];
   if (source) return source.dtype;
@@ -83,17 +85,29 @@ export function readTensor(p: TensorProto, external: ExternalReader | undefined)
   if (shape.some((d) => !Number.isSafeInteger(d) || d < 0))
     throw invalidModel(`${where} has shape [${shape.join(',')}]`);
   const n = sizeOf(shape);
-  const width = source!.half ? 2 : source!.double ? 8 : DTYPE_BYTES[dtype];
-  const raw = p.dataLocation === 1 ? externalBytes(p, n * width, external) : p.rawData;
+  const bytes = bytesOf(source!, n);
+  const raw = p.dataLocation === 1 ? externalBytes(p, bytes, external) : p.rawData;
   if (raw.length > 0) {
-    if (raw.length !== n * width)
-      throw invalidModel(`${where} of shape [${shape.join(',')}] needs ${n * width} bytes, the file has ${raw.length}`);
-    return { dtype, shape, data: fromRaw(raw, source!) };
+    if (raw.length !== bytes)
+      throw invalidModel(`${where} of shape [${shape.join(',')}] needs ${bytes} bytes, the file has ${raw.length}`);
+    return { dtype, shape, data: fromRaw(raw, source!, n) };
   }
   return { dtype, shape, data: fromFields(p, source!, n, where) };
 }
 
-function fromRaw(raw: Uint8Array, source: Source): Tensor['data'] {
+function bytesOf({ dtype, half, double, nibbles }: Source, n: number): number {
+  return nibbles ? Math.ceil(n / 2) : n * (half ? 2 : double ? 8 : DTYPE_BYTES[dtype]);
+}
+
+function fromNibbles(bytes: ArrayLike<number>, dtype: DType, n: number): Tensor['data'] {
+  const unsigned = (i: number): number => (bytes[i >> 1]! >> (i & 1 ? 4 : 0)) & 15;
+  return dtype === 'u8'
+    ? Uint8Array.from({ length: n }, (_, i) => unsigned(i))
+    : Int8Array.from({ length: n }, (_, i) => (unsigned(i) << 28) >> 28);
+}
+
+function fromRaw(raw: Uint8Array, source: Source, n: number): Tensor['data'] {
+  if (source.nibbles) return fromNibbles(raw, source.dtype, n);
   if (source.half) return fromHalves(viewBytes('u16', raw), source.half);
   if (source.double) return Float32Array.from(viewBytes('f64', raw));
   // A copy, so that the tensor does not keep the whole file in memory.
@@ -113,8 +127,12 @@ function fromFields(p: TensorProto, source: Source, n: number, where: string): T
           : dtype === 'f32' && !source.half
             ? p.floatData
             : p.int32Data;
-  if (fields.length !== n)
-    throw invalidModel(`${where} of shape [${p.dims.join(',')}] needs ${n} elements, the file has ${fields.length}`);
+  const expected = source.nibbles ? bytesOf(source, n) : n;
+  if (fields.length !== expected)
+    throw invalidModel(
+      `${where} of shape [${p.dims.join(',')}] needs ${expected} elements, the file has ${fields.length}`,
+    );
+  if (source.nibbles) return fromNibbles(fields as ArrayLike<number>, dtype, n);
   if (source.half) return fromHalves(Uint16Array.from(fields as ArrayLike<number>), source.half);
   const out = newArray(dtype, n);
   const wide = dtype === 'i64' || dtype === 'u64';

@@ -182,14 +182,14 @@ export class GraphExporter {
     const q = this.quantization(name);
     const value = this.value(name, order);
     if (q === IDENTITY) return value;
-    const along = (t: Tensor): string => {
-      const lead = valueNamed(this.graph, name).type.shape.length - 1;
-      const shape = order === 'nchw' && t.data.length > 1 ? [t.data.length, 1, 1] : lead < 0 ? [] : [t.data.length];
-      return this.initializer(`${name}.quantization`, { ...t, shape });
-    };
-    const steps = this.push('Div', [value, along(tensor('f32', [q.scale.length], q.scale))], {});
-    const whole = this.push('Round', [steps], {});
-    return this.push('Add', [whole, along(tensor('f32', [q.zero.length], Float32Array.from(q.zero)))], {});
+    const steps = this.push('Div', [value, this.perChannel(`${name}.scale`, q.scale, order)], {});
+    const zero = this.perChannel(`${name}.zero`, Float32Array.from(q.zero), order);
+    return this.push('Add', [this.push('Round', [steps], {}), zero], {});
+  }
+
+  perChannel(stem: string, values: Float32Array, order: Order): string {
+    const shape = values.length === 1 ? [] : order === 'nchw' ? [values.length, 1, 1] : [values.length];
+    return this.initializer(stem, tensor('f32', shape, values));
   }
 
   fresh(stem: string): string {
@@ -335,6 +335,10 @@ class NodeWriter implements OnnxWriter {
 
   constantValue(data: Tensor): string {
     return this.to.initializer(`${this.stem}.constant`, data);
+  }
+
+  perChannel(values: Float32Array): string {
+    return this.to.perChannel(`${this.stem}.constant`, values, this.order);
   }
 
   dequantized(codes: Tensor<'i8'>, scales: Float32Array, axis: number): string {

@@ -7,7 +7,7 @@ import { sample, sampleBools, sampleInts } from '../../../../sdk/ir/ops/lib/case
 import { normalize } from '../../../../sdk/ir/passes/index.ts';
 import { readOnnx } from '../../../../sdk/model/onnx/index.ts';
 import { type OnnxAttribute, onnxModel } from '../../../../sdk/testing/onnx-builder.ts';
-import { type Tensor, tensor } from '../../../../sdk/util/tensor.ts';
+import { type Tensor, tensor, toNumbers } from '../../../../sdk/util/tensor.ts';
 import { relativeError, runOnnx } from '../../../support/onnxruntime.ts';
 
 interface Case {
@@ -26,6 +26,12 @@ const scalar = (v: number): Tensor => tensor('f32', [], [v]);
 const iscalar = (v: number): Tensor => tensor('i64', [], [v]);
 const x34 = sample([3, 4], 1, -3, 3);
 const image = sample([2, 6, 7, 8]);
+
+/** Bytes of any value. */
+const packed = (shape: number[], seed: number): Tensor => {
+  const t = sampleInts('i32', shape, 0, 256, seed);
+  return tensor('u8', shape, toNumbers(t));
+};
 
 const unary = [
   'Relu',
@@ -284,6 +290,37 @@ const CASES: readonly Case[] = [
     attrs: { axis: 0 },
     constantsFrom: 0,
   },
+  {
+    op: 'DequantizeLinear',
+    inputs: [sampleInts('i8', [4, 3], -128, 128), sample([2, 3], 4, 0.1, 0.2), sampleInts('i8', [2, 3], -9, 9, 5)],
+    attrs: { axis: 0, block_size: 2 },
+    constantsFrom: 0,
+    opset: 21,
+  },
+  {
+    op: 'DequantizeLinear',
+    inputs: [sampleInts('i8', [2, 3, 4], -128, 128), f(0.1, 0.2, 0.3), tensor('i8', [3], [-4, 0, 9])],
+    attrs: { axis: 1 },
+    constantsFrom: 1,
+  },
+  {
+    op: 'com.microsoft::MatMulNBits',
+    inputs: [sample([2, 3, 40]), packed([5, 3, 8], 7), sample([15], 8, 0.01, 0.1), packed([10], 9)],
+    attrs: { K: 40, N: 5, bits: 4, block_size: 16 },
+    constantsFrom: 1,
+  },
+  {
+    op: 'com.microsoft::MatMulNBits',
+    inputs: [sample([2, 3, 40]), packed([5, 2, 32], 7), sample([10], 8, 0.01, 0.1)],
+    attrs: { K: 40, N: 5, bits: 8, block_size: 32 },
+    constantsFrom: 1,
+  },
+  {
+    op: 'com.microsoft::GatherBlockQuantized',
+    inputs: [packed([7, 40], 7), sampleInts('i64', [2, 3], 0, 7), sample([7, 3], 8, 0.01, 0.1)],
+    attrs: { bits: 8, block_size: 16, gather_axis: 0, quantize_axis: 1 },
+    constantsFrom: 0,
+  },
 ];
 
 CASES.forEach((c, at) => {
@@ -294,12 +331,13 @@ CASES.forEach((c, at) => {
     const graphInputs = named.filter(([, t], k) => t && k < from);
     const feeds = Object.fromEntries(graphInputs) as Record<string, Tensor>;
     const outputs = Array.from({ length: c.outputs ?? 1 }, (_, k) => `y${k}`);
+    const [op, domain = ''] = c.op.split('::').toReversed() as [string, string?];
     const bytes = onnxModel({
       opset: c.opset ?? 17,
       inputs: graphInputs.map(([name, t]) => ({ name, dtype: t!.dtype, shape: t!.shape })),
       outputs,
       initializers: Object.fromEntries(named.filter(([, t], k) => t && k >= from)) as Record<string, Tensor>,
-      nodes: [{ op: c.op, inputs: named.map(([n]) => n), outputs, ...(c.attrs ? { attrs: c.attrs } : {}) }],
+      nodes: [{ op, domain, inputs: named.map(([n]) => n), outputs, ...(c.attrs ? { attrs: c.attrs } : {}) }],
     });
     const expected = await runOnnx(bytes, feeds);
     const graph = readOnnx(bytes);
