@@ -67,14 +67,22 @@ export class GraphExporter {
       });
     }
     exporter.write(new NodeWriter(this, node, this.orderFor(node, exporter)));
-    for (const v of node.outputs) if (v !== '' && !this.quantizations.has(v)) this.inherit(node, v);
+    for (const v of node.outputs) if (v !== '') this.inherit(node, v);
   }
 
-  /** What only moves codes leaves their meaning. */
+  /** What only moves codes leaves their meaning; scales of channels must stay with theirs. */
   private inherit(node: Node, output: string): void {
-    const from = node.inputs.find((v) => this.quantizations.has(v));
-    if (from !== undefined && isCoded(valueNamed(this.graph, output).type))
-      this.quantizations.set(output, this.quantizations.get(from)!);
+    const { type } = valueNamed(this.graph, output);
+    if (!isCoded(type) || this.quantizations.has(output)) return;
+    const coded = node.inputs.filter((v) => v !== '' && isCoded(valueNamed(this.graph, v).type));
+    const [first, ...rest] = coded.map((v) => this.quantization(v));
+    if (!first) return;
+    const n = first.scale.length;
+    const perm = node.attrs.perm as readonly number[] | undefined;
+    const follows = n === 1 || (type.shape.at(-1) === n && (!perm || perm.at(-1) === perm.length - 1));
+    if (!follows || rest.some((q) => q.scale.join() !== first.scale.join() || q.zero.join() !== first.zero.join()))
+      throw notWritable(node, 'it moves codes of several scales');
+    this.quantizations.set(output, first);
   }
 
   /** A transposition between NHWC and NCHW gives another order of what there is. */
@@ -232,6 +240,13 @@ export class GraphExporter {
   }
 }
 
+function notWritable({ op, name }: Node, reason: string): EigenError {
+  return new EigenError('EW3103_OP_INVALID', `${op} '${name}' cannot be written as ONNX: ${reason}`, {
+    hint: 'Report the model: every graph that can be compiled should have a form in ONNX.',
+    details: { op, node: name },
+  });
+}
+
 /** Absent optional values at the end are left out. */
 function trimmed(names: readonly string[]): string[] {
   return names.slice(0, names.findLastIndex((v) => v !== '') + 1);
@@ -366,10 +381,7 @@ class NodeWriter implements OnnxWriter {
   }
 
   reject(reason: string): never {
-    throw new EigenError('EW3103_OP_INVALID', `${this.source.op} '${this.name}' cannot be written as ONNX: ${reason}`, {
-      hint: 'Report the model: every graph that can be compiled should have a form in ONNX.',
-      details: { op: this.source.op, node: this.name },
-    });
+    throw notWritable(this.source, reason);
   }
 
   private get stem(): string {
