@@ -1,69 +1,121 @@
 /**
  * Quality kept at 8x, task by task, on the models and labelled data of ../shared/models: original (onnxruntime-web), compressed with the
- * command's defaults, and plain rounding of the same size. Prints a Markdown table and writes out/quality.json.
- * Options: --filter TEXT (part of a task's name), --samples N (a limit), --json (print the document instead of the table).
+ * command's defaults, the smallest size that keeps 98.5 %, and plain rounding of the same size. Prints Markdown tables and writes
+ * out/quality.json and out/quality.html. What a task has measured is kept in out/quality/ under a hash of sources and data, so an
+ * interrupted run goes on where it stopped.
+ *
+ * --filter TEXT  tasks whose name has one of these parts (a,b)      --samples N  a limit of labelled samples
+ * --ablation     each stage of the compressor left out, at equal bytes   --fresh    forget what was kept
+ * --json         print the document instead of the tables                 --write    put the tables into README.md
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { markdownOf, type QualityFailure, type QualityRow } from './quality/row.ts';
+import { writeAtomic } from '../sdk/util/files.ts';
+import { sha256 } from '../sdk/util/hash.ts';
+import { variants } from './quality/ablation.ts';
+import { keyOf, sourcesHash } from './quality/key.ts';
+import { qualityPage } from './quality/present/page.ts';
+import { withQuality } from './quality/present/readme.ts';
+import { ablationMarkdown, documentMarkdown } from './quality/present/tables.ts';
+import type { Ablation, QualityDocument, QualityFailure, QualityRow } from './quality/results.ts';
 import { MODELS, type QualityTask } from './quality/task.ts';
 import { TASKS } from './quality/tasks.ts';
 
 const root = resolve(import.meta.dirname, '..');
-const OUTPUT = join(root, 'out/quality.json');
+const OUT = join(root, 'out');
+/** Tasks that an ablation takes when none are named. */
+const ABLATED = ['kws_dscnn', 'cifar_resnet8_large', 'lm_charrnn_shakespeare'];
+const STEPS = ['compress', 'smallest', 'evaluate'];
+const ABLATION_STEPS = ['compress', ...variants().map((v) => `variant-${v.id}`), 'ablation'];
 
-interface Ended {
-  readonly code: number | null;
-  readonly stderr: string;
+/** A task's folder of results, emptied when they are of other sources or data. */
+async function openFolder(task: QualityTask, key: string, fresh: boolean): Promise<string> {
+  const folder = join(OUT, 'quality', task.id);
+  const kept = await readFile(join(folder, 'key'), 'utf8').catch(() => '');
+  if (fresh || kept !== key) await rm(folder, { recursive: true, force: true });
+  await writeAtomic(join(folder, 'key'), key);
+  return folder;
 }
 
-function child(args: readonly string[]): Promise<Ended> {
+/** Runs a step in a process of its own; resolves to what went wrong, or ''. */
+function child(args: readonly string[]): Promise<string> {
   const script = join(root, 'tools/quality/child.ts');
   return new Promise((done, fail) => {
     const p = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
       cwd: root,
-      stdio: ['ignore', 'inherit', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe'],
     });
-    let stderr = '';
-    p.stderr.on('data', (text) => {
-      stderr = (stderr + text).slice(-4000);
+    let tail = '';
+    p.stderr.on('data', (text: Buffer) => {
+      process.stderr.write(text);
+      tail = (tail + text).slice(-4000);
     });
     p.on('error', fail);
-    p.on('close', (code) => done({ code, stderr }));
+    p.on('close', (code) => done(code === 0 ? '' : tail.trim() || `exit code ${code}`));
   });
 }
 
-async function measure(task: QualityTask, limit: string | undefined): Promise<QualityRow | QualityFailure> {
+/** Runs the steps that have no result yet and reads all of them; a failure where one did not work out. */
+async function results(
+  task: QualityTask,
+  steps: readonly string[],
+  folder: string,
+  limit: string | undefined,
+): Promise<Record<string, unknown> | QualityFailure> {
   const started = performance.now();
-  const failed = (step: QualityFailure['step'], error: string): QualityFailure => ({
+  const failed = (step: string, error: string): QualityFailure => ({
     task: task.id,
     step,
     error,
     seconds: (performance.now() - started) / 1000,
   });
-  const folder = await mkdtemp(join(tmpdir(), 'eigenweights-quality-'));
-  try {
-    const calibration = await task.calibration(MODELS, folder);
-    for (const step of ['compress', 'evaluate'] as const) {
-      const { code, stderr } = await child([step, task.id, MODELS, calibration, folder, ...(limit ? [limit] : [])]);
-      if (code !== 0) return failed(step, stderr.trim() || `exit code ${code}`);
+  const found: Record<string, unknown> = {};
+  let calibration: string | undefined;
+  for (const step of steps) {
+    const path = join(folder, `${step}.json`);
+    if (!existsSync(path)) {
+      try {
+        calibration ??= await task.calibration(MODELS, folder);
+      } catch (cause) {
+        return failed('calibration', cause instanceof Error ? cause.message : String(cause));
+      }
+      const error = await child([step, task.id, MODELS, calibration, folder, ...(limit ? [limit] : [])]);
+      if (error !== '') return failed(step, error);
     }
-    const read = async (step: string) => JSON.parse(await readFile(join(folder, `${step}.json`), 'utf8'));
-    return {
-      task: task.id,
-      metric: task.metric,
-      compression: await read('compress'),
-      evaluation: await read('evaluate'),
-    };
-  } catch (cause) {
-    return failed('calibration', cause instanceof Error ? cause.message : String(cause));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+    found[step] = JSON.parse(await readFile(path, 'utf8'));
   }
+  return found;
+}
+
+const isFailure = (r: Record<string, unknown> | QualityFailure): r is QualityFailure => 'error' in r;
+
+async function writeDocument(document: QualityDocument): Promise<void> {
+  await writeAtomic(join(OUT, 'quality.json'), `${JSON.stringify(document, null, 2)}\n`);
+  await writeAtomic(join(OUT, 'quality.html'), qualityPage(document));
+}
+
+/** What an earlier run with the same sources and samples found; this one replaces the tasks that it looks at. */
+async function earlier(run: string): Promise<Pick<QualityDocument, 'rows' | 'ablations'>> {
+  const text = await readFile(join(OUT, 'quality.json'), 'utf8').catch(() => undefined);
+  const document = text === undefined ? undefined : (JSON.parse(text) as QualityDocument);
+  return document?.run === run ? document : { rows: [], ablations: [] };
+}
+
+const ORDER = new Map(TASKS.map((t, i) => [t.id, i]));
+const byTask = (a: { task: string }, b: { task: string }): number => ORDER.get(a.task)! - ORDER.get(b.task)!;
+
+function replaced<T extends { readonly task: string }>(all: readonly T[], one: T): T[] {
+  return [...all.filter((r) => r.task !== one.task), one].sort(byTask);
+}
+
+function chosen(filter: string, ablation: boolean): QualityTask[] {
+  const parts = filter.split(',').filter(Boolean);
+  if (parts.length === 0 && ablation) return TASKS.filter((t) => ABLATED.includes(t.id));
+  return TASKS.filter((t) => parts.length === 0 || parts.some((p) => t.id.includes(p)));
 }
 
 async function main(): Promise<number> {
@@ -71,41 +123,54 @@ async function main(): Promise<number> {
     options: {
       filter: { type: 'string', default: '' },
       samples: { type: 'string' },
+      ablation: { type: 'boolean', default: false },
+      fresh: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
     },
   });
   if (!existsSync(MODELS)) {
     console.error(`bench-quality: there is no ${MODELS}, the models and labelled data that it measures on`);
     return 2;
   }
-  const tasks = TASKS.filter((t) => t.id.includes(values.filter));
+  const tasks = chosen(values.filter, values.ablation);
   if (tasks.length === 0) {
-    console.error(
-      `bench-quality: no task's name contains '${values.filter}', there are: ${TASKS.map((t) => t.id).join(', ')}`,
-    );
+    const names = TASKS.map((t) => t.id).join(', ');
+    console.error(`bench-quality: no task's name contains '${values.filter}', there are: ${names}`);
     return 2;
   }
-  const rows: QualityRow[] = [];
-  const failures: QualityFailure[] = [];
   const machine = { processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
-  await mkdir(join(root, 'out'), { recursive: true });
+  const sources = await sourcesHash(root);
+  const run = sha256(sources, values.samples ?? 'all');
+  let { rows, ablations } = await earlier(run);
+  const failures: QualityFailure[] = [];
   for (const [i, task] of tasks.entries()) {
     console.error(`${i + 1}/${tasks.length} ${task.id}`);
-    const result = await measure(task, values.samples);
-    if ('error' in result) failures.push(result);
-    else rows.push(result);
+    const key = await keyOf(task, MODELS, sources, values.samples ?? 'all');
+    const folder = await openFolder(task, key, values.fresh);
+    const found = await results(task, values.ablation ? ABLATION_STEPS : STEPS, folder, values.samples);
+    if (isFailure(found)) failures.push(found);
+    else if (values.ablation) ablations = replaced(ablations, found.ablation as Ablation);
+    else rows = replaced(rows, rowOf(task, found));
     // After every task, so that an interrupted run leaves what it found.
-    await writeFile(OUTPUT, `${JSON.stringify({ machine, rows, failures }, null, 2)}\n`);
+    await writeDocument({ run, machine, rows, ablations, failures });
   }
-  if (values.json) console.log(JSON.stringify({ machine, rows, failures }, null, 2));
-  else {
-    console.log(markdownOf(rows));
-    console.log(
-      `measured: ${machine.processor}, ${machine.cores} cores, Node ${machine.node}; bytes are counted; 8x is relative to 4 bytes a parameter of the ONNX file`,
-    );
-    for (const f of failures) console.log(`FAILED ${f.task}, ${f.step}, after ${f.seconds.toFixed(0)} s: ${f.error}`);
-  }
+  const document = { run, machine, rows, ablations, failures };
+  if (values.json) console.log(JSON.stringify(document, null, 2));
+  else console.log(values.ablation ? ablationMarkdown(ablations) : documentMarkdown(document));
+  for (const f of failures) console.error(`FAILED ${f.task}, ${f.step}, after ${f.seconds.toFixed(0)} s: ${f.error}`);
+  if (values.write) await writeReadme(document);
   return failures.length > 0 ? 1 : 0;
+}
+
+function rowOf(task: QualityTask, found: Record<string, unknown>): QualityRow {
+  const { compress, smallest, evaluate } = found;
+  return { task: task.id, metric: task.metric, compression: compress, smallest, evaluation: evaluate } as QualityRow;
+}
+
+async function writeReadme(document: QualityDocument): Promise<void> {
+  const path = join(root, 'README.md');
+  await writeFile(path, withQuality(await readFile(path, 'utf8'), document));
 }
 
 process.exitCode = await main();

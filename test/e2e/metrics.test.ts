@@ -15,7 +15,7 @@ import {
 } from '../../sdk/index.ts';
 import { skip } from '../../sdk/testing/index.ts';
 import { compareOn } from '../../tools/quality/compare.ts';
-import { MODELS, type QualityTask } from '../../tools/quality/task.ts';
+import { MODELS, modelOf, type QualityTask } from '../../tools/quality/task.ts';
 import { TASKS } from '../../tools/quality/tasks.ts';
 import { type SampleModel, samplesFor, setInputs, sharedModels } from '../../tools/speed/models.ts';
 import { relativeError, runOnnx } from '../support/onnxruntime.ts';
@@ -61,8 +61,7 @@ async function compareOutputs(
 /** The metric on a part of the samples lies within four standard errors of the whole's; on all of them it is equal, to rounding. */
 async function checkMetric(task: QualityTask, session: BundleSession): Promise<void> {
   const evaluation = await task.evaluation(MODELS);
-  const run = async (inputs: Readonly<Record<string, Tensor>>) => Object.values(await session.run(inputs))[0]!;
-  const result = await compareOn(task, evaluation, run, [], LIMITS[task.id] ?? LIMIT);
+  const result = await compareOn(task, evaluation, (inputs) => session.run(inputs), [], LIMITS[task.id] ?? LIMIT);
   const { score, samples } = task.published;
   const left = Math.sqrt(Math.max(0, 1 - result.samples / samples));
   const decimals = String(score).split('.')[1]!.length;
@@ -72,12 +71,12 @@ async function checkMetric(task: QualityTask, session: BundleSession): Promise<v
 }
 
 async function checkTask(task: QualityTask): Promise<void> {
-  const model = { path: join(MODELS, task.model), ...(task.dims ? { dims: task.dims } : {}) };
+  const model = modelOf(task, MODELS);
   const session = await openFloat(model);
   try {
     const evaluation = await task.evaluation(MODELS);
     const file = readFileSync(model.path);
-    for (let i = 0; i < SAMPLES; i++) await compareOutputs(session, file, await evaluation.inputs(i));
+    for (let i = 0; i < SAMPLES; i++) await compareOutputs(session, file, await evaluation.inputs(i), setInputs(model));
     await checkMetric(task, session);
   } finally {
     session.close();

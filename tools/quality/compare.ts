@@ -1,19 +1,10 @@
 import type { Tensor } from '../../sdk/index.ts';
-import { bootstrapRatio } from '../../sdk/util/stats.ts';
 import { logSumExp } from './language.ts';
-import { argmax, type Evaluation, floatsOf, type QualityTask } from './task.ts';
+import { type Kept, measureFor } from './measures.ts';
+import { argmax, type Evaluation, type Forward, floatsOf, type QualityTask } from './task.ts';
 
-/** A model to be judged: inputs of one sample in, the output that the metric reads out. */
-export type Forward = (inputs: Readonly<Record<string, Tensor>>) => Promise<Tensor>;
-
-export interface Judgement {
-  /** The metric of this model. */
-  readonly score: number;
-  /** Kept of the original's quality: ratio of shares, or original's perplexity / ours. With the 95 % interval of a paired bootstrap over samples. */
-  readonly retention: number;
-  readonly low: number;
-  readonly high: number;
-  /** Share of counted output rows with the same largest value as the original. */
+export interface Judgement extends Kept {
+  /** Share of counted output rows with the same largest value as the original; of single probabilities, on the same side of a half. */
   readonly agreement: number;
   /** Mean divergence of a counted row from the original's, nats: Kullback-Leibler, summed over classes of their own for sigmoid rows. */
   readonly divergence: number;
@@ -21,7 +12,7 @@ export interface Judgement {
 
 export interface TaskComparison {
   readonly samples: number;
-  /** Sum of the weights: predictions that were scored. */
+  /** Predictions that were scored. */
   readonly counted: number;
   readonly original: number;
   /** Standard error of `original`, the samples taken as a random draw. */
@@ -29,12 +20,9 @@ export interface TaskComparison {
   readonly models: readonly Judgement[];
 }
 
-const SEED = 20240607;
-
-/** Sums of one model over the samples. */
-interface Sums {
-  readonly score: Float64Array;
-  rows: number;
+/** Output rows of one model against the original's. */
+interface Rows {
+  count: number;
   equal: number;
   divergence: number;
 }
@@ -46,68 +34,59 @@ export async function compareOn(
   original: Forward,
   models: readonly Forward[],
   limit = evaluation.count,
+  onSample: (done: number, total: number) => void = () => {},
 ): Promise<TaskComparison> {
   const samples = Math.min(limit, evaluation.count);
-  const [base, weight] = [new Float64Array(samples), new Float64Array(samples)];
-  const sums = models.map((): Sums => ({ score: new Float64Array(samples), rows: 0, equal: 0, divergence: 0 }));
+  const measure = measureFor(task, evaluation);
+  const rows = models.map((): Rows => ({ count: 0, equal: 0, divergence: 0 }));
   for (let s = 0; s < samples; s++) {
     const i = Math.floor((s * evaluation.count) / samples);
-    const inputs = await evaluation.inputs(i);
-    const theirs = await original(inputs);
-    [base[s], weight[s]] = evaluation.score(i, theirs) as [number, number];
+    const theirs = await answerOf(evaluation, original, i);
+    measure.add(0, i, theirs);
     for (const [m, model] of models.entries()) {
-      const ours = await model(inputs);
-      sums[m]!.score[s] = evaluation.score(i, ours)[0];
-      addRows(sums[m]!, task, theirs, ours, (row) => evaluation.counts?.(i, row) ?? true);
+      const ours = await answerOf(evaluation, model, i);
+      measure.add(m + 1, i, ours);
+      addRows(rows[m]!, task, theirs, ours, (row) => evaluation.counts?.(i, row) ?? true);
     }
+    onSample(s + 1, samples);
   }
-  const total = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
-  const scoreOf = (values: Float64Array): number =>
-    task.measure === 'share' ? total(values) / total(weight) : Math.exp(total(values) / total(weight));
   return {
     samples,
-    counted: total(weight),
-    original: scoreOf(base),
-    standardError: standardErrorOf(base, weight) * (task.measure === 'share' ? 1 : scoreOf(base)),
-    models: sums.map((m) => ({
-      score: scoreOf(m.score),
-      ...retentionOf(task, base, m.score, weight),
-      agreement: m.equal / m.rows,
-      divergence: m.divergence / m.rows,
+    counted: measure.counted(),
+    original: measure.original(),
+    standardError: measure.standardError(),
+    models: rows.map((r, m) => ({
+      ...measure.kept(m + 1),
+      agreement: r.equal / r.count,
+      divergence: r.divergence / r.count,
     })),
   };
 }
 
-/** Of a ratio of sums (linearised; Cochran 1977, section 2.11). */
-function standardErrorOf(sums: Float64Array, weights: Float64Array): number {
-  const weight = weights.reduce((a, b) => a + b, 0);
-  const ratio = sums.reduce((a, b) => a + b, 0) / weight;
-  return Math.sqrt(sums.reduce((total, s, i) => total + (s - ratio * weights[i]!) ** 2, 0)) / weight;
+/** A model's answer to one sample: its first output, or what the task makes of several runs. */
+async function answerOf(evaluation: Evaluation, model: Forward, index: number): Promise<Tensor> {
+  if (evaluation.run) return evaluation.run(model, index);
+  return firstOf(await model(await evaluation.inputs(index)));
 }
 
-function retentionOf(
-  task: QualityTask,
-  base: Float64Array,
-  ours: Float64Array,
-  weight: Float64Array,
-): Pick<Judgement, 'retention' | 'low' | 'high'> {
-  const total = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
-  if (task.measure === 'share') return { retention: total(ours) / total(base), ...bootstrapRatio(ours, base, SEED) };
-  const saved = base.map((loss, i) => loss - ours[i]!);
-  const { low, high } = bootstrapRatio(saved, weight, SEED);
-  return { retention: Math.exp(total(saved) / total(weight)), low: Math.exp(low), high: Math.exp(high) };
+export function firstOf(outputs: Readonly<Record<string, Tensor>>): Tensor {
+  const first = Object.values(outputs)[0];
+  if (first === undefined) throw new Error('the model has no output');
+  return first;
 }
 
-function addRows(sums: Sums, task: QualityTask, theirs: Tensor, ours: Tensor, counts: (row: number) => boolean): void {
+function addRows(rows: Rows, task: QualityTask, theirs: Tensor, ours: Tensor, counts: (row: number) => boolean): void {
   const classes = theirs.shape[theirs.shape.length - 1]!;
   const [a, b] = [floatsOf(theirs), floatsOf(ours)];
   if (a.length !== b.length) throw new Error(`${task.id}: outputs of ${a.length} and ${b.length} values`);
   const divergence = task.rows === 'sigmoid' ? divergenceOfSigmoids : divergenceOfSoftmax;
+  const answer = (values: Float32Array, at: number): number =>
+    classes === 1 ? Number(values[at]! > 0.5) : argmax(values, at, classes);
   for (let row = 0; row < a.length / classes; row++) {
     if (!counts(row)) continue;
-    sums.rows++;
-    sums.equal += Number(argmax(a, row * classes, classes) === argmax(b, row * classes, classes));
-    sums.divergence += divergence(a, b, row * classes, classes);
+    rows.count++;
+    rows.equal += Number(answer(a, row * classes) === answer(b, row * classes));
+    rows.divergence += divergence(a, b, row * classes, classes);
   }
 }
 

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import type { SampleArrays, Tensor } from '../../sdk/index.ts';
+import type { ModelRequest, SampleArrays, Tensor } from '../../sdk/index.ts';
 
 /** The folder of models and labelled data that the quality benchmark and some tests measure on, beside the checkout. */
 export const MODELS = resolve(import.meta.dirname, '../../../shared/models');
@@ -11,9 +11,14 @@ export interface QualityTask {
   readonly model: string;
   /** Sizes of dynamic dimensions, by name. */
   readonly dims?: Readonly<Record<string, number>>;
+  /** Inputs that are constants. */
+  readonly set?: Readonly<Record<string, number>>;
   readonly metric: string;
-  /** How sums over samples become the metric: `share` is sum / weight, `perplexity` is exp(sum / weight), the sum being of -log p. */
-  readonly measure: 'share' | 'perplexity';
+  /**
+   * How samples become the metric: `share` is sum / weight, `perplexity` is exp(sum / weight), the sum being of -log p; `auc` is the area
+   * under the ROC curve of all predictions of all samples.
+   */
+  readonly measure: 'share' | 'perplexity' | 'auc';
   /** What a row of the output is: one distribution over classes, or one probability a class. */
   readonly rows: 'softmax' | 'sigmoid';
   /** The original's score on the whole evaluation data, as the data's description gives it, and on how many samples. */
@@ -23,14 +28,28 @@ export interface QualityTask {
   evaluation(models: string): Promise<Evaluation>;
 }
 
+/** A model to be judged: inputs of one run in, all outputs by name out. */
+export type Forward = (inputs: Readonly<Record<string, Tensor>>) => Promise<Readonly<Record<string, Tensor>>>;
+
 /** Labelled samples, read one at a time. */
 export interface Evaluation {
   readonly count: number;
+  /** Of a sample; of its first run where it takes several. */
   inputs(index: number): Promise<Readonly<Record<string, Tensor>>>;
-  /** The sample's share in the metric: [sum, weight]. */
-  score(index: number, output: Tensor): readonly [sum: number, weight: number];
+  /** Answers a sample that takes more than one run: predictions [rows, classes]. */
+  run?(model: Forward, index: number): Promise<Tensor>;
+  /** What is true of every row of a sample, for `auc`: above 0 is positive. */
+  labels?(index: number): ArrayLike<number>;
+  /** The sample's share in the metric, for sums: [sum, weight]. */
+  score?(index: number, output: Tensor): readonly [sum: number, weight: number];
   /** Whether a row of the output counts for agreement and divergence; all do by default. */
   counts?(index: number, row: number): boolean;
+}
+
+/** The model of a task, its open ends tied. */
+export function modelOf(task: QualityTask, models: string): ModelRequest {
+  const { dims, set } = task;
+  return { path: join(models, task.model), ...(dims ? { dims } : {}), ...(set ? { set } : {}) };
 }
 
 /** The paths of a task whose calibration samples lie in an .npz beside the model. */

@@ -4,6 +4,7 @@ import { languageModel } from './language.ts';
 import { textLines } from './ocr.ts';
 import { pitchCrepe } from './pitch.ts';
 import type { QualityTask } from './task.ts';
+import { vadSilero } from './vad.ts';
 
 /** Every task with labelled data, small models first. */
 export const TASKS: readonly QualityTask[] = [
@@ -13,6 +14,7 @@ export const TASKS: readonly QualityTask[] = [
   languageModel('lm_charrnn_darwin', 2000, { score: 5.5003, samples: 12 }),
   languageModel('lm_charrnn_shakespeare', 2000, { score: 5.4111, samples: 12 }),
   classification('cifar_resnet8_large', 'cifar_resnet8', { score: 0.914, samples: 500 }, { model: 'model_large.onnx' }),
+  vadSilero,
   pitchCrepe,
   classification('fashion_mnist_mlp', 'fashion_mnist', { score: 0.9012, samples: 5000 }, { model: 'model_mlp.onnx' }),
   classification('fashion_mnist', 'fashion_mnist', { score: 0.9326, samples: 5000 }),

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import {
   buildCompressed,
   type CompressedBuild,
@@ -72,7 +73,11 @@ export const compress = defineCommand({
         ...(flags.seed ? { seed: flags.seed } : {}),
         onEstimate: (plan) => context.note(estimateText(plan)),
       },
-      { progress: context.progress, signal: context.signal, ...(flags.threads ? { threads: flags.threads } : {}) },
+      {
+        progress: context.progress,
+        signal: context.signal,
+        threads: flags.threads ?? availableParallelism(),
+      },
     );
     const page = flags.report === undefined ? undefined : pathIn(context.cwd, flags.report);
     if (built.report && page) await writeAtomic(page, report.compressionPage(flags.out, built.report));

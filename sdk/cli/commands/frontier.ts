@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { measureFrontier, report } from '../../index.ts';
 import { EigenError } from '../../util/errors.ts';
 import { writeAtomic } from '../../util/files.ts';
@@ -52,7 +53,11 @@ export const frontier = defineCommand({
         ...(resume === undefined ? {} : { resume }),
         onPoint: (p) => context.note(`${formatBytes(p.wireBytes)} keeps ${formatPercent(p.quality, 2)}`),
       },
-      { progress: context.progress, signal: context.signal, ...(flags.threads ? { threads: flags.threads } : {}) },
+      {
+        progress: context.progress,
+        signal: context.signal,
+        threads: flags.threads ?? availableParallelism(),
+      },
     );
     if (flags.out !== undefined) await writeAtomic(pathIn(context.cwd, flags.out), report.frontierPage(found));
     const verdict =

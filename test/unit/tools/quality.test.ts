@@ -10,7 +10,7 @@ import { tensor } from '../../../sdk/util/tensor.ts';
 import { compareOn } from '../../../tools/quality/compare.ts';
 import { originalParameters } from '../../../tools/quality/parameters.ts';
 import { decodePng } from '../../../tools/quality/png.ts';
-import { argmax, type Evaluation, floatsOf, type QualityTask } from '../../../tools/quality/task.ts';
+import { argmax, type Evaluation, type Forward, floatsOf, type QualityTask } from '../../../tools/quality/task.ts';
 import { builtModels } from '../../../tools/speed/built.ts';
 
 const near = (got: number, expected: number): void =>
@@ -19,7 +19,7 @@ const near = (got: number, expected: number): void =>
 const LABELS = [0, 1, 1, 0];
 const row = (values: readonly number[]): Tensor => tensor('f32', [1, values.length], values);
 
-function taskOf(measure: QualityTask['measure'], score: Evaluation['score']): [QualityTask, Evaluation] {
+function taskOf(measure: QualityTask['measure'], score: NonNullable<Evaluation['score']>): [QualityTask, Evaluation] {
   const evaluation: Evaluation = { count: LABELS.length, inputs: async (i) => ({ i: row([i]) }), score };
   const task: QualityTask = {
     id: 'small',
@@ -38,9 +38,8 @@ const indexOf = (inputs: Readonly<Record<string, Tensor>>): number => Number(inp
 
 test('shares: retention, agreement and divergence against the original', async () => {
   const [task, evaluation] = taskOf('share', (i, output) => [Number(argmax(floatsOf(output), 0, 2) === LABELS[i]), 1]);
-  const right = async (inputs: Readonly<Record<string, Tensor>>) =>
-    row(LABELS[indexOf(inputs)] ? [0.2, 0.8] : [0.8, 0.2]);
-  const always = async () => row([0.8, 0.2]);
+  const right: Forward = async (inputs) => ({ y: row(LABELS[indexOf(inputs)] ? [0.2, 0.8] : [0.8, 0.2]) });
+  const always: Forward = async () => ({ y: row([0.8, 0.2]) });
   const result = await compareOn(task, evaluation, right, [right, always]);
   assert.is(result.original, 1);
   assert.is(result.samples, 4);
@@ -57,13 +56,49 @@ test('perplexity: logits, and quality is the ratio of perplexities', async () =>
     const logits = floatsOf(output);
     return [Math.log(Math.exp(logits[0]!) + Math.exp(logits[1]!)) - logits[LABELS[i]!]!, 1];
   });
-  const sharp = async (inputs: Readonly<Record<string, Tensor>>) =>
-    row(LABELS[indexOf(inputs)] ? [-1, Math.log(3) - 1] : [Math.log(3) - 1, -1]);
-  const flat = async () => row([5, 5]);
+  const sharp: Forward = async (inputs) => ({
+    y: row(LABELS[indexOf(inputs)] ? [-1, Math.log(3) - 1] : [Math.log(3) - 1, -1]),
+  });
+  const flat: Forward = async () => ({ y: row([5, 5]) });
   const result = await compareOn(task, evaluation, sharp, [flat]);
   near(result.original, 4 / 3);
   near(result.models[0]!.score, 2);
   near(result.models[0]!.retention, 2 / 3);
+});
+
+test('area under the curve: pairs in order over all samples, answers of several runs', async () => {
+  // Two sequences of three predictions; one pair of four in each, and some across, is in the wrong order for the second model.
+  const labels = [
+    [1, 0, 0],
+    [1, 1, 0],
+  ];
+  const [, base] = taskOf('share', () => [0, 0]);
+  const runs: number[] = [];
+  const evaluation: Evaluation = {
+    ...base,
+    count: 2,
+    labels: (i) => labels[i]!,
+    run: async (model, i) => {
+      const answers = [];
+      for (let t = 0; t < 3; t++) answers.push(floatsOf((await model({ i: row([3 * i + t]) })).y!)[0]!);
+      runs.push(i);
+      return tensor('f32', [3, 1], answers);
+    },
+  };
+  const [task] = taskOf('auc', () => [0, 0]);
+  const of =
+    (values: readonly number[]): Forward =>
+    async (inputs) => ({ y: row([values[indexOf(inputs)]!]) });
+  const right = of([0.9, 0.1, 0.2, 0.8, 0.7, 0.3]);
+  const worse = of([0.25, 0.1, 0.2, 0.8, 0.3, 0.3]);
+  const result = await compareOn({ ...task, rows: 'sigmoid' }, evaluation, right, [right, worse]);
+  assert.equal(runs, [0, 0, 0, 1, 1, 1]);
+  assert.equal([result.samples, result.counted, result.original], [2, 6, 1]);
+  assert.equal([result.models[0]!.retention, result.models[0]!.agreement, result.models[0]!.divergence], [1, 1, 0]);
+  // Of nine pairs one is wrong (0.25 below 0.3) and one a tie.
+  near(result.models[1]!.score, 7.5 / 9);
+  near(result.models[1]!.agreement, 4 / 6);
+  assert.ok(result.models[1]!.low <= 7.5 / 9 && result.models[1]!.high <= 1);
 });
 
 test('a limit takes samples spread over all', async () => {
@@ -72,7 +107,7 @@ test('a limit takes samples spread over all', async () => {
     seen.push(i);
     return [1, 1];
   });
-  await compareOn(task, evaluation, async () => row([1, 0]), [], 2);
+  await compareOn(task, evaluation, async () => ({ y: row([1, 0]) }), [], 2);
   assert.equal(seen, [0, 2]);
 });
 

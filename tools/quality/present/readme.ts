@@ -1,0 +1,23 @@
+import type { QualityDocument } from '../results.ts';
+import { TASKS } from '../tasks.ts';
+import { ablationMarkdown, documentMarkdown } from './tables.ts';
+
+const QUALITY = ['<!-- quality: written by `npm run bench:quality -- --write` -->\n', '<!-- /quality -->'] as const;
+const ABLATION = [
+  '<!-- ablation: written by `npm run bench:quality -- --ablation --write` -->\n',
+  '<!-- /ablation -->',
+] as const;
+
+/** README text with the measured tables between their markers; a table whose tasks are not all measured stays as it is. */
+export function withQuality(readme: string, document: QualityDocument): string {
+  const complete = TASKS.every((t) => document.rows.some((r) => r.task === t.id));
+  const tables = complete ? between(readme, QUALITY, documentMarkdown(document)) : readme;
+  return document.ablations.length < 3 ? tables : between(tables, ABLATION, ablationMarkdown(document.ablations));
+}
+
+function between(readme: string, [begin, end]: readonly [string, string], text: string): string {
+  const from = readme.indexOf(begin);
+  const to = readme.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`README.md has lost the marker ${begin.trim()}`);
+  return `${readme.slice(0, from + begin.length)}\n${text}\n\n${readme.slice(to)}`;
+}
