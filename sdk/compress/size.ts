@@ -51,12 +51,24 @@ export function residentBits(magnitudes: Uint32Array): number {
   const total = magnitudes.reduce((sum, n) => sum + n, 0);
   let least = Number.POSITIVE_INFINITY;
   for (let bits = 2; bits <= 8; bits++) {
-    const held = 2 ** (bits - 1);
-    const wide = magnitudes.subarray(held).reduce((sum, n) => sum + n, 0);
-    const listed = wide > 0 ? Math.ceil(Math.log2(2 * Math.max(1, largest - held + 1))) : 0;
-    least = Math.min(least, bits * total + listed * wide);
+    least = Math.min(least, bits * total + listBits(magnitudes, 2 ** (bits - 1), largest));
   }
   return least;
+}
+
+/** Bits of the codes from `held` to `largest` on a list: so many for each as is best, and more for those that need them. */
+function listBits(magnitudes: Uint32Array, held: number, largest: number): number {
+  const beyond = (m: number): number => magnitudes.subarray(m).reduce((sum, n) => sum + n, 0);
+  const wide = beyond(held);
+  if (wide === 0) return 0;
+  let least = Number.POSITIVE_INFINITY;
+  for (let width = 1; held + 2 ** (width - 1) <= largest + 1; width++) {
+    const next = held + 2 ** (width - 1);
+    // Of the last magnitude that `width` bits reach, one sign has to be told with more.
+    const long = beyond(next) + magnitudes[next - 1]! / 2;
+    least = Math.min(least, wide * width + long * Math.ceil(Math.log2(2 * (largest - next + 1) + 1)));
+  }
+  return Math.min(least, wide * Math.ceil(Math.log2(2 * (largest - held + 1))));
 }
 
 export interface ConstantSize {

@@ -10,8 +10,9 @@ import type { WeightLayout } from './program.ts';
  *   tile     units | rest | list
  *   units    only in tiles of 8 rows: 16 * b bytes for every 16 whole columns
  *   rest     the other columns: b bits a code, [column][row], low bits first, filled to a whole byte
- *   list     empty, or a byte w and then w bits for each listed code: (|q| - 2^(b-1)) << 1 | (q < 0), low bits first, filled to
- *            a whole byte, in the order of tileIndex
+ *   list     empty, or a byte w | t << 4 and then each listed code e = (|q| - 2^(b-1)) << 1 | (q < 0), in the order of tileIndex:
+ *            w bits of e, but where t > 0 and e >= 2^w - 1 it is w ones and t bits of e - (2^w - 1); low bits first, filled to a
+ *            whole byte
  *
  * A unit is eight vectors of 16 codes, V_0 .. V_7, in the order of tileIndex. The b bits of a code are split into planes, low bits
  * first, in memory in this order:
@@ -52,11 +53,23 @@ const widthOf = (q: number): number => Math.max(2, 33 - Math.clz32(Math.abs(q)))
 /** How a listed code is written, for tiles whose codes are below `zero`. */
 const listed = (q: number, zero: number): number => ((Math.abs(q) - zero) << 1) | (q < 0 ? 1 : 0);
 
-/** What a tile holds, and where. */
+/** How a tile is held. */
 interface TilePlan {
   readonly bits: number;
-  readonly listBytes: number;
+  readonly list: ListPlan;
 }
+
+interface ListPlan {
+  readonly bytes: number;
+  /** Codes listed. */
+  readonly count: number;
+  /** Bits a code, and bits more of those that have none left to say it with; 0 when all do. */
+  readonly width: number;
+  readonly tail: number;
+}
+
+const NOTHING_LISTED: ListPlan = { bytes: 0, count: 0, width: 0, tail: 0 };
+const lengthOf = (n: number): number => 32 - Math.clz32(n);
 
 function tableBytes(rows: number): number {
   const tiles = Math.ceil(rows / PANEL_ROWS);
@@ -73,36 +86,60 @@ const denseBytes = (bits: number, height: number, cols: number): number => Math.
  */
 function planTile(codes: Int8Array, rows: number, cols: number, row: number, widths: readonly number[]): TilePlan {
   const height = heightAt(rows, row);
-  /** Codes of each width. */
-  const counts = new Uint32Array(WIDEST + 2);
-  let [low, high] = [0, 0];
-  for (let i = row * cols; i < (row + height) * cols; i++) {
-    const q = codes[i]!;
-    if (q < low) low = q;
-    if (q > high) high = q;
-    counts[widthOf(q)]!++;
-  }
+  const wide = wideCodes(codes.subarray(row * cols, (row + height) * cols));
   let best: TilePlan | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const bits of widths) {
-    let count = 0;
-    for (let b = bits + 1; b <= WIDEST; b++) count += counts[b]!;
-    const zero = 1 << (bits - 1);
-    const width = listWidth(low, high, zero);
-    const listBytes = count === 0 ? 0 : 1 + Math.ceil((count * width) / 8);
-    const cost = 8 * (denseBytes(bits, height, cols) + listBytes) + count;
-    if (listBytes > LIST_LIMIT || cost > least) continue;
-    best = { bits, listBytes };
+    const list = planList(wide, 1 << (bits - 1));
+    const cost = 8 * (denseBytes(bits, height, cols) + list.bytes) + list.count;
+    if (list.bytes > LIST_LIMIT || cost > least) continue;
+    best = { bits, list };
     least = cost;
   }
   if (!best) throw new RangeError(`too many codes of rows ${row} to ${row + height - 1} fit none of ${widths} bits`);
   return best;
 }
 
-/** Bits a listed code takes when codes reach from `low` to `high`. */
-function listWidth(low: number, high: number, zero: number): number {
-  const most = Math.max(high >= zero ? listed(high, zero) : 0, -low >= zero ? listed(low, zero) : 0);
-  return Math.max(1, 32 - Math.clz32(most));
+/** Numbers of codes >= m and <= -m for m = 0 .. 128. */
+interface WideCodes {
+  readonly positive: Uint32Array;
+  readonly negative: Uint32Array;
+}
+
+function wideCodes(codes: Int8Array): WideCodes {
+  const positive = new Uint32Array(129);
+  const negative = new Uint32Array(129);
+  for (let i = 0; i < codes.length; i++) {
+    const q = codes[i]!;
+    if (q < 0) negative[-q]!++;
+    else positive[q]!++;
+  }
+  for (let m = 127; m >= 0; m--) {
+    positive[m]! += positive[m + 1]!;
+    negative[m]! += negative[m + 1]!;
+  }
+  return { positive, negative };
+}
+
+/** The shortest list of codes of `zero` and more; of equal ones the one with the fewest tails. */
+function planList({ positive, negative }: WideCodes, zero: number): ListPlan {
+  const count = positive[zero]! + negative[zero]!;
+  if (count === 0) return NOTHING_LISTED;
+  let top = 128;
+  while (positive[top]! + negative[top]! === 0) top--;
+  const most = listed(negative[top]! > 0 ? -top : top, zero);
+  let width = Math.max(1, lengthOf(most));
+  let least = count * width;
+  let tail = 0;
+  for (let w = width - 1; w > 0; w--) {
+    const t = lengthOf(most - (2 ** w - 1));
+    // e >= 2^w - 1, which is odd: a negative code.
+    const long = zero + 2 ** (w - 1) - 1;
+    const bits = count * w + (negative[long]! + positive[long + 1]!) * t;
+    if (bits >= least) continue;
+    [width, tail, least] = [w, t, bits];
+  }
+  return { bytes: 1 + Math.ceil(least / 8), count, width, tail };
 }
 
 function planTiles(codes: Int8Array, rows: number, cols: number, widths: readonly number[]): TilePlan[] {
@@ -113,7 +150,7 @@ function planTiles(codes: Int8Array, rows: number, cols: number, widths: readonl
 
 function blockBytes(plans: readonly TilePlan[], rows: number, cols: number): number {
   return plans.reduce(
-    (sum, t, i) => sum + t.listBytes + denseBytes(t.bits, heightAt(rows, PANEL_ROWS * i), cols),
+    (sum, t, i) => sum + t.list.bytes + denseBytes(t.bits, heightAt(rows, PANEL_ROWS * i), cols),
     tableBytes(rows),
   );
 }
@@ -168,7 +205,7 @@ export function packPanels(layout: PanelLayout, codes: Int8Array): Uint8Array {
   const tile = new Int8Array(PANEL_ROWS * Math.ceil(cols / PANEL_COLS) * PANEL_COLS);
   plans.forEach((plan, i) => {
     if (i > 0 && i % TILES_PER_START === 0) view.setUint32((i / TILES_PER_START - 1) * 4, at, true);
-    view.setUint16(entries + 2 * i, plan.listBytes | ((plan.bits - 1) << LIST_BITS), true);
+    view.setUint16(entries + 2 * i, plan.list.bytes | ((plan.bits - 1) << LIST_BITS), true);
     const height = heightAt(rows, PANEL_ROWS * i);
     tile.fill(0);
     for (let r = 0; r < height; r++) {
@@ -184,7 +221,7 @@ function packTile(
   tile: Int8Array,
   height: number,
   cols: number,
-  { bits, listBytes }: TilePlan,
+  { bits, list }: TilePlan,
   out: Uint8Array,
   start: number,
 ): number {
@@ -198,13 +235,20 @@ function packTile(
   const rest = new BitWriter(out, at);
   for (let c = whole; c < cols; c++) for (let r = 0; r < height; r++) rest.put(held[tileIndex(r, c)]!, bits);
   at = rest.end();
-  if (listBytes === 0) return at;
-  const wide = tile.filter((q) => Math.abs(q) >= zero);
-  const width = listWidth(Math.min(...wide), Math.max(...wide), zero);
-  out[at] = width;
-  const list = new BitWriter(out, at + 1);
-  for (const q of wide) list.put(listed(q, zero), width);
-  return list.end();
+  if (list.count === 0) return at;
+  out[at] = list.width | (list.tail << 4);
+  const writer = new BitWriter(out, at + 1);
+  const ones = 2 ** list.width - 1;
+  for (const q of tile) {
+    if (Math.abs(q) < zero) continue;
+    const e = listed(q, zero);
+    if (list.tail === 0 || e < ones) writer.put(e, list.width);
+    else {
+      writer.put(ones, list.width);
+      writer.put(e - ones, list.tail);
+    }
+  }
+  return writer.end();
 }
 
 /** Writes values of up to 8 bits into zeroed memory, low bits first. */
@@ -312,17 +356,24 @@ function unpackDense(bytes: Uint8Array, height: number, cols: number, bits: numb
 
 /** Puts the listed codes where the tile has -zero, which stands for them. */
 function unpackList(list: Uint8Array, zero: number, tile: Int8Array): void {
-  const width = list.length === 0 ? 0 : list[0]!;
-  if (width > 8 || (list.length > 0 && width === 0)) throw new RangeError(`a list has codes of ${width} bits`);
+  const head = list.length === 0 ? 0 : list[0]!;
+  const [width, tail] = [head & 15, head >> 4];
+  if (width > 8 || tail > 8 || (list.length > 0 && width === 0))
+    throw new RangeError(`a list has codes of ${width} and ${tail} bits`);
+  const ones = 2 ** width - 1;
   let bit = 8;
   for (let i = 0; i < tile.length; i++) {
     if (tile[i] !== -zero) continue;
-    if (bit + width > 8 * list.length || width === 0) throw new RangeError('a list is too short for its tile');
-    const e = bitsAt(list, bit, width);
+    let e = bitsAt(list, bit, width);
+    bit += width;
+    if (tail > 0 && e === ones) {
+      e += bitsAt(list, bit, tail);
+      bit += tail;
+    }
+    if (bit > 8 * list.length || width === 0) throw new RangeError('a list is too short for its tile');
     const q = (e >> 1) + zero;
     if (q > 127) throw new RangeError(`a list holds the code ${q}`);
     tile[i] = e & 1 ? -q : q;
-    bit += width;
   }
   if (list.length > 0 && Math.ceil(bit / 8) !== list.length) throw new RangeError('a list is too long for its tile');
 }

@@ -68,11 +68,13 @@ EW_INLINE u64 ew_equal64(const i8 *t, b16 v) {
 }
 /* the listed codes, where t holds -zero for them */
 static void ew_listed(const u8 *list, i8 *t, i32 n, i32 zero) {
-  const u32 width = list[0], mask = (1u << width) - 1; u32 at = 8;
+  const u32 width = list[0] & 15, tail = list[0] >> 4, ones = (1u << width) - 1, none = tail ? ones : 256; u32 at = 8;
   const b16 wanted = b16_splat((i8)-zero);
   for (i32 k = 0; k < n; k += 64) {
-    for (u64 m = ew_equal64(t + k, wanted); m; m &= m - 1, at += width) {
-      const u32 e = ew_bits(list, at) & mask; const i32 sign = -(i32)(e & 1);
+    for (u64 m = ew_equal64(t + k, wanted); m; m &= m - 1) {
+      u32 e = ew_bits(list, at) & ones; at += width;
+      if (e == none) { e += ew_bits(list, at) & ((1u << tail) - 1); at += tail; }
+      const i32 sign = -(i32)(e & 1);
       t[k + __builtin_ctzll(m)] = (i8)((((i32)(e >> 1) + zero) ^ sign) - sign);
     }
   }
