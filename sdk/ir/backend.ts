@@ -45,7 +45,7 @@ export interface OnnxWriter {
     attrs?: Readonly<Record<string, OnnxAttr>>,
     outputs?: readonly string[],
   ): string;
-  /** Adds a constant and returns its name; small ones are shared. */
+  /** Adds a constant and returns its name; equal ones are shared. */
   constantValue(data: Tensor): string;
   /** Adds floats, one or one an index of the last axis of the graph's order, as a constant that broadcasts to images and tensors of any rank. */
   perChannel(values: Float32Array): string;

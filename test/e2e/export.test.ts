@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { buildCompressed, exportBundle, openOracle, openSession, ROUND_TO_NEAREST } from '../../sdk/index.ts';
 import { skip } from '../../sdk/testing/index.ts';
 import type { Tensor } from '../../sdk/util/tensor.ts';
-import type { QualityTask } from '../../tools/quality/task.ts';
+import { modelOf, type QualityTask } from '../../tools/quality/task.ts';
 import { TASKS } from '../../tools/quality/tasks.ts';
 import { shared } from '../support/shared.ts';
 
@@ -39,19 +39,16 @@ test.after(() => rmSync(folder, { recursive: true, force: true }));
 async function build(task: QualityTask, models: string): Promise<string> {
   const out = join(folder, `${task.id}.ewb`);
   const calibration = await task.calibration(models, folder);
-  await buildCompressed(
-    { path: join(models, task.model), ...(task.dims ? { dims: task.dims } : {}) },
-    {
-      target: 'host',
-      calibration,
-      budget: { factor: 6 },
-      minQuality: 0,
-      cwd: folder,
-      stages: { ...ROUND_TO_NEAREST, frontierPoints: 0 },
-      force: true,
-      out,
-    },
-  );
+  await buildCompressed(modelOf(task, models), {
+    target: 'host',
+    calibration,
+    budget: { factor: 6 },
+    minQuality: 0,
+    cwd: folder,
+    stages: { ...ROUND_TO_NEAREST, frontierPoints: 0 },
+    force: true,
+    out,
+  });
   return out;
 }
 
@@ -83,7 +80,7 @@ for (const m of MODELS) {
         const inputs = await data.inputs(i);
         const [a, b] = [await ours.run(inputs), await theirs.run(inputs)].map((o) => o[ours.outputs[0]!.name]!);
         for (const [who, t] of Object.entries({ ours: a!, theirs: b! }) as ['ours' | 'theirs', Tensor][]) {
-          const [sum, weight] = data.score(i, t);
+          const [sum, weight] = data.score!(i, t);
           scores[who][0]! += sum;
           scores[who][1]! += weight;
         }

@@ -5,7 +5,8 @@ import { transposed } from '../../../ir/ops/lib/arrays.ts';
 import { TO_NCHW, TO_NHWC } from '../../../ir/ops/lib/window.ts';
 import { isFree } from '../../../ir/passes/lib/perm.ts';
 import { EigenError } from '../../../util/errors.ts';
-import { byteLength, bytesOf, sameShape, sizeOf, type Tensor, type TensorType, tensor } from '../../../util/tensor.ts';
+import { sha256 } from '../../../util/hash.ts';
+import { bytesOf, sameShape, sizeOf, type Tensor, type TensorType, tensor } from '../../../util/tensor.ts';
 import type { OnnxAttribute, OnnxNodeSpec, RawTensor } from '../write.ts';
 import type { FormSink, QuantizedForms } from './quantized.ts';
 
@@ -13,8 +14,6 @@ import type { FormSink, QuantizedForms } from './quantized.ts';
 type Order = 'graph' | 'nchw';
 
 const IDENTITY: Quantization = { scale: Float32Array.of(1), zero: Int32Array.of(0) };
-/** Constants up to this many bytes are written once. */
-const SHARED_BYTES = 256;
 
 /** How often layers of an operator took a form, e.g. QConv -> 'DequantizeLinear int4' -> 7. */
 export type FormCounts = Record<string, Record<string, number>>;
@@ -37,6 +36,7 @@ export class GraphExporter {
   private readonly names: Set<string>;
   private readonly orders = new Map<string, Partial<Record<Order, string>>>();
   private readonly quantizations = new Map<string, Quantization>();
+  /** Constants by content: equal ones are written once. */
   private readonly shared = new Map<string, string>();
 
   constructor(graph: Graph, quantized: QuantizedForms) {
@@ -134,6 +134,7 @@ export class GraphExporter {
   private make(name: string, order: Order, known: Partial<Record<Order, string>>): string {
     const { data, type } = valueNamed(this.graph, name);
     if (data) return this.constant(name, data, order);
+    if (known.graph === undefined && known.nchw === undefined) throw new Error(`nothing has written '${name}'`);
     if (order === 'graph')
       return this.moved(known.nchw!, inOrder(type.shape, 'nchw'), TO_NHWC, this.nameFor(name, order));
     const from = this.value(name, 'graph');
@@ -208,14 +209,12 @@ export class GraphExporter {
   }
 
   initializer(stem: string, data: Tensor | RawTensor): string {
-    const key =
-      'raw' in data || byteLength(data) > SHARED_BYTES
-        ? undefined
-        : `${data.dtype} ${data.shape.join()} ${Buffer.from(bytesOf(data.data)).toString('base64')}`;
-    const known = key === undefined ? undefined : this.shared.get(key);
+    const bytes = 'raw' in data ? data.raw : bytesOf(data.data);
+    const key = `${'raw' in data ? data.elemType : data.dtype} ${data.shape.join()} ${sha256(bytes)}`;
+    const known = this.shared.get(key);
     if (known !== undefined) return known;
     const name = this.graph.values.get(stem)?.data && !(stem in this.initializers) ? stem : this.fresh(stem);
-    if (key !== undefined) this.shared.set(key, name);
+    this.shared.set(key, name);
     this.initializers[name] = data;
     return name;
   }
