@@ -23,6 +23,8 @@ const CODES: Readonly<
   3: { dtype: 'i8', range: [-128, 127] },
   4: { dtype: 'u16', range: [0, 65535] },
   5: { dtype: 'i16', range: [-32768, 32767] },
+  21: { dtype: 'u8', range: [0, 15] },
+  22: { dtype: 'i8', range: [-8, 7] },
 };
 
 interface Parameters {
