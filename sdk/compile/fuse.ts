@@ -27,6 +27,7 @@ const HAS_EPILOGUE: ReadonlySet<KernelKind> = new Set([
   'qlinear',
   'pool',
   'layernorm',
+  'qattention',
   'map',
   'quantize',
   'dequantize',

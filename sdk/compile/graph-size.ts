@@ -59,6 +59,8 @@ export function macsOf(graph: Graph, { node, spec }: Lowered): number {
       return out() * shape(node.inputs[0]).at(-1)!;
     case 'matmul':
       return out() * shape(node.inputs[0]).at(spec.transA ? -2 : -1)!;
+    case 'qattention':
+      return spec.batch * spec.heads * spec.queries * spec.keys * (spec.size + spec.valueSize);
     case 'lstm':
     case 'gru':
       return sequenceMacs(shape(node.inputs[0]), shape(node.inputs[1]), shape(node.inputs[2]));

@@ -104,6 +104,26 @@ export type KernelSpec =
     }
   /** inputs: x i8 [...,K], xs f32 [...] (one a row), w i8 codes [N,K], ws f32 [N], bias f32 [N]. out = f32(sum(x*w)) * xs[row] * ws[n] + bias[n]. */
   | { readonly kind: 'qlinear' }
+  /**
+   * Attention over i8 codes: inputs q, k, v, scale f32 [heads], valueScale f32 [heads*valueSize], mask? f32 broadcast to
+   * [batch, heads, queries, keys], its last axis whole. Element (b, h, position, d) of q is at q[0] + b*q[1] + h*q[2] + position*q[3] + d; so for k, v.
+   * score = f32(sum(q*k)) * scale[h] + mask; weight = round(exp(score - max of the row) * P), P = weightScale(keys) (sdk/ir/ops/qattention.ts);
+   * out [batch, queries, heads*valueSize] = f32(sum(weight*v)) * (1 / f32(sum(weight))) * valueScale, 0 where all weights are. causal: query i sees
+   * keys 0..i+keys-queries.
+   */
+  | {
+      readonly kind: 'qattention';
+      readonly batch: number;
+      readonly heads: number;
+      readonly queries: number;
+      readonly keys: number;
+      readonly size: number;
+      readonly valueSize: number;
+      readonly q: readonly [number, number, number, number];
+      readonly k: readonly [number, number, number, number];
+      readonly v: readonly [number, number, number, number];
+      readonly causal: boolean;
+    }
   /** Rows of an embedding. inputs: codes i8 [V,D], scale f32 [V], indices. out[..., d] = f32(codes[i][d]) * scale[i]. */
   | { readonly kind: 'qgather' }
   /**

@@ -43,6 +43,7 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define i4_load(p) wasm_v128_load(p)
 #define i4_load_u16(p) wasm_u32x4_load16x4(p)
 #define i4_store(p, v) wasm_v128_store((p), (v))
+#define i4_store_lane(p, v, i) wasm_v128_store32_lane((p), (v), i)
 #define i4_splat wasm_i32x4_splat
 #define i4_add wasm_i32x4_add
 #define i4_sub wasm_i32x4_sub

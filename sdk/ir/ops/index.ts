@@ -52,6 +52,7 @@ import { pad } from './pad.ts';
 import { pool } from './pool.ts';
 import { pow } from './pow.ts';
 import { pRelu } from './prelu.ts';
+import { qattention } from './qattention.ts';
 import { qconv } from './qconv.ts';
 import { qgather } from './qgather.ts';
 import { qlinear } from './qlinear.ts';
@@ -128,6 +129,7 @@ export const OPS: readonly OpDef[] = [
   pool,
   pow,
   pRelu,
+  qattention,
   qconv,
   qgather,
   qlinear,

@@ -26,7 +26,8 @@ interface Inner {
   /** Elements of A and of the tile consumed by one iteration. */
   readonly stepA: number;
   readonly stepB: number;
-  readonly iterations: number;
+  /** Iterations, or a C expression of them. */
+  readonly iterations: number | string;
   readonly loads: string;
   readonly update: (row: number, a: string) => string;
 }
@@ -51,7 +52,7 @@ function micro(
   return `{
     ${pointers}
     ${list.map((r) => `i4 c${r}0 = ${init(r)[0]}, c${r}1 = ${init(r)[1]};`).join(' ')}
-    const ${tileType} *b = ${tile}, *const end = b + ${inner.iterations * inner.stepB};
+    const ${tileType} *b = ${tile}, *const end = b + ${typeof inner.iterations === 'number' ? inner.iterations * inner.stepB : `(${inner.iterations}) * ${inner.stepB}`};
     do {
       ${inner.loads} b += ${inner.stepB};
       ${list.map((r) => inner.update(r, at(r))).join('\n      ')}
@@ -89,9 +90,9 @@ export function microF32(k: number, mr: number, rows: Rows, tile: string, init: 
   return micro(mr, rows, 'float', tile, () => init, inner, done);
 }
 
-/** i16 x i16 -> i32 over pairs of k; the tile is [K/2][8][2] i16, or i8 to be widened. `kp` is K rounded up to a multiple of 2. */
+/** i16 x i16 -> i32 over pairs of k; the tile is [K/2][8][2] i16, or i8 to be widened. `kp` (or a C expression of it) is K rounded up to a multiple of 2. */
 export function microI16(
-  kp: number,
+  kp: number | string,
   mr: number,
   rows: Rows,
   tile: string,
@@ -105,7 +106,7 @@ export function microI16(
     result: 'i32',
     stepA: 2,
     stepB: 16,
-    iterations: kp / 2,
+    iterations: typeof kp === 'number' ? kp / 2 : `(${kp}) / 2`,
     loads: `h8 b0 = ${load}(b), b1 = ${load}(b + 8);`,
     update: (r, a) =>
       `{ h8 s = h8_load_splat2(${a}); c${r}0 = i4_add(c${r}0, h8_dot(s, b0)); c${r}1 = i4_add(c${r}1, h8_dot(s, b1)); }`,

@@ -1,5 +1,6 @@
 import type { KernelSpec } from '../../../ir/kernel.ts';
 import { isKind, type Lowered } from '../../lower.ts';
+import { emitQAttention } from './attention.ts';
 import type { KernelContext, KernelText } from './context.ts';
 import { emitConv, emitDepthwise, emitLinear, emitRaggedConv, isDepthwise, isRagged } from './conv.ts';
 import { geometryOf } from './geometry.ts';
@@ -46,6 +47,7 @@ const RENDERERS: { readonly [K in Exclude<Kind, 'view' | 'map' | 'quantize' | 'd
   dynquantize: emitDynQuantize,
   qconv: (ctx, l) => pickQConv(ctx, l),
   qlinear: emitQLinear,
+  qattention: emitQAttention,
   qgather: emitQGather,
   qlstm: emitQLstm,
 };
