@@ -102,7 +102,7 @@ export type KernelSpec =
       readonly dilations: readonly [number, number];
       readonly groups: number;
     }
-  /** inputs: x i8 [...,K], xs f32 [...] (one a row), w i8 codes [N,K], ws f32 [N], bias f32 [N]. out = f32(sum(x*w)) * xs[row] * ws[n] + bias[n]. */
+  /** inputs: x i8 [...,K], xs f32 [...] (one a row), w i8 codes [N,K], ws f32 [N], bias f32 [N]. out = f32(sum(x*w)) * xs[row] * ws[n] + bias[n]; without xs: x i8 or i16, zp i32 [1] last, x - zp. */
   | { readonly kind: 'qlinear' }
   /**
    * Attention over i8 codes: inputs q, k, v, scale f32 [heads], valueScale f32 [heads*valueSize], mask? f32 broadcast to

@@ -1,11 +1,12 @@
 import { formatType, sizeOf, type Tensor, type TensorType, tensor } from '../../util/tensor.ts';
-import type { OnnxWriter, Quantization } from '../backend.ts';
+import type { OnnxWriter } from '../backend.ts';
 import type { Attrs } from '../graph.ts';
 import type { OpDef, Types } from '../op.ts';
 import { convShape } from './conv.ts';
 import { f32, floats, transposed } from './lib/arrays.ts';
 import { sample, sampleInts } from './lib/cases.ts';
 import { expectShape, floatInput, invalid, required } from './lib/check.ts';
+import { centredCodes } from './lib/coded-rows.ts';
 import { convolve } from './lib/convolve.ts';
 import { groupsOf, TO_NCHW, windowAttrs, windowOf } from './lib/window.ts';
 
@@ -26,15 +27,6 @@ function inferQConv(inputs: Types, attrs: Attrs): TensorType[] {
   return [{ dtype: 'f32', shape: [s.n, s.oh, s.ow, s.o] }];
 }
 
-/** What the node takes off the codes may differ from the zero points that they were made with. */
-function centred(w: OnnxWriter, { scale, zero }: Quantization, zp: Int32Array): string {
-  const n = Math.max(scale.length, zero.length, zp.length);
-  const at = (values: Int32Array | Float32Array, i: number): number => values[values.length === 1 ? 0 : i]!;
-  const shift = Float32Array.from({ length: n }, (_, i) => (at(zero, i) - at(zp, i)) * at(scale, i));
-  if (shift.every((v) => v === 0)) return w.input(0);
-  return w.emit('Add', [w.input(0), w.perChannel(shift)]);
-}
-
 /** The input already has its scale, so that the weights get what is left of the multipliers. */
 function writeQConv(w: OnnxWriter): void {
   const q = w.quantization(0);
@@ -45,7 +37,7 @@ function writeQConv(w: OnnxWriter): void {
   const channel = (o: number): number => (q.scale.length === 1 ? 0 : Math.floor((o * groups) / m.length));
   const scales = m.map((v, o) => v / q.scale[channel(o)]!);
   const kernel = w.dequantized(transposed(codes, TO_NCHW) as Tensor<'i8'>, scales, 0);
-  const x = centred(w, q, w.need(4).data as Int32Array);
+  const x = centredCodes(w, 0, w.need(4).data as Int32Array);
   const attrs = { ...windowOf(w.attrs, codes.shape.slice(1, 3)), group: groups };
   w.emit('Conv', [x, kernel, w.input(3)], attrs, [w.output()]);
 }

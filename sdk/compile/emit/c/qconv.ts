@@ -26,13 +26,14 @@ export function emitQConv(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>): Ke
   return productInt(ctx, geo, { x, w, y, zp: `*${ctx.read(zp)}` }, scalingOf(ctx, m, bias));
 }
 
-/** Integer x [..., K] with one scale a row, times codes [N, K]. */
+/** Integer x [..., K] with one scale a row or one zero point, times codes [N, K]. */
 export function emitQLinear(ctx: KernelContext, l: Lowered<KernelOf<'qlinear'>>): KernelText {
-  const [x, xs, w, ws, bias] = l.node.inputs as [string, string, string, string, string];
+  const [x, xs, w, ws, bias, zp] = l.node.inputs as [string, string, string, string, string, string?];
   const y = l.node.outputs[0]!;
   const [o, k] = ctx.type(w).shape as [number, number];
   const geo = linearGeometry(spaceOf(ctx.type(y).shape).rows, k, o);
-  return productInt(ctx, geo, { x, w, y, zp: '0' }, { ...scalingOf(ctx, ws, bias), rowScale: ctx.read(xs) });
+  const scaling = { ...scalingOf(ctx, ws, bias), ...(xs ? { rowScale: ctx.read(xs) } : {}) };
+  return productInt(ctx, geo, { x, w, y, zp: zp ? `*${ctx.read(zp)}` : '0' }, scaling);
 }
 
 function scalingOf(ctx: KernelContext, m: string, bias: string): Scaling {

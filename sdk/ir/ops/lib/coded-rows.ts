@@ -14,3 +14,13 @@ export function remainingScales(w: OnnxWriter, x: number, i: number): Float32Arr
   if (scale.length !== 1) w.reject('its input has several scales');
   return floats(w.need(i)).map((v) => v / scale[0]!);
 }
+
+/** Input `x` of codes less the zero points that the node takes off: they may differ from those that the codes were made with. */
+export function centredCodes(w: OnnxWriter, x: number, zp: Int32Array): string {
+  const { scale, zero } = w.quantization(x);
+  const n = Math.max(scale.length, zero.length, zp.length);
+  const at = (values: Int32Array | Float32Array, i: number): number => values[values.length === 1 ? 0 : i]!;
+  const shift = Float32Array.from({ length: n }, (_, i) => (at(zero, i) - at(zp, i)) * at(scale, i));
+  if (shift.every((v) => v === 0)) return w.input(x);
+  return w.emit('Add', [w.input(x), w.perChannel(shift)]);
+}
