@@ -34,7 +34,7 @@ const HAS_EPILOGUE: ReadonlySet<KernelKind> = new Set([
 ] as const);
 
 /** Roots that finish one row of their results after another. */
-const HAS_ROWS: ReadonlySet<KernelKind> = new Set(['layernorm', 'map', 'qgather', 'qlstm'] as const);
+const HAS_ROWS: ReadonlySet<KernelKind> = new Set(['layernorm', 'map', 'qattention', 'qgather', 'qlstm'] as const);
 
 const isElementwise = (l: Lowered): boolean =>
   l.spec.kind === 'map' || l.spec.kind === 'quantize' || l.spec.kind === 'dequantize';

@@ -1,6 +1,6 @@
 import { constantOf, consumersOf, type Graph, type Node, valueNamed } from '../ir/graph.ts';
-import { sizeOf, type Tensor } from '../util/tensor.ts';
-import { originOf, reshapedView, scaling, type View, wholeView } from './strided.ts';
+import { sameShape, sizeOf, type Tensor } from '../util/tensor.ts';
+import { movedView, originOf, reshapedView, scaling, type View, wholeView } from './strided.ts';
 
 /** Where the elements (sample, head, position, d) of queries, keys or values lie: offset and the first three steps; d is contiguous. */
 export interface HeadsView {
@@ -126,7 +126,8 @@ function maskOf(
     const [a, b] = node.inputs as [string, string];
     const [input, mask] = constantOf(graph, a) || !same(a) ? [b, a] : [a, b];
     const { shape, dtype } = valueNamed(graph, mask).type;
-    if (dtype !== 'f32' || !same(input) || shape.at(-1) !== scores.at(-1) || shape.length > scores.length) return undefined;
+    if (dtype !== 'f32' || !same(input) || shape.at(-1) !== scores.at(-1) || shape.length > scores.length)
+      return undefined;
     const data = constantOf(graph, mask);
     const hides = (v: number): boolean | undefined => (v === 0 ? false : v <= HIDDEN ? true : undefined);
     return { input, mask, causal: data !== undefined && isCausal(data, hides) };
@@ -179,34 +180,32 @@ function headsOf(
   return { heads: { value: source, at }, positions: position.size, size: d.size, factor };
 }
 
-/** How far the product's result can be followed to where all heads of a position lie side by side. */
+/** Follows the product's result to where all heads of a position lie side by side, and on to the shape without a head axis if there is one. */
 function resultOf(
   graph: Graph,
   only: Only,
   product: Node,
   { batch, heads, queries, valueSize }: Pick<Attention, 'batch' | 'heads' | 'queries' | 'valueSize'>,
 ): Pick<Attention, 'output' | 'sideBySide'> {
-  const flat = [batch, queries, heads * valueSize];
-  const wanted = [heads * queries * valueSize, valueSize, queries * valueSize, 1];
-  let found: string | undefined;
+  const shapeOf = (v: string): readonly number[] => valueNamed(graph, v).type.shape;
+  const steps = [heads * queries * valueSize, valueSize, queries * valueSize, 1];
+  const sideBySide = (view: View): boolean => {
+    const split = reshapedView(view, [batch, queries, heads, valueSize]);
+    return split?.axes.every((a, i) => a.size === 1 || a.stride === steps[i]) ?? false;
+  };
   let value = product.outputs[0]!;
-  let view: View | undefined = wholeView([batch, heads, queries, valueSize]);
-  view = reshapedView(view, valueNamed(graph, value).type.shape);
-  for (;;) {
-    const split = view && reshapedView(view, [batch, queries, heads, valueSize]);
-    if (split?.axes.every((a, i) => a.size === 1 || a.stride === wanted[i])) {
-      const { shape } = valueNamed(graph, value).type;
-      found = value;
-      if (shape.length === 3 && shape.every((n, i) => n === flat[i])) break;
-    } else if (found !== undefined) break;
+  let view = reshapedView(wholeView([batch, heads, queries, valueSize]), shapeOf(value));
+  while (view && !sideBySide(view)) {
     const next = only(value);
-    if (!next || !view || (next.op !== 'Transpose' && next.op !== 'Reshape')) break;
-    const { shape } = valueNamed(graph, next.outputs[0]!).type;
-    view =
-      next.op === 'Reshape'
-        ? reshapedView(view, shape)
-        : { ...view, axes: (next.attrs.perm as readonly number[]).map((p) => view!.axes[p]!) };
-    value = next.outputs[0]!;
+    view = next && (next.op === 'Transpose' || next.op === 'Reshape') ? movedView(graph, next, view) : undefined;
+    if (view) value = next!.outputs[0]!;
   }
-  return { output: found ?? product.outputs[0]!, sideBySide: found !== undefined };
+  if (!view) return { output: product.outputs[0]!, sideBySide: false };
+  const flat = [batch, queries, heads * valueSize];
+  for (let v = value; ; ) {
+    if (sameShape(shapeOf(v), flat)) return { output: v, sideBySide: true };
+    const next = only(v);
+    if (next?.op !== 'Reshape') return { output: value, sideBySide: true };
+    v = next.outputs[0]!;
+  }
 }

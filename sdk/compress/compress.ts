@@ -15,10 +15,13 @@ import {
   type Unit,
   wireOf,
 } from './allocate.ts';
+import { attentionRanges, attentionValues, integerAttention } from './attention.ts';
+import { findAttention } from './attention-match.ts';
 import { packConstants } from './constants.ts';
 import type { Context } from './context.ts';
 import { measuresOf } from './divergence.ts';
-import { type Evaluation, evaluate, type HeldOut, heldOut } from './evaluate.ts';
+import { type Evaluation, evaluate, type HeldOut, heldOut, meanDivergence } from './evaluate.ts';
+import { fixedInputs } from './fixed-inputs.ts';
 import { gateOf } from './gate.ts';
 import { buildInteger, emptyLayer, exposeStates, type IntegerGraph, type QuantizedLayer } from './integer.ts';
 import { findLayers, type Layer } from './layers.ts';
@@ -47,6 +50,12 @@ const LIMIT_TRIES = 2;
 const MEMORY_PRICE = 2;
 /** Share of the budget that may stay unused without another try. */
 const UNUSED = 0.005;
+
+/** Share of the weights' divergence that integer attention may add, or attention stays in floating point. */
+const ATTENTION_SHARE = 0.05;
+/** Samples that tell the ranges of queries, keys and values, and held-out ones that tell what their rounding costs. */
+const RANGE_SAMPLES = 64;
+const ATTENTION_SAMPLES = 24;
 
 /**
  * Compresses a normalized float graph to integer operators within the budgets of `options`: survey of the float network, allocation
@@ -79,7 +88,7 @@ export class Job {
   readonly ctx: Context;
   private readonly runner: Runner;
   /** The float graph with its other constants packed: what the integer graph is made from. */
-  private readonly base: Graph;
+  private base: Graph;
   private readonly sessions: Session[] = [];
   private readonly timings: Record<string, number> = {};
   /** Every size measured so far. */
@@ -102,10 +111,13 @@ export class Job {
     }
     const exposed = exposeStates(graph);
     const layers = findLayers(exposed);
+    const attentions = findAttention(exposed);
     const { fit, held } = splitSamples(data, options);
     this.ctx = {
       graph: exposed,
       layers,
+      attentions,
+      fixedInputs: fixedInputs(exposed, layers),
       fit,
       held,
       options,
@@ -129,7 +141,8 @@ export class Job {
     const reference = await this.timed('reference', () => this.reference(float));
     const probes = probeCount(ctx.graph, ctx.layers, ctx.held.length);
     const surveys = await this.timed('sensitivity', () => survey(ctx, float, reference, probes));
-    const plan = await this.timed('allocate', async () => this.firstPlan(surveys));
+    const attention = await this.timed('sensitivity', () => this.attention(float, reference));
+    const plan = await this.timed('allocate', async () => this.firstPlan(surveys, attention));
     const pair = await this.timed('compile', () => this.openInteger(float, plan));
     const refined = await this.timed('quantize', () => this.refine(pair, plan));
     return { pair, plan: refined, reference };
@@ -144,11 +157,11 @@ export class Job {
   }
 
   private async openFloat(): Promise<Session> {
-    const { graph, layers, progress } = this.ctx;
+    const { graph, layers, attentions, progress } = this.ctx;
     progress({ stage: 'compile', done: 0, total: 2, note: 'original' });
     const isComputed = (v: string): boolean => graph.values.get(v)?.data === undefined && !graph.inputs.includes(v);
     const session = await this.runner.open(graph, {
-      keep: keptValues(layers, isComputed),
+      keep: [...new Set([...keptValues(layers, isComputed), ...attentionValues(attentions).filter(isComputed)])],
       mutable: layers.flatMap((l) => [...l.matrices.map((m) => m.value), ...(l.bias === '' ? [] : [l.bias])]),
     });
     this.sessions.push(session);
@@ -167,13 +180,31 @@ export class Job {
     return heldOut(measures, ctx.held, outputs, ctx.options.seed, ctx.options.metric);
   }
 
+  /** The float graph with integer attention, and the divergence that this alone costs. */
+  private async attention(float: Session, reference: HeldOut): Promise<Measure | undefined> {
+    const { ctx } = this;
+    const { attentions } = ctx;
+    if (attentions.length === 0) return undefined;
+    const ranges = await attentionRanges(attentions, float, ctx.fit.slice(0, RANGE_SAMPLES));
+    const graph = integerAttention(this.base, attentions, ranges);
+    const session = await this.runner.open(graph);
+    try {
+      const few = Math.min(ATTENTION_SAMPLES, reference.samples.length);
+      const { scores } = await evaluate(session, { ...reference, samples: reference.samples.slice(0, few) });
+      return { graph, divergence: meanDivergence(scores) };
+    } finally {
+      session.close();
+    }
+  }
+
   /** Steps by the survey, with the size of everything but the codes estimated from a graph of empty codes. */
-  private firstPlan(surveys: ReadonlyMap<Layer, LayerSurvey>): Plan {
+  private firstPlan(surveys: ReadonlyMap<Layer, LayerSurvey>, attention: Measure | undefined): Plan {
     const { ctx } = this;
     const narrow = planActivations(ctx, surveys, new Set(), Number.POSITIVE_INFINITY);
     const side0 = this.sideOf(surveys, narrow);
     const draft = this.allocateFor({ surveys, side: side0, limit: residentLimit(ctx.options, undefined) });
     const weights = divergenceOf(draft.values());
+    if (attention && attention.divergence <= ATTENTION_SHARE * weights) this.base = attention.graph;
     const wanted = planActivations(ctx, surveys, firstLayers(ctx), weights);
     return this.withinLimits(surveys, wanted);
   }
@@ -560,4 +591,10 @@ function splitSamples(data: CalibrationData, options: CompressOptions): Pick<Con
       .sort((a, b) => a - b)
       .map((i) => samples[i]!);
   return { held: pick(0, counts.held), fit: pick(counts.held, samples.length) };
+}
+
+/** A graph that could take the place of another, and what that costs. */
+interface Measure {
+  readonly graph: Graph;
+  readonly divergence: number;
 }

@@ -1,6 +1,7 @@
 import type { Graph } from '../ir/graph.ts';
 import type { Linalg } from '../util/linalg/linalg.ts';
 import type { Progress } from '../util/progress.ts';
+import type { Attention } from './attention-match.ts';
 import type { Layer } from './layers.ts';
 import { dampingOf, type FitSettings } from './quantize.ts';
 import type { IntSizer, ResidentSizer } from './size.ts';
@@ -11,6 +12,9 @@ export interface Context {
   /** The float graph, every LSTM with a named sequence output. */
   readonly graph: Graph;
   readonly layers: readonly Layer[];
+  readonly attentions: readonly Attention[];
+  /** Linear layers whose inputs are quantized with fixed scales, where the floats would be in memory for nothing else. */
+  readonly fixedInputs: ReadonlySet<Layer>;
   /** Samples for statistics, and those held out for sensitivities and the gate. */
   readonly fit: readonly Sample[];
   readonly held: readonly Sample[];

@@ -122,16 +122,22 @@ class IntegerWriter {
     const plan = this.plans.get(layer) as StaticActivation;
     const { input } = this.quantize(node.inputs[0]!, plan);
     const c = this.constants(layer);
-    const zp = this.b.constant(`${node.name}.zp`, tensor('i32', [plan.zp.length], plan.zp), { kind: 'ints' });
-    this.replace(node, 'QConv', [input, c.codes[0]!, c.multipliers[0]!, c.bias, zp]);
+    this.replace(node, 'QConv', [input, c.codes[0]!, c.multipliers[0]!, c.bias, this.zeroPoints(node, plan)]);
     this.names.set(layer, { ...c, input, rowScales: '' });
   }
 
   private linear(layer: Layer, node: Node): void {
-    const { input, rowScales } = this.dynamic(node.inputs[0]!);
+    const plan = this.plans.get(layer)!;
+    const { input, rowScales } =
+      plan.mode === 'static' ? this.quantize(node.inputs[0]!, plan) : this.dynamic(node.inputs[0]!);
     const c = this.constants(layer);
-    this.replace(node, 'QLinear', [input, rowScales, c.codes[0]!, c.multipliers[0]!, c.bias]);
+    const zp = plan.mode === 'static' ? [this.zeroPoints(node, plan)] : [];
+    this.replace(node, 'QLinear', [input, rowScales, c.codes[0]!, c.multipliers[0]!, c.bias, ...zp]);
     this.names.set(layer, { ...c, input, rowScales });
+  }
+
+  private zeroPoints(node: Node, { zp }: StaticActivation): string {
+    return this.b.constant(`${node.name}.zp`, tensor('i32', [zp.length], zp), { kind: 'ints' });
   }
 
   private lstm(layer: Layer, node: Node): void {
@@ -194,7 +200,7 @@ class IntegerWriter {
     this.b.nodes.push({ ...node, op, inputs, attrs: node.attrs });
   }
 
-  private quantize(x: string, plan: StaticActivation): { input: string } {
+  private quantize(x: string, plan: StaticActivation): { input: string; rowScales: string } {
     const key = `${x} ${plan.bits} ${plan.inv.join()} ${plan.zp.join()}`;
     const existing = this.shared.get(key);
     if (existing) return existing;

@@ -2,6 +2,7 @@ import { constantOf, type Graph, type Node, valueNamed } from '../ir/graph.ts';
 import type { KernelOf, KernelSpec } from '../ir/kernel.ts';
 import { opOf } from '../ir/ops/index.ts';
 import { sizeOf } from '../util/tensor.ts';
+import { findAttention } from './attention-match.ts';
 
 export type LayerKind = 'conv' | 'depthwise' | 'linear' | 'lstm' | 'embedding' | 'table';
 
@@ -51,7 +52,8 @@ const MAX_COLUMNS = 2304;
 /** Tables, then weight layers in node order. */
 export function findLayers(graph: Graph): Layer[] {
   const out: Layer[] = [];
-  const used = new Set<string>();
+  // A mask that says nothing but "no later keys" is not read by integer attention.
+  const used = new Set<string>(findAttention(graph).map((a) => a.causalMask));
   for (const node of graph.nodes) {
     const layer = layerOf(graph, node);
     if (!layer) continue;

@@ -35,7 +35,8 @@ export function reshapedView(view: View, shape: readonly number[]): View | undef
   for (const a of view.axes) {
     if (a.size === 1) continue;
     const last = runs.at(-1);
-    if (last && last.stride === a.size * a.stride) runs[runs.length - 1] = { size: last.size * a.size, stride: a.stride };
+    if (last && last.stride === a.size * a.stride)
+      runs[runs.length - 1] = { size: last.size * a.size, stride: a.stride };
     else runs.push(a);
   }
   const axes: Axis[] = [];
@@ -54,7 +55,7 @@ export function reshapedView(view: View, shape: readonly number[]): View | undef
 }
 
 /** What a node that only moves elements makes of a view of its input. */
-function moved(graph: Graph, node: Node, view: View): View | undefined {
+export function movedView(graph: Graph, node: Node, view: View): View | undefined {
   const list = (name: string): readonly number[] => node.attrs[name] as readonly number[];
   switch (node.op) {
     case 'Transpose':
@@ -105,7 +106,7 @@ export function originOf(graph: Graph, producers: ReadonlyMap<string, Node>, val
     let view: View | undefined = wholeView(valueNamed(graph, values[start]!).type.shape);
     let factor = 1;
     for (const node of path.slice(start)) {
-      view = view && moved(graph, node, view);
+      view = view && movedView(graph, node, view);
       factor *= scaling(graph, node)?.factor ?? 1;
     }
     if (view) return { value: values[start]!, view, factor };

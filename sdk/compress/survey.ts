@@ -88,7 +88,8 @@ async function surveyLayer(
     const probe = probeLayer(ctx, layer, weights, read?.moments, relative, probeStep);
     const measured = await probeDivergence(ctx, session, before.slice(0, probes), held, layer, probe);
     sensitivity = measured.sensitivity;
-    activationCost = activationCostOf(layer, weights[0]!, read?.ranges, measured);
+    if (layer.spec?.kind === 'conv' || ctx.fixedInputs.has(layer))
+      activationCost = activationCostOf(layer, weights[0]!, read?.ranges, measured);
   }
   const spectrum =
     options.spectrum && read && layer.kind !== 'depthwise' && layer.matrices[0]!.tiles.length === 1
@@ -259,11 +260,11 @@ async function probeDivergence(
  * output. The network after the layer sees noise either way.
  */
 function activationCostOf(layer: Layer, weights: Float32Array, ranges: Ranges | undefined, measured: Measured): number {
-  if (layer.spec?.kind !== 'conv' || !ranges || measured.error <= 0) return 0;
+  if (!ranges || measured.error <= 0) return 0;
   const noise = roundingNoise(planStatic(layer, ranges, 8), ranges);
   const { rows, cols } = layer.matrices[0]!;
   const cg = cols / (layer.window[0] * layer.window[1]);
-  const perGroup = rows / layer.spec.groups;
+  const perGroup = rows / (layer.spec?.kind === 'conv' ? layer.spec.groups : 1);
   let energy = 0;
   for (let r = 0; r < rows; r++) {
     const channel0 = Math.floor(r / perGroup) * cg;
@@ -297,7 +298,8 @@ export function planActivations(
   }
   const plans = new Map<Layer, ActivationPlan>();
   for (const { layer, ranges } of surveys.values()) {
-    if (layer.kind === 'linear' || layer.kind === 'lstm') plans.set(layer, { mode: 'dynamic' });
+    if ((layer.kind === 'linear' && !ctx.fixedInputs.has(layer)) || layer.kind === 'lstm')
+      plans.set(layer, { mode: 'dynamic' });
     else if (ranges) plans.set(layer, planStatic(layer, ranges, wide.has(layer) ? 16 : 8));
     else plans.set(layer, { mode: 'none' });
   }

@@ -1,3 +1,4 @@
+// timeout: 240
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compileGraph } from '../../sdk/compile/index.ts';

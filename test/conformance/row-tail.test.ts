@@ -60,6 +60,14 @@ function network(): Network {
   const bias = n.b.constant('bias', sample([1, 32], 11, -0.3, 0.3));
   n.op('QLstm', 'lstm', [codes, scales, ...weights, bias], { hidden: 8, direction: 'forward' });
   n.quantized('lstm');
+  const qkv = n.input('qkv', sampleInts('i8', [1, 37, 36], -127, 128, 12));
+  const sizes = { batch: 1, heads: 2, queries: 37, keys: 37, size: 6, valueSize: 6 };
+  const at = { q: [0, 1332, 6, 36], k: [12, 1332, 6, 36], v: [24, 1332, 6, 36] };
+  const scores = [
+    n.b.constant('scale', sample([2], 13, 1e-4, 4e-4)),
+    n.b.constant('values', sample([12], 14, 0.01, 0.02)),
+  ];
+  n.quantized(n.op('QAttention', 'attention', [qkv, qkv, qkv, ...scores], { ...sizes, ...at, causal: true }));
   return n;
 }
 

@@ -79,6 +79,38 @@ export function smallLstm(seed = 1): Graph {
   return n.build(n.linear('head', flat, 20, 6));
 }
 
+/** One block of a transformer over 12 tokens, three heads of 8, later tokens hidden by a constant: next-token logits. */
+export function smallTransformer(seed = 1): Graph {
+  const n = new NetworkBuilder('transformer', seed);
+  const ids = n.input('ids', { dtype: 'i64', shape: [1, 12] });
+  const x = n.op('Gather', 'embedding', [n.weights('table', [20, 24], 4), ids], { axis: 0 });
+  const qkv = n.linear('qkv', normed(n, 'norm1', x), 72, 2);
+  const part = (name: string, third: number): string => {
+    const attrs = { starts: [0, 0, 24 * third], sizes: [1, 12, 24], steps: [1, 1, 1] };
+    const split = n.op('Reshape', `${name}.split`, [n.op('Slice', `${name}.slice`, [qkv], attrs)], {
+      shape: [1, 12, 3, 8],
+    });
+    return n.op('Transpose', name, [split], { perm: [0, 2, 1, 3] });
+  };
+  const plain = { transA: false, transB: false };
+  const product = n.op('MatMul', 'product', [part('q', 0), part('k', 1)], { ...plain, transB: true });
+  const scaled = n.op('Div', 'scaled', [product, n.b.constant('root', tensor('f32', [], [Math.sqrt(8)]))]);
+  const later = Array.from({ length: 144 }, (_, i) => (i % 12 > Math.floor(i / 12) ? -1e9 : 0));
+  const masked = n.op('Add', 'masked', [scaled, n.b.constant('later', tensor('f32', [12, 12], later))]);
+  const weights = n.op('Softmax', 'weights', [masked], { axis: 3, log: false });
+  const mixed = n.op('MatMul', 'mixed', [weights, part('v', 2)], plain);
+  const together = n.op('Transpose', 'together', [mixed], { perm: [0, 2, 1, 3] });
+  const rows = n.op('Reshape', 'rows', [together], { shape: [1, 12, 24] });
+  const sum = n.op('Add', 'sum', [x, n.linear('out', rows, 24)]);
+  const hidden = n.op('Relu', 'hidden', [n.linear('up', normed(n, 'norm2', sum), 48)]);
+  const last = n.op('Add', 'last', [sum, n.linear('down', hidden, 24)]);
+  return n.build(n.linear('head', normed(n, 'norm3', last), 20, 4));
+}
+
+function normed(n: NetworkBuilder, name: string, x: string): string {
+  return n.op('LayerNormalization', name, [x], { axis: 2, epsilon: 1e-5, rms: false });
+}
+
 /** Random inputs with some structure: sums of a few fixed patterns. */
 export function imageSamples(count: number, seed = 2): Record<string, Tensor>[] {
   const rng = new Rng(seed);
@@ -93,10 +125,10 @@ export function imageSamples(count: number, seed = 2): Record<string, Tensor>[] 
   });
 }
 
-export function tokenSamples(count: number, seed = 3): Record<string, Tensor>[] {
+export function tokenSamples(count: number, seed = 3, shape = [12, 1]): Record<string, Tensor>[] {
   const rng = new Rng(seed);
   return Array.from({ length: count }, () => {
     const ids = BigInt64Array.from({ length: 12 }, () => BigInt(rng.below(20)));
-    return { ids: { dtype: 'i64' as const, shape: [12, 1], data: ids } };
+    return { ids: { dtype: 'i64' as const, shape, data: ids } };
   });
 }

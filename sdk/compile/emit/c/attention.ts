@@ -3,18 +3,21 @@ import { weightScale } from '../../../ir/ops/qattention.ts';
 import { sizeOf } from '../../../util/tensor.ts';
 import type { Lowered } from '../../lower.ts';
 import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
-import { emitEpilogue, spaceOf } from './epilogue.ts';
-import { MR, microI16, NR, rowsPerTile, type Shared } from './gemm.ts';
+import { emitEpilogue, emitRowTail, rowBuffer, spaceOf } from './epilogue.ts';
+import { MR, microI16, NR, rowsPerTile } from './gemm.ts';
 
 type Spec = KernelOf<'qattention'>;
 
 /** Scores of a block of query rows that exist at a time, bytes, and the rows of a block at most. */
 const SCORE_BYTES = 32 * 1024;
 const MAX_ROWS = 32;
+/** Rows of a block at least when every block widens all keys again. */
+const MIN_WHOLE = 16;
 
 /**
- * A head's keys and values are widened into tiles once; then block after block of query rows: scores, their exponentials
- * rounded to i16 in place of the scores, and the products with the values. Parts share out blocks of all heads.
+ * A head's keys and values are widened into tiles; then a block of query rows: scores, their exponentials rounded to i16 in place
+ * of the scores, and the products with the values. Parts share out the blocks of all heads, a head's one after another; where whole
+ * rows are quantized, the blocks of all samples, with every head of a block in turn.
  */
 export function emitQAttention(ctx: KernelContext, l: Lowered<KernelOf<'qattention'>>): KernelText {
   const [q, k, v, scale, valueScale, mask] = l.node.inputs as [string, string, string, string, string, string?];
@@ -24,7 +27,8 @@ export function emitQAttention(ctx: KernelContext, l: Lowered<KernelOf<'qattenti
   const keys = Math.ceil(s.keys / NR) * NR;
   const columns = Math.ceil(s.valueSize / NR) * NR;
   const fit = Math.floor(SCORE_BYTES / (keys * 4) / MR) * MR;
-  const block = Math.max(MR, Math.min(MAX_ROWS, fit, Math.ceil(s.queries / MR) * MR));
+  const whole = ctx.group.rowTail !== undefined;
+  const block = Math.min(Math.max(whole ? MIN_WHOLE : MR, Math.min(MAX_ROWS, fit)), Math.ceil(s.queries / MR) * MR);
   const blocks = Math.ceil(s.queries / block);
   const mr = rowsPerTile(s.queries);
   const kt = `((i16 *)${ctx.scratch(keys * dp * 2)})`;
@@ -35,6 +39,9 @@ export function emitQAttention(ctx: KernelContext, l: Lowered<KernelOf<'qattenti
   const [pq, pk, pv] = [ctx.read(q), ctx.read(k), ctx.read(v)];
   const [ps, pvs] = [ctx.read(scale), ctx.read(valueScale)];
   const epi = emitEpilogue(ctx, 'epi', { ...spaceOf(ctx.type(y).shape), whole: s.valueSize % NR === 0 }, y);
+  const cols = s.heads * s.valueSize;
+  const held = rowBuffer(ctx, block * (cols + NR));
+  const heldRow = (row: string): string => `${held.pointer} + ${row} * ${cols + NR}`;
   const zero: [string, string] = ['i4_splat(0)', 'i4_splat(0)'];
   const real = { rows: `(ib - m < ${mr} ? ib - m : ${mr})` };
   const score = microI16(dp, mr, { base: `${rows} + m * ${dp}`, pitch: dp }, `${kt} + n * ${dp}`, zero, {
@@ -47,21 +54,14 @@ export function emitQAttention(ctx: KernelContext, l: Lowered<KernelOf<'qattenti
   const product = microI16('kn', mr, weights, `${vt} + n * ${keys}`, zero, {
     ...real,
     use: (a, b) => `const f4 inv = f4_load_splat(${inverse} + m + r);
-      epi(${ctx.arguments()}, bi * ${s.queries} + i0 + m + r, h * ${s.valueSize} + n, nv, f4_mul(f4_mul(f4_from_i4(${a}), inv), f4_load(${pvs} + h * ${s.valueSize} + n)), f4_mul(f4_mul(f4_from_i4(${b}), inv), f4_load(${pvs} + h * ${s.valueSize} + n + 4)));`,
+      epi(${ctx.arguments()}, bi * ${s.queries} + i0 + m + r, h * ${s.valueSize} + n, nv, f4_mul(f4_mul(f4_from_i4(${a}), inv), f4_load(${pvs} + h * ${s.valueSize} + n)), f4_mul(f4_mul(f4_from_i4(${b}), inv), f4_load(${pvs} + h * ${s.valueSize} + n + 4))${whole ? `, ${heldRow('(m + r)')}` : ''});`,
   });
   const seen = s.causal ? `i0 + r + ${s.keys - s.queries + 1}` : String(s.keys);
-  const body = `${share(s.batch * s.heads * blocks, 1, 'u0', 'u1')}
-  i32 packed = -1;
-  for (i32 u = u0; u < u1; u++) {
-    const i32 z = u / ${blocks}, bi = z / ${s.heads}, h = z % ${s.heads}, i0 = u % ${blocks} * ${block};
-    const i32 ib = ${s.queries} - i0 < ${block} ? ${s.queries} - i0 : ${block};
-    const i32 last = ${s.causal ? `i0 + ib + ${s.keys - s.queries}` : s.keys}, kn = (last + ${NR - 1}) / ${NR} * ${NR};
-    const f4 sc = f4_load_splat(${ps} + h);
-    if (z != packed) {
-      ew_pack_keys(${at(pk, s.k)}, ${kt}, ${s.keys}, ${s.k[3]}, ${dp});
-      ew_pack_values(${at(pv, s.v)}, ${vt}, ${s.keys}, ${s.v[3]}, ${s.valueSize}, ${keys});
-      packed = z;
-    }
+  const pack = `ew_pack_keys(${at(pk, s.k)}, ${kt}, ${s.keys}, ${s.k[3]}, ${dp});
+      ew_pack_values(${at(pv, s.v)}, ${vt}, ${s.keys}, ${s.v[3]}, ${s.valueSize}, ${keys});`;
+  const limits = `const i32 ib = ${s.queries} - i0 < ${block} ? ${s.queries} - i0 : ${block};
+    const i32 last = ${s.causal ? `i0 + ib + ${s.keys - s.queries}` : s.keys}, kn = (last + ${NR - 1}) / ${NR} * ${NR};`;
+  const head = `const f4 sc = f4_load_splat(${ps} + h);
     const i8 *q = ${at(pq, s.q)} + i0 * ${s.q[3]};
     for (i32 r = 0; r < ib; r++) ew_widen_padded(${rows} + r * ${dp}, q + r * ${s.q[3]}, ${s.size}, ${dp});
     for (i32 n = 0; n < kn; n += ${NR}) for (i32 m = 0; m < ib; m += ${mr}) ${score}
@@ -73,9 +73,27 @@ export function emitQAttention(ctx: KernelContext, l: Lowered<KernelOf<'qattenti
     for (i32 n = 0; n < ${s.valueSize}; n += ${NR}) {
       const i32 nv = ${s.valueSize} - n < ${NR} ? ${s.valueSize} - n : ${NR}; (void)nv;
       for (i32 m = 0; m < ib; m += ${mr}) ${product}
-    }
+    }`;
+  const byHead = `${share(s.batch * s.heads * blocks, 1, 'u0', 'u1')}
+  i32 packed = -1;
+  for (i32 u = u0; u < u1; u++) {
+    const i32 z = u / ${blocks}, bi = z / ${s.heads}, h = z % ${s.heads}, i0 = u % ${blocks} * ${block};
+    ${limits}
+    if (z != packed) { ${pack} packed = z; }
+    ${head}
   }`;
-  return { helpers: epi, shared: [ATTENTION], body, macs: macsOf(s) };
+  const byBlock = (): string => `${share(s.batch * blocks, 1, 'u0', 'u1')}
+  for (i32 u = u0; u < u1; u++) {
+    const i32 bi = u / ${blocks}, i0 = u % ${blocks} * ${block};
+    ${limits}
+    for (i32 h = 0; h < ${s.heads}; h++) {
+      ${pack}
+      ${head}
+    }
+    for (i32 r = 0; r < ib; r++) { const i32 row = bi * ${s.queries} + i0 + r; ${emitRowTail(ctx, heldRow('r'), 'row')} }
+  }`;
+  const body = whole ? byBlock() : byHead;
+  return { helpers: epi, body, macs: macsOf(s) };
 }
 
 function macsOf(s: Spec): number {
@@ -98,9 +116,8 @@ function maskText(ctx: KernelContext, s: Spec, mask: string): string {
   return `{ const float *a = ${row}; i32 j = 0; for (; j + 4 <= ${s.keys}; j += 4) f4_store(t + j, f4_add(f4_load(t + j), f4_load(a + j))); for (; j < ${s.keys}; j++) t[j] = t[j] + a[j]; }`;
 }
 
-const ATTENTION: Shared = {
-  name: 'attention',
-  text: `
+/** C helpers of modules with attention. */
+export const ATTENTION = `
 /* n i8 -> i16, zero from n to padded (multiple of 8); reads up to the next multiple of 8 */
 static void ew_widen_padded(i16 *d, const i8 *s, i32 n, i32 padded) {
   for (i32 k = 0; k < padded; k += 8) h8_store(d + k, h8_load_i8(s + k));
@@ -145,5 +162,4 @@ static float ew_weights(float *s, i32 n, i32 padded, float limit) {
   const i32 total = (i4_lane(sum, 0) + i4_lane(sum, 1)) + (i4_lane(sum, 2) + i4_lane(sum, 3));
   return total > 0 ? 1.0f / (float)total : 0.0f;
 }
-`,
-};
+`;
