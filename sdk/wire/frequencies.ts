@@ -82,18 +82,22 @@ function frequenciesOf(levels: Uint8Array, steps: number, precision: number): Ui
   return out;
 }
 
-/** The cheapest model of a histogram of tokens; `counts` has at least one positive entry. */
-export function fitModel(counts: ArrayLike<number>): TokenModel {
+/** The cheapest models of histograms of tokens, all of one precision; every histogram has at least one positive entry. */
+export function fitModels(counts: readonly ArrayLike<number>[]): TokenModel[] {
+  const at = (precision: 12 | 14): TokenModel[] => counts.map((c) => fitAt(c, precision));
+  const [coarse, fine] = [at(12), at(14)];
+  const bits = (models: readonly TokenModel[]): number => models.reduce((sum, m) => sum + bitsOf(m), 0);
+  // The 2^14 table is slower to decode, so it has to save 0.1 %.
+  return bits(fine) * 1.001 < bits(coarse) ? fine : coarse;
+}
+
+function fitAt(counts: ArrayLike<number>, precision: 12 | 14): TokenModel {
   let length = counts.length;
   while (length > 1 && counts[length - 1] === 0) length--;
   let best: TokenModel | undefined;
-  for (const precision of [12, 14] as const) {
-    for (const steps of STEPS) {
-      const model = modelOf(counts, length, precision, steps);
-      // The 2^14 table is slower to decode, so it has to save 0.1 %.
-      const penalty = precision === 14 ? 1.001 : 1;
-      if (!best || bitsOf(model) * penalty < bitsOf(best)) best = model;
-    }
+  for (const steps of STEPS) {
+    const model = modelOf(counts, length, precision, steps);
+    if (!best || bitsOf(model) < bitsOf(best)) best = model;
   }
   return best!;
 }
@@ -159,7 +163,14 @@ export function writeModel(writer: ByteWriter, model: TokenModel): void {
 }
 
 /** What a decoder needs of the model. */
-export function readModel(reader: ByteReader): { precision: number; frequencies: Uint16Array } {
+export interface ReadModel {
+  readonly precision: number;
+  /** By token, summing to 2^precision. */
+  readonly frequencies: Uint16Array;
+}
+
+/** @throws EigenError EW6002_BUNDLE_TAMPERED. */
+export function readModel(reader: ByteReader): ReadModel {
   const precision = reader.bits(1) === 1 ? 14 : 12;
   const steps = STEPS[reader.bits(2)];
   const back = reader.bits(1) + 1;

@@ -1,14 +1,17 @@
 import { ByteReader, ByteWriter, damaged } from './bits.ts';
-import { fitModel, type TokenModel } from './frequencies.ts';
-import { histogram, readStream, streamSize, writeStream } from './rans.ts';
-import { classifyRows, classTokens, scatterClass } from './row-classes.ts';
+import { fitModels, readModel, type TokenModel, writeModel } from './frequencies.ts';
+import { tokenSteps, tokenTables } from './planes.ts';
+import { decodeSymbols, readStream, type Shape, streamSize, writeStream } from './rans.ts';
+import { CLASS_COUNT, classifyRows } from './row-classes.ts';
 import {
   DIRECT_TOKENS,
   decodeToken,
+  histogram,
   type IntArray,
   MAX_TOKENS,
   readFixed,
   tokensOf,
+  unzigzag,
   widthOf,
   writeExtra,
   writeFixed,
@@ -18,43 +21,53 @@ import {
  * Small integers, losslessly and compactly: fixed-width, entropy-coded, or entropy-coded with the rows of a matrix in a
  * few classes of like distribution, whichever is smallest. One mode byte, then
  *   fixed:   width in bits, zigzag values;
- *   rans:    one token stream, then the extra bits of large values;
- *   classes: varint rows, varint length and bytes of the row classes (again as ints), one token stream a class, extra bits.
+ *   rans:    one frequency table, the token stream, the extra bits of large values;
+ *   classes: varint rows, varint length and bytes of the row classes (again as ints), one table a class, then as rans.
  */
-const FIXED = 0;
-const RANS = 1;
-const CLASSES = 2;
+export const FIXED = 0;
+export const RANS = 1;
+export const CLASSES = 2;
 
-type Plan =
+/** How integers are coded, by estimated sizes. */
+export type Plan =
   | { readonly mode: typeof FIXED; readonly size: number; readonly width: number }
-  | { readonly mode: typeof RANS; readonly size: number; readonly model: TokenModel }
-  | {
-      readonly mode: typeof CLASSES;
-      readonly size: number;
-      readonly rows: number;
-      readonly classes: Int8Array;
-      readonly models: readonly TokenModel[];
-    };
+  | ({ readonly mode: typeof RANS | typeof CLASSES; readonly size: number } & Modelled);
 
-function plan(data: IntArray, tokens: Uint16Array, rows: number, cols: number): Plan {
+/** A matrix of tokens with the models of its classes. */
+export interface Modelled {
+  readonly shape: Shape;
+  readonly models: readonly TokenModel[];
+  /** Coded row classes. */
+  readonly map?: Uint8Array;
+}
+
+/** The smallest way to code a matrix [rows, cols]; `size` is within a few bytes of what it takes. */
+export function planInts(data: IntArray, tokens: Uint16Array, rows: number, cols: number): Plan {
   const width = widthOf(data);
   const fixed: Plan = { mode: FIXED, size: 2 + Math.ceil((data.length * width) / 8), width };
   if (width === 0) return fixed;
-  const model = fitModel(histogram(tokens));
-  const rans: Plan = { mode: RANS, size: 1 + streamSize(model, data.length), model };
+  const flat: Shape = { rows: 1, cols: data.length };
+  const models = fitModels([histogram(tokens)]);
+  const rans: Plan = { mode: RANS, size: 1 + modelledSize(flat, models), shape: flat, models };
   const simple = rans.size < fixed.size ? rans : fixed;
   const split = classifyRows(tokens, rows, cols);
   if (!split) return simple;
   const map = encodeInts(split.classes);
-  const models = split.counts.map(fitModel);
-  const streams = models.reduce((sum, m, k) => sum + streamSize(m, split.sizes[k] * cols), 0);
-  const size = 1 + 3 + 2 + map.length + streams;
-  return size < simple.size ? { mode: CLASSES, size, rows, classes: split.classes, models } : simple;
+  const shape: Shape = { rows, cols, classes: Uint8Array.from(split.classes) };
+  const classModels = fitModels(split.counts);
+  const size = 1 + 3 + 2 + map.length + modelledSize(shape, classModels);
+  return size < simple.size ? { mode: CLASSES, size, shape, models: classModels, map } : simple;
 }
 
-/** Bytes that encodeInts gives, within 0.5 % or a few bytes, without coding. */
+function modelledSize(shape: Shape, models: readonly TokenModel[]): number {
+  const tables = models.reduce((sum, m) => sum + Math.ceil(m.tableBits / 8), 0);
+  const payload = models.reduce((sum, m) => sum + m.payloadBits, 0);
+  return tables + streamSize(shape, payload);
+}
+
+/** Bytes that encodeInts gives. */
 export function encodedSize(data: IntArray, rows = 1, cols = data.length): number {
-  return plan(data, tokensOf(data), rows, cols).size;
+  return encodeInts(data, rows, cols).length;
 }
 
 /**
@@ -70,36 +83,65 @@ export function histogramSize(counts: ArrayLike<number>, lowest: number): number
     tokens[tokenByValue[i]] += counts[i];
     total += counts[i];
   }
-  return total === 0 ? 2 : 1 + streamSize(fitModel(tokens), total);
+  return total === 0 ? 2 : 1 + modelledSize({ rows: 1, cols: total }, fitModels([tokens]));
 }
+
+/** Tokens are their own symbols. */
+const SAME = Uint16Array.from({ length: MAX_TOKENS }, (_, t) => t);
 
 /** Codes the integers of a matrix [rows, cols]; the shape only helps, any will do whose product is the length. */
 export function encodeInts(data: IntArray, rows = 1, cols = data.length): Uint8Array {
   const tokens = tokensOf(data);
-  const chosen = plan(data, tokens, rows, cols);
+  const plan = planInts(data, tokens, rows, cols);
   const writer = new ByteWriter();
-  writer.byte(chosen.mode);
-  switch (chosen.mode) {
-    case FIXED:
-      writer.byte(chosen.width);
-      writeFixed(writer, data, chosen.width);
-      break;
-    case RANS:
-      writeStream(writer, tokens, chosen.model);
-      break;
-    case CLASSES: {
-      const map = encodeInts(chosen.classes);
-      writer.varint(rows);
-      writer.varint(map.length);
-      writer.bytes(map);
-      chosen.models.forEach((model, k) => {
-        writeStream(writer, classTokens(tokens, cols, chosen.classes, k), model);
-      });
-    }
+  writer.byte(plan.mode);
+  if (plan.mode === FIXED) {
+    writer.byte(plan.width);
+    writeFixed(writer, data, plan.width);
+    return writer.finish();
   }
-  if (chosen.mode !== FIXED)
-    for (let i = 0; i < data.length; i++) if (tokens[i] >= DIRECT_TOKENS) writeExtra(writer, data[i], tokens[i]);
+  writeModels(writer, plan);
+  const frequencies = plan.models.map((m) => m.frequencies);
+  writeStream(writer, plan.shape, tokenSteps(frequencies, plan.models[0].precision), tokens, SAME);
+  for (let i = 0; i < data.length; i++) if (tokens[i] >= DIRECT_TOKENS) writeExtra(writer, data[i], tokens[i]);
   return writer.finish();
+}
+
+/** Writes what a decoder needs before the streams. */
+export function writeModels(writer: ByteWriter, { shape, models, map }: Modelled): void {
+  if (map) {
+    writer.varint(shape.rows);
+    writer.varint(map.length);
+    writer.bytes(map);
+  }
+  for (const model of models) writeModel(writer, model);
+}
+
+/** What decoding needs of the models. */
+export interface ReadModels {
+  readonly shape: Shape;
+  readonly bits: number;
+  /** Frequencies by token of every class. */
+  readonly classes: readonly Uint16Array[];
+}
+
+/** Reads what writeModels wrote for `length` (> 0) values. @throws EigenError EW6002_BUNDLE_TAMPERED. */
+export function readModels(reader: ByteReader, mode: typeof RANS | typeof CLASSES, length: number): ReadModels {
+  const shape = mode === RANS ? { rows: 1, cols: length } : readShape(reader, length);
+  const count = shape.classes ? 1 + shape.classes.reduce((most, k) => Math.max(most, k), 0) : 1;
+  const models = Array.from({ length: count }, () => readModel(reader));
+  const bits = models[0].precision;
+  if (models.some((m) => m.precision !== bits)) throw damaged('frequency tables of two precisions');
+  return { shape, bits, classes: models.map((m) => m.frequencies) };
+}
+
+function readShape(reader: ByteReader, length: number): Shape {
+  const rows = reader.varint();
+  if (rows === 0 || length % rows !== 0) throw damaged('row classes do not match the shape');
+  const classes = new Int8Array(rows);
+  decode(new ByteReader(reader.bytes(reader.varint())), classes, false);
+  if (classes.some((k) => k < 0 || k >= CLASS_COUNT)) throw damaged('a row class is not valid');
+  return { rows, cols: length / rows, classes: Uint8Array.from(classes) };
 }
 
 /**
@@ -112,49 +154,34 @@ export function decodeInts(bytes: Uint8Array, out: IntArray): void {
 
 function decode(reader: ByteReader, out: IntArray, classesAllowed: boolean): void {
   const mode = reader.byte();
-  if (mode === FIXED) {
-    const width = reader.byte();
-    if (width > 32 || (out.length * width) / 8 > reader.remaining) throw damaged('fixed-width values are cut off');
-    if (!readFixed(reader, width, out)) throw damaged('a value does not fit its type');
-  } else if (mode === RANS || (mode === CLASSES && classesAllowed)) {
+  if (mode === FIXED) readWhole(reader, out);
+  else if (mode === RANS || (mode === CLASSES && classesAllowed)) {
     if (out.length === 0) throw damaged('values where there should be none');
+    const { shape, bits, classes } = readModels(reader, mode, out.length);
+    const stream = readStream(reader, shape);
     const tokens = new Uint16Array(out.length);
-    if (mode === RANS) readStream(reader, tokens);
-    else readClasses(reader, tokens);
+    decodeSymbols(
+      shape,
+      stream,
+      tokenTables(classes, bits, (token) => token),
+      tokens,
+    );
     expand(tokens, reader, out);
-  } else {
-    throw damaged(`coding mode ${mode} is unknown`);
-  }
+  } else throw damaged(`coding mode ${mode} is unknown`);
   if (reader.remaining > 0) throw damaged('bytes are left over');
 }
 
-function readClasses(reader: ByteReader, tokens: Uint16Array): void {
-  const rows = reader.varint();
-  if (rows === 0 || tokens.length % rows !== 0) throw damaged('row classes do not match the shape');
-  const classes = new Int8Array(rows);
-  decode(new ByteReader(reader.bytes(reader.varint())), classes, false);
-  const sizes: number[] = [];
-  for (const k of classes) {
-    if (k < 0) throw damaged('a row class is not valid');
-    sizes[k] = (sizes[k] ?? 0) + 1;
-  }
-  const cols = tokens.length / rows;
-  for (let k = 0; k < sizes.length; k++) {
-    if (!sizes[k]) throw damaged('a row class is empty');
-    const part = new Uint16Array(sizes[k] * cols);
-    readStream(reader, part);
-    scatterClass(part, cols, classes, k, tokens);
-  }
+/** Reads fixed-width values. @throws EigenError EW6002_BUNDLE_TAMPERED. */
+export function readWhole(reader: ByteReader, out: IntArray): void {
+  const width = reader.byte();
+  if (width > 32 || (out.length * width) / 8 > reader.remaining) throw damaged('fixed-width values are cut off');
+  if (!readFixed(reader, width, out)) throw damaged('a value does not fit its type');
 }
 
 function expand(tokens: Uint16Array, reader: ByteReader, out: IntArray): void {
   for (let i = 0; i < tokens.length; i++) {
     const t = tokens[i];
-    if (t < DIRECT_TOKENS) {
-      out[i] = (t >> 1) ^ -(t & 1);
-      continue;
-    }
-    const value = decodeToken(t, reader);
+    const value = t < DIRECT_TOKENS ? unzigzag(t) : decodeToken(t, reader);
     out[i] = value;
     if (out[i] !== value) throw damaged('a value does not fit its type');
   }

@@ -1,183 +1,295 @@
-import { viewBytes } from '../util/tensor.ts';
+import { bytesOf } from '../util/tensor.ts';
 import { type ByteReader, type ByteWriter, damaged } from './bits.ts';
-import { fitModel, readModel, type TokenModel, writeModel } from './frequencies.ts';
-import { MAX_TOKENS } from './tokens.ts';
+import { RANS_WASM } from './rans-wasm.ts';
 
 /**
- * rANS (Duda, arXiv 1311.2540) over tokens: 32-bit states in [2^16, 2^32), 16-bit words, four interleaved states for
- * longer streams so that the decoder's chains overlap. Every symbol moves at most one word, because the precision is at
- * most 14 bits. States start at 2^16 and must be there again when the decoder ends: that and the word count are the check.
+ * Streams of the entropy coder (rans.c). States start at 2^16 and must be there again when the decoder ends: that and the
+ * number of words are the check.
  *
- * One stream: model table, varint number of words, the states, the words. The token count is known to both sides.
+ * One stream: varint number of words, the states (u32), the words (u16). The number of symbols is known to both sides.
  */
 const LOW = 0x10000;
+/** Streams shorter than this have one state, others four, so that the decoder's chains overlap. */
 const LONG = 256;
+const MAX_LANES = 4;
+/** Symbols that are coded between two copies. */
+const WINDOW = 65536;
+const PAGE = 65536;
+/** Memory that is kept from call to call. */
+const KEPT_BYTES = 8 << 20;
 
-function lanesOf(count: number): number {
-  return count >= LONG ? 4 : 1;
+/** Symbols as a matrix whose rows are in classes, each with a table of its own; without classes there is one row. */
+export interface Shape {
+  readonly rows: number;
+  readonly cols: number;
+  readonly classes?: Uint8Array | undefined;
 }
 
-export function histogram(tokens: Uint16Array): Uint32Array {
-  const counts = new Uint32Array(MAX_TOKENS);
-  for (let i = 0; i < tokens.length; i++) counts[tokens[i]]++;
-  return counts;
+export function lanesOf({ rows, cols }: Shape): number {
+  return rows * cols >= LONG ? MAX_LANES : 1;
 }
 
-/** Bytes of the stream of `count` tokens under a model, within a few bytes; extra bits included. */
-export function streamSize(model: TokenModel, count: number): number {
-  const words = Math.ceil(model.payloadBits / 16);
-  return Math.ceil(model.tableBits / 8) + varintSize(words) + lanesOf(count) * 2 + 2 * words;
+/** Bytes of a stream whose symbols take `bits`, within a few bytes. */
+export function streamSize(shape: Shape, bits: number): number {
+  const words = Math.ceil(bits / 16);
+  return varintSize(words) + lanesOf(shape) * 2 + 2 * words;
 }
 
 function varintSize(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : 4;
 }
 
-/** Writes a stream; `tokens` is not empty. */
+/** What an encoder needs of the models. */
+export interface Steps {
+  /** Frequencies of a class sum to 2^bits. */
+  readonly bits: number;
+  /** Frequency | start << 16 of every symbol, the classes one after the other. */
+  readonly steps: Uint32Array;
+}
+
+/** Writes the stream of the symbols that `table` gives for tokens, one a token of the shape. */
 export function writeStream(
   writer: ByteWriter,
+  shape: Shape,
+  { bits, steps }: Steps,
   tokens: Uint16Array,
-  model: TokenModel = fitModel(histogram(tokens)),
+  table: Uint16Array,
 ): void {
-  const { precision, frequencies } = model;
-  const starts = new Uint32Array(frequencies.length);
-  for (let t = 1; t < starts.length; t++) starts[t] = starts[t - 1] + frequencies[t - 1];
-  const lanes = lanesOf(tokens.length);
-  const states = new Float64Array(lanes).fill(LOW);
-  const words = new Uint8Array(2 * tokens.length);
-  const range = 2 ** precision;
-  const renormal = 2 ** (32 - precision);
-  let at = words.length;
-  // The decoder reads forwards, so coding runs backwards, filling the words from their end.
-  for (let i = tokens.length - 1; i >= 0; i--) {
-    const frequency = frequencies[tokens[i]];
-    const lane = i % lanes;
-    let x = states[lane];
-    if (x >= frequency * renormal) {
-      words[--at] = (x >>> 8) & 0xff;
-      words[--at] = x & 0xff;
-      x = Math.floor(x / LOW);
+  const heap = new Heap();
+  const windows = windowsOf(shape);
+  const most = windows.reduce((n, w) => Math.max(n, w.rows * w.cols), 0);
+  const states = heap.put(new Uint32Array(MAX_LANES).fill(LOW));
+  const stepsAt = heap.put(steps);
+  const symbols = heap.alloc(2 * most);
+  const words = heap.alloc(2 * most);
+  const end = words + 2 * most;
+  const lanes = lanesOf(shape);
+  const classes = 1 + (shape.classes?.reduce((highest, k) => Math.max(highest, k), 0) ?? 0);
+  const width = steps.length / classes;
+  const pieces: Uint8Array[] = [];
+  for (const { from, row, rows, cols } of windows.reverse()) {
+    const out = new Uint16Array(heap.buffer, symbols, rows * cols);
+    for (let r = 0, i = 0; r < rows; r++) {
+      const first = shape.classes ? shape.classes[row + r] * width : 0;
+      for (let c = 0; c < cols; c++, i++) out[i] = first + table[tokens[from + i]];
     }
-    states[lane] = Math.floor(x / frequency) * range + (x % frequency) + starts[tokens[i]];
+    const at = heap.lib.encode(states, end, stepsAt, symbols, rows, cols, lanes, bits);
+    pieces.push(new Uint8Array(heap.buffer, at, end - at).slice());
   }
-  writeModel(writer, model);
-  writer.varint((words.length - at) / 2);
-  for (const x of states) writer.u32(x);
-  writer.bytes(words.subarray(at));
+  writer.varint(pieces.reduce((sum, p) => sum + p.length, 0) / 2);
+  writer.bytes(new Uint8Array(heap.buffer, states, 4 * lanes));
+  for (const piece of pieces.reverse()) writer.bytes(piece);
+  heap.close();
 }
 
-interface Decoder {
-  readonly precision: number;
-  /** Frequency << 14 | (slot - start), by slot. */
-  readonly steps: Int32Array;
-  readonly tokens: Uint16Array;
+/** A stream as read, with the tables that decode it. */
+export interface Stream {
+  readonly states: Uint8Array;
+  readonly words: Uint8Array;
 }
 
-function decoderOf(reader: ByteReader): Decoder {
-  const { precision, frequencies } = readModel(reader);
-  const steps = new Int32Array(2 ** precision);
-  const tokens = new Uint16Array(2 ** precision);
-  let slot = 0;
-  for (let t = 0; t < frequencies.length; t++) {
-    for (let k = 0; k < frequencies[t]; k++, slot++) {
-      steps[slot] = (frequencies[t] << 14) | k;
-      tokens[slot] = t;
-    }
-  }
-  return { precision, steps, tokens };
+/** @throws EigenError EW6002_BUNDLE_TAMPERED. */
+export function readStream(reader: ByteReader, shape: Shape): Stream {
+  const count = reader.varint();
+  const states = reader.bytes(4 * lanesOf(shape));
+  // Little-endian: the upper half of every state says whether it is at least 2^16.
+  for (let i = 0; i < states.length; i += 4)
+    if (states[i + 2] === 0 && states[i + 3] === 0) throw damaged('a coder state is not valid');
+  return { states, words: reader.bytes(2 * count) };
 }
+
+/** Decoding table of a class: one entry a slot (rans.c: READ_SYMBOL). Frequencies sum to 2^bits. */
+export interface SymbolTables {
+  readonly bits: number;
+  /** Two words a slot, the classes one after the other. */
+  readonly entries: Uint32Array;
+}
+
+/** Decoding tables of digits: 2^10 entries for every coarse value from -reach to reach, the classes one after the other. */
+export interface DigitTables {
+  readonly reach: number;
+  readonly entries: Uint32Array;
+}
+
+export const DIGIT_BITS = 10;
 
 /**
- * Reads a stream of out.length (> 0) tokens.
- * @throws EigenError EW6002_BUNDLE_TAMPERED.
+ * Decodes a base stream and refines it by digit streams, as many as there are.
+ * @throws EigenError EW6002_BUNDLE_TAMPERED when a stream does not end where it should.
  */
-export function readStream(reader: ByteReader, out: Uint16Array): void {
-  const decoder = decoderOf(reader);
-  const wordCount = reader.varint();
-  const states = Uint32Array.from({ length: lanesOf(out.length) }, () => reader.u32());
-  const words = viewBytes('u16', reader.bytes(2 * wordCount));
-  if (states.some((x) => x < LOW)) throw damaged('a coder state is not valid');
-  const progress = states.length === 4 ? decodeFast(decoder, states, words, out) : { done: 0, at: 0 };
-  const at = decodeCarefully(decoder, states, words, out, progress);
-  if (at !== words.length || states.some((x) => x !== LOW))
-    throw damaged('entropy-coded data does not end where it should');
+export function decodePlanes(
+  shape: Shape,
+  base: { readonly stream: Stream; readonly tables: SymbolTables },
+  planes: readonly { readonly stream: Stream; readonly tables: DigitTables }[],
+  out: Int8Array,
+): void {
+  const first: Pass = { ...base, decode: 'decode8', stride: 2 ** base.tables.bits, centre: 0, bits: base.tables.bits };
+  const refined = planes.map(({ stream, tables: { entries, reach } }): Pass => {
+    const stride = (2 * reach + 1) << DIGIT_BITS;
+    return {
+      stream,
+      tables: { entries },
+      decode: 'refine',
+      stride,
+      centre: 4 * (reach << DIGIT_BITS),
+      bits: DIGIT_BITS,
+    };
+  });
+  decode(shape, [first, ...refined], out);
 }
 
-/**
- * Four tokens at a time while at least four words are left, so that no read needs a check. Whether a state takes a word is
- * a coin toss that a branch predictor loses, hence the masks: m is -1 when it does, 0 when not. Updates `states`.
- */
-function decodeFast(
-  decoder: Decoder,
-  states: Uint32Array,
-  words: Uint16Array,
-  out: Uint16Array,
-): { done: number; at: number } {
-  const { precision, steps, tokens } = decoder;
-  const mask = 2 ** precision - 1;
-  const end = out.length - 3;
-  const safe = words.length - 4;
-  let a = states[0] | 0;
-  let b = states[1] | 0;
-  let c = states[2] | 0;
-  let d = states[3] | 0;
-  let at = 0;
-  let i = 0;
-  for (; i < end && at <= safe; i += 4) {
-    const sa = a & mask;
-    const sb = b & mask;
-    const sc = c & mask;
-    const sd = d & mask;
-    const ea = steps[sa];
-    const eb = steps[sb];
-    const ec = steps[sc];
-    const ed = steps[sd];
-    out[i] = tokens[sa];
-    out[i + 1] = tokens[sb];
-    out[i + 2] = tokens[sc];
-    out[i + 3] = tokens[sd];
-    a = (Math.imul(ea >>> 14, a >>> precision) + (ea & 0x3fff)) | 0;
-    b = (Math.imul(eb >>> 14, b >>> precision) + (eb & 0x3fff)) | 0;
-    c = (Math.imul(ec >>> 14, c >>> precision) + (ec & 0x3fff)) | 0;
-    d = (Math.imul(ed >>> 14, d >>> precision) + (ed & 0x3fff)) | 0;
-    const ma = ((a >>> 16) - 1) >> 31;
-    a = (a << (ma & 16)) | (words[at] & ma) | 0;
-    at -= ma;
-    const mb = ((b >>> 16) - 1) >> 31;
-    b = (b << (mb & 16)) | (words[at] & mb) | 0;
-    at -= mb;
-    const mc = ((c >>> 16) - 1) >> 31;
-    c = (c << (mc & 16)) | (words[at] & mc) | 0;
-    at -= mc;
-    const md = ((d >>> 16) - 1) >> 31;
-    d = (d << (md & 16)) | (words[at] & md) | 0;
-    at -= md;
-  }
-  states.set([a, b, c, d]);
-  return { done: i, at };
+/** Decodes symbols of up to 16 bits. @throws EigenError EW6002_BUNDLE_TAMPERED. */
+export function decodeSymbols(shape: Shape, stream: Stream, tables: SymbolTables, out: Uint16Array): void {
+  decode(shape, [{ stream, tables, decode: 'decode16', stride: 2 ** tables.bits, centre: 0, bits: tables.bits }], out);
 }
 
-/** The rest, one token at a time with every read checked; returns the place reached. */
-function decodeCarefully(
-  decoder: Decoder,
-  states: Uint32Array,
-  words: Uint16Array,
-  out: Uint16Array,
-  from: { done: number; at: number },
-): number {
-  const { precision, steps, tokens } = decoder;
-  let at = from.at;
-  for (let i = from.done; i < out.length; i++) {
-    const lane = i % states.length;
-    const slot = states[lane] & (2 ** precision - 1);
-    const step = steps[slot];
-    let x = (Math.imul(step >>> 14, states[lane] >>> precision) + (step & 0x3fff)) >>> 0;
-    if (x < LOW) {
-      if (at >= words.length) throw damaged('entropy-coded data ends too early');
-      x = ((x << 16) | words[at++]) >>> 0;
+interface Pass {
+  readonly stream: Stream;
+  readonly tables: { readonly entries: Uint32Array };
+  readonly decode: 'decode8' | 'decode16' | 'refine';
+  /** Entries of a class. */
+  readonly stride: number;
+  /** Byte offset of what a table is addressed by. */
+  readonly centre: number;
+  readonly bits: number;
+}
+
+function decode(shape: Shape, passes: readonly Pass[], out: Int8Array | Uint16Array): void {
+  const heap = new Heap();
+  const windows = windowsOf(shape);
+  const most = windows.reduce((n, w) => Math.max(n, w.rows * w.cols), 0);
+  const lanes = lanesOf(shape);
+  const classes = shape.classes ? heap.put(shape.classes) : 0;
+  const symbols = heap.alloc(most * out.BYTES_PER_ELEMENT);
+  const placed = passes.map(({ stream, tables, ...pass }) => {
+    const states = heap.alloc(4 * MAX_LANES);
+    new Uint8Array(heap.buffer, states, stream.states.length).set(stream.states);
+    const table = heap.put(tables.entries) + pass.centre;
+    // One word a symbol beyond the end: the decoders look at the place they have reached only between windows.
+    const words = heap.alloc(stream.words.length + 2 * most + 2);
+    new Uint8Array(heap.buffer, words, stream.words.length).set(stream.words);
+    return { ...pass, states, table, at: words, end: words + stream.words.length };
+  });
+  for (const { from, row, rows, cols } of windows) {
+    for (const p of placed) {
+      const rowClasses = classes === 0 ? 0 : classes + row;
+      const run = heap.lib[p.decode];
+      p.at = run(p.states, p.at, p.table, p.stride, rowClasses, rows, cols, lanes, p.bits, symbols);
+      if (p.at > p.end) throw damaged('entropy-coded data ends too early');
     }
-    states[lane] = x;
-    out[i] = tokens[slot];
+    const length = rows * cols;
+    if (out instanceof Int8Array) out.set(new Int8Array(heap.buffer, symbols, length), from);
+    else out.set(new Uint16Array(heap.buffer, symbols, length), from);
   }
-  return at;
+  for (const p of placed) {
+    const states = new Uint32Array(heap.buffer, p.states, lanes);
+    if (p.at !== p.end || states.some((x) => x !== LOW))
+      throw damaged('entropy-coded data does not end where it should');
+  }
+  heap.close();
+}
+
+interface Window {
+  /** First element and first row. */
+  readonly from: number;
+  readonly row: number;
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** Pieces of about WINDOW symbols: whole rows, or parts of the only row. */
+function windowsOf({ rows, cols }: Shape): Window[] {
+  const out: Window[] = [];
+  if (rows === 1) {
+    for (let from = 0; from < cols; from += WINDOW)
+      out.push({ from, row: 0, rows: 1, cols: Math.min(WINDOW, cols - from) });
+    return out;
+  }
+  const step = Math.max(1, Math.floor(WINDOW / cols));
+  for (let row = 0; row < rows; row += step)
+    out.push({ from: row * cols, row, rows: Math.min(step, rows - row), cols });
+  return out;
+}
+
+type Decoder = (
+  states: number,
+  words: number,
+  tables: number,
+  stride: number,
+  classes: number,
+  rows: number,
+  cols: number,
+  lanes: number,
+  bits: number,
+  out: number,
+) => number;
+
+interface Exports {
+  readonly __heap_base: WebAssembly.Global;
+  readonly decode8: Decoder;
+  readonly decode16: Decoder;
+  readonly refine: Decoder;
+  encode(
+    states: number,
+    end: number,
+    steps: number,
+    symbols: number,
+    rows: number,
+    cols: number,
+    lanes: number,
+    bits: number,
+  ): number;
+}
+
+interface Instance {
+  readonly memory: WebAssembly.Memory;
+  readonly lib: Exports;
+}
+
+let compiled: WebAssembly.Module | undefined;
+let idle: Instance | undefined;
+
+/** Memory of one call, a stack. Views die when anything is allocated after them. */
+class Heap {
+  readonly lib: Exports;
+  private readonly instance: Instance;
+  private top: number;
+
+  constructor() {
+    this.instance = idle ?? newInstance();
+    idle = undefined;
+    this.lib = this.instance.lib;
+    this.top = Number(this.lib.__heap_base.value);
+  }
+
+  get buffer(): ArrayBuffer {
+    return this.instance.memory.buffer as ArrayBuffer;
+  }
+
+  /** Address of `bytes` bytes, 16-byte aligned, of any content. */
+  alloc(bytes: number): number {
+    const at = Math.ceil(this.top / 16) * 16;
+    this.top = at + bytes;
+    const missing = this.top - this.buffer.byteLength;
+    if (missing > 0) this.instance.memory.grow(Math.ceil(missing / PAGE));
+    return at;
+  }
+
+  put(data: Uint8Array | Uint32Array): number {
+    const at = this.alloc(data.byteLength);
+    new Uint8Array(this.buffer, at, data.byteLength).set(bytesOf(data));
+    return at;
+  }
+
+  /** Leaves the instance to the next call, unless it has grown large. */
+  close(): void {
+    if (this.buffer.byteLength <= KEPT_BYTES) idle = this.instance;
+  }
+}
+
+function newInstance(): Instance {
+  compiled ??= new WebAssembly.Module(Buffer.from(RANS_WASM, 'base64'));
+  const memory = new WebAssembly.Memory({ initial: 8 });
+  const lib = new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Exports;
+  return { memory, lib };
 }

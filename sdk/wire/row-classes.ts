@@ -5,7 +5,7 @@ import { MAX_TOKENS } from './tokens.ts';
  * with its own frequencies, takes the difference out of the code. Classes are found like k-means with the code length as
  * the distance; everything is integer or IEEE arithmetic in a fixed order, so the result is reproducible.
  */
-const CLASS_COUNT = 4;
+export const CLASS_COUNT = 4;
 const ROUNDS = 4;
 const LEAST_CODES = 8192;
 const LEAST_ROWS = 16;
@@ -14,7 +14,6 @@ const LEAST_COLS = 8;
 export interface RowClasses {
   /** Class of every row, 0 .. counts.length - 1, every class used. */
   readonly classes: Int8Array;
-  readonly sizes: readonly number[];
   /** Histogram of tokens of every class. */
   readonly counts: readonly Uint32Array[];
 }
@@ -22,21 +21,52 @@ export interface RowClasses {
 /** The classes of a matrix of tokens, or undefined where they cannot pay. */
 export function classifyRows(tokens: Uint16Array, rows: number, cols: number): RowClasses | undefined {
   if (tokens.length < LEAST_CODES || rows < LEAST_ROWS || cols < LEAST_COLS) return undefined;
-  let classes = initialClasses(tokens, rows, cols);
+  const histograms = rowHistograms(tokens, rows, cols);
+  let classes = initialClasses(histograms);
   for (let round = 0; round < ROUNDS; round++) {
-    const costs = countsOf(tokens, cols, classes).map(costsOf);
-    const next = cheapestClasses(tokens, rows, cols, costs);
+    const costs = countsOf(histograms, classes).map(costsOf);
+    const next = cheapestClasses(histograms, costs);
     const settled = next.every((k, r) => k === classes[r]);
     classes = next;
     if (settled) break;
   }
-  return compacted(tokens, cols, classes);
+  return compacted(histograms, classes);
+}
+
+/** The distinct tokens of every row with their numbers: row r has entries [starts[r], starts[r + 1]). */
+interface RowHistograms {
+  readonly starts: Uint32Array;
+  readonly tokens: Uint16Array;
+  readonly counts: Uint32Array;
+}
+
+function rowHistograms(all: Uint16Array, rows: number, cols: number): RowHistograms {
+  let alphabet = 0;
+  for (let i = 0; i < all.length; i++) if (all[i] >= alphabet) alphabet = all[i] + 1;
+  const most = Math.min(all.length, rows * alphabet);
+  const starts = new Uint32Array(rows + 1);
+  const tokens = new Uint16Array(most);
+  const counts = new Uint32Array(most);
+  const row = new Uint32Array(alphabet);
+  let at = 0;
+  for (let r = 0; r < rows; r++) {
+    for (let i = r * cols; i < (r + 1) * cols; i++) row[all[i]]++;
+    for (let t = 0; t < alphabet; t++) {
+      if (row[t] === 0) continue;
+      tokens[at] = t;
+      counts[at++] = row[t];
+      row[t] = 0;
+    }
+    starts[r + 1] = at;
+  }
+  return { starts, tokens, counts };
 }
 
 /** Quantiles of the rows' summed magnitude. */
-function initialClasses(tokens: Uint16Array, rows: number, cols: number): Int8Array {
+function initialClasses({ starts, tokens, counts }: RowHistograms): Int8Array {
+  const rows = starts.length - 1;
   const sums = new Float64Array(rows);
-  for (let r = 0; r < rows; r++) for (let c = 0; c < cols; c++) sums[r] += tokens[r * cols + c];
+  for (let r = 0; r < rows; r++) for (let i = starts[r]; i < starts[r + 1]; i++) sums[r] += counts[i] * tokens[i];
   const order = Array.from(sums.keys()).sort((a, b) => sums[a] - sums[b] || a - b);
   const classes = new Int8Array(rows);
   order.forEach((row, i) => {
@@ -45,13 +75,13 @@ function initialClasses(tokens: Uint16Array, rows: number, cols: number): Int8Ar
   return classes;
 }
 
-function countsOf(tokens: Uint16Array, cols: number, classes: Int8Array): Uint32Array[] {
-  const counts = Array.from({ length: CLASS_COUNT }, () => new Uint32Array(MAX_TOKENS));
+function countsOf({ starts, tokens, counts }: RowHistograms, classes: Int8Array): Uint32Array[] {
+  const sums = Array.from({ length: CLASS_COUNT }, () => new Uint32Array(MAX_TOKENS));
   for (let r = 0; r < classes.length; r++) {
-    const count = counts[classes[r]];
-    for (let i = r * cols; i < (r + 1) * cols; i++) count[tokens[i]]++;
+    const sum = sums[classes[r]];
+    for (let i = starts[r]; i < starts[r + 1]; i++) sum[tokens[i]] += counts[i];
   }
-  return counts;
+  return sums;
 }
 
 /** Bits of every token under a class's frequencies, smoothed so that an unseen token has a price. */
@@ -60,17 +90,17 @@ function costsOf(counts: Uint32Array): Float64Array {
   return Float64Array.from(counts, (c) => Math.log2(total / (c + 0.5)));
 }
 
-function cheapestClasses(tokens: Uint16Array, rows: number, cols: number, costs: readonly Float64Array[]): Int8Array {
+function cheapestClasses({ starts, tokens, counts }: RowHistograms, costs: readonly Float64Array[]): Int8Array {
   const [c0, c1, c2, c3] = costs;
-  const out = new Int8Array(rows);
-  for (let r = 0; r < rows; r++) {
+  const out = new Int8Array(starts.length - 1);
+  for (let r = 0; r < out.length; r++) {
     const sums = [0, 0, 0, 0];
-    for (let i = r * cols; i < (r + 1) * cols; i++) {
-      const t = tokens[i];
-      sums[0] += c0[t];
-      sums[1] += c1[t];
-      sums[2] += c2[t];
-      sums[3] += c3[t];
+    for (let i = starts[r]; i < starts[r + 1]; i++) {
+      const [t, n] = [tokens[i], counts[i]];
+      sums[0] += n * c0[t];
+      sums[1] += n * c1[t];
+      sums[2] += n * c2[t];
+      sums[3] += n * c3[t];
     }
     out[r] = sums.indexOf(Math.min(...sums));
   }
@@ -78,44 +108,9 @@ function cheapestClasses(tokens: Uint16Array, rows: number, cols: number, costs:
 }
 
 /** Drops empty classes; undefined when only one is left. */
-function compacted(tokens: Uint16Array, cols: number, classes: Int8Array): RowClasses | undefined {
-  const sizes = new Array<number>(CLASS_COUNT).fill(0);
-  for (const k of classes) sizes[k]++;
-  const used = [...sizes.keys()].filter((k) => sizes[k] > 0);
+function compacted(histograms: RowHistograms, classes: Int8Array): RowClasses | undefined {
+  const used = Array.from({ length: CLASS_COUNT }, (_, k) => k).filter((k) => classes.includes(k));
   if (used.length < 2) return undefined;
-  const counts = countsOf(tokens, cols, classes);
-  return {
-    classes: classes.map((k) => used.indexOf(k)),
-    sizes: used.map((k) => sizes[k]),
-    counts: used.map((k) => counts[k]),
-  };
-}
-
-/** The tokens of one class's rows, in row order. */
-export function classTokens(tokens: Uint16Array, cols: number, classes: Int8Array, k: number): Uint16Array {
-  const rows = classes.reduce((n, c) => n + (c === k ? 1 : 0), 0);
-  const out = new Uint16Array(rows * cols);
-  let at = 0;
-  for (let r = 0; r < classes.length; r++) {
-    if (classes[r] !== k) continue;
-    out.set(tokens.subarray(r * cols, (r + 1) * cols), at);
-    at += cols;
-  }
-  return out;
-}
-
-/** The inverse of classTokens. */
-export function scatterClass(
-  part: Uint16Array,
-  cols: number,
-  classes: Int8Array,
-  k: number,
-  tokens: Uint16Array,
-): void {
-  let at = 0;
-  for (let r = 0; r < classes.length; r++) {
-    if (classes[r] !== k) continue;
-    tokens.set(part.subarray(at, at + cols), r * cols);
-    at += cols;
-  }
+  const counts = countsOf(histograms, classes);
+  return { classes: classes.map((k) => used.indexOf(k)), counts: used.map((k) => counts[k]) };
 }

@@ -11,11 +11,11 @@ export const MAX_TOKENS = DIRECT_TOKENS + 4 * (32 - 8);
 /** Any host array of small integers. */
 export type IntArray = Int8Array | Int16Array | Int32Array;
 
-function zigzag(value: number): number {
+export function zigzag(value: number): number {
   return ((value << 1) ^ (value >> 31)) >>> 0;
 }
 
-function unzigzag(u: number): number {
+export function unzigzag(u: number): number {
   return (u >>> 1) ^ -(u & 1);
 }
 
@@ -26,10 +26,20 @@ export function tokenOf(value: number): number {
   return DIRECT_TOKENS + (length - 9) * 4 + ((u >>> (length - 3)) & 3);
 }
 
+const BYTE_TOKENS = Uint16Array.from({ length: 256 }, (_, i) => tokenOf(i - 128));
+
 export function tokensOf(data: IntArray): Uint16Array {
   const out = new Uint16Array(data.length);
-  for (let i = 0; i < data.length; i++) out[i] = tokenOf(data[i]);
+  if (data instanceof Int8Array) for (let i = 0; i < data.length; i++) out[i] = BYTE_TOKENS[data[i] + 128];
+  else for (let i = 0; i < data.length; i++) out[i] = tokenOf(data[i]);
   return out;
+}
+
+/** How often every token occurs. */
+export function histogram(tokens: Uint16Array): Uint32Array {
+  const counts = new Uint32Array(MAX_TOKENS);
+  for (let i = 0; i < tokens.length; i++) counts[tokens[i]]++;
+  return counts;
 }
 
 /** Bits that travel beside a token. */
@@ -51,7 +61,7 @@ export function decodeToken(token: number, reader: ByteReader): number {
 /** Bits of the largest zigzag value: what fixed-width packing needs. */
 export function widthOf(data: IntArray): number {
   let all = 0;
-  for (let i = 0; i < data.length; i++) all |= zigzag(data[i]);
+  for (let i = 0; i < data.length; i++) all |= (data[i] << 1) ^ (data[i] >> 31);
   return 32 - Math.clz32(all);
 }
 

@@ -1,21 +1,25 @@
 import { EigenError } from '../util/errors.ts';
 import { floatsToHalves, halvesToFloats, isHalf } from '../util/half.ts';
 import { scaleFromLog8 } from '../util/log8.ts';
+import { refinementOrder } from '../util/nested.ts';
 import { bytesOf, DTYPE_BYTES, type DType, newArray, sizeOf, type Tensor, tensor, viewBytes } from '../util/tensor.ts';
-import { ByteReader, ByteWriter, damaged } from './bits.ts';
+import { ByteWriter, damaged } from './bits.ts';
+import { codeSizes, decodeCodes, encodeCodes, planesOf } from './codes.ts';
+import { type ContainerEntry, readContainer, writeContainer } from './container.ts';
 import { decodeInts, encodeInts } from './ints.ts';
 import { packWeight, residentBytes } from './layout.ts';
 import { WEIGHT_ALIGN, type WeightSlot } from './program.ts';
 
 /**
  * How a constant travels; without one its plain bytes do. The tensor is always the decoded data.
- *  - codes: i8 weight codes of `bits` bits, entropy-coded.
+ *  - codes: i8 weight codes of `bits` bits, entropy-coded; `gain`, the cost of a squared code error per code, lets them travel in
+ *    planes.
  *  - f16: f32 whose every element is exact in half precision.
  *  - log8: f32 with data[i] = scaleFromLog8(base, exponents[i]).
  *  - ints: small integers of any integer dtype, entropy-coded.
  */
 export type WireEncoding =
-  | { readonly kind: 'codes'; readonly bits: number }
+  | { readonly kind: 'codes'; readonly bits: number; readonly gain?: number }
   | { readonly kind: 'f16' }
   | { readonly kind: 'log8'; readonly base: number; readonly exponents: readonly number[] }
   | { readonly kind: 'ints' };
@@ -36,52 +40,74 @@ export interface WireSize {
   readonly payloadBytes: number;
 }
 
-/**
- * The stream: magic, varint number of constants, then for each its kind (one byte), varint payload length, payload. Names,
- * types and shapes are the program's.
- */
-const MAGIC = [0x45, 0x57, 0x54, 0x31]; // EWT1
+interface WireEntry extends Omit<ContainerEntry, 'kind'> {
+  readonly kind: WireKind;
+}
+
 const KINDS: readonly WireKind[] = ['plain', 'codes', 'f16', 'log8', 'ints'];
 const ALIGN = 64;
 
-/** Codes constants in program order; `sizes` has one entry for each, and the first one's header includes the stream's. */
+/**
+ * Codes constants in program order (container.ts); `sizes` has one entry for each, and the first one's header includes the stream's.
+ * Codes with a gain travel in planes, those that matter most for their bytes first.
+ */
 export function encodeWeights(items: readonly WireItem[]): { bytes: Uint8Array; sizes: WireSize[] } {
-  const writer = new ByteWriter();
-  writer.bytes(Uint8Array.from(MAGIC));
-  writer.varint(items.length);
-  for (const item of items) {
-    const { kind, payload } = encodeItem(item);
-    writer.byte(KINDS.indexOf(kind));
-    writer.varint(payload.length);
-    writer.bytes(payload);
-  }
-  const bytes = writer.finish();
+  const encoded = items.map(encodeItem);
+  const planed = encoded.map((e, i) => ({ ...e, index: i })).filter((e) => e.planes.length > 0);
+  const order = refinementOrder(
+    planed.map(({ index, planes }) => {
+      const { tensor: t, encoding } = items[index];
+      const gain = encoding?.kind === 'codes' ? (encoding.gain ?? 0) : 0;
+      return { codes: t.data as Int8Array, gain, bytes: planes.map((p) => p.length) };
+    }),
+  );
+  const refinements = order.map(({ item, level }) => {
+    const { index, planes } = planed[item];
+    return { item: index, payload: planes[planes.length - 1 - level] };
+  });
+  const chunks = encoded.map(({ kind, payload }) => ({ kind: KINDS.indexOf(kind), payload }));
+  const bytes = writeContainer(chunks, refinements);
   return { bytes, sizes: wireSizes(bytes, items) };
 }
 
-function encodeItem({ name, tensor: t, encoding }: WireItem): { kind: WireKind; payload: Uint8Array } {
+interface Encoded {
+  readonly kind: WireKind;
+  readonly payload: Uint8Array;
+  readonly planes: readonly Uint8Array[];
+}
+
+function encodeItem({ name, tensor: t, encoding }: WireItem): Encoded {
+  const whole = (kind: WireKind, payload: Uint8Array): Encoded => ({ kind, payload, planes: [] });
   switch (encoding?.kind) {
     case undefined:
-      return { kind: 'plain', payload: bytesOf(t.data) };
+      return whole('plain', bytesOf(t.data));
     case 'codes': {
       if (t.dtype !== 'i8') throw new TypeError(`weight '${name}': codes are i8, not ${t.dtype}`);
-      return { kind: 'codes', payload: encodeInts(t.data as Int8Array, ...matrixOf(t.shape)) };
+      const { base, planes } = encodeCodes(t.data as Int8Array, ...matrixOf(t.shape), encoding.gain !== undefined);
+      return { kind: 'codes', payload: base, planes };
     }
     case 'f16': {
       const floats = floatsOf(name, t);
       if (!floats.every(isHalf)) throw new RangeError(`weight '${name}': not exact in half precision`);
-      return { kind: 'f16', payload: bytesOf(floatsToHalves(floats)) };
+      return whole('f16', bytesOf(floatsToHalves(floats)));
     }
     case 'log8':
-      return { kind: 'log8', payload: encodeLog8(name, floatsOf(name, t), encoding.base, encoding.exponents) };
+      return whole('log8', encodeLog8(name, floatsOf(name, t), encoding.base, encoding.exponents));
     case 'ints': {
       const ints = toInt32(t);
       // Values beyond 32 bits have no short form.
-      return ints
-        ? { kind: 'ints', payload: encodeInts(ints, ...matrixOf(t.shape)) }
-        : { kind: 'plain', payload: bytesOf(t.data) };
+      return ints ? whole('ints', encodeInts(ints, ...matrixOf(t.shape))) : whole('plain', bytesOf(t.data));
     }
   }
+}
+
+/** What an entry in the list of refinements takes: an index of up to two bytes and a length of up to three. */
+const REFINEMENT_ENTRY = 5;
+
+/** Bytes of weight codes [rows, cols] with a gain, their entries in the list of refinements counted in: within a few bytes. */
+export function codesWireSize(codes: Int8Array, rows: number, cols: number): number {
+  const sizes = codeSizes(codes, rows, cols, true);
+  return sizes.reduce((sum, n) => sum + n, 0) + REFINEMENT_ENTRY * (sizes.length - 1);
 }
 
 function encodeLog8(name: string, floats: Float32Array, base: number, exponents: readonly number[]): Uint8Array {
@@ -118,42 +144,31 @@ function toInt32(t: Tensor): Int32Array | undefined {
   return out;
 }
 
-interface WireEntry {
-  readonly kind: WireKind;
-  readonly headerBytes: number;
-  readonly payload: Uint8Array;
-}
-
-/** The entries of a stream that must hold exactly `count` constants. */
-function entriesOf(bytes: Uint8Array, count: number): WireEntry[] {
-  const reader = new ByteReader(bytes);
-  if (MAGIC.some((b) => reader.byte() !== b)) throw damaged('it does not start with EWT1');
-  const stated = reader.varint();
-  if (stated !== count) throw damaged(`it holds ${stated} constants, the program has ${count}`);
-  const out: WireEntry[] = [];
-  let before = bytes.length;
-  for (let i = 0; i < count; i++) {
-    const kind = KINDS[reader.byte()];
+/** The entries of a stream that must hold exactly `count` constants, and its bytes that belong to none. */
+function entriesOf(bytes: Uint8Array, count: number, prefix = false): { entries: WireEntry[]; frameBytes: number } {
+  const { entries, frameBytes } = readContainer(bytes, prefix);
+  if (entries.length !== count) throw damaged(`it holds ${entries.length} constants, the program has ${count}`);
+  const named = entries.map((entry, i): WireEntry => {
+    const kind = KINDS[entry.kind];
     if (kind === undefined) throw damaged(`constant ${i} has an unknown kind`);
-    const length = reader.varint();
-    const headerBytes = before - reader.remaining;
-    out.push({ kind, headerBytes, payload: reader.bytes(length) });
-    before = reader.remaining;
-  }
-  if (reader.remaining > 0) throw damaged('bytes are left over');
-  return out;
+    if (kind !== 'codes' && entry.refinements.length > 0) throw damaged(`constant ${i} has refinements`);
+    return { ...entry, kind };
+  });
+  return { entries: named, frameBytes };
 }
 
 /**
- * Bytes of every constant on the wire, without decoding. Sums to the stream's length unless there are none.
+ * Bytes of every constant on the wire, without decoding; a prefix of the stream will do. Sums to the stream's length unless there
+ * are none.
  * @throws EigenError EW6002_BUNDLE_TAMPERED.
  */
 export function wireSizes(bytes: Uint8Array, slots: readonly { readonly name: string }[]): WireSize[] {
-  return entriesOf(bytes, slots.length).map((entry, i) => ({
+  const { entries, frameBytes } = entriesOf(bytes, slots.length, true);
+  return entries.map((entry, i) => ({
     name: slots[i].name,
     kind: entry.kind,
-    headerBytes: entry.headerBytes,
-    payloadBytes: entry.payload.length,
+    headerBytes: entry.headerBytes + (i === 0 ? frameBytes : 0),
+    payloadBytes: entry.payloadBytes,
   }));
 }
 
@@ -162,6 +177,9 @@ export function residentBlockBytes(slots: readonly WeightSlot[]): number {
   const end = slots.reduce((most, s) => Math.max(most, s.offset + s.bytes), 0);
   return Math.ceil(end / ALIGN) * ALIGN;
 }
+
+/** How much of a stream must be there: all, or at least everything but the refinements. */
+export type Extent = 'whole' | 'prefix';
 
 /**
  * Installs a weight stream: decodes every constant and packs it at its slot's offset, into `block` (zeroed memory of at
@@ -172,8 +190,9 @@ export function decodeWeights(
   bytes: Uint8Array,
   slots: readonly WeightSlot[],
   block: Uint8Array = new Uint8Array(residentBlockBytes(slots)),
+  extent: Extent = 'whole',
 ): Uint8Array {
-  forEachEntry(bytes, slots, (entry, slot) => {
+  forEachEntry(bytes, slots, extent, (entry, slot) => {
     const packed = packWeight(slot.layout, decodeEntry(entry, slot));
     if (packed.length !== slot.bytes || slot.offset % WEIGHT_ALIGN !== 0)
       throw new RangeError('its slot has a wrong size or offset');
@@ -186,20 +205,23 @@ export function decodeWeights(
  * The constants of a weight stream as plain tensors, in the order of the slots.
  * @throws EigenError EW6002_BUNDLE_TAMPERED when the stream or the slots are not consistent.
  */
-export function decodeTensors(bytes: Uint8Array, slots: readonly WeightSlot[]): Tensor[] {
+export function decodeTensors(bytes: Uint8Array, slots: readonly WeightSlot[], extent: Extent = 'whole'): Tensor[] {
   const out: Tensor[] = [];
-  forEachEntry(bytes, slots, (entry, slot) => out.push(decodeEntry(entry, slot)));
+  forEachEntry(bytes, slots, extent, (entry, slot) => out.push(decodeEntry(entry, slot)));
   return out;
 }
 
 function forEachEntry(
   bytes: Uint8Array,
   slots: readonly WeightSlot[],
+  extent: Extent,
   visit: (entry: WireEntry, slot: WeightSlot) => void,
 ): void {
-  entriesOf(bytes, slots.length).forEach((entry, i) => {
+  entriesOf(bytes, slots.length, extent === 'prefix').entries.forEach((entry, i) => {
     const slot = slots[i];
     try {
+      if (extent === 'whole' && entry.kind === 'codes' && entry.refinements.length !== planesOf(entry.payload))
+        throw damaged('a refinement is missing');
       visit(entry, slot);
     } catch (e) {
       if (e instanceof EigenError)
@@ -231,7 +253,7 @@ function decodeEntry(entry: WireEntry, slot: WeightSlot): Tensor {
     case 'codes': {
       if (dtype !== 'i8') throw damaged('codes for a constant that is not i8');
       const codes = new Int8Array(n);
-      decodeInts(entry.payload, codes);
+      decodeCodes(entry.payload, entry.refinements, codes);
       return tensor('i8', shape, codes);
     }
     case 'ints':

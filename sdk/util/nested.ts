@@ -1,0 +1,124 @@
+/**
+ * The nested quantizer of weight codes. One plane off, a code q becomes the nearest multiple of three, k = round(q / 3): an odd
+ * factor, so that there are no ties, no dead zone, and the planes nest exactly; what was taken off is a digit in {-1, 0, 1}.
+ * A receiver that lacks the last `level` planes puts an integer code of the same grid in the place of every k: the mean of the
+ * codes that k stands for, one for |k| = 1 and one rule for all larger ones.
+ */
+
+/** Planes that are ever split off: below a ninth of the grid nothing of use is left. */
+export const MAX_PLANES = 2;
+
+/** round(q / 3^level) of an integer. */
+export function coarse(q: number, level: number): number {
+  let k = q;
+  for (let i = 0; i < level; i++) k = Math.round(k / 3) + 0;
+  return k;
+}
+
+/** Where a receiver puts coarse values: their centre 3^level |k| less an offset, at most `limit`. */
+export interface Points {
+  readonly level: number;
+  /** Offset for |k| = 1 and for all larger ones, within plus or minus half of 3^level. */
+  readonly offsets: readonly [number, number];
+  /** Largest magnitude of a code. */
+  readonly limit: number;
+}
+
+/** The integer code that stands for k. */
+export function pointOf(k: number, { level, offsets, limit }: Points): number {
+  const m = Math.abs(k);
+  if (m === 0) return 0;
+  const point = Math.min(limit, 3 ** level * m - offsets[m === 1 ? 0 : 1]);
+  return k < 0 ? -point : point;
+}
+
+/** Codes by how often each occurs: counts[q + 128]. */
+export function codeCounts(codes: Int8Array): Float64Array {
+  const counts = new Float64Array(256);
+  for (let i = 0; i < codes.length; i++) counts[codes[i]! + 128]!++;
+  return counts;
+}
+
+/** The points that a histogram of codes asks for: means of what they stand for, as integers. */
+export function pointsOf(counts: Float64Array, level: number): Points {
+  const half = (3 ** level - 1) / 2;
+  const sums: [number, number] = [0, 0];
+  const totals: [number, number] = [0, 0];
+  let limit = 0;
+  for (let q = -128; q < 128; q++) {
+    const n = counts[q + 128]!;
+    if (n === 0) continue;
+    limit = Math.max(limit, Math.abs(q));
+    const m = Math.abs(coarse(q, level));
+    if (m === 0) continue;
+    const kind = m === 1 ? 0 : 1;
+    sums[kind] += n * (3 ** level * m - Math.abs(q));
+    totals[kind] += n;
+  }
+  const offset = (i: 0 | 1): number =>
+    totals[i] === 0 ? 0 : Math.max(-half, Math.min(half, Math.round(sums[i] / totals[i]) + 0));
+  return { level, offsets: [offset(0), offset(1)], limit };
+}
+
+/** The codes as a receiver has them that lacks the last `level` planes. */
+export function coarsen(codes: Int8Array, level: number): Int8Array {
+  if (level === 0) return codes;
+  const points = pointsOf(codeCounts(codes), level);
+  const table = Int8Array.from({ length: 256 }, (_, i) => pointOf(coarse(i - 128, level), points));
+  return codes.map((q) => table[q + 128]!);
+}
+
+/** Sum of the squared differences between the codes of a histogram and what `coarsen` makes of them. */
+export function coarseningError(counts: Float64Array, level: number): number {
+  const points = pointsOf(counts, level);
+  let sum = 0;
+  for (let q = -128; q < 128; q++) sum += counts[q + 128]! * (q - pointOf(coarse(q, level), points)) ** 2;
+  return sum;
+}
+
+/** A layer whose codes travel in planes. */
+export interface PlanedCodes {
+  readonly codes: Int8Array;
+  /** Cost of a squared code error, per code: what makes layers comparable. */
+  readonly gain: number;
+  /** Bytes of every plane, in the order of travel: the first brings the base from level bytes.length to the next. */
+  readonly bytes: readonly number[];
+}
+
+/** A plane in the order of travel: of which item, and how many of its planes are still missing after it. */
+export interface Refinement {
+  readonly item: number;
+  readonly level: number;
+}
+
+/**
+ * Refinements by contribution per byte, greedily: the plane that takes most of the remaining cost away for its bytes goes first,
+ * those of one layer in their order. The one order of bundles and of what the compressor measures.
+ */
+export function refinementOrder(items: readonly PlanedCodes[]): Refinement[] {
+  const heads = items.map(({ codes, gain, bytes }) => {
+    const counts = codeCounts(codes);
+    const errors = Array.from({ length: bytes.length + 1 }, (_, level) => coarseningError(counts, level));
+    // Bytes come last plane first: level L - 1 is reached with bytes[0].
+    const values = bytes.map((n, i) => {
+      const level = bytes.length - 1 - i;
+      return (gain * (errors[level + 1]! - errors[level]!)) / Math.max(1, n);
+    });
+    return { values, next: 0 };
+  });
+  const out: Refinement[] = [];
+  for (;;) {
+    let best = -1;
+    let value = Number.NEGATIVE_INFINITY;
+    heads.forEach(({ values, next }, item) => {
+      if (next < values.length && values[next]! > value) {
+        best = item;
+        value = values[next]!;
+      }
+    });
+    if (best < 0) return out;
+    const head = heads[best]!;
+    head.next++;
+    out.push({ item: best, level: head.values.length - head.next });
+  }
+}

@@ -1,0 +1,170 @@
+import { coarse, coarseningError, codeCounts, MAX_PLANES, type Points, pointOf, pointsOf } from '../util/nested.ts';
+import { ByteReader, ByteWriter, damaged } from './bits.ts';
+import { CLASSES, FIXED, type Modelled, planInts, RANS, readModels, readWhole, writeModels } from './ints.ts';
+import {
+  coarseReach,
+  coarserFrequencies,
+  digitSteps,
+  digitSymbol,
+  digitTables,
+  tokenSteps,
+  tokenTables,
+} from './planes.ts';
+import { decodePlanes, lanesOf, readStream, type Shape, writeStream } from './rans.ts';
+import { DIRECT_TOKENS, tokensOf, unzigzag, widthOf, writeFixed, zigzag } from './tokens.ts';
+
+/**
+ * Weight codes: whole, or as a base and up to two planes that refine it (sdk/util/nested.ts), each a chunk of bytes of its own.
+ * The base begins with a byte: the mode of ints.ts, plus 16 for every plane. With planes there follow the largest magnitude of a
+ * code and, from the finest to the coarsest level, one byte with the two offsets of the points that stand for coarse values (each
+ * plus 4, the first in the low bits). Then as in ints.ts: models of the whole codes, and the stream of the coarse values. A plane
+ * is one stream of digits.
+ */
+export interface CodedWeights {
+  readonly base: Uint8Array;
+  /** Coarsest first: the order in which they refine. */
+  readonly planes: readonly Uint8Array[];
+}
+
+/** What base and planes may take beyond the whole codes. */
+const PLANE_COST = 0.003;
+/** Share of the codes' energy that a base may miss: what misses more says next to nothing. */
+const LARGEST_ERROR = 0.5;
+/** Of a plane besides its digits and states: varint of its words, point, entry in the list of chunks. */
+const PLANE_BYTES = 8;
+const OFFSET_BIAS = 4;
+
+/** Codes weight codes [rows, cols]; `split`: in planes, where that costs next to nothing. */
+export function encodeCodes(codes: Int8Array, rows: number, cols: number, split: boolean): CodedWeights {
+  const tokens = tokensOf(codes);
+  const plan = planInts(codes, tokens, rows, cols);
+  const writer = new ByteWriter();
+  if (plan.mode === FIXED) {
+    const width = widthOf(codes);
+    writer.byte(FIXED);
+    writer.byte(width);
+    writeFixed(writer, codes, width);
+    return { base: writer.finish(), planes: [] };
+  }
+  const counts = codeCounts(codes);
+  const count = split ? planeCount(counts, plan) : 0;
+  writer.byte(plan.mode | (count << 4));
+  if (count > 0) writePoints(writer, counts, count);
+  writeModels(writer, plan);
+  const levels = levelsOf(plan, count);
+  const bits = plan.models[0].precision;
+  const coarseTokens = byToken((q) => zigzag(coarse(q, count)));
+  writeStream(writer, plan.shape, tokenSteps(levels[count], bits), tokens, coarseTokens);
+  const planes: Uint8Array[] = [];
+  for (let level = count - 1; level >= 0; level--) planes.push(encodePlane(tokens, plan.shape, levels[level], level));
+  return { base: writer.finish(), planes };
+}
+
+/** Bytes of base and planes in the order of travel, without headers; their sum is what encodeCodes gives. */
+export function codeSizes(codes: Int8Array, rows: number, cols: number, split: boolean): number[] {
+  const { base, planes } = encodeCodes(codes, rows, cols, split);
+  return [base.length, ...planes.map((p) => p.length)];
+}
+
+/** Planes that may be split off: few enough that the base says something and the ends of the streams cost nothing. */
+function planeCount(counts: Float64Array, { models, shape }: Modelled): number {
+  const energy = counts.reduce((sum, n, i) => sum + n * (i - 128) ** 2, 0);
+  const bytes = models.reduce((sum, m) => sum + m.payloadBits, 0) / 8;
+  const cost = 2 * lanesOf(shape) + PLANE_BYTES;
+  for (let count = MAX_PLANES; count > 0; count--) {
+    if (count * cost <= PLANE_COST * bytes && coarseningError(counts, count) <= LARGEST_ERROR * energy) return count;
+  }
+  return 0;
+}
+
+/** Frequencies of every class by level: of the codes, of their thirds, of their ninths. */
+function levelsOf({ models }: { readonly models: readonly { readonly frequencies: Uint16Array }[] }, count: number) {
+  const levels: Uint16Array[][] = [models.map((m) => m.frequencies)];
+  for (let i = 0; i < count; i++) levels.push(levels[i].map(coarserFrequencies));
+  return levels;
+}
+
+function encodePlane(tokens: Uint16Array, shape: Shape, classes: readonly Uint16Array[], level: number): Uint8Array {
+  const reach = coarseReach(classes);
+  const symbols = byToken((code) => {
+    const q = coarse(code, level);
+    const k = coarse(q, 1);
+    // Codes beyond the reach do not occur.
+    return Math.abs(k) > reach ? 0 : digitSymbol(k, q - 3 * k, reach);
+  });
+  const writer = new ByteWriter();
+  writeStream(writer, shape, digitSteps(classes, reach), tokens, symbols);
+  return writer.finish();
+}
+
+/** A table over the tokens of codes. */
+function byToken(symbolOf: (code: number) => number): Uint16Array {
+  return Uint16Array.from({ length: DIRECT_TOKENS }, (_, token) => symbolOf(unzigzag(token)));
+}
+
+function writePoints(writer: ByteWriter, counts: Float64Array, count: number): void {
+  for (let level = 1; level <= count; level++) {
+    const { offsets, limit } = pointsOf(counts, level);
+    if (level === 1) writer.byte(limit);
+    writer.byte((offsets[0] + OFFSET_BIAS) | ((offsets[1] + OFFSET_BIAS) << 4));
+  }
+}
+
+function readPoints(reader: ByteReader, count: number): Points[] {
+  if (count === 0) return [];
+  const limit = reader.byte();
+  if (limit > 128) throw damaged('the largest code is not valid');
+  return Array.from({ length: count }, (_, i) => {
+    const byte = reader.byte();
+    const offsets = [(byte & 15) - OFFSET_BIAS, (byte >> 4) - OFFSET_BIAS] as const;
+    const half = (3 ** (i + 1) - 1) / 2;
+    if (offsets.some((o) => Math.abs(o) > half)) throw damaged('a point of a coarse code is not valid');
+    return { level: i + 1, offsets, limit };
+  });
+}
+
+/** Planes that a base was split from. @throws EigenError EW6002_BUNDLE_TAMPERED. */
+export function planesOf(base: Uint8Array): number {
+  const head = new ByteReader(base).byte();
+  const count = head >> 4;
+  if (count > MAX_PLANES || ((head & 15) === FIXED && count > 0)) throw damaged('the number of planes is not valid');
+  return count;
+}
+
+/**
+ * Decodes exactly out.length codes from a base and as many of its planes as there are; without the last ones the codes are those
+ * that `coarsen` gives.
+ * @throws EigenError EW6002_BUNDLE_TAMPERED when the bytes are not what encodeCodes wrote for that many codes.
+ */
+export function decodeCodes(base: Uint8Array, planes: readonly Uint8Array[], out: Int8Array): void {
+  const count = planesOf(base);
+  if (planes.length > count) throw damaged('there are more planes than were split off');
+  const reader = new ByteReader(base);
+  const mode = reader.byte() & 15;
+  if (mode === FIXED) readWhole(reader, out);
+  else if (mode === RANS || mode === CLASSES) {
+    if (out.length === 0) throw damaged('values where there should be none');
+    const points = readPoints(reader, count);
+    const { shape, bits, classes } = readModels(reader, mode, out.length);
+    if (classes.some((f) => f.length > 256)) throw damaged('a code does not fit its type');
+    const levels = levelsOf({ models: classes.map((frequencies) => ({ frequencies })) }, count);
+    const coarsest = { stream: readStream(reader, shape), tables: tokenTables(levels[count], bits, unzigzag) };
+    const digits = planes.map((bytes, i) => {
+      const finer = levels[count - 1 - i];
+      const plane = new ByteReader(bytes);
+      const stream = readStream(plane, shape);
+      if (plane.remaining > 0) throw damaged('bytes are left over');
+      return { stream, tables: digitTables(finer, coarseReach(finer)) };
+    });
+    decodePlanes(shape, coarsest, digits, out);
+    const missing = count - planes.length;
+    if (missing > 0) place(out, points[missing - 1]);
+  } else throw damaged(`coding mode ${mode} is unknown`);
+  if (reader.remaining > 0) throw damaged('bytes are left over');
+}
+
+/** Coarse values become codes. */
+function place(out: Int8Array, points: Points): void {
+  const table = Int8Array.from({ length: 256 }, (_, i) => pointOf(i - 128, points));
+  for (let i = 0; i < out.length; i++) out[i] = table[out[i] + 128];
+}

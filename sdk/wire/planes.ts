@@ -1,0 +1,110 @@
+import { DIGIT_BITS, type DigitTables, type Steps, type SymbolTables } from './rans.ts';
+import { zigzag } from './tokens.ts';
+
+/**
+ * Tables for codes that travel in planes (sdk/util/nested.ts). All of them follow from the one model of the whole codes that
+ * travels: a coarse value has the sum of the frequencies of the codes it stands for, and its digit the shares of these three. So
+ * base and planes together take what the whole codes would take, but for the ends of the streams.
+ */
+
+/** Frequencies by token of the values k = round(q / 3), from those of q; the same sum. */
+export function coarserFrequencies(frequencies: Uint16Array): Uint16Array {
+  const reach = reachOf(frequencies);
+  const out = new Uint16Array(zigzag(-Math.ceil(reach / 3)) + 2);
+  for (let q = -reach; q <= reach; q++) out[zigzag(Math.round(q / 3))] += at(frequencies, q);
+  return out;
+}
+
+/** Largest magnitude that a table of tokens can hold. */
+function reachOf(frequencies: Uint16Array): number {
+  return Math.ceil(frequencies.length / 2);
+}
+
+const at = (frequencies: Uint16Array, value: number): number => frequencies[zigzag(value)] ?? 0;
+
+/** What an encoder needs for tokens, which are their own symbols. */
+export function tokenSteps(classes: readonly Uint16Array[], bits: number): Steps {
+  const width = Math.max(...classes.map((f) => f.length));
+  const steps = new Uint32Array(classes.length * width);
+  classes.forEach((frequencies, c) => {
+    let start = 0;
+    for (let t = 0; t < frequencies.length; t++) {
+      steps[c * width + t] = frequencies[t] | (start << 16);
+      start += frequencies[t];
+    }
+  });
+  return { bits, steps };
+}
+
+/** What a decoder needs for tokens; `symbolOf` gives what is put out for one. */
+export function tokenTables(
+  classes: readonly Uint16Array[],
+  bits: number,
+  symbolOf: (token: number) => number,
+): SymbolTables {
+  const entries = new Uint32Array(classes.length * 2 * 2 ** bits);
+  let at = 0;
+  for (const frequencies of classes) {
+    for (let t = 0; t < frequencies.length; t++) {
+      const symbol = symbolOf(t) & 0xffff;
+      const frequency = frequencies[t];
+      for (let k = 0; k < frequency; k++) {
+        entries[at++] = symbol | (k << 16);
+        entries[at++] = frequency;
+      }
+    }
+  }
+  return { bits, entries };
+}
+
+/** Largest coarse value of any class, from the frequencies of the codes. */
+export function coarseReach(classes: readonly Uint16Array[]): number {
+  return Math.max(...classes.map((f) => Math.round(reachOf(f) / 3)));
+}
+
+/** Frequencies of the digits -1, 0, 1 of a coarse value, summing to 2^10; undefined when it does not occur. */
+function digitFrequencies(frequencies: Uint16Array, k: number): readonly number[] | undefined {
+  const members = [3 * k - 1, 3 * k, 3 * k + 1].map((q) => at(frequencies, q));
+  const sum = members[0] + members[1] + members[2];
+  if (sum === 0) return undefined;
+  const range = 2 ** DIGIT_BITS;
+  const shares = members.map((f) => (f === 0 ? 0 : Math.max(1, Math.floor((range * f + (sum >> 1)) / sum))));
+  const largest = shares.indexOf(Math.max(...shares));
+  shares[largest] += range - shares[0] - shares[1] - shares[2];
+  return shares;
+}
+
+/** Symbol of a digit of the coarse value k, in the first class. */
+export function digitSymbol(k: number, digit: number, reach: number): number {
+  return (k + reach) * 3 + digit + 1;
+}
+
+/** What an encoder needs for digits. */
+export function digitSteps(classes: readonly Uint16Array[], reach: number): Steps {
+  const width = digitSymbol(reach, 1, reach) + 1;
+  const steps = new Uint32Array(classes.length * width);
+  classes.forEach((frequencies, c) => {
+    for (let k = -reach; k <= reach; k++) {
+      let start = 0;
+      digitFrequencies(frequencies, k)?.forEach((f, i) => {
+        steps[c * width + digitSymbol(k, i - 1, reach)] = f | (start << 16);
+        start += f;
+      });
+    }
+  });
+  return { bits: DIGIT_BITS, steps };
+}
+
+/** What a decoder needs for digits. */
+export function digitTables(classes: readonly Uint16Array[], reach: number): DigitTables {
+  const entries = new Uint32Array((classes.length * (2 * reach + 1)) << DIGIT_BITS);
+  classes.forEach((frequencies, c) => {
+    for (let k = -reach; k <= reach; k++) {
+      let slot = (c * (2 * reach + 1) + k + reach) << DIGIT_BITS;
+      digitFrequencies(frequencies, k)?.forEach((f, digit) => {
+        for (let i = 0; i < f; i++) entries[slot++] = digit | (i << 4) | (f << 16);
+      });
+    }
+  });
+  return { reach, entries };
+}

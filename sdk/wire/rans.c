@@ -1,0 +1,76 @@
+/*
+ * rANS over static models (Duda, arXiv 1311.2540) for one thread of WebAssembly: 32-bit states in [2^16, 2^32), 16-bit words,
+ * so that a symbol moves at most one word. The symbol at column c of a row goes through state c % lanes, lanes being 1 or 4.
+ * tools/generate-rans.ts compiles this file into rans-wasm.ts; rans.ts lays out the memory.
+ *
+ * Decoders do not check for the end of the words: their memory must go on for one word a symbol beyond it, and the caller
+ * compares the place they return. Every slot of every table they can reach must be filled; then nothing else can go wrong.
+ */
+typedef signed char i8;
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef int i32;
+typedef unsigned u32;
+typedef unsigned long long u64;
+#define API(name) __attribute__((export_name(#name)))
+
+/* A coin toss for a branch predictor, hence written so that it becomes two selects. */
+#define REFILL(x) { u32 low = x < 65536; u32 filled = (x << 16) | *w; x = low ? filled : x; w += low; }
+
+/*
+ * Defines NAME(states, w, tables, stride, classes, rows, cols, lanes, bits, out): decodes rows x cols symbols into out and
+ * returns the place reached in the words. Row r uses the table at tables + classes[r] * stride entries (classes may be 0: the
+ * first). READ(x, o) takes the next symbol out of state x and puts it at o; TABLE is the type of an entry.
+ */
+#define DECODER(NAME, TABLE, OUT, READ)                                                                                 \
+  API(NAME) const u16 *NAME(u32 *states, const u16 *w, const TABLE *tables, i32 stride, const u8 *classes, i32 rows,     \
+                            i32 cols, i32 lanes, i32 bits, OUT *out) {                                                   \
+    u32 a = states[0], b = states[1], c = states[2], d = states[3], mask = (1u << bits) - 1;                             \
+    for (i32 r = 0; r < rows; r++) {                                                                                     \
+      const TABLE *t = tables + (classes ? classes[r] * stride : 0);                                                     \
+      if (lanes == 1) {                                                                                                  \
+        for (i32 i = 0; i < cols; i++, out++) { READ(a, out[0]) REFILL(a) }                                              \
+        continue;                                                                                                        \
+      }                                                                                                                  \
+      i32 i = 0;                                                                                                         \
+      for (; i + 4 <= cols; i += 4, out += 4) {                                                                          \
+        READ(a, out[0]) READ(b, out[1]) READ(c, out[2]) READ(d, out[3])                                                  \
+        REFILL(a) REFILL(b) REFILL(c) REFILL(d)                                                                          \
+      }                                                                                                                  \
+      if (i < cols) { READ(a, out[0]) REFILL(a) out++; i++; }                                                            \
+      if (i < cols) { READ(b, out[0]) REFILL(b) out++; i++; }                                                            \
+      if (i < cols) { READ(c, out[0]) REFILL(c) out++; }                                                                 \
+    }                                                                                                                    \
+    states[0] = a; states[1] = b; states[2] = c; states[3] = d;                                                          \
+    return w;                                                                                                            \
+  }
+
+/* Entry of slot s: symbol | (s - start) << 16 | frequency << 32. */
+#define READ_SYMBOL(x, o) { u64 e = t[x & mask]; o = e; x = (u32)(e >> 32) * (x >> bits) + ((u32)e >> 16); }
+DECODER(decode8, u64, i8, READ_SYMBOL)
+DECODER(decode16, u64, u16, READ_SYMBOL)
+
+/*
+ * One digit in {-1, 0, 1} for a coarse value k, which becomes 3 k + digit. Entry of slot s in the table of k, at
+ * k << 10: (digit + 1) | (s - start) << 4 | frequency << 16.
+ */
+#define READ_DIGIT(x, o)                                                                                                \
+  { i32 k = o; u32 e = t[(k << 10) + (i32)(x & 1023)]; x = (e >> 16) * (x >> 10) + ((e >> 4) & 1023);                    \
+    o = (i8)(3 * k + (i32)(e & 3) - 1); }
+DECODER(refine, u32, i8, READ_DIGIT)
+
+/*
+ * Codes rows x cols symbols, last one first, downwards from w; returns the place of the first word. Entry of a symbol in
+ * steps: frequency | start << 16.
+ */
+API(encode) u16 *encode(u32 *states, u16 *w, const u32 *steps, const u16 *symbols, i32 rows, i32 cols, i32 lanes, i32 bits) {
+  const u16 *in = symbols + rows * cols;
+  for (i32 r = 0; r < rows; r++)
+    for (i32 c = cols - 1; c >= 0; c--) {
+      u32 step = steps[*--in], frequency = step & 0xffff, x = states[c & (lanes - 1)];
+      if (x >> (32 - bits) >= frequency) { *--w = (u16)x; x >>= 16; }
+      u32 q = x / frequency;
+      states[c & (lanes - 1)] = (q << bits) + (x - q * frequency) + (step >> 16);
+    }
+  return w;
+}
