@@ -20,9 +20,11 @@ export {
   type BundleSession,
   ENGINES,
   type EngineName,
+  type OpenRequest,
   openSession,
   type SessionRequest,
 } from './app/session.ts';
+export type { Received } from './bundle/index.ts';
 export type { LatencyEstimate, Origin, Sourced } from './compile/cost.ts';
 export { doesNotFit, type FitOptions, type FitReport, type LimitCheck } from './compile/fit.ts';
 export { listProfiles, loadProfile, type Profile, type ProfileSummary } from './compile/profile.ts';
@@ -34,6 +36,7 @@ export type {
   FrontierPoint,
   GateResult,
   LayerReport,
+  ProgressivePoint,
 } from './compress/index.ts';
 export { DEFAULT_OPTIONS, ROUND_TO_NEAREST, stagesOf } from './compress/index.ts';
 export { readArrays, writeArrays } from './data/arrays.ts';

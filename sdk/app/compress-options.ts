@@ -1,8 +1,10 @@
 import type { Profile } from '../compile/profile.ts';
 import { type CompressOptions, DEFAULT_OPTIONS, memoryOf } from '../compress/index.ts';
 import { footprintOn, type Model } from '../pipeline.ts';
-import { encodeInts } from '../wire/ints.ts';
+import { codeSizes } from '../wire/codes.ts';
+import { encodedSize } from '../wire/ints.ts';
 import { residentCodeBytes } from '../wire/panels.ts';
+import { codesWireSize } from '../wire/weights.ts';
 
 /** A limit for the weights on the wire: as a factor of their fp32 bytes, or absolute. */
 export type WireBudget = { readonly factor: number } | { readonly bytes: number };
@@ -44,8 +46,10 @@ export function optionsFor(model: Model, profile: Profile, request: OptionsReque
     weightBits,
     minQuality: minQuality ?? DEFAULT_OPTIONS.minQuality,
     seed: request.seed ?? DEFAULT_OPTIONS.seed,
-    sizer: (data, rows, cols) => encodeInts(data, rows, cols).length,
+    sizer: (data, rows, cols) =>
+      data instanceof Int8Array ? codesWireSize(data, rows, cols) : encodedSize(data, rows, cols),
     residentSizer: residentCodeBytes,
+    planeSizer: (codes, rows, cols) => codeSizes(codes, rows, cols, true),
     footprint,
     memoryGoalBytes: Math.floor(MEMORY_SHARE * memoryOf(footprint(model.graph))),
     wireBudgetBytes: Math.max(0, budgetBytes(model, budget ?? { factor: DEFAULT_FACTOR }) - STREAM_BYTES),

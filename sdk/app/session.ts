@@ -1,7 +1,8 @@
 import { REFERENCE } from '../../targets/index.ts';
-import { type Bundle, installWeights, kernelOf, kernelVariants, readBundle } from '../bundle/index.ts';
+import { type Bundle, installWeights, kernelOf, kernelVariants, openBundle } from '../bundle/index.ts';
 import type { NamedType } from '../data/samples.ts';
 import { WasmEngine } from '../device/engine/wasm.ts';
+import { readBytes } from '../util/files.ts';
 import type { Tensor } from '../util/tensor.ts';
 import { graphOfBundle } from './bundle-graph.ts';
 import { type SelfTest, testKernels, testReference } from './self-test.ts';
@@ -19,6 +20,11 @@ export interface SessionRequest {
   readonly threads?: number | undefined;
 }
 
+export interface OpenRequest extends SessionRequest {
+  /** Runs from the first bytes of the file only, as a device may whose download has not ended. */
+  readonly firstBytes?: number | undefined;
+}
+
 /** A bundle ready to run. */
 export interface BundleSession {
   readonly bundle: Bundle;
@@ -33,16 +39,20 @@ export interface BundleSession {
   readonly modelBytes: number;
   run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
   /**
-   * Runs the golden inputs. Kernels must give the hashes in the bundle; the reference engine is compared with kernels that do.
+   * Runs the golden inputs. Kernels must give the hashes in the bundle; the reference engine is compared with kernels that do. With a
+   * part of a bundle there is nothing to compare with.
    * Throws EW6004_SELF_TEST_FAILED naming the output, EW6001_BUNDLE_UNREADABLE when there are no golden inputs.
    */
   selfTest(): Promise<SelfTest>;
   close(): void;
 }
 
-/** Opens, verifies and loads a bundle file. */
-export async function openSession(path: string, request: SessionRequest = {}): Promise<BundleSession> {
-  return loadSession(await readBundle(path), request);
+/** Opens, verifies and loads a bundle file. Throws EW6005_BUNDLE_INCOMPLETE when `firstBytes` are too few. */
+export async function openSession(path: string, request: OpenRequest = {}): Promise<BundleSession> {
+  const { firstBytes = Number.POSITIVE_INFINITY, ...session } = request;
+  const bytes = await readBytes(path);
+  const partial = firstBytes < bytes.length;
+  return loadSession(openBundle(partial ? bytes.subarray(0, firstBytes) : bytes, { partial }), session);
 }
 
 /** Loads an opened bundle into an engine. Throws EW5003_ENGINE_UNAVAILABLE when the bundle has nothing for it. */
@@ -88,6 +98,7 @@ function loadReference(bundle: Bundle): Loaded {
     modelBytes: loaded.modelBytes,
     run,
     selfTest: async () => {
+      if (bundle.received) return testKernels(bundle, run);
       let kernels: Loaded | undefined;
       const proven = async (): Promise<Loaded> => {
         if (kernels) return kernels;

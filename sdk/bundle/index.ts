@@ -8,6 +8,7 @@ export {
   type Manifest,
   manifestSchema,
   type Part,
+  type Segment,
 } from './manifest.ts';
 export type { PartRole } from './names.ts';
 export {
@@ -18,7 +19,9 @@ export {
   kernelOf,
   kernelSourceOf,
   kernelVariants,
+  type OpenOptions,
   openBundle,
+  type Received,
   readBundle,
   reportOf,
   weightTensorsOf,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { isEigenError } from '../util/errors.ts';
+import { EigenError, isEigenError } from '../util/errors.ts';
 import { type FileSystem, nodeFileSystem, readBytes, replaceAtomically } from '../util/files.ts';
 import { sha256 } from '../util/hash.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
@@ -29,9 +29,17 @@ function kernelFile(variant: string): string {
 
 /**
  * Installs a bundle under `dir`, atomically, and returns its folder; what is there already and intact stays.
- * @throws EigenError EW1003_WRITE_FAILED, EW6001/EW6002 when the weights do not decode.
+ * @throws EigenError EW1003_WRITE_FAILED, EW6001/EW6002 when the weights do not decode, EW6005_BUNDLE_INCOMPLETE for a bundle of
+ * which a part is missing: what is installed is what the digest says.
  */
 export async function installBundle(bundle: Bundle, dir: string, fs: FileSystem = nodeFileSystem): Promise<string> {
+  const { received } = bundle;
+  if (received)
+    throw new EigenError(
+      'EW6005_BUNDLE_INCOMPLETE',
+      `only ${received.segments} of ${received.segmentsInAll} segments of the bundle's weights are there`,
+      { hint: 'Fetch the rest of it, then install it.' },
+    );
   const folder = join(dir, bundle.digest);
   if (await isIntact(dir, bundle.digest, fs)) return folder;
   const files = filesOf(bundle);

@@ -17,6 +17,16 @@ export interface Part {
   readonly sha256: string;
   /** Present on deflated parts: their size when inflated. */
   readonly inflatedBytes?: number | undefined;
+  /**
+   * Present on weights that are of use in part: the pieces of the part, in order. The first holds a model of lower quality, every
+   * other one improves it.
+   */
+  readonly segments?: readonly Segment[] | undefined;
+}
+
+export interface Segment {
+  readonly bytes: number;
+  readonly sha256: string;
 }
 
 /** What the outputs must be on the golden inputs. */
@@ -64,9 +74,15 @@ const part = v.pipe(
     bytes: natural,
     sha256: sha,
     inflatedBytes: v.optional(v.pipe(natural, v.maxValue(2 ** 31))),
+    segments: v.optional(v.array(v.strictObject({ bytes: natural, sha256: sha }))),
   }),
   v.check((p) => nameFitsRole(p.name, p.role), 'the name does not belong to the role'),
   v.check((p) => isDeflated(p.name) === (p.inflatedBytes !== undefined), 'inflatedBytes belongs to names in .z'),
+  v.check((p) => p.segments === undefined || p.role === 'weights', 'only weights have segments'),
+  v.check(
+    (p) => p.segments === undefined || p.segments.reduce((sum, s) => sum + s.bytes, 0) === p.bytes,
+    'the segments do not add up to the part',
+  ),
 );
 
 export const manifestSchema: v.GenericSchema<unknown, Manifest> = v.strictObject({

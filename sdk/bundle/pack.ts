@@ -2,6 +2,7 @@ import { type FileSystem, nodeFileSystem, writeAtomic } from '../util/files.ts';
 import { sha256 } from '../util/hash.ts';
 import { writeNpz } from '../util/npz.ts';
 import type { Tensor } from '../util/tensor.ts';
+import { segmentsOf } from '../wire/container.ts';
 import type { Program } from '../wire/program.ts';
 import { deflate } from './deflate.ts';
 import {
@@ -12,6 +13,7 @@ import {
   type Manifest,
   manifestIssue,
   type Part,
+  type Segment,
 } from './manifest.ts';
 import {
   digestText,
@@ -112,7 +114,20 @@ function partOf({ name, role, bytes, inflatedBytes }: Content): Part {
     bytes: bytes.length,
     sha256: sha256(bytes),
     ...(inflatedBytes === undefined ? {} : { inflatedBytes }),
+    ...(role === 'weights' ? segmentsIn(bytes) : {}),
   };
+}
+
+/** Weights in one piece need no hashes but the part's. */
+function segmentsIn(weights: Uint8Array): { segments?: Segment[] } {
+  const lengths = segmentsOf(weights);
+  if (lengths.length === 1) return {};
+  let at = 0;
+  const segments = lengths.map((bytes) => {
+    at += bytes;
+    return { bytes, sha256: sha256(weights.subarray(at - bytes, at)) };
+  });
+  return { segments };
 }
 
 /**

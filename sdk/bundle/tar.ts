@@ -39,23 +39,49 @@ export function writeTar(files: readonly TarFile[]): Uint8Array {
  * Files of an archive, as views into it.
  * @throws EigenError EW6001_BUNDLE_UNREADABLE when it is no such archive or cut off, EW6002_BUNDLE_TAMPERED when a byte is not as written.
  */
-export function readTar(archive: Uint8Array): TarFile[] {
-  const out: TarFile[] = [];
-  let at = 0;
-  while (at + BLOCK <= archive.length && archive[at] !== 0) {
-    const header = archive.subarray(at, at + BLOCK);
-    const file = readHeader(header, out.length);
-    const end = at + BLOCK + file.size;
-    if (end > archive.length)
-      throw unreadable(`it ends inside part '${file.name}': ${end - archive.length} bytes are missing`);
-    out.push({ name: file.name, bytes: archive.subarray(at + BLOCK, end) });
-    at += BLOCK + roundUp(file.size);
-    if (!isZero(archive.subarray(end, at))) throw tampered(`bytes after part '${file.name}' are not zero`);
+export function readTar(archive: Uint8Array): readonly TarFile[] {
+  const { files, cut, end: at } = readTarPrefix(archive);
+  if (cut) {
+    const missing = cut.size - cut.bytes.length;
+    throw unreadable(`it ends inside part '${cut.name}': ${missing} bytes are missing`);
   }
-  if (out.length === 0) throw unreadable(archive.length === 0 ? 'the file is empty' : 'it is not a tar archive');
+  if (files.length === 0) throw unreadable(archive.length === 0 ? 'the file is empty' : 'it is not a tar archive');
   if (archive.length < at + 2 * BLOCK) throw unreadable('its end is missing');
   if (archive.length > at + 2 * BLOCK || !isZero(archive.subarray(at))) throw tampered('there are bytes after its end');
-  return out;
+  return files;
+}
+
+/** What there is of an archive that may be cut off anywhere. */
+export interface TarPrefix {
+  readonly files: readonly TarFile[];
+  /** The file in which it ends, of which `size` bytes there should be. */
+  readonly cut?: TarFile & { readonly size: number };
+  /** Where the next header would be. */
+  readonly end: number;
+}
+
+/**
+ * The files of an archive of which the end may be missing.
+ * @throws EigenError EW6001_BUNDLE_UNREADABLE when it is no such archive, EW6002_BUNDLE_TAMPERED when a byte is not as written.
+ */
+export function readTarPrefix(archive: Uint8Array): TarPrefix {
+  const files: TarFile[] = [];
+  let at = 0;
+  while (at + BLOCK <= archive.length && archive[at] !== 0) {
+    const { name, size } = readHeader(archive.subarray(at, at + BLOCK), files.length);
+    const end = at + BLOCK + size;
+    const file = { name, bytes: archive.subarray(at + BLOCK, end) };
+    at += BLOCK + roundUp(size);
+    if (end > archive.length) return { files, cut: { ...file, size }, end: at };
+    files.push(file);
+    if (!isZero(archive.subarray(end, at))) throw tampered(`bytes after part '${name}' are not zero`);
+  }
+  return { files, end: at };
+}
+
+/** Bytes of an archive from its start to the content of a file after others of these sizes. */
+export function offsetAfter(sizes: readonly number[]): number {
+  return sizes.reduce((sum, size) => sum + BLOCK + roundUp(size), BLOCK);
 }
 
 function headerOf(name: string, size: number): Uint8Array {

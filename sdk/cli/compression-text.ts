@@ -49,8 +49,17 @@ export function reportText(
     ['agreement', formatPercent(gate.agreement, 2), 'same answer as the original, measured'],
   ];
   if (evaluation) rows.push(evaluationRow(evaluation));
+  rows.push(...halfRow(r));
   rows.push(...boardRows(r, latency), ['held back by', '', r.binds.map((b) => BINDING[b]).join(', ') || 'nothing']);
   return table(rows, [1]);
+}
+
+/** What a receiver has with half of the weights. */
+function halfRow({ progressive = [] }: CompressionReport): string[][] {
+  const half = progressive.filter((p) => p.share <= 0.5).at(-1);
+  if (!half) return [];
+  const what = `with the first ${formatBytes(half.bytes)}, ${formatPercent(half.share)} of the weights, measured on ${half.samples} samples`;
+  return [['of half', formatPercent(half.quality, 2), what]];
 }
 
 /** Memory and time of the program on its board. */

@@ -138,4 +138,9 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy:
       'Try run --self-test with --engine simd128 and --engine reference: where those are right, the faster kernels are wrong on this machine. Report it with the output of eigenweights doctor.',
   },
+  EW6005_BUNDLE_INCOMPLETE: {
+    meaning: 'Only the beginning of the bundle is there, and less than what was asked of it needs.',
+    causes: 'A transfer that has not ended, or run --quality-at with fewer bytes than a first model takes.',
+    remedy: 'Fetch as many bytes as the hint says; to install a bundle all of it is needed.',
+  },
 };

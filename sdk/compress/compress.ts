@@ -27,6 +27,7 @@ import { buildInteger, emptyLayer, exposeStates, type IntegerGraph, type Quantiz
 import { findLayers, type Layer } from './layers.ts';
 import { excessOf, type Footprint, memoryOf, narrowings, type ResidentLimit, ramOf, residentLimit } from './limits.ts';
 import { probeCount, splitCounts } from './plan.ts';
+import { measurePrefixes } from './progressive.ts';
 import { inputScales } from './quantize.ts';
 import { type Measured, reportOf } from './report.ts';
 import type { Runner, Session } from './runner.ts';
@@ -370,7 +371,9 @@ export class Job {
     }
     ctx.progress({ stage: 'gate', done: 1, total: 1 });
     const report = reportOf(ctx, chosen, result, gate, this.frontier);
-    return { graph: result.graph, report, timings: { ...this.timings } };
+    const progressive = await this.timed('progressive', () => measurePrefixes(ctx, pair, result, prepared.reference));
+    const measured = { ...report, ...(progressive ? { progressive } : {}) };
+    return { graph: result.graph, report: measured, timings: { ...this.timings } };
   }
 
   /**

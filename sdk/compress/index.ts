@@ -26,6 +26,7 @@ export {
   type FrontierPoint,
   type GateResult,
   type LayerReport,
+  type ProgressivePoint,
   ROUND_TO_NEAREST,
   type Sample,
   type SampleMetric,

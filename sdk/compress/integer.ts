@@ -12,6 +12,8 @@ export interface QuantizedLayer {
   readonly bias: Float32Array;
   /** Resident bits a code. */
   readonly bits: number;
+  /** Divergence that a squared code error costs, per code; absent where codes must be exact. */
+  readonly gain?: number;
 }
 
 /** Names of a layer's values in the integer graph. */
@@ -92,6 +94,10 @@ function codeShape(layer: Layer, i: number): { codes: number[]; scales: number[]
 
 function biasShape(layer: Layer): number[] {
   return layer.kind === 'lstm' ? codeShape(layer, 0).scales : [layer.matrices[0]!.rows];
+}
+
+function codePacking({ bits, gain }: QuantizedLayer): Packing {
+  return { kind: 'codes', bits, ...(gain === undefined ? {} : { gain }) };
 }
 
 class IntegerWriter {
@@ -186,7 +192,7 @@ class IntegerWriter {
     q.matrices.forEach((m, i) => {
       const shape = codeShape(layer, i);
       const stem = layer.matrices[i]!.value;
-      codes.push(this.b.constant(`${stem}.q`, tensor('i8', shape.codes, m.codes), { kind: 'codes', bits: q.bits }));
+      codes.push(this.b.constant(`${stem}.q`, tensor('i8', shape.codes, m.codes), codePacking(q)));
       const packing: Packing = { kind: 'log8', base: m.base, exponents: Array.from(m.exponents) };
       multipliers.push(this.b.constant(`${stem}.m`, tensor('f32', shape.scales, m.multipliers), packing));
     });

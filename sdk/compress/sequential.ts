@@ -191,7 +191,16 @@ function quantizeLayer(
   meter.take(layer, matrices);
   const largest = Math.max(...matrices.map((m) => m.largestCode));
   const bits = ctx.options.weightBits.find((b) => largest <= 2 ** (b - 1) - 1) ?? ctx.options.weightBits.at(-1)!;
-  return { matrices, bias: biasOf(ctx, layer, matrices), bits };
+  const gain = exact === undefined ? { gain: gainOf(survey, choice.step * factor) } : {};
+  return { matrices, bias: biasOf(ctx, layer, matrices), bits, ...gain };
+}
+
+/**
+ * Divergence that a squared code error costs, per code: the sensitivity is that of rounding at relative step 1, which errs by a
+ * twelfth of the squared step in the mean.
+ */
+function gainOf({ unit }: LayerSurvey, step: number): number {
+  return (12 * unit.sensitivity * step * step) / unit.params;
 }
 
 /** Largest code of tables that are held without loss. */

@@ -14,6 +14,12 @@ export type IntSizer = (data: Int8Array | Int32Array, rows: number, cols: number
  */
 export type ResidentSizer = (codes: Int8Array, rows: number, cols: number) => number;
 
+/**
+ * Bytes of weight codes [rows, cols] in the parts in which they travel: the base, then its refinements, coarsest first; the
+ * pipeline injects that of the bundle (sdk/wire/codes.ts).
+ */
+export type PlaneSizer = (codes: Int8Array, rows: number, cols: number) => readonly number[];
+
 /** A constant's header in the weight stream: its kind and the length of its payload as a variable-length integer. */
 function headerBytes(payload: number): number {
   return 2 + (payload > 127 ? 1 : 0) + (payload > 16383 ? 1 : 0) + (payload > 2097151 ? 1 : 0);

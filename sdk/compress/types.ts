@@ -1,7 +1,7 @@
 import type { Graph } from '../ir/graph.ts';
 import type { Tensor } from '../util/tensor.ts';
 import type { Constraint, FootprintOf } from './limits.ts';
-import type { IntSizer, ResidentSizer } from './size.ts';
+import type { IntSizer, PlaneSizer, ResidentSizer } from './size.ts';
 
 /** One sample: a tensor for every graph input, in the graph's own shape. */
 export type Sample = Readonly<Record<string, Tensor>>;
@@ -61,6 +61,8 @@ export interface CompressOptions {
   readonly sizer?: IntSizer;
   /** Exact size of weight codes in memory (sdk/wire/panels.ts: residentCodeBytes); default: an estimate from the histogram. */
   readonly residentSizer?: ResidentSizer;
+  /** Bytes of base and refinements of weight codes; when given, the report says what prefixes of the bundle are worth. */
+  readonly planeSizer?: PlaneSizer;
   /** Points of the (bytes, divergence) frontier to measure beyond the budget when the gate fails. */
   readonly frontierPoints: number;
 }
@@ -142,6 +144,19 @@ export interface FrontierPoint {
   readonly ramBytes?: number;
 }
 
+/** What a receiver has that holds only the first bytes of the weights. */
+export interface ProgressivePoint {
+  /** Bytes of the weights on the wire, everything but refinements included. */
+  readonly bytes: number;
+  /** Of all bytes of the weights on the wire. */
+  readonly share: number;
+  readonly divergence: number;
+  readonly quality: number;
+  readonly agreement: number;
+  /** Held-out samples this was measured on. */
+  readonly samples: number;
+}
+
 export interface GateResult {
   /** Share of the original's quality kept on the held-out samples, with its 95 % interval (paired bootstrap). */
   readonly quality: number;
@@ -189,6 +204,8 @@ export interface CompressionReport {
   readonly smallestPassing?: FrontierPoint;
   /** Quality reached within the budget. */
   readonly bestAtBudget?: FrontierPoint;
+  /** Quality by the bytes received, ascending, the last one being the whole; absent without a `planeSizer`. */
+  readonly progressive?: readonly ProgressivePoint[];
   readonly settings: Readonly<Record<string, unknown>>;
   readonly fitSamples: number;
   readonly holdoutSamples: number;

@@ -33,6 +33,14 @@ export interface CompressionSummary {
     readonly low?: number;
     readonly high?: number;
   }[];
+  /** What the first bytes of the weights are worth. */
+  readonly progressive?: readonly {
+    readonly bytes: number;
+    readonly share: number;
+    readonly quality: number;
+    readonly agreement: number;
+    readonly samples: number;
+  }[];
 }
 
 export interface LayerSummary {
@@ -100,6 +108,35 @@ export function frontierFigure(report: CompressionSummary): Markup {
         { axis: 'x', value: totals.wireBudgetBytes / 1000, name: 'budget' },
         { axis: 'y', value: gate.minQuality, name: 'required' },
       ],
+    }),
+  });
+}
+
+/** Quality of a receiver that has only the first bytes; undefined where the weights travel in one piece. */
+export function progressiveFigure(report: CompressionSummary): Markup | undefined {
+  const points = report.progressive ?? [];
+  if (points.length < 2) return undefined;
+  const series = (name: string, colour: Series['colour'], value: (p: (typeof points)[number]) => number): Series => ({
+    name,
+    colour,
+    points: points.map((p) => ({
+      x: p.bytes / 1000,
+      y: value(p),
+      tip: `${kilobytes(p.bytes)}, ${percent(p.share)} of the weights: ${name} ${percent(value(p), 2)}`,
+    })),
+  });
+  return figureOf({
+    title: 'Quality against bytes received.',
+    caption: `A prefix of the weights is a model too: the base of all layers, then refinements by what they are worth for their bytes. Measured on ${points[0]!.samples} held-out samples.`,
+    content: linePlot({
+      label: 'Bytes of the weights received against quality kept',
+      x: { title: 'weights received, kB', format: (v) => v.toLocaleString('en'), include: [0] },
+      y: { title: 'share', format: (v) => percent(v), include: [1] },
+      series: [
+        series('quality kept', 'one', (p) => p.quality),
+        series('same answer as the original', 'two', (p) => p.agreement),
+      ],
+      guides: [{ axis: 'x', value: points.at(-1)!.bytes / 2000, name: 'half' }],
     }),
   });
 }
@@ -201,7 +238,9 @@ function inputOf({ activation, activationBits }: LayerSummary): string {
 /** The plots and the layer table, to put into a page. */
 export function compressionFigures(report: CompressionSummary): Markup[] {
   const components = componentsFigure(report);
-  const figures = [frontierFigure(report), bitsFigure(report), errorsFigure(report)];
+  const progressive = progressiveFigure(report);
+  const sizes = [frontierFigure(report), ...(progressive ? [progressive] : [])];
+  const figures = [...sizes, bitsFigure(report), errorsFigure(report)];
   return [...figures, ...(components ? [components] : []), layerTable(report)];
 }
 

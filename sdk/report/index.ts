@@ -13,6 +13,7 @@ export {
   type LayerSummary,
   layerTable,
   percent,
+  progressiveFigure,
 } from './compression-report.ts';
 export { type FrontierSize, type FrontierSummary, frontierPage } from './frontier-report.ts';
 export {

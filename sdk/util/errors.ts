@@ -26,7 +26,8 @@ export type ErrorCode =
   | 'EW6001_BUNDLE_UNREADABLE'
   | 'EW6002_BUNDLE_TAMPERED'
   | 'EW6003_BUNDLE_VERSION'
-  | 'EW6004_SELF_TEST_FAILED';
+  | 'EW6004_SELF_TEST_FAILED'
+  | 'EW6005_BUNDLE_INCOMPLETE';
 
 /** Process exit codes (CLI): see README, "Exit codes". */
 const EXIT_BY_GROUP: Record<string, number> = { '1': 2, '2': 2, '3': 3, '4': 4, '5': 5, '6': 6 };

@@ -15,22 +15,31 @@ export function coarse(q: number, level: number): number {
   return k;
 }
 
-/** Where a receiver puts coarse values: their centre 3^level |k| less an offset, at most `limit`. */
+/** Where a receiver puts coarse values: their centre 3^level |k| less an offset. */
 export interface Points {
   readonly level: number;
-  /** Offset for |k| = 1 and for all larger ones, within plus or minus half of 3^level. */
+  /** Offset for |k| = 1 and for all larger ones, 0 .. (3^level - 1) / 2. */
   readonly offsets: readonly [number, number];
   /** Largest magnitude of a code. */
   readonly limit: number;
 }
 
-/** The integer code that stands for k. */
+/**
+ * The integer code that stands for k: no larger than the codes there are, and of no more bits than the smallest code that it may
+ * have been, so that no form of the codes in memory grows.
+ */
 export function pointOf(k: number, { level, offsets, limit }: Points): number {
   const m = Math.abs(k);
   if (m === 0) return 0;
-  const point = Math.min(limit, 3 ** level * m - offsets[m === 1 ? 0 : 1]);
+  const centre = 3 ** level * m;
+  const smallest = centre - halfOf(level);
+  const sameBits = 2 ** (32 - Math.clz32(smallest)) - 1;
+  const point = Math.min(centre - offsets[m === 1 ? 0 : 1], sameBits, limit);
   return k < 0 ? -point : point;
 }
+
+/** Codes on either side of a coarse value's centre. */
+export const halfOf = (level: number): number => (3 ** level - 1) / 2;
 
 /** Codes by how often each occurs: counts[q + 128]. */
 export function codeCounts(codes: Int8Array): Float64Array {
@@ -41,7 +50,6 @@ export function codeCounts(codes: Int8Array): Float64Array {
 
 /** The points that a histogram of codes asks for: means of what they stand for, as integers. */
 export function pointsOf(counts: Float64Array, level: number): Points {
-  const half = (3 ** level - 1) / 2;
   const sums: [number, number] = [0, 0];
   const totals: [number, number] = [0, 0];
   let limit = 0;
@@ -56,7 +64,7 @@ export function pointsOf(counts: Float64Array, level: number): Points {
     totals[kind] += n;
   }
   const offset = (i: 0 | 1): number =>
-    totals[i] === 0 ? 0 : Math.max(-half, Math.min(half, Math.round(sums[i] / totals[i]) + 0));
+    totals[i] === 0 ? 0 : Math.max(0, Math.min(halfOf(level), Math.round(sums[i] / totals[i])));
   return { level, offsets: [offset(0), offset(1)], limit };
 }
 

@@ -1,4 +1,13 @@
-import { coarse, coarseningError, codeCounts, MAX_PLANES, type Points, pointOf, pointsOf } from '../util/nested.ts';
+import {
+  coarse,
+  coarseningError,
+  codeCounts,
+  halfOf,
+  MAX_PLANES,
+  type Points,
+  pointOf,
+  pointsOf,
+} from '../util/nested.ts';
 import { ByteReader, ByteWriter, damaged } from './bits.ts';
 import { CLASSES, FIXED, type Modelled, planInts, RANS, readModels, readWhole, writeModels } from './ints.ts';
 import {
@@ -16,8 +25,8 @@ import { DIRECT_TOKENS, tokensOf, unzigzag, widthOf, writeFixed, zigzag } from '
 /**
  * Weight codes: whole, or as a base and up to two planes that refine it (sdk/util/nested.ts), each a chunk of bytes of its own.
  * The base begins with a byte: the mode of ints.ts, plus 16 for every plane. With planes there follow the largest magnitude of a
- * code and, from the finest to the coarsest level, one byte with the two offsets of the points that stand for coarse values (each
- * plus 4, the first in the low bits). Then as in ints.ts: models of the whole codes, and the stream of the coarse values. A plane
+ * code and, from the finest to the coarsest level, one byte with the two offsets of the points that stand for coarse values (the
+ * first in the low bits). Then as in ints.ts: models of the whole codes, and the stream of the coarse values. A plane
  * is one stream of digits.
  */
 export interface CodedWeights {
@@ -29,10 +38,9 @@ export interface CodedWeights {
 /** What base and planes may take beyond the whole codes. */
 const PLANE_COST = 0.003;
 /** Share of the codes' energy that a base may miss: what misses more says next to nothing. */
-const LARGEST_ERROR = 0.5;
-/** Of a plane besides its digits and states: varint of its words, point, entry in the list of chunks. */
-const PLANE_BYTES = 8;
-const OFFSET_BIAS = 4;
+const LARGEST_ERROR = 0.8;
+/** Of a plane besides its digits and states: its point, its entry in the list of refinements. */
+const PLANE_BYTES = 4;
 
 /** Codes weight codes [rows, cols]; `split`: in planes, where that costs next to nothing. */
 export function encodeCodes(codes: Int8Array, rows: number, cols: number, split: boolean): CodedWeights {
@@ -54,7 +62,7 @@ export function encodeCodes(codes: Int8Array, rows: number, cols: number, split:
   const levels = levelsOf(plan, count);
   const bits = plan.models[0].precision;
   const coarseTokens = byToken((q) => zigzag(coarse(q, count)));
-  writeStream(writer, plan.shape, tokenSteps(levels[count], bits), tokens, coarseTokens);
+  writeStream(writer, plan.shape, tokenSteps(levels[count], bits), { tokens, table: coarseTokens, end: 'last' });
   const planes: Uint8Array[] = [];
   for (let level = count - 1; level >= 0; level--) planes.push(encodePlane(tokens, plan.shape, levels[level], level));
   return { base: writer.finish(), planes };
@@ -93,7 +101,7 @@ function encodePlane(tokens: Uint16Array, shape: Shape, classes: readonly Uint16
     return Math.abs(k) > reach ? 0 : digitSymbol(k, q - 3 * k, reach);
   });
   const writer = new ByteWriter();
-  writeStream(writer, shape, digitSteps(classes, reach), tokens, symbols);
+  writeStream(writer, shape, digitSteps(classes, reach), { tokens, table: symbols, end: 'last' });
   return writer.finish();
 }
 
@@ -106,7 +114,7 @@ function writePoints(writer: ByteWriter, counts: Float64Array, count: number): v
   for (let level = 1; level <= count; level++) {
     const { offsets, limit } = pointsOf(counts, level);
     if (level === 1) writer.byte(limit);
-    writer.byte((offsets[0] + OFFSET_BIAS) | ((offsets[1] + OFFSET_BIAS) << 4));
+    writer.byte(offsets[0] | (offsets[1] << 4));
   }
 }
 
@@ -116,9 +124,8 @@ function readPoints(reader: ByteReader, count: number): Points[] {
   if (limit > 128) throw damaged('the largest code is not valid');
   return Array.from({ length: count }, (_, i) => {
     const byte = reader.byte();
-    const offsets = [(byte & 15) - OFFSET_BIAS, (byte >> 4) - OFFSET_BIAS] as const;
-    const half = (3 ** (i + 1) - 1) / 2;
-    if (offsets.some((o) => Math.abs(o) > half)) throw damaged('a point of a coarse code is not valid');
+    const offsets = [byte & 15, byte >> 4] as const;
+    if (offsets.some((o) => o > halfOf(i + 1))) throw damaged('a point of a coarse code is not valid');
     return { level: i + 1, offsets, limit };
   });
 }
@@ -148,11 +155,11 @@ export function decodeCodes(base: Uint8Array, planes: readonly Uint8Array[], out
     const { shape, bits, classes } = readModels(reader, mode, out.length);
     if (classes.some((f) => f.length > 256)) throw damaged('a code does not fit its type');
     const levels = levelsOf({ models: classes.map((frequencies) => ({ frequencies })) }, count);
-    const coarsest = { stream: readStream(reader, shape), tables: tokenTables(levels[count], bits, unzigzag) };
+    const coarsest = { stream: readStream(reader, shape, 'last'), tables: tokenTables(levels[count], bits, unzigzag) };
     const digits = planes.map((bytes, i) => {
       const finer = levels[count - 1 - i];
       const plane = new ByteReader(bytes);
-      const stream = readStream(plane, shape);
+      const stream = readStream(plane, shape, 'last');
       if (plane.remaining > 0) throw damaged('bytes are left over');
       return { stream, tables: digitTables(finer, coarseReach(finer)) };
     });

@@ -102,7 +102,11 @@ export function encodeInts(data: IntArray, rows = 1, cols = data.length): Uint8A
   }
   writeModels(writer, plan);
   const frequencies = plan.models.map((m) => m.frequencies);
-  writeStream(writer, plan.shape, tokenSteps(frequencies, plan.models[0].precision), tokens, SAME);
+  writeStream(writer, plan.shape, tokenSteps(frequencies, plan.models[0].precision), {
+    tokens,
+    table: SAME,
+    end: 'more',
+  });
   for (let i = 0; i < data.length; i++) if (tokens[i] >= DIRECT_TOKENS) writeExtra(writer, data[i], tokens[i]);
   return writer.finish();
 }
@@ -158,7 +162,7 @@ function decode(reader: ByteReader, out: IntArray, classesAllowed: boolean): voi
   else if (mode === RANS || (mode === CLASSES && classesAllowed)) {
     if (out.length === 0) throw damaged('values where there should be none');
     const { shape, bits, classes } = readModels(reader, mode, out.length);
-    const stream = readStream(reader, shape);
+    const stream = readStream(reader, shape, 'more');
     const tokens = new Uint16Array(out.length);
     decodeSymbols(
       shape,

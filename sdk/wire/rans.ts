@@ -6,11 +6,12 @@ import { RANS_WASM } from './rans-wasm.ts';
  * Streams of the entropy coder (rans.c). States start at 2^16 and must be there again when the decoder ends: that and the
  * number of words are the check.
  *
- * One stream: varint number of words, the states (u32), the words (u16). The number of symbols is known to both sides.
+ * One stream: varint number of words where something follows it, the states (u32), the words (u16). The number of symbols is known
+ * to both sides.
  */
 const LOW = 0x10000;
-/** Streams shorter than this have one state, others four, so that the decoder's chains overlap. */
-const LONG = 256;
+/** Long streams have four states, so that the decoder's chains overlap; shorter ones save the bytes. */
+const LONG = 32768;
 const MAX_LANES = 4;
 /** Symbols that are coded between two copies. */
 const WINDOW = 65536;
@@ -47,13 +48,15 @@ export interface Steps {
   readonly steps: Uint32Array;
 }
 
+/** Whether something follows a stream, so that its length must be told, or nothing does. */
+export type StreamEnd = 'more' | 'last';
+
 /** Writes the stream of the symbols that `table` gives for tokens, one a token of the shape. */
 export function writeStream(
   writer: ByteWriter,
   shape: Shape,
   { bits, steps }: Steps,
-  tokens: Uint16Array,
-  table: Uint16Array,
+  { tokens, table, end }: { readonly tokens: Uint16Array; readonly table: Uint16Array; readonly end: StreamEnd },
 ): void {
   const heap = new Heap();
   const windows = windowsOf(shape);
@@ -62,7 +65,7 @@ export function writeStream(
   const stepsAt = heap.put(steps);
   const symbols = heap.alloc(2 * most);
   const words = heap.alloc(2 * most);
-  const end = words + 2 * most;
+  const top = words + 2 * most;
   const lanes = lanesOf(shape);
   const classes = 1 + (shape.classes?.reduce((highest, k) => Math.max(highest, k), 0) ?? 0);
   const width = steps.length / classes;
@@ -73,10 +76,10 @@ export function writeStream(
       const first = shape.classes ? shape.classes[row + r] * width : 0;
       for (let c = 0; c < cols; c++, i++) out[i] = first + table[tokens[from + i]];
     }
-    const at = heap.lib.encode(states, end, stepsAt, symbols, rows, cols, lanes, bits);
-    pieces.push(new Uint8Array(heap.buffer, at, end - at).slice());
+    const at = heap.lib.encode(states, top, stepsAt, symbols, rows, cols, lanes, bits);
+    pieces.push(new Uint8Array(heap.buffer, at, top - at).slice());
   }
-  writer.varint(pieces.reduce((sum, p) => sum + p.length, 0) / 2);
+  if (end === 'more') writer.varint(pieces.reduce((sum, p) => sum + p.length, 0) / 2);
   writer.bytes(new Uint8Array(heap.buffer, states, 4 * lanes));
   for (const piece of pieces.reverse()) writer.bytes(piece);
   heap.close();
@@ -89,9 +92,10 @@ export interface Stream {
 }
 
 /** @throws EigenError EW6002_BUNDLE_TAMPERED. */
-export function readStream(reader: ByteReader, shape: Shape): Stream {
-  const count = reader.varint();
+export function readStream(reader: ByteReader, shape: Shape, end: StreamEnd): Stream {
+  const counted = end === 'more' ? reader.varint() : undefined;
   const states = reader.bytes(4 * lanesOf(shape));
+  const count = counted ?? Math.floor(reader.remaining / 2);
   // Little-endian: the upper half of every state says whether it is at least 2^16.
   for (let i = 0; i < states.length; i += 4)
     if (states[i + 2] === 0 && states[i + 3] === 0) throw damaged('a coder state is not valid');

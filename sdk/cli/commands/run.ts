@@ -2,6 +2,7 @@ import {
   ENGINES,
   OutputCollector,
   openSession,
+  type Received,
   readArrays,
   type SelfTest,
   samplesOf,
@@ -9,8 +10,8 @@ import {
 } from '../../index.ts';
 import { EigenError } from '../../util/errors.ts';
 import { type Answer, type Context, defineCommand, switchFlag, valueFlag } from '../command.ts';
-import { formatBytes, formatSeconds, table } from '../format.ts';
-import { pathIn, readChoice, readCount, readText } from '../values.ts';
+import { formatBytes, formatPercent, formatSeconds, table } from '../format.ts';
+import { pathIn, readBytes, readChoice, readCount, readText } from '../values.ts';
 
 export const run = defineCommand({
   name: 'run',
@@ -19,6 +20,7 @@ export const run = defineCommand({
     'eigenweights run model.ewb --input in.npz --output out.npz',
     'eigenweights run model.ewb --self-test',
     'eigenweights run model.ewb --input in.npz --threads 2',
+    'eigenweights run model.ewb --input in.npz --quality-at 150kB',
   ],
   args: [{ name: 'BUNDLE', help: 'a .ewb file' }],
   flags: {
@@ -30,6 +32,7 @@ export const run = defineCommand({
       readChoice(ENGINES),
     ),
     threads: valueFlag('N', 'threads; 1 by default, the outputs do not depend on it', readCount),
+    'quality-at': valueFlag('SIZE', 'run from the first SIZE bytes of the bundle: a prefix is a model too', readBytes),
     'self-test': switchFlag('run the golden inputs in the bundle and compare the hashes of the outputs'),
   },
   next: 'eigenweights bench BUNDLE --against MODEL',
@@ -39,7 +42,12 @@ export const run = defineCommand({
         hint: 'give samples with --input, or use --self-test',
       });
     }
-    const session = await openSession(pathIn(context.cwd, args[0]!), { engine: flags.engine, threads: flags.threads });
+    const session = await openSession(pathIn(context.cwd, args[0]!), {
+      engine: flags.engine,
+      threads: flags.threads,
+      firstBytes: flags['quality-at'],
+    });
+    const { received } = session.bundle;
     try {
       const proof = flags['self-test'] ? await session.selfTest() : undefined;
       const done =
@@ -50,6 +58,7 @@ export const run = defineCommand({
           `${session.engine}, ${session.threads} threads, ${formatBytes(session.modelBytes)} for weights and activations`,
         ],
       ];
+      if (received) rows.push(['weights', receivedText(received)]);
       if (proof) rows.push(['self-test', proofText(proof)]);
       if (done) rows.push(['samples', `${done.samples}, ${formatSeconds(done.secondsPerSample)} each (measured)`]);
       if (done?.output) rows.push(['wrote', done.output]);
@@ -57,6 +66,7 @@ export const run = defineCommand({
         engine: session.engine,
         threads: session.threads,
         modelBytes: session.modelBytes,
+        ...(received ? { received: { ...received, share: received.weightBytes / received.weightBytesInAll } } : {}),
         ...(proof ? { selfTest: proof } : {}),
         ...done,
       };
@@ -67,8 +77,15 @@ export const run = defineCommand({
   },
 });
 
+function receivedText(r: Received): string {
+  const share = formatPercent(r.weightBytes / r.weightBytesInAll);
+  return `${formatBytes(r.weightBytes)} of ${formatBytes(r.weightBytesInAll)}, ${share}: ${r.segments} of ${r.segmentsInAll} segments`;
+}
+
 function proofText(proof: SelfTest): string {
   const golden = `${proof.cases} golden inputs`;
+  if (proof.comparison === 'none')
+    return `${golden} ran, compared with nothing: the bundle only knows the outputs of all of its weights`;
   if (proof.comparison === 'hashes') return `${golden}, all output hashes equal`;
   return `${golden}, compared with kernels that give the hashes of the bundle: largest difference ${proof.largestError.toExponential(1)} of the largest magnitude, allowed ${proof.allowedError}`;
 }
