@@ -8,7 +8,7 @@ import {
   tensor,
   viewBytes,
 } from '../util/tensor.ts';
-import { PANEL_ROWS, packPanels, unpackPanels } from './panels.ts';
+import { PANEL_ROWS, type PanelFit, packPanels, unpackPanels } from './panels.ts';
 import type { WeightLayout } from './program.ts';
 import { packHalves, packLog8, packNarrow, unpackHalves, unpackLog8, unpackNarrow } from './short.ts';
 
@@ -38,13 +38,13 @@ export function residentBytes(layout: WeightLayout, dtype: DType, shape: readonl
  * The resident bytes of a constant; the result may share memory with `data` when the layout is plain.
  * @throws RangeError when the tensor does not have the layout's dtype and size, or holds something that the layout cannot.
  */
-export function packWeight(layout: WeightLayout, data: Tensor): Uint8Array {
+export function packWeight(layout: WeightLayout, data: Tensor, fit: PanelFit = 'exact'): Uint8Array {
   check(layout, data);
   switch (layout.kind) {
     case 'plain':
       return bytesOf(data.data);
     case 'panels':
-      return packPanels(layout, data.data as Int8Array);
+      return packPanels(layout, data.data as Int8Array, fit);
     case 'log8':
       return packLog8(layout.base, data.data as Float32Array);
     case 'f16':

@@ -53,6 +53,12 @@ const widthOf = (q: number): number => Math.max(2, 33 - Math.clz32(Math.abs(q)))
 /** How a listed code is written, for tiles whose codes are below `zero`. */
 const listed = (q: number, zero: number): number => ((Math.abs(q) - zero) << 1) | (q < 0 ? 1 : 0);
 
+/**
+ * Whether the codes are those that the layout was made for, or coarser ones (sdk/util/nested.ts) that may leave some of its bytes
+ * unused.
+ */
+export type PanelFit = 'exact' | 'within';
+
 /** How a tile is held. */
 interface TilePlan {
   readonly bits: number;
@@ -82,16 +88,23 @@ const denseBytes = (bits: number, height: number, cols: number): number => Math.
 
 /**
  * The form of the tile at `row` with one of `widths` that takes least, a listed code counted as one bit more than it has because
- * it takes time; of equal ones the widest.
+ * it takes time (unless only the bytes matter); of equal ones the widest.
  */
-function planTile(codes: Int8Array, rows: number, cols: number, row: number, widths: readonly number[]): TilePlan {
+function planTile(
+  codes: Int8Array,
+  rows: number,
+  cols: number,
+  row: number,
+  widths: readonly number[],
+  fit: PanelFit,
+): TilePlan {
   const height = heightAt(rows, row);
   const wide = wideCodes(codes.subarray(row * cols, (row + height) * cols));
   let best: TilePlan | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const bits of widths) {
     const list = planList(wide, 1 << (bits - 1));
-    const cost = 8 * (denseBytes(bits, height, cols) + list.bytes) + list.count;
+    const cost = 8 * (denseBytes(bits, height, cols) + list.bytes) + (fit === 'exact' ? list.count : 0);
     if (list.bytes > LIST_LIMIT || cost > least) continue;
     best = { bits, list };
     least = cost;
@@ -142,9 +155,15 @@ function planList({ positive, negative }: WideCodes, zero: number): ListPlan {
   return { bytes: 1 + Math.ceil(least / 8), count, width, tail };
 }
 
-function planTiles(codes: Int8Array, rows: number, cols: number, widths: readonly number[]): TilePlan[] {
+function planTiles(
+  codes: Int8Array,
+  rows: number,
+  cols: number,
+  widths: readonly number[],
+  fit: PanelFit = 'exact',
+): TilePlan[] {
   const out: TilePlan[] = [];
-  for (let row = 0; row < rows; row += PANEL_ROWS) out.push(planTile(codes, rows, cols, row, widths));
+  for (let row = 0; row < rows; row += PANEL_ROWS) out.push(planTile(codes, rows, cols, row, widths, fit));
   return out;
 }
 
@@ -189,15 +208,23 @@ export function isPanelSize(layout: PanelLayout): boolean {
   return layout.bytes >= leastPanelBytes(layout) && layout.bytes <= most;
 }
 
+/**
+ * Bytes that coarser codes take in the layout of the codes they stand for; they fit where that is no more than its own.
+ */
+export function coarserBytes({ rows, cols, widths }: PanelLayout, codes: Int8Array): number {
+  return blockBytes(planTiles(codes, rows, cols, widths, 'within'), rows, cols);
+}
+
 /** @throws RangeError when a code does not fit the layout's bits, or the block does not get its size. */
-export function packPanels(layout: PanelLayout, codes: Int8Array): Uint8Array {
+export function packPanels(layout: PanelLayout, codes: Int8Array, fit: PanelFit = 'exact'): Uint8Array {
   const { rows, cols, bits, widths } = layout;
   codes.forEach((q, i) => {
     if (widthOf(q) > bits) throw new RangeError(`code ${q} at ${i} does not fit ${bits} bits`);
   });
-  const plans = planTiles(codes, rows, cols, widths);
+  const plans = planTiles(codes, rows, cols, widths, fit);
   const bytes = blockBytes(plans, rows, cols);
-  if (bytes !== layout.bytes) throw new RangeError(`the codes take ${bytes} bytes, not the ${layout.bytes} stated`);
+  if (fit === 'exact' ? bytes !== layout.bytes : bytes > layout.bytes)
+    throw new RangeError(`the codes take ${bytes} bytes, not the ${layout.bytes} stated`);
   const out = new Uint8Array(bytes);
   const view = new DataView(out.buffer);
   const entries = 4 * startsOf(plans.length);

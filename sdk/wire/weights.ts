@@ -193,8 +193,9 @@ export function decodeWeights(
   extent: Extent = 'whole',
 ): Uint8Array {
   forEachEntry(bytes, slots, extent, (entry, slot) => {
-    const packed = packWeight(slot.layout, decodeEntry(entry, slot));
-    if (packed.length !== slot.bytes || slot.offset % WEIGHT_ALIGN !== 0)
+    const packed = packWeight(slot.layout, decodeEntry(entry, slot), extent === 'prefix' ? 'within' : 'exact');
+    const unused = slot.bytes - packed.length;
+    if (unused < 0 || (unused > 0 && extent === 'whole') || slot.offset % WEIGHT_ALIGN !== 0)
       throw new RangeError('its slot has a wrong size or offset');
     block.set(packed, slot.offset);
   });
