@@ -17,7 +17,7 @@ import {
   variantOf,
   WEIGHTS,
 } from './names.ts';
-import { offsetAfter, readTar, readTarPrefix, type TarFile, tampered, unreadable } from './tar.ts';
+import { offsetAfter, reachesEnd, readTar, readTarPrefix, type TarFile, tampered, unreadable } from './tar.ts';
 
 /** An opened bundle, every hash verified. The parts are views of the archive's bytes. */
 export interface Bundle {
@@ -77,7 +77,7 @@ function openHead(first: TarFile, second: TarFile | undefined, expected: { diges
   return { manifest: parseManifest(first.bytes), digest, manifestBytes: first.bytes };
 }
 
-/** A bundle that is cut off inside its weights; undefined when it is not cut off. */
+/** A bundle that is cut off inside its weights or behind them; undefined when it is not cut off. */
 function openPrefix(bytes: Uint8Array, expected: { digest?: string }): Bundle | undefined {
   const { files: archive, cut, end } = readTarPrefix(bytes);
   const [first, second, ...files] = archive;
@@ -89,7 +89,8 @@ function openPrefix(bytes: Uint8Array, expected: { digest?: string }): Bundle | 
   const { parts } = head.manifest;
   const weights = parts.at(-1);
   if (weights?.name !== WEIGHTS) throw unreadable(`part '${WEIGHTS}' is not the last one`);
-  if (files.length === parts.length) return undefined;
+  if (files.length >= parts.length)
+    return reachesEnd(bytes, end) ? undefined : openFiles(archive, bytes.length, expected);
   const segments = weights.segments ?? [weights];
   const before = [first.bytes.length, second.bytes.length, ...parts.slice(0, -1).map((p) => p.bytes)];
   const needed = offsetAfter(before) + segments[0]!.bytes;

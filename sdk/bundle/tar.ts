@@ -46,7 +46,7 @@ export function readTar(archive: Uint8Array): readonly TarFile[] {
     throw unreadable(`it ends inside part '${cut.name}': ${missing} bytes are missing`);
   }
   if (files.length === 0) throw unreadable(archive.length === 0 ? 'the file is empty' : 'it is not a tar archive');
-  if (archive.length < at + 2 * BLOCK) throw unreadable('its end is missing');
+  if (!reachesEnd(archive, at)) throw unreadable('its end is missing');
   if (archive.length > at + 2 * BLOCK || !isZero(archive.subarray(at))) throw tampered('there are bytes after its end');
   return files;
 }
@@ -56,7 +56,7 @@ export interface TarPrefix {
   readonly files: readonly TarFile[];
   /** The file in which it ends, of which `size` bytes there should be. */
   readonly cut?: TarFile & { readonly size: number };
-  /** Where the next header would be. */
+  /** Where the next header would be, or the two zero blocks that end an archive. */
   readonly end: number;
 }
 
@@ -77,6 +77,11 @@ export function readTarPrefix(archive: Uint8Array): TarPrefix {
     if (!isZero(archive.subarray(end, at))) throw tampered(`bytes after part '${name}' are not zero`);
   }
   return { files, end: at };
+}
+
+/** Whether the bytes reach the end of an archive whose last file ends at `end`. */
+export function reachesEnd(archive: Uint8Array, end: number): boolean {
+  return archive.length >= end + 2 * BLOCK;
 }
 
 /** Bytes of an archive from its start to the content of a file after others of these sizes. */

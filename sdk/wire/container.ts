@@ -119,7 +119,7 @@ export function readContainer(bytes: Uint8Array, prefix = false): { entries: Con
 /** Segments of a stream: what is verified and used as a whole. */
 const MOST_SEGMENTS = 16;
 /** Smallest segment, bytes and share of the stream: each costs a hash in the manifest. */
-const LEAST_BYTES = 4096;
+const LEAST_BYTES = 2048;
 const LEAST_SHARE = 0.02;
 
 /** Lengths of the segments of a whole stream: everything but the refinements, then these in groups of like size. */

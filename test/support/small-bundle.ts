@@ -3,8 +3,10 @@ import { packBundle } from '../../sdk/bundle/index.ts';
 import { sha256OfTensor } from '../../sdk/util/hash.ts';
 import { scaleFromLog8 } from '../../sdk/util/log8.ts';
 import { tensor } from '../../sdk/util/tensor.ts';
+import { panelLayout } from '../../sdk/wire/panels.ts';
 import type { Program } from '../../sdk/wire/program.ts';
 import { encodeWeights } from '../../sdk/wire/weights.ts';
+import { normalCodes } from './codes.ts';
 
 const exponents = [0, -3, 5, 8, 1, 2, 3, 4];
 const codes = tensor(
@@ -77,4 +79,23 @@ export function smallSpec(change: Partial<BundleSpec> = {}): BundleSpec {
 
 export function smallBundle(): Uint8Array {
   return packBundle(smallSpec());
+}
+
+/** A bundle of three matrices whose codes travel in planes; nothing runs it. */
+export function layeredSpec(): BundleSpec {
+  const [rows, cols] = [64, 160];
+  let offset = 0;
+  const layers = [2.5, 3.15, 5].map((sd, i) => {
+    const data = tensor('i8', [rows, cols], normalCodes(rows, cols, sd, 31, i + 1));
+    const layout = panelLayout(data.data, rows, cols);
+    const slot = { name: `w${i}`, dtype: 'i8' as const, shape: [rows, cols], offset, bytes: layout.bytes, layout };
+    offset += Math.ceil(layout.bytes / 64) * 64;
+    const item = { name: slot.name, tensor: data, encoding: { kind: 'codes' as const, bits: 6, gain: 1 + i } };
+    return { slot, item };
+  });
+  const { bytes } = encodeWeights(layers.map((l) => l.item));
+  return smallSpec({
+    program: { ...program, weights: layers.map((l) => l.slot), weightBytes: offset },
+    weights: bytes,
+  });
 }

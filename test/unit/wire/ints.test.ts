@@ -56,11 +56,7 @@ test('10,000 codes and more are within 1 % of their entropy, table and all', () 
     const bytes = roundTrip(data);
     const ratio = bytes.length / idealBytes(data);
     assert.ok(ratio <= 1.01, `${n} codes of spread ${sd}: ${ratio}`);
-    const estimate = encodedSize(data);
-    assert.ok(
-      Math.abs(estimate - bytes.length) <= Math.max(8, 0.005 * bytes.length),
-      `${estimate} for ${bytes.length}`,
-    );
+    assert.is(encodedSize(data), bytes.length);
   }
 });
 
@@ -81,7 +77,7 @@ test('rows of unlike spread are put into classes when it pays', () => {
   const together = roundTrip(data);
   const classes = roundTrip(data, rows, cols);
   assert.ok(classes.length < 0.93 * together.length, `${classes.length} of ${together.length}`);
-  assert.ok(Math.abs(encodedSize(data, rows, cols) - classes.length) <= 0.005 * classes.length);
+  assert.is(encodedSize(data, rows, cols), classes.length);
   const alike = normalCodes(rows * cols, 4, 63);
   assert.ok(roundTrip(alike, rows, cols).length <= roundTrip(alike).length);
 });
@@ -148,21 +144,6 @@ test('cut off, flipped or for another length: refused or bounded, never more tha
     }
     accepted = 0;
   });
-});
-
-test('decoding is fast in plain JavaScript', () => {
-  const data = normalCodes(1_000_000, 4, 63);
-  const bytes = encodeInts(data);
-  const out = new Int8Array(data.length);
-  let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < 5; i++) {
-    const start = process.cpuUsage();
-    decodeInts(bytes, out);
-    const used = process.cpuUsage(start);
-    best = Math.min(best, used.user + used.system);
-  }
-  // 50 million codes a second and more on an idle machine; a shared one must still reach a fifth.
-  assert.ok(best < 100_000, `${best} us for a million codes`);
 });
 
 test.run();

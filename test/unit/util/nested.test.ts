@@ -1,0 +1,84 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import {
+  coarse,
+  coarsen,
+  coarseningError,
+  codeCounts,
+  pointOf,
+  pointsOf,
+  refinementOrder,
+} from '../../../sdk/util/nested.ts';
+import { normalCodes } from '../../support/codes.ts';
+
+const ALL = Int8Array.from({ length: 256 }, (_, i) => i - 128);
+
+test('coarse values nest, are symmetric, and a digit brings each back', () => {
+  for (const q of ALL) {
+    assert.is(coarse(q, 0), q);
+    assert.is(coarse(-q, 1), 0 - coarse(q, 1));
+    assert.is(coarse(coarse(q, 1), 1), coarse(q, 2));
+    assert.ok(Math.abs(q - 3 * coarse(q, 1)) <= 1);
+    assert.ok(Math.abs(q - 9 * coarse(q, 2)) <= 4);
+  }
+});
+
+test('points are symmetric, no larger than the codes there are, and of no more bits than what they stand for', () => {
+  for (const [sd, limit] of [
+    [1, 3],
+    [3, 7],
+    [3, 15],
+    [12, 63],
+    [40, 127],
+  ] as const) {
+    const codes = normalCodes(16, 200, sd, limit);
+    const largest = codes.reduce((most, q) => Math.max(most, Math.abs(q)), 0);
+    for (const level of [1, 2]) {
+      const points = pointsOf(codeCounts(codes), level);
+      const back = coarsen(codes, level);
+      back.forEach((p, i) => {
+        const q = codes[i]!;
+        assert.is(p, pointOf(coarse(q, level), points));
+        assert.ok(Math.abs(p) <= largest);
+        // Stands for q and others; with q in the middle of them it is q's neighbour.
+        if (p !== 0) assert.ok(32 - Math.clz32(Math.abs(p)) <= 32 - Math.clz32(Math.abs(q)), `${p} for ${q}`);
+      });
+      const mean = back.reduce((sum, p, i) => sum + p - codes[i]!, 0) / codes.length;
+      assert.ok(Math.abs(mean) < 0.1, `mean error ${mean} at level ${level}`);
+    }
+    assert.is(coarsen(codes, 0), codes);
+  }
+});
+
+test('the error of a level is that of its codes, and grows with the level', () => {
+  const codes = normalCodes(8, 500, 3);
+  const counts = codeCounts(codes);
+  const errors = [0, 1, 2].map((level) => coarseningError(counts, level));
+  [0, 1, 2].forEach((level) => {
+    const back = coarsen(codes, level);
+    assert.is(
+      errors[level],
+      codes.reduce((sum, q, i) => sum + (q - back[i]!) ** 2, 0),
+    );
+  });
+  assert.is(errors[0], 0);
+  assert.ok(errors[1]! > 0.5 * codes.length && errors[1]! < 0.7 * codes.length);
+  assert.ok(errors[2]! > errors[1]!);
+});
+
+test('refinements come by their worth for their bytes, those of one layer in order', () => {
+  const codes = normalCodes(8, 500, 4);
+  const order = refinementOrder([
+    { codes, gain: 1, bytes: [100, 100] },
+    { codes, gain: 10, bytes: [100, 100] },
+    { codes, gain: 0, bytes: [100] },
+    { codes, gain: 1, bytes: [50] },
+  ]);
+  assert.equal(
+    order.map(({ item, level }) => `${item}${level}`),
+    ['11', '10', '01', '30', '00', '20'],
+  );
+  assert.equal(refinementOrder([]), []);
+});
+
+test.run();

@@ -1,0 +1,101 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { EigenError } from '../../../sdk/util/errors.ts';
+import { coarsen } from '../../../sdk/util/nested.ts';
+import { codeSizes, decodeCodes, encodeCodes, planesOf } from '../../../sdk/wire/codes.ts';
+import { normalCodes } from '../../support/codes.ts';
+
+const total = (sizes: readonly number[]): number => sizes.reduce((a, b) => a + b, 0);
+
+test('planes cost next to nothing, with one model and with row classes', () => {
+  for (const [rows, cols, sd] of [
+    [1, 6000, 3.15],
+    [64, 144, 3],
+    [64, 576, 2.6],
+    [256, 400, 3.15],
+    [512, 27, 6],
+    [30, 3000, 20],
+  ] as const) {
+    const codes = normalCodes(rows, cols, sd);
+    const whole = encodeCodes(codes, rows, cols, false);
+    const split = encodeCodes(codes, rows, cols, true);
+    assert.is(whole.planes.length, 0);
+    assert.is(split.planes.length, planesOf(split.base));
+    assert.ok(split.planes.length > 0, `${rows} x ${cols}`);
+    const sizes = codeSizes(codes, rows, cols, true);
+    assert.equal(sizes, [split.base.length, ...split.planes.map((p) => p.length)]);
+    const cost = total(sizes) / whole.base.length - 1;
+    assert.ok(cost <= 0.003, `${rows} x ${cols}: ${(100 * cost).toFixed(3)} %`);
+    assert.ok(split.base.length < 0.7 * whole.base.length);
+  }
+});
+
+test('base and planes give the codes, without the last ones the coarse codes', () => {
+  const codes = normalCodes(64, 300, 3.15);
+  const { base, planes } = encodeCodes(codes, 64, 300, true);
+  assert.is(planes.length, 2);
+  for (let there = 0; there <= 2; there++) {
+    const out = new Int8Array(codes.length);
+    decodeCodes(base, planes.slice(0, there), out);
+    assert.equal(out, coarsen(codes, 2 - there));
+  }
+});
+
+test('few codes, and codes of few values, are sent whole', () => {
+  const few = normalCodes(8, 20, 3);
+  const signs = normalCodes(64, 300, 1, 1);
+  for (const codes of [few, signs, new Int8Array(5000), new Int8Array(0)]) {
+    const { base, planes } = encodeCodes(codes, 1, codes.length, true);
+    assert.is(planes.length, 0);
+    const out = new Int8Array(codes.length).fill(1);
+    decodeCodes(base, [], out);
+    assert.equal(out, codes);
+  }
+});
+
+test('damaged bases and planes are refused or bounded, never more than an EigenError', () => {
+  const codes = normalCodes(64, 160, 3);
+  const { base, planes } = encodeCodes(codes, 64, 160, true);
+  const attempt = (b: Uint8Array, p: readonly Uint8Array[], length = codes.length): boolean => {
+    try {
+      decodeCodes(b, p, new Int8Array(length));
+      return true;
+    } catch (e) {
+      if (!(e instanceof EigenError) || e.code !== 'EW6002_BUNDLE_TAMPERED') throw e;
+      return false;
+    }
+  };
+  assert.ok(attempt(base, planes));
+  assert.not(attempt(base, [...planes, planes[0]!]));
+  assert.not(attempt(base, planes, codes.length + 64));
+  assert.not(attempt(base, [planes[1]!, planes[0]!]));
+  for (const [k, stream] of [base, ...planes].entries()) {
+    const withChanged = (changed: Uint8Array) =>
+      k === 0 ? attempt(changed, planes) : attempt(base, planes.with(k - 1, changed));
+    for (let i = 0; i < stream.length; i += 97) assert.not(withChanged(stream.subarray(0, i)));
+    assert.not(withChanged(Uint8Array.of(...stream, 0)));
+    for (let i = 0; i < stream.length; i += i < 60 ? 1 : 37) {
+      const bad = stream.slice();
+      bad[i]! ^= 1 << (i % 8);
+      withChanged(bad);
+    }
+  }
+});
+
+test('decoding is fast', () => {
+  const codes = normalCodes(500, 2000, 3.15);
+  const { base, planes } = encodeCodes(codes, 500, 2000, true);
+  const out = new Int8Array(codes.length);
+  let best = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 9; i++) {
+    const start = process.cpuUsage();
+    decodeCodes(base, planes, out);
+    const used = process.cpuUsage(start);
+    best = Math.min(best, used.user + used.system);
+  }
+  assert.equal(out, codes);
+  // 200 million codes a second on an idle machine; a shared one must still reach a fifth.
+  assert.ok(best < 25_000, `${best} us for a million codes`);
+});
+
+test.run();
