@@ -1,7 +1,7 @@
 import type { Profile } from '../compile/profile.ts';
 import { type CompressOptions, DEFAULT_OPTIONS, memoryOf } from '../compress/index.ts';
 import { footprintOn, type Model } from '../pipeline.ts';
-import { codeSizes } from '../wire/codes.ts';
+import { encodeCodes, panelPoints } from '../wire/codes.ts';
 import { encodedSize } from '../wire/ints.ts';
 import { residentCodeBytes } from '../wire/panels.ts';
 import { codesWireSize } from '../wire/weights.ts';
@@ -49,7 +49,7 @@ export function optionsFor(model: Model, profile: Profile, request: OptionsReque
     sizer: (data, rows, cols) =>
       data instanceof Int8Array ? codesWireSize(data, rows, cols) : encodedSize(data, rows, cols),
     residentSizer: residentCodeBytes,
-    planeSizer: (codes, rows, cols) => codeSizes(codes, rows, cols, true),
+    planer: (...matrix) => encodeCodes(...matrix, panelPoints(...matrix)),
     footprint,
     memoryGoalBytes: Math.floor(MEMORY_SHARE * memoryOf(footprint(model.graph))),
     wireBudgetBytes: Math.max(0, budgetBytes(model, budget ?? { factor: DEFAULT_FACTOR }) - STREAM_BYTES),

@@ -22,7 +22,7 @@ interface Planed extends PlanedCodes {
 
 /**
  * Quality of what a receiver has that holds only the first bytes of the weights, in the order in which bundles send them. Leaves the
- * integer session with the whole weights. Undefined when nothing tells the sizes of planes.
+ * integer session with the whole weights. Undefined when nothing tells how codes travel.
  */
 export async function measurePrefixes(
   ctx: Context,
@@ -61,15 +61,15 @@ export async function measurePrefixes(
 }
 
 function planedCodes(ctx: Context, { quantized }: Measured): Planed[] | undefined {
-  const { planeSizer } = ctx.options;
-  if (!planeSizer) return undefined;
+  const { planer } = ctx.options;
+  if (!planer) return undefined;
   return ctx.layers.flatMap((layer) => {
     const { gain, matrices } = quantized.get(layer)!;
     if (gain === undefined) return [];
     return layer.matrices.flatMap(({ rows, cols }, matrix) => {
       const { codes } = matrices[matrix]!;
-      const bytes = planeSizer(codes, rows, cols).slice(1);
-      return bytes.length === 0 ? [] : [{ layer, matrix, codes, gain, bytes }];
+      const { planes, points } = planer(codes, rows, cols);
+      return planes.length === 0 ? [] : [{ layer, matrix, codes, gain, bytes: planes.map((p) => p.length), points }];
     });
   });
 }
@@ -103,7 +103,8 @@ function truncated(
 ): QuantizedLayer {
   const matrices = q.matrices.map((m, matrix) => {
     const i = items.findIndex((item) => item.layer === layer && item.matrix === matrix);
-    return i < 0 ? m : { ...m, codes: coarsen(m.codes, levels[i]!) };
+    const points = items[i]?.points[levels[i]! - 1];
+    return points ? { ...m, codes: coarsen(m.codes, points) } : m;
   });
   return { ...q, matrices };
 }

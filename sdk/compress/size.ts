@@ -1,4 +1,5 @@
 import type { Graph, Value } from '../ir/graph.ts';
+import type { PlanedCodes } from '../util/nested.ts';
 import { entropyBits } from '../util/stats.ts';
 import { DTYPE_BYTES, sizeOf, type Tensor } from '../util/tensor.ts';
 
@@ -15,10 +16,14 @@ export type IntSizer = (data: Int8Array | Int32Array, rows: number, cols: number
 export type ResidentSizer = (codes: Int8Array, rows: number, cols: number) => number;
 
 /**
- * Bytes of weight codes [rows, cols] in the parts in which they travel: the base, then its refinements, coarsest first; the
- * pipeline injects that of the bundle (sdk/wire/codes.ts).
+ * How weight codes [rows, cols] travel in planes; the pipeline injects that of the bundle (sdk/wire/codes.ts). No planes: the codes
+ * travel whole.
  */
-export type PlaneSizer = (codes: Int8Array, rows: number, cols: number) => readonly number[];
+export type Planer = (
+  codes: Int8Array,
+  rows: number,
+  cols: number,
+) => Pick<PlanedCodes, 'points'> & { readonly planes: readonly { readonly length: number }[] };
 
 /** A constant's header in the weight stream: its kind and the length of its payload as a variable-length integer. */
 function headerBytes(payload: number): number {

@@ -1,7 +1,7 @@
 import type { Graph } from '../ir/graph.ts';
 import type { Tensor } from '../util/tensor.ts';
 import type { Constraint, FootprintOf } from './limits.ts';
-import type { IntSizer, PlaneSizer, ResidentSizer } from './size.ts';
+import type { IntSizer, Planer, ResidentSizer } from './size.ts';
 
 /** One sample: a tensor for every graph input, in the graph's own shape. */
 export type Sample = Readonly<Record<string, Tensor>>;
@@ -61,8 +61,8 @@ export interface CompressOptions {
   readonly sizer?: IntSizer;
   /** Exact size of weight codes in memory (sdk/wire/panels.ts: residentCodeBytes); default: an estimate from the histogram. */
   readonly residentSizer?: ResidentSizer;
-  /** Bytes of base and refinements of weight codes; when given, the report says what prefixes of the bundle are worth. */
-  readonly planeSizer?: PlaneSizer;
+  /** How weight codes travel in planes; when given, the report says what prefixes of the bundle are worth. */
+  readonly planer?: Planer;
   /** Points of the (bytes, divergence) frontier to measure beyond the budget when the gate fails. */
   readonly frontierPoints: number;
 }
@@ -204,7 +204,7 @@ export interface CompressionReport {
   readonly smallestPassing?: FrontierPoint;
   /** Quality reached within the budget. */
   readonly bestAtBudget?: FrontierPoint;
-  /** Quality by the bytes received, ascending, the last one being the whole; absent without a `planeSizer`. */
+  /** Quality by the bytes received, ascending, the last one being the whole; absent without a `planer`. */
   readonly progressive?: readonly ProgressivePoint[];
   readonly settings: Readonly<Record<string, unknown>>;
   readonly fitSamples: number;

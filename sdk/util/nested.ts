@@ -1,8 +1,8 @@
 /**
  * The nested quantizer of weight codes. One plane off, a code q becomes the nearest multiple of three, k = round(q / 3): an odd
  * factor, so that there are no ties, no dead zone, and the planes nest exactly; what was taken off is a digit in {-1, 0, 1}.
- * A receiver that lacks the last `level` planes puts an integer code of the same grid in the place of every k: the mean of the
- * codes that k stands for, one for |k| = 1 and one rule for all larger ones.
+ * A receiver that lacks the last `level` planes puts an integer code of the same grid in the place of every k, about the mean of the
+ * codes that k stands for.
  */
 
 /** Planes that are ever split off: below a ninth of the grid nothing of use is left. */
@@ -15,31 +15,33 @@ export function coarse(q: number, level: number): number {
   return k;
 }
 
-/** Where a receiver puts coarse values: their centre 3^level |k| less an offset. */
+/** Where a receiver puts coarse values: their centre 3^level |k| less an offset, on the side of zero. */
 export interface Points {
   readonly level: number;
-  /** Offset for |k| = 1 and for all larger ones, 0 .. (3^level - 1) / 2. */
+  /** Offset for |k| = 1 and for larger ones, 0 .. (3^level - 1) / 2. */
   readonly offsets: readonly [number, number];
+  /** From this |k| on, 1 .. 255, the smallest code stands for all: coarse codes so need no more memory than what they replace. */
+  readonly inner: number;
   /** Largest magnitude of a code. */
   readonly limit: number;
 }
 
-/**
- * The integer code that stands for k: no larger than the codes there are, and of no more bits than the smallest code that it may
- * have been, so that no form of the codes in memory grows.
- */
-export function pointOf(k: number, { level, offsets, limit }: Points): number {
+/** No |k| is as large. */
+const NEVER = 255;
+
+/** Codes on either side of a coarse value's centre. */
+export const halfOf = (level: number): number => (3 ** level - 1) / 2;
+
+/** The integer code that stands for k: no larger than the codes there are, and of no more bits than the smallest it stands for. */
+export function pointOf(k: number, { level, offsets, inner, limit }: Points): number {
   const m = Math.abs(k);
   if (m === 0) return 0;
   const centre = 3 ** level * m;
   const smallest = centre - halfOf(level);
   const sameBits = 2 ** (32 - Math.clz32(smallest)) - 1;
-  const point = Math.min(centre - offsets[m === 1 ? 0 : 1], sameBits, limit);
+  const point = m >= inner ? smallest : Math.min(centre - offsets[m === 1 ? 0 : 1], sameBits, limit);
   return k < 0 ? -point : point;
 }
-
-/** Codes on either side of a coarse value's centre. */
-export const halfOf = (level: number): number => (3 ** level - 1) / 2;
 
 /** Codes by how often each occurs: counts[q + 128]. */
 export function codeCounts(codes: Int8Array): Float64Array {
@@ -65,22 +67,34 @@ export function pointsOf(counts: Float64Array, level: number): Points {
   }
   const offset = (i: 0 | 1): number =>
     totals[i] === 0 ? 0 : Math.max(0, Math.min(halfOf(level), Math.round(sums[i] / totals[i])));
-  return { level, offsets: [offset(0), offset(1)], limit };
+  return { level, offsets: [offset(0), offset(1)], inner: NEVER, limit };
 }
 
-/** The codes as a receiver has them that lacks the last `level` planes. */
-export function coarsen(codes: Int8Array, level: number): Int8Array {
-  if (level === 0) return codes;
-  const points = pointsOf(codeCounts(codes), level);
-  const table = Int8Array.from({ length: 256 }, (_, i) => pointOf(coarse(i - 128, level), points));
+/**
+ * The points nearest to those of pointsOf with which the coarse codes pass `fits`, which must accept codes of which none is larger
+ * than the one it stands for: those are what is left when nothing else fits.
+ */
+export function fittingPoints(codes: Int8Array, level: number, fits: (coarse: Int8Array) => boolean): Points {
+  const free = pointsOf(codeCounts(codes), level);
+  if (fits(coarsen(codes, free))) return free;
+  // What decides how codes are held in memory are powers of two.
+  for (let bits = 6; bits > 0; bits--) {
+    const points = { ...free, inner: Math.max(1, coarse(2 ** bits, level)) };
+    if (points.inner > 1 && fits(coarsen(codes, points))) return points;
+  }
+  return { ...free, inner: 1 };
+}
+
+/** The codes as a receiver has them that lacks the planes up to the level of the points. */
+export function coarsen(codes: Int8Array, points: Points): Int8Array {
+  const table = Int8Array.from({ length: 256 }, (_, i) => pointOf(coarse(i - 128, points.level), points));
   return codes.map((q) => table[q + 128]!);
 }
 
 /** Sum of the squared differences between the codes of a histogram and what `coarsen` makes of them. */
-export function coarseningError(counts: Float64Array, level: number): number {
-  const points = pointsOf(counts, level);
+export function coarseningError(counts: Float64Array, points: Points): number {
   let sum = 0;
-  for (let q = -128; q < 128; q++) sum += counts[q + 128]! * (q - pointOf(coarse(q, level), points)) ** 2;
+  for (let q = -128; q < 128; q++) sum += counts[q + 128]! * (q - pointOf(coarse(q, points.level), points)) ** 2;
   return sum;
 }
 
@@ -91,6 +105,8 @@ export interface PlanedCodes {
   readonly gain: number;
   /** Bytes of every plane, in the order of travel: the first brings the base from level bytes.length to the next. */
   readonly bytes: readonly number[];
+  /** Points of level 1, 2, ..., as many as planes. */
+  readonly points: readonly Points[];
 }
 
 /** A plane in the order of travel: of which item, and how many of its planes are still missing after it. */
@@ -104,9 +120,9 @@ export interface Refinement {
  * those of one layer in their order. The one order of bundles and of what the compressor measures.
  */
 export function refinementOrder(items: readonly PlanedCodes[]): Refinement[] {
-  const heads = items.map(({ codes, gain, bytes }) => {
+  const heads = items.map(({ codes, gain, bytes, points }) => {
     const counts = codeCounts(codes);
-    const errors = Array.from({ length: bytes.length + 1 }, (_, level) => coarseningError(counts, level));
+    const errors = [0, ...points.map((p) => coarseningError(counts, p))];
     // Bytes come last plane first: level L - 1 is reached with bytes[0].
     const values = bytes.map((n, i) => {
       const level = bytes.length - 1 - i;

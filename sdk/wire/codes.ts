@@ -2,6 +2,7 @@ import {
   coarse,
   coarseningError,
   codeCounts,
+  fittingPoints,
   halfOf,
   MAX_PLANES,
   type Points,
@@ -10,6 +11,7 @@ import {
 } from '../util/nested.ts';
 import { ByteReader, ByteWriter, damaged } from './bits.ts';
 import { CLASSES, FIXED, type Modelled, planInts, RANS, readModels, readWhole, writeModels } from './ints.ts';
+import { coarserBytes, panelLayout } from './panels.ts';
 import {
   coarseReach,
   coarserFrequencies,
@@ -25,25 +27,36 @@ import { DIRECT_TOKENS, tokensOf, unzigzag, widthOf, writeFixed, zigzag } from '
 /**
  * Weight codes: whole, or as a base and up to two planes that refine it (sdk/util/nested.ts), each a chunk of bytes of its own.
  * The base begins with a byte: the mode of ints.ts, plus 16 for every plane. With planes there follow the largest magnitude of a
- * code and, from the finest to the coarsest level, one byte with the two offsets of the points that stand for coarse values (the
- * first in the low bits). Then as in ints.ts: models of the whole codes, and the stream of the coarse values. A plane
- * is one stream of digits.
+ * code and, from the finest to the coarsest level, the points that stand for coarse values: a byte with the two offsets, the first
+ * in the low bits, and a byte with `inner`. Then the models of the whole codes as in ints.ts, and the stream of the coarse values. A
+ * plane is one stream of digits.
  */
 export interface CodedWeights {
   readonly base: Uint8Array;
   /** Coarsest first: the order in which they refine. */
   readonly planes: readonly Uint8Array[];
+  /** Points of level 1, 2, ..., as many as planes. */
+  readonly points: readonly Points[];
+}
+
+/** The points of a level for codes with a histogram. */
+export type PointChoice = (level: number, counts: Float64Array) => Points;
+
+/** Points with which coarse codes [rows, cols] fit the panels (panels.ts) of the codes. */
+export function panelPoints(codes: Int8Array, rows: number, cols: number): PointChoice {
+  const layout = panelLayout(codes, rows, cols);
+  return (level) => fittingPoints(codes, level, (coarser) => coarserBytes(layout, coarser) <= layout.bytes);
 }
 
 /** What base and planes may take beyond the whole codes. */
 const PLANE_COST = 0.003;
 /** Share of the codes' energy that a base may miss: what misses more says next to nothing. */
 const LARGEST_ERROR = 0.8;
-/** Of a plane besides its digits and states: its point, its entry in the list of refinements. */
-const PLANE_BYTES = 4;
+/** Of a plane besides its digits and states: its points, its entry in the list of refinements. */
+const PLANE_BYTES = 6;
 
-/** Codes weight codes [rows, cols]; `split`: in planes, where that costs next to nothing. */
-export function encodeCodes(codes: Int8Array, rows: number, cols: number, split: boolean): CodedWeights {
+/** Codes weight codes [rows, cols]; with `choose` in planes, where that costs next to nothing. */
+export function encodeCodes(codes: Int8Array, rows: number, cols: number, choose?: PointChoice): CodedWeights {
   const tokens = tokensOf(codes);
   const plan = planInts(codes, tokens, rows, cols);
   const writer = new ByteWriter();
@@ -52,12 +65,13 @@ export function encodeCodes(codes: Int8Array, rows: number, cols: number, split:
     writer.byte(FIXED);
     writer.byte(width);
     writeFixed(writer, codes, width);
-    return { base: writer.finish(), planes: [] };
+    return { base: writer.finish(), planes: [], points: [] };
   }
   const counts = codeCounts(codes);
-  const count = split ? planeCount(counts, plan) : 0;
+  const count = choose ? planeCount(counts, plan) : 0;
+  const points = Array.from({ length: count }, (_, i) => choose!(i + 1, counts));
   writer.byte(plan.mode | (count << 4));
-  if (count > 0) writePoints(writer, counts, count);
+  writePoints(writer, points);
   writeModels(writer, plan);
   const levels = levelsOf(plan, count);
   const bits = plan.models[0].precision;
@@ -65,12 +79,12 @@ export function encodeCodes(codes: Int8Array, rows: number, cols: number, split:
   writeStream(writer, plan.shape, tokenSteps(levels[count], bits), { tokens, table: coarseTokens, end: 'last' });
   const planes: Uint8Array[] = [];
   for (let level = count - 1; level >= 0; level--) planes.push(encodePlane(tokens, plan.shape, levels[level], level));
-  return { base: writer.finish(), planes };
+  return { base: writer.finish(), planes, points };
 }
 
-/** Bytes of base and planes in the order of travel, without headers; their sum is what encodeCodes gives. */
-export function codeSizes(codes: Int8Array, rows: number, cols: number, split: boolean): number[] {
-  const { base, planes } = encodeCodes(codes, rows, cols, split);
+/** Bytes of base and planes in the order of travel, without headers: those of encodeCodes, whatever the points are. */
+export function codeSizes(codes: Int8Array, rows: number, cols: number): number[] {
+  const { base, planes } = encodeCodes(codes, rows, cols, (level, counts) => pointsOf(counts, level));
   return [base.length, ...planes.map((p) => p.length)];
 }
 
@@ -80,7 +94,11 @@ function planeCount(counts: Float64Array, { models, shape }: Modelled): number {
   const bytes = models.reduce((sum, m) => sum + m.payloadBits, 0) / 8;
   const cost = 2 * lanesOf(shape) + PLANE_BYTES;
   for (let count = MAX_PLANES; count > 0; count--) {
-    if (count * cost <= PLANE_COST * bytes && coarseningError(counts, count) <= LARGEST_ERROR * energy) return count;
+    if (
+      count * cost <= PLANE_COST * bytes &&
+      coarseningError(counts, pointsOf(counts, count)) <= LARGEST_ERROR * energy
+    )
+      return count;
   }
   return 0;
 }
@@ -110,12 +128,12 @@ function byToken(symbolOf: (code: number) => number): Uint16Array {
   return Uint16Array.from({ length: DIRECT_TOKENS }, (_, token) => symbolOf(unzigzag(token)));
 }
 
-function writePoints(writer: ByteWriter, counts: Float64Array, count: number): void {
-  for (let level = 1; level <= count; level++) {
-    const { offsets, limit } = pointsOf(counts, level);
+function writePoints(writer: ByteWriter, points: readonly Points[]): void {
+  points.forEach(({ level, offsets, inner, limit }) => {
     if (level === 1) writer.byte(limit);
     writer.byte(offsets[0] | (offsets[1] << 4));
-  }
+    writer.byte(inner);
+  });
 }
 
 function readPoints(reader: ByteReader, count: number): Points[] {
@@ -125,8 +143,9 @@ function readPoints(reader: ByteReader, count: number): Points[] {
   return Array.from({ length: count }, (_, i) => {
     const byte = reader.byte();
     const offsets = [byte & 15, byte >> 4] as const;
-    if (offsets.some((o) => o > halfOf(i + 1))) throw damaged('a point of a coarse code is not valid');
-    return { level: i + 1, offsets, limit };
+    const inner = reader.byte();
+    if (inner === 0 || offsets.some((o) => o > halfOf(i + 1))) throw damaged('a point of coarse codes is not valid');
+    return { level: i + 1, offsets, inner, limit };
   });
 }
 

@@ -1,10 +1,10 @@
 import { EigenError } from '../util/errors.ts';
 import { floatsToHalves, halvesToFloats, isHalf } from '../util/half.ts';
 import { scaleFromLog8 } from '../util/log8.ts';
-import { refinementOrder } from '../util/nested.ts';
+import { type Points, refinementOrder } from '../util/nested.ts';
 import { bytesOf, DTYPE_BYTES, type DType, newArray, sizeOf, type Tensor, tensor, viewBytes } from '../util/tensor.ts';
 import { ByteWriter, damaged } from './bits.ts';
-import { codeSizes, decodeCodes, encodeCodes, planesOf } from './codes.ts';
+import { codeSizes, decodeCodes, encodeCodes, panelPoints, planesOf } from './codes.ts';
 import { type ContainerEntry, readContainer, writeContainer } from './container.ts';
 import { decodeInts, encodeInts } from './ints.ts';
 import { packWeight, residentBytes } from './layout.ts';
@@ -55,10 +55,10 @@ export function encodeWeights(items: readonly WireItem[]): { bytes: Uint8Array; 
   const encoded = items.map(encodeItem);
   const planed = encoded.map((e, i) => ({ ...e, index: i })).filter((e) => e.planes.length > 0);
   const order = refinementOrder(
-    planed.map(({ index, planes }) => {
+    planed.map(({ index, planes, points }) => {
       const { tensor: t, encoding } = items[index];
       const gain = encoding?.kind === 'codes' ? (encoding.gain ?? 0) : 0;
-      return { codes: t.data as Int8Array, gain, bytes: planes.map((p) => p.length) };
+      return { codes: t.data as Int8Array, gain, bytes: planes.map((p) => p.length), points };
     }),
   );
   const refinements = order.map(({ item, level }) => {
@@ -74,17 +74,22 @@ interface Encoded {
   readonly kind: WireKind;
   readonly payload: Uint8Array;
   readonly planes: readonly Uint8Array[];
+  readonly points: readonly Points[];
 }
 
 function encodeItem({ name, tensor: t, encoding }: WireItem): Encoded {
-  const whole = (kind: WireKind, payload: Uint8Array): Encoded => ({ kind, payload, planes: [] });
+  const whole = (kind: WireKind, payload: Uint8Array): Encoded => ({ kind, payload, planes: [], points: [] });
   switch (encoding?.kind) {
     case undefined:
       return whole('plain', bytesOf(t.data));
     case 'codes': {
       if (t.dtype !== 'i8') throw new TypeError(`weight '${name}': codes are i8, not ${t.dtype}`);
-      const { base, planes } = encodeCodes(t.data as Int8Array, ...matrixOf(t.shape), encoding.gain !== undefined);
-      return { kind: 'codes', payload: base, planes };
+      const matrix = [t.data as Int8Array, ...matrixOf(t.shape)] as const;
+      const { base, planes, points } = encodeCodes(
+        ...matrix,
+        encoding.gain === undefined ? undefined : panelPoints(...matrix),
+      );
+      return { kind: 'codes', payload: base, planes, points };
     }
     case 'f16': {
       const floats = floatsOf(name, t);
@@ -106,7 +111,7 @@ const REFINEMENT_ENTRY = 5;
 
 /** Bytes of weight codes [rows, cols] with a gain, their entries in the list of refinements counted in: within a few bytes. */
 export function codesWireSize(codes: Int8Array, rows: number, cols: number): number {
-  const sizes = codeSizes(codes, rows, cols, true);
+  const sizes = codeSizes(codes, rows, cols);
   return sizes.reduce((sum, n) => sum + n, 0) + REFINEMENT_ENTRY * (sizes.length - 1);
 }
 

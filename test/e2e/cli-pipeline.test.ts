@@ -1,5 +1,5 @@
 // timeout: 300
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -132,6 +132,26 @@ test('compress keeps to its budget, is reproducible, and runs', () => {
   const { size } = ask(0, 'inspect', 'c.ewb').data;
   const payload = Object.values(size.weights as Record<string, number>).reduce((a, b) => a + b, 0);
   assert.ok(payload <= data.wireBudgetBytes, `${payload} bytes in the bundle, budget ${data.wireBudgetBytes}`);
+});
+
+test('run --quality-at runs from the beginning of a bundle', () => {
+  const { report } = ask(0, 'inspect', 'c.ewb').data;
+  const points = report.progressive as { bytes: number; share: number; quality: number; samples: number }[];
+  assert.ok(points.length > 1);
+  assert.is(points.at(-1)!.share, 1);
+  assert.ok(points[0]!.share < 0.9 && points[0]!.quality > 0 && points[0]!.samples > 0);
+  const bytes = statSync(join(folder, 'c.ewb')).size;
+  const part = ['run', 'c.ewb', '--quality-at', String(bytes - 2100)];
+  const { data } = ask(0, ...part, '--input', 'eval.npz', '--self-test');
+  assert.ok(data.received.segments < data.received.segmentsInAll);
+  assert.is(data.received.share, data.received.weightBytes / data.received.weightBytesInAll);
+  assert.is(data.samples, SAMPLES);
+  assert.is(data.selfTest.comparison, 'none');
+  assert.match(cli(folder, ...part, '--self-test').stdout, 'compared with nothing');
+  assert.is(ask(0, 'run', 'c.ewb', '--quality-at', '10MB', '--self-test').data.received, undefined);
+  const few = ask(6, 'run', 'c.ewb', '--quality-at', '2kB', '--self-test');
+  assert.is(few.error.code, 'EW6005_BUNDLE_INCOMPLETE');
+  assert.ok(few.error.details.needed > 2000 && few.error.details.needed < bytes);
 });
 
 test('frontier: eight sizes and a page, kept points are not measured again', () => {

@@ -47,6 +47,29 @@ export function smallCnn(): SmallModel {
   return { onnx, samples: (n) => ({ image: noise(new Rng(2), [n, 3, 12, 12], 1) }) };
 }
 
+/** Two linear layers, the first large enough for its codes to travel in planes. */
+export function smallPerceptron(): SmallModel {
+  const [features, hidden, classes] = [96, 128, 10];
+  const rng = new Rng(8);
+  const onnx = onnxModel({
+    name: 'perceptron',
+    inputs: [{ name: 'x', shape: ['batch', features] }],
+    outputs: [{ name: 'y' }],
+    initializers: {
+      w1: noise(rng, [features, hidden], 0.15),
+      b1: noise(rng, [hidden], 0.1),
+      w2: noise(rng, [hidden, classes], 0.3),
+      b2: noise(rng, [classes], 0.1),
+    },
+    nodes: [
+      { op: 'Gemm', inputs: ['x', 'w1', 'b1'], outputs: ['h'] },
+      { op: 'Relu', inputs: ['h'], outputs: ['r'] },
+      { op: 'Gemm', inputs: ['r', 'w2', 'b2'], outputs: ['y'] },
+    ],
+  });
+  return { onnx, samples: (n) => ({ x: noise(new Rng(9), [n, features], 1) }) };
+}
+
 /** An LSTM over six steps and a linear layer with softmax. */
 export function smallLstm(): SmallModel {
   const [steps, inputs, hidden] = [6, 8, 12];

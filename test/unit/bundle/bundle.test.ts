@@ -25,7 +25,7 @@ import { EigenError } from '../../../sdk/util/errors.ts';
 import { sha256 } from '../../../sdk/util/hash.ts';
 import { tensor } from '../../../sdk/util/tensor.ts';
 import { projectRoot } from '../../support/shared.ts';
-import { smallBundle, smallSpec } from '../../support/small-bundle.ts';
+import { layeredSpec, smallBundle, smallSpec } from '../../support/small-bundle.ts';
 
 function errorOf(work: () => unknown): EigenError {
   try {
@@ -174,6 +174,55 @@ test('tampering names the part; a known digest catches a consistent forgery', ()
   assert.match(
     errorOf(() => openBundle(withManifest(() => {}, { ...good, parts }))).message,
     /part 'z\.txt' is not in the manifest/,
+  );
+});
+
+test('a part of a bundle opens when asked for, and says how much of the weights it has', () => {
+  const whole = packBundle(layeredSpec());
+  const { manifest } = openBundle(whole);
+  const weights = manifest.parts.at(-1)!;
+  const segments = weights.segments!;
+  assert.ok(segments.length >= 3 && segments.length <= 16);
+  const base = whole.length - 1024 - Math.ceil(weights.bytes / 512) * 512;
+  const received = (bytes: number) => openBundle(whole.subarray(0, bytes), { partial: true }).received;
+  assert.is(openBundle(whole, { partial: true }).received, undefined);
+  assert.is(received(base + weights.bytes), undefined);
+  let end = base;
+  segments.forEach((s, i) => {
+    end += s.bytes;
+    if (i === segments.length - 1) return;
+    const there = { segments: i + 1, segmentsInAll: segments.length, weightBytesInAll: weights.bytes };
+    for (const extra of [0, 1, segments[i + 1]!.bytes - 1])
+      assert.equal(received(end + extra), { ...there, weightBytes: end - base });
+  });
+  const least = base + segments[0]!.bytes;
+  for (const bytes of [least - 1, base + 1, base - 513]) {
+    const error = errorOf(() => received(bytes));
+    assert.is(error.code, 'EW6005_BUNDLE_INCOMPLETE');
+    assert.match(error.hint!, `first ${least} bytes`);
+    assert.equal(error.details, { bytes, needed: least });
+  }
+  assert.ok((errorOf(() => received(100)).details.needed as number) > 100);
+  assert.match(errorOf(() => openBundle(whole.subarray(0, least))).message, /ends inside part 'weights\.ewt'/);
+  assert.is(packBundle(layeredSpec()).length, whole.length);
+});
+
+test('segments that do not add up, or of something else, are refused', () => {
+  const good = openBundle(packBundle(layeredSpec()));
+  type Any = { parts: { role: string; segments?: { bytes: number; sha256: string }[] }[] };
+  const message = (edit: (parts: Any['parts']) => void) =>
+    errorOf(() => openBundle(withManifest((m) => edit((m as unknown as Any).parts), good))).message;
+  assert.match(
+    message((parts) => {
+      parts.at(-1)!.segments![0]!.bytes++;
+    }),
+    /do not add up/,
+  );
+  assert.match(
+    message((parts) => {
+      parts[0]!.segments = [];
+    }),
+    /only weights have segments/,
   );
 });
 

@@ -1,9 +1,16 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { installBundle, installWeights, kernelOf, openBundle, openInstalled } from '../../../sdk/bundle/index.ts';
+import {
+  installBundle,
+  installWeights,
+  kernelOf,
+  openBundle,
+  openInstalled,
+  packBundle,
+} from '../../../sdk/bundle/index.ts';
 import { MemoryFileSystem } from '../../../sdk/testing/memory-fs.ts';
 import { EigenError } from '../../../sdk/util/errors.ts';
-import { smallBundle } from '../../support/small-bundle.ts';
+import { layeredSpec, smallBundle } from '../../support/small-bundle.ts';
 
 async function errorOf(work: Promise<unknown>): Promise<EigenError> {
   try {
@@ -14,6 +21,15 @@ async function errorOf(work: Promise<unknown>): Promise<EigenError> {
   }
   throw new Error('no error');
 }
+
+test('a bundle of which a part is missing is not installed', async () => {
+  const whole = packBundle(layeredSpec());
+  const bundle = openBundle(whole.subarray(0, whole.length - 2048), { partial: true });
+  assert.ok(bundle.received);
+  const fs = new MemoryFileSystem();
+  assert.is((await errorOf(installBundle(bundle, 'cache', fs))).code, 'EW6005_BUNDLE_INCOMPLETE');
+  assert.is(fs.files.size, 0);
+});
 
 test('installed, opened, and left alone the second time', async () => {
   const fs = new MemoryFileSystem();

@@ -131,6 +131,17 @@ test('page: complete without components and frontier, the same text every time',
   });
   assert.match(spectral, 'fc, component 1: 70.00 %');
   assert.match(spectral, '2 of 4');
+  assert.not.match(page, 'bytes received');
+  const received = [0.4, 1].map((share) => ({
+    bytes: 1000 * share,
+    share,
+    quality: share,
+    agreement: share,
+    samples: 9,
+  }));
+  const progressive = compressionPage('t', { ...report, progressive: received });
+  assert.match(progressive, 'Quality against bytes received');
+  assert.match(progressive, '0.4 kB, 40.0 % of the weights: quality kept 40.00 %');
 });
 
 test('frontier page: plots, a table, and what is the smallest', () => {

@@ -5,6 +5,7 @@ import {
   coarsen,
   coarseningError,
   codeCounts,
+  fittingPoints,
   pointOf,
   pointsOf,
   refinementOrder,
@@ -35,7 +36,7 @@ test('points are symmetric, no larger than the codes there are, and of no more b
     const largest = codes.reduce((most, q) => Math.max(most, Math.abs(q)), 0);
     for (const level of [1, 2]) {
       const points = pointsOf(codeCounts(codes), level);
-      const back = coarsen(codes, level);
+      const back = coarsen(codes, points);
       back.forEach((p, i) => {
         const q = codes[i]!;
         assert.is(p, pointOf(coarse(q, level), points));
@@ -46,33 +47,52 @@ test('points are symmetric, no larger than the codes there are, and of no more b
       const mean = back.reduce((sum, p, i) => sum + p - codes[i]!, 0) / codes.length;
       assert.ok(Math.abs(mean) < 0.1, `mean error ${mean} at level ${level}`);
     }
-    assert.is(coarsen(codes, 0), codes);
   }
 });
 
 test('the error of a level is that of its codes, and grows with the level', () => {
   const codes = normalCodes(8, 500, 3);
   const counts = codeCounts(codes);
-  const errors = [0, 1, 2].map((level) => coarseningError(counts, level));
-  [0, 1, 2].forEach((level) => {
-    const back = coarsen(codes, level);
+  const errors = [1, 2].map((level) => {
+    const points = pointsOf(counts, level);
+    const back = coarsen(codes, points);
+    const error = coarseningError(counts, points);
     assert.is(
-      errors[level],
+      error,
       codes.reduce((sum, q, i) => sum + (q - back[i]!) ** 2, 0),
     );
+    return error;
   });
-  assert.is(errors[0], 0);
-  assert.ok(errors[1]! > 0.5 * codes.length && errors[1]! < 0.7 * codes.length);
-  assert.ok(errors[2]! > errors[1]!);
+  assert.ok(errors[0]! > 0.5 * codes.length && errors[0]! < 0.7 * codes.length);
+  assert.ok(errors[1]! > errors[0]!);
+});
+
+test('points that do not fit move to the smallest codes, the fewest that do', () => {
+  const codes = normalCodes(8, 500, 5);
+  const largest = (c: Int8Array): number => c.reduce((most, q) => Math.max(most, q), 0);
+  const sum = (c: Int8Array): number => c.reduce((s, q) => s + Math.abs(q), 0);
+  const free = pointsOf(codeCounts(codes), 1);
+  assert.equal(
+    fittingPoints(codes, 1, () => true),
+    free,
+  );
+  const some = fittingPoints(codes, 1, (c) => sum(c) < sum(coarsen(codes, free)));
+  assert.ok(some.inner > 1 && some.inner <= coarse(largest(codes), 1));
+  const all = fittingPoints(codes, 1, () => false);
+  assert.is(all.inner, 1);
+  coarsen(codes, all).forEach((p, i) => {
+    assert.ok(Math.abs(p) <= Math.abs(codes[i]!));
+  });
 });
 
 test('refinements come by their worth for their bytes, those of one layer in order', () => {
   const codes = normalCodes(8, 500, 4);
+  const points = [1, 2].map((level) => pointsOf(codeCounts(codes), level));
   const order = refinementOrder([
-    { codes, gain: 1, bytes: [100, 100] },
-    { codes, gain: 10, bytes: [100, 100] },
-    { codes, gain: 0, bytes: [100] },
-    { codes, gain: 1, bytes: [50] },
+    { codes, gain: 1, bytes: [100, 100], points },
+    { codes, gain: 10, bytes: [100, 100], points },
+    { codes, gain: 0, bytes: [100], points: points.slice(0, 1) },
+    { codes, gain: 1, bytes: [50], points: points.slice(0, 1) },
   ]);
   assert.equal(
     order.map(({ item, level }) => `${item}${level}`),

@@ -1,15 +1,23 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EigenError } from '../../../sdk/util/errors.ts';
-import { coarsen } from '../../../sdk/util/nested.ts';
-import { codeSizes, decodeCodes, encodeCodes, planesOf } from '../../../sdk/wire/codes.ts';
+import { coarsen, pointsOf } from '../../../sdk/util/nested.ts';
+import {
+  codeSizes,
+  decodeCodes,
+  encodeCodes,
+  type PointChoice,
+  panelPoints,
+  planesOf,
+} from '../../../sdk/wire/codes.ts';
 import { normalCodes } from '../../support/codes.ts';
 
+const FREE: PointChoice = (level, counts) => pointsOf(counts, level);
 const total = (sizes: readonly number[]): number => sizes.reduce((a, b) => a + b, 0);
 
 test('planes cost next to nothing, with one model and with row classes', () => {
   for (const [rows, cols, sd] of [
-    [1, 6000, 3.15],
+    [1, 9000, 3.15],
     [64, 144, 3],
     [64, 576, 2.6],
     [256, 400, 3.15],
@@ -17,12 +25,12 @@ test('planes cost next to nothing, with one model and with row classes', () => {
     [30, 3000, 20],
   ] as const) {
     const codes = normalCodes(rows, cols, sd);
-    const whole = encodeCodes(codes, rows, cols, false);
-    const split = encodeCodes(codes, rows, cols, true);
+    const whole = encodeCodes(codes, rows, cols);
+    const split = encodeCodes(codes, rows, cols, panelPoints(codes, rows, cols));
     assert.is(whole.planes.length, 0);
     assert.is(split.planes.length, planesOf(split.base));
     assert.ok(split.planes.length > 0, `${rows} x ${cols}`);
-    const sizes = codeSizes(codes, rows, cols, true);
+    const sizes = codeSizes(codes, rows, cols);
     assert.equal(sizes, [split.base.length, ...split.planes.map((p) => p.length)]);
     const cost = total(sizes) / whole.base.length - 1;
     assert.ok(cost <= 0.003, `${rows} x ${cols}: ${(100 * cost).toFixed(3)} %`);
@@ -32,12 +40,12 @@ test('planes cost next to nothing, with one model and with row classes', () => {
 
 test('base and planes give the codes, without the last ones the coarse codes', () => {
   const codes = normalCodes(64, 300, 3.15);
-  const { base, planes } = encodeCodes(codes, 64, 300, true);
+  const { base, planes, points } = encodeCodes(codes, 64, 300, panelPoints(codes, 64, 300));
   assert.is(planes.length, 2);
   for (let there = 0; there <= 2; there++) {
     const out = new Int8Array(codes.length);
     decodeCodes(base, planes.slice(0, there), out);
-    assert.equal(out, coarsen(codes, 2 - there));
+    assert.equal(out, there === 2 ? codes : coarsen(codes, points[1 - there]!));
   }
 });
 
@@ -45,7 +53,7 @@ test('few codes, and codes of few values, are sent whole', () => {
   const few = normalCodes(8, 20, 3);
   const signs = normalCodes(64, 300, 1, 1);
   for (const codes of [few, signs, new Int8Array(5000), new Int8Array(0)]) {
-    const { base, planes } = encodeCodes(codes, 1, codes.length, true);
+    const { base, planes } = encodeCodes(codes, 1, codes.length, FREE);
     assert.is(planes.length, 0);
     const out = new Int8Array(codes.length).fill(1);
     decodeCodes(base, [], out);
@@ -55,7 +63,7 @@ test('few codes, and codes of few values, are sent whole', () => {
 
 test('damaged bases and planes are refused or bounded, never more than an EigenError', () => {
   const codes = normalCodes(64, 160, 3);
-  const { base, planes } = encodeCodes(codes, 64, 160, true);
+  const { base, planes } = encodeCodes(codes, 64, 160, FREE);
   const attempt = (b: Uint8Array, p: readonly Uint8Array[], length = codes.length): boolean => {
     try {
       decodeCodes(b, p, new Int8Array(length));
@@ -84,7 +92,7 @@ test('damaged bases and planes are refused or bounded, never more than an EigenE
 
 test('decoding is fast', () => {
   const codes = normalCodes(500, 2000, 3.15);
-  const { base, planes } = encodeCodes(codes, 500, 2000, true);
+  const { base, planes } = encodeCodes(codes, 500, 2000, FREE);
   const out = new Int8Array(codes.length);
   let best = Number.POSITIVE_INFINITY;
   for (let i = 0; i < 9; i++) {
