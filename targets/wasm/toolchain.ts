@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import type { CompiledModule, KernelVariant } from '../../sdk/compile/target.ts';
 import { EigenError } from '../../sdk/util/errors.ts';
 
@@ -78,7 +79,7 @@ async function runCompiler(source: string, flags: readonly string[]): Promise<Ui
     if (bytes) log.push(Buffer.from(bytes).toString());
   };
   // Loads the compiler: a run that has to do it itself prints its progress on stdout.
-  await runClang(undefined, {}, { fetchProgress: () => {} });
+  await unoptimized(() => runClang(undefined, {}, { fetchProgress: () => {} }));
   try {
     const out = await runClang(
       ['clang', ...flags, 'kernels.c', '-o', 'kernels.wasm'],
@@ -101,6 +102,22 @@ async function runCompiler(source: string, flags: readonly string[]): Promise<Ui
         cause,
       },
     );
+  }
+}
+
+/** Work that V8 allows a function before it is optimized: beyond all use, and its default in Node 20. */
+const [ENDLESS, USUAL] = [1_000_000_000, 1_800_000];
+
+/**
+ * Loads a module that V8 will not optimize. The compiler is 75 MB of WebAssembly that runs for a second: optimizing its hot functions
+ * takes longer than they run, and 200 MB. Read when a module is made, so kernels loaded afterwards are optimized as always.
+ */
+async function unoptimized<T>(load: () => Promise<T>): Promise<T> {
+  setFlagsFromString(`--wasm-tiering-budget=${ENDLESS}`);
+  try {
+    return await load();
+  } finally {
+    setFlagsFromString(`--wasm-tiering-budget=${USUAL}`);
   }
 }
 
