@@ -1,4 +1,6 @@
+import { fuse } from './compile/fuse.ts';
 import { type CompiledProgram, compileGraph, type WeightItem } from './compile/index.ts';
+import { lowerGraph } from './compile/lower.ts';
 import type { Target } from './compile/target.ts';
 import type { Runner, Session, SessionOptions, Snapshot } from './compress/runner.ts';
 import { WasmEngine } from './device/engine/wasm.ts';
@@ -12,9 +14,19 @@ export interface WasmRunnerOptions {
   readonly threads?: number;
 }
 
+/** Which nodes of a graph are compiled into one kernel. */
+export function kernelsOf(graph: Graph): Map<string, number> {
+  const out = new Map<string, number>();
+  fuse(graph, lowerGraph(graph), new Set()).groups.forEach((g, i) => {
+    for (const l of g.root ? [g.root, ...g.tail] : g.tail) out.set(l.node.name, i);
+  });
+  return out;
+}
+
 /** The compressor's Runner on the WebAssembly engine: what it measures is what devices compute. */
 export function wasmRunner(options: WasmRunnerOptions): Runner {
   return {
+    kernelsOf,
     async open(graph: Graph, session: SessionOptions = {}): Promise<Session> {
       const compiled = await compileGraph(graph, options.target, {
         ...(session.keep ? { keep: session.keep } : {}),

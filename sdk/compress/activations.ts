@@ -2,6 +2,7 @@ import { log8Ceil, scaleFromLog8 } from '../util/log8.ts';
 import type { Tensor } from '../util/tensor.ts';
 import type { Layer } from './layers.ts';
 import type { Decoding } from './rows.ts';
+import type { Storage } from './storage.ts';
 
 /** How a layer's input is quantized. */
 export type ActivationPlan =
@@ -20,6 +21,23 @@ export interface StaticActivation {
   readonly zp: Int32Array;
 }
 
+/** How the input of every layer is quantized, and every value that is stored as codes for other readers as well. */
+export class Activations extends Map<Layer, ActivationPlan> {
+  readonly stored = new Map<string, StaticActivation>();
+  /** What has 16 bits, and the divergence that 8 would cost. */
+  readonly wide: readonly StorageCost[];
+
+  constructor(wide: readonly StorageCost[]) {
+    super();
+    this.wide = wide;
+  }
+}
+
+export interface StorageCost {
+  readonly storage: Storage;
+  readonly cost: number;
+}
+
 /** Smallest and largest value seen, per channel of the last axis. */
 export class Ranges {
   readonly low: Float32Array;
@@ -30,6 +48,22 @@ export class Ranges {
   constructor(channels: number) {
     this.low = new Float32Array(channels);
     this.high = new Float32Array(channels);
+  }
+
+  /** Ranges over several values: channel by channel where all have as many, else one for all channels. */
+  static over(parts: readonly Ranges[]): Ranges {
+    const channels = parts.every((p) => p.low.length === parts[0]!.low.length) ? parts[0]!.low.length : 1;
+    const out = new Ranges(channels);
+    for (const p of parts) {
+      for (let c = 0; c < p.low.length; c++) {
+        const to = channels === 1 ? 0 : c;
+        out.low[to] = Math.min(out.low[to]!, p.low[c]!);
+        out.high[to] = Math.max(out.high[to]!, p.high[c]!);
+      }
+      out.nonzero += p.nonzero;
+      out.count += p.count;
+    }
+    return out;
   }
 
   add(x: Tensor): void {
@@ -56,16 +90,22 @@ const WIDE_MARGIN = 1.5;
 /** Bound of sums of products in an i32. */
 const SUM_LIMIT = 2 ** 31 - 1;
 
-/** Static quantization of a convolution's input: per channel into depthwise layers, else one scale and zero point. */
-export function planStatic(layer: Layer, ranges: Ranges, bits: 8 | 16): StaticActivation {
-  if (layer.kind === 'depthwise') return perChannel(ranges, bits, layer.matrices[0]!.cols);
+/** What reads codes: `columns` products of them are added up at most. */
+export interface CodeUse {
+  readonly perChannel: boolean;
+  readonly columns: number;
+}
+
+/** Static quantization: per channel, or one scale and zero point. */
+export function planStatic(use: CodeUse, ranges: Ranges, bits: 8 | 16): StaticActivation {
+  if (use.perChannel) return perChannel(ranges, bits, use.columns);
   let low = 0;
   let high = 0;
   for (let c = 0; c < ranges.low.length; c++) {
     low = Math.min(low, ranges.low[c]!);
     high = Math.max(high, ranges.high[c]!);
   }
-  const { inv, zp } = affine(low, high, bits, layer.matrices[0]!.cols);
+  const { inv, zp } = affine(low, high, bits, use.columns);
   const f = Math.fround(inv);
   return { mode: 'static', bits, inv: Float32Array.of(f), base: f, exponents: undefined, zp: Int32Array.of(zp(f)) };
 }

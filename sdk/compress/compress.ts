@@ -4,7 +4,7 @@ import { Linalg } from '../util/linalg/linalg.ts';
 import type { Progress } from '../util/progress.ts';
 import { Rng } from '../util/rng.ts';
 import type { Tensor } from '../util/tensor.ts';
-import type { ActivationPlan } from './activations.ts';
+import type { Activations } from './activations.ts';
 import {
   allocate,
   allocateUniform,
@@ -27,6 +27,7 @@ import { buildInteger, emptyLayer, exposeStates, type IntegerGraph, type Quantiz
 import { findLayers, type Layer } from './layers.ts';
 import { excessOf, type Footprint, memoryOf, narrowings, type ResidentLimit, ramOf, residentLimit } from './limits.ts';
 import { probeCount, splitCounts } from './plan.ts';
+import { planActivations } from './plan-activations.ts';
 import { measurePrefixes } from './progressive.ts';
 import { inputScales } from './quantize.ts';
 import { type Measured, reportOf } from './report.ts';
@@ -34,8 +35,9 @@ import type { Runner, Session } from './runner.ts';
 import { codeBytes, install, type Pair, quantizeAll, residentCodeBytes } from './sequential.ts';
 import { estimateInts, estimateResident, graphSize } from './size.ts';
 import { smallest } from './smallest.ts';
+import { isConvolution, type KernelOf, storagesOf } from './storage.ts';
 import { checkSignal } from './stream.ts';
-import { firstLayers, keptValues, type LayerSurvey, planActivations, survey } from './survey.ts';
+import { firstLayers, keptValues, type Surveys, survey } from './survey.ts';
 import type { CalibrationData, CompressOptions, CompressResult, FrontierPoint } from './types.ts';
 
 /** Aimed at below the budget, so that the coder's granularity does not push a plan over it. */
@@ -88,6 +90,7 @@ export async function compress(
 export class Job {
   readonly ctx: Context;
   private readonly runner: Runner;
+  private readonly kernels: KernelOf;
   /** The float graph with its other constants packed: what the integer graph is made from. */
   private base: Graph;
   private readonly sessions: Session[] = [];
@@ -113,12 +116,15 @@ export class Job {
     const exposed = exposeStates(graph);
     const layers = findLayers(exposed);
     const attentions = findAttention(exposed);
+    const fixed = fixedInputs(exposed, layers);
     const { fit, held } = splitSamples(data, options);
+    this.kernels = runner.kernelsOf(exposed);
     this.ctx = {
       graph: exposed,
       layers,
       attentions,
-      fixedInputs: fixedInputs(exposed, layers),
+      fixedInputs: fixed,
+      storages: storagesOf(exposed, [...layers.filter(isConvolution), ...fixed], this.kernels),
       fit,
       held,
       options,
@@ -158,11 +164,11 @@ export class Job {
   }
 
   private async openFloat(): Promise<Session> {
-    const { graph, layers, attentions, progress } = this.ctx;
+    const { graph, layers, attentions, storages, progress } = this.ctx;
     progress({ stage: 'compile', done: 0, total: 2, note: 'original' });
     const isComputed = (v: string): boolean => graph.values.get(v)?.data === undefined && !graph.inputs.includes(v);
     const session = await this.runner.open(graph, {
-      keep: [...new Set([...keptValues(layers, isComputed), ...attentionValues(attentions).filter(isComputed)])],
+      keep: [...new Set([...keptValues(layers, storages, isComputed), ...attentionValues(attentions).filter(isComputed)])],
       mutable: layers.flatMap((l) => [...l.matrices.map((m) => m.value), ...(l.bias === '' ? [] : [l.bias])]),
     });
     this.sessions.push(session);
@@ -199,7 +205,7 @@ export class Job {
   }
 
   /** Steps by the survey, with the size of everything but the codes estimated from a graph of empty codes. */
-  private firstPlan(surveys: ReadonlyMap<Layer, LayerSurvey>, attention: Measure | undefined): Plan {
+  private firstPlan(surveys: Surveys, attention: Measure | undefined): Plan {
     const { ctx } = this;
     const narrow = planActivations(ctx, surveys, new Set(), Number.POSITIVE_INFINITY);
     const side0 = this.sideOf(surveys, narrow);
@@ -211,12 +217,12 @@ export class Job {
   }
 
   /** The way to quantize activations that leaves the least divergence within the limits of memory and time. */
-  private withinLimits(surveys: ReadonlyMap<Layer, LayerSurvey>, wanted: ReadonlyMap<Layer, ActivationPlan>): Plan {
+  private withinLimits(surveys: Surveys, wanted: Activations): Plan {
     const { options } = this.ctx;
     const { footprint, maxRamBytes, maxLatencyMs, memoryGoalBytes } = options;
     const limited = maxRamBytes !== undefined || maxLatencyMs !== undefined;
     let best: { plan: Plan; over: number; divergence: number } | undefined;
-    for (const narrowing of limited ? narrowings(surveys, wanted) : [{ plans: wanted, layers: 0, divergence: 0 }]) {
+    for (const narrowing of limited ? narrowings(this.ctx, surveys, wanted) : [{ plans: wanted, divergence: 0 }]) {
       const activations = narrowing.plans;
       const needed = limited || memoryGoalBytes !== undefined ? footprint : undefined;
       const planned = needed?.(this.emptyGraph(surveys, activations));
@@ -233,14 +239,11 @@ export class Job {
     return best!.plan;
   }
 
-  private sideOf(
-    surveys: ReadonlyMap<Layer, LayerSurvey>,
-    activations: ReadonlyMap<Layer, ActivationPlan>,
-  ): { wire: number; resident: number } {
+  private sideOf(surveys: Surveys, activations: Activations): { wire: number; resident: number } {
     return this.sideOfGraph(this.emptyGraph(surveys, activations));
   }
 
-  private emptyGraph(surveys: ReadonlyMap<Layer, LayerSurvey>, activations: ReadonlyMap<Layer, ActivationPlan>): Graph {
+  private emptyGraph(surveys: Surveys, activations: Activations): Graph {
     const empty = new Map(
       this.ctx.layers.map((l) => {
         const q = emptyLayer(l);
@@ -254,7 +257,7 @@ export class Job {
         return [l, { ...q, matrices }] as const;
       }),
     );
-    return buildInteger(this.base, this.ctx.layers, activations, empty).graph;
+    return buildInteger(this.base, this.ctx.layers, activations, empty, this.kernels).graph;
   }
 
   private sideOfGraph(graph: Graph): { wire: number; resident: number } {
@@ -313,7 +316,7 @@ export class Job {
     const { layers, progress } = this.ctx;
     progress({ stage: 'compile', done: 1, total: 2, note: 'integer' });
     const empty = new Map(layers.map((l) => [l, emptyLayer(l)]));
-    const { graph, names } = buildInteger(this.base, layers, plan.activations, empty);
+    const { graph, names } = buildInteger(this.base, layers, plan.activations, empty, this.kernels);
     const all = [...names.values()];
     const computed = (v: string): boolean =>
       v !== '' && graph.values.get(v)?.data === undefined && !graph.inputs.includes(v);
@@ -351,7 +354,7 @@ export class Job {
   }
 
   private integerGraph(plan: Plan, quantized: ReadonlyMap<Layer, QuantizedLayer>): IntegerGraph {
-    return buildInteger(this.base, this.ctx.layers, plan.activations, quantized);
+    return buildInteger(this.base, this.ctx.layers, plan.activations, quantized, this.kernels);
   }
 
   /** Judges a candidate, looks at larger sizes where it keeps too little, and makes it the result. */
@@ -554,8 +557,8 @@ export interface Candidate {
 }
 
 export interface Plan {
-  readonly surveys: ReadonlyMap<Layer, LayerSurvey>;
-  readonly activations: ReadonlyMap<Layer, ActivationPlan>;
+  readonly surveys: Surveys;
+  readonly activations: Activations;
   /** What the weights may take in memory. */
   readonly limit: ResidentLimit;
   /** What the weights should take in memory so that the goal for weights and activations is met; infinite without one. */

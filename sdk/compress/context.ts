@@ -5,6 +5,7 @@ import type { Attention } from './attention-match.ts';
 import type { Layer } from './layers.ts';
 import { dampingOf, type FitSettings } from './quantize.ts';
 import type { IntSizer, ResidentSizer } from './size.ts';
+import type { Storage } from './storage.ts';
 import type { CompressOptions, Sample } from './types.ts';
 
 /** What every stage works with. */
@@ -15,6 +16,8 @@ export interface Context {
   readonly attentions: readonly Attention[];
   /** Linear layers whose inputs are quantized with fixed scales, where the floats would be in memory for nothing else. */
   readonly fixedInputs: ReadonlySet<Layer>;
+  /** What is stored as integer codes. */
+  readonly storages: readonly Storage[];
   /** Samples for statistics, and those held out for sensitivities and the gate. */
   readonly fit: readonly Sample[];
   readonly held: readonly Sample[];

@@ -1,9 +1,20 @@
-import { constantOf, type Graph, GraphBuilder, type Node, type Packing, valueNamed } from '../ir/graph.ts';
+import {
+  type Attrs,
+  constantOf,
+  type Graph,
+  GraphBuilder,
+  type Node,
+  type Packing,
+  producersOf,
+  valueNamed,
+} from '../ir/graph.ts';
+import { roundEven } from '../ir/math.ts';
 import { type Tensor, type TensorType, tensor } from '../util/tensor.ts';
-import type { ActivationPlan, StaticActivation } from './activations.ts';
+import type { Activations, StaticActivation } from './activations.ts';
 import { biasConstant } from './constants.ts';
 import type { Layer } from './layers.ts';
 import type { QuantizedMatrix } from './quantize.ts';
+import { type KernelOf, keepsChannels, moves } from './storage.ts';
 
 /** A layer in integers. */
 export interface QuantizedLayer {
@@ -48,22 +59,24 @@ export function emptyLayer(layer: Layer): QuantizedLayer {
   return { matrices, bias: new Float32Array(biased ? layer.matrices[0]!.rows : 0), bits: 8 };
 }
 
-/** Replaces every weight layer of a graph by its integer operators (semantics: sdk/ir/kernel.ts). */
+/** Replaces every weight layer of a graph by its integer operators (semantics: sdk/ir/kernel.ts), and stored values by their codes. */
 export function buildInteger(
   graph: Graph,
   layers: readonly Layer[],
-  plans: ReadonlyMap<Layer, ActivationPlan>,
+  plans: Activations,
   quantized: ReadonlyMap<Layer, QuantizedLayer>,
+  kernels: KernelOf,
 ): IntegerGraph {
-  const writer = new IntegerWriter(graph, plans, quantized);
+  const writer = new IntegerWriter(graph, plans, quantized, kernels);
   for (const layer of layers) if (layer.kind === 'table') writer.table(layer);
   const byNode = new Map(layers.filter((l) => l.node).map((l) => [l.node!, l]));
   for (const node of graph.nodes) {
     const layer = byNode.get(node);
     if (layer) writer.layer(layer, node);
-    else writer.b.nodes.push(node);
+    else writer.other(node);
+    writer.store(node);
   }
-  return { graph: writer.b.build(), names: writer.names };
+  return { graph: writer.finish(), names: writer.names };
 }
 
 /** Constants of a layer that change when it is quantized anew, by value name. */
@@ -100,21 +113,68 @@ function codePacking({ bits, gain }: QuantizedLayer): Packing {
   return { kind: 'codes', bits, ...(gain === undefined ? {} : { gain }) };
 }
 
+/** Names of a value's codes and of the constants they are decoded with. */
+interface Codes {
+  readonly input: string;
+  readonly inv: string;
+  readonly zp: string;
+}
+
+const dtypeOf = (plan: StaticActivation): 'i8' | 'i16' => (plan.bits === 16 ? 'i16' : 'i8');
+
+/** The code of one number under a plan with one scale. */
+function codeOf(value: number, plan: StaticActivation): number {
+  const [lo, hi] = plan.bits === 16 ? [-32768, 32767] : [-128, 127];
+  return Math.max(lo, Math.min(hi, roundEven(Math.fround(value * plan.inv[0]!)) + plan.zp[0]!));
+}
+
 class IntegerWriter {
   readonly b: GraphBuilder;
   readonly names = new Map<Layer, IntegerNames>();
   private readonly graph: Graph;
-  private readonly plans: ReadonlyMap<Layer, ActivationPlan>;
+  private readonly plans: Activations;
   private readonly quantized: ReadonlyMap<Layer, QuantizedLayer>;
-  /** Quantized forms of activations that exist already, by input and parameters. */
+  private readonly kernels: KernelOf;
+  private readonly producers: ReadonlyMap<string, Node>;
+  /** Quantized forms of activations that exist already, by input. */
   private readonly shared = new Map<string, { input: string; rowScales: string }>();
+  private readonly coded = new Map<string, Codes>();
+  /** Stored values as decoded from their codes. */
+  private readonly decoded = new Map<string, string>();
 
-  constructor(graph: Graph, plans: ReadonlyMap<Layer, ActivationPlan>, quantized: ReadonlyMap<Layer, QuantizedLayer>) {
+  constructor(graph: Graph, plans: Activations, quantized: ReadonlyMap<Layer, QuantizedLayer>, kernels: KernelOf) {
     this.graph = graph;
     this.plans = plans;
     this.quantized = quantized;
+    this.kernels = kernels;
+    this.producers = producersOf(graph);
     this.b = new GraphBuilder(graph.name, graph);
     this.b.nodes = [];
+  }
+
+  /** A node that stays as it is; stored values are read as decoded. */
+  other(node: Node): void {
+    this.b.nodes.push({ ...node, inputs: node.inputs.map((v) => this.float(v, node)) });
+  }
+
+  /** Makes the codes of what a node gives, while it is at hand. */
+  store(node: Node): void {
+    for (const v of node.outputs) {
+      const plan = this.plans.stored.get(v);
+      if (plan) this.codes(v, plan);
+    }
+  }
+
+  /** The graph without nodes that nothing needs: values that are moved as codes need not be moved as floats. */
+  finish(): Graph {
+    const needed = new Set(this.b.outputs);
+    const live = this.b.nodes.toReversed().filter((node) => {
+      if (!node.outputs.some((o) => needed.has(o))) return false;
+      for (const v of node.inputs) needed.add(v);
+      return true;
+    });
+    this.b.nodes = live.reverse();
+    return this.b.build();
   }
 
   layer(layer: Layer, node: Node): void {
@@ -126,7 +186,7 @@ class IntegerWriter {
 
   private conv(layer: Layer, node: Node): void {
     const plan = this.plans.get(layer) as StaticActivation;
-    const { input } = this.quantize(node.inputs[0]!, plan);
+    const { input } = this.codes(node.inputs[0]!, plan);
     const c = this.constants(layer);
     this.replace(node, 'QConv', [input, c.codes[0]!, c.multipliers[0]!, c.bias, this.zeroPoints(node, plan)]);
     this.names.set(layer, { ...c, input, rowScales: '' });
@@ -134,8 +194,9 @@ class IntegerWriter {
 
   private linear(layer: Layer, node: Node): void {
     const plan = this.plans.get(layer)!;
+    const x = node.inputs[0]!;
     const { input, rowScales } =
-      plan.mode === 'static' ? this.quantize(node.inputs[0]!, plan) : this.dynamic(node.inputs[0]!);
+      plan.mode === 'static' ? { ...this.codes(x, plan), rowScales: '' } : this.dynamic(this.float(x, node));
     const c = this.constants(layer);
     const zp = plan.mode === 'static' ? [this.zeroPoints(node, plan)] : [];
     this.replace(node, 'QLinear', [input, rowScales, c.codes[0]!, c.multipliers[0]!, c.bias, ...zp]);
@@ -148,8 +209,8 @@ class IntegerWriter {
 
   private lstm(layer: Layer, node: Node): void {
     const c = this.constants(layer);
-    const state = [node.inputs[5] ?? '', node.inputs[6] ?? ''];
-    const { input, rowScales } = this.dynamic(node.inputs[0]!);
+    const state = [node.inputs[5] ?? '', node.inputs[6] ?? ''].map((v) => this.float(v, node));
+    const { input, rowScales } = this.dynamic(this.float(node.inputs[0]!, node));
     const weights = [c.codes[0]!, c.multipliers[0]!, c.codes[1]!, c.multipliers[1]!, c.bias];
     this.replace(node, 'QLstm', [input, rowScales, ...weights, ...state]);
     this.names.set(layer, { ...c, input, rowScales });
@@ -206,26 +267,56 @@ class IntegerWriter {
     this.b.nodes.push({ ...node, op, inputs, attrs: node.attrs });
   }
 
-  private quantize(x: string, plan: StaticActivation): { input: string; rowScales: string } {
+  /** Name of a value as `reader` gets it: decoded when it is stored as codes, unless both are in one kernel. */
+  private float(v: string, reader: Node): string {
+    const plan = this.plans.stored.get(v);
+    if (!plan) return v;
+    const made = this.kernels.get(this.producers.get(v)!.name);
+    if (made !== undefined && made === this.kernels.get(reader.name)) return v;
+    const known = this.decoded.get(v);
+    if (known !== undefined) return known;
+    const { input, inv, zp } = this.codes(v, plan);
+    const y = this.b.fresh(`${v}.f32`);
+    const node: Node = { name: y, op: 'Dequantize', inputs: [input, inv, zp], outputs: [y], attrs: {} };
+    this.b.node(node, [valueNamed(this.graph, v).type]);
+    this.decoded.set(v, y);
+    return y;
+  }
+
+  /** Codes of a value: those it was made from where it is only moved about, else rounded. */
+  private codes(x: string, plan: StaticActivation): Codes {
     const key = `${x} ${plan.bits} ${plan.inv.join()} ${plan.zp.join()}`;
-    const existing = this.shared.get(key);
+    const existing = this.coded.get(key);
     if (existing) return existing;
-    const type: TensorType = { dtype: plan.bits === 16 ? 'i16' : 'i8', shape: valueNamed(this.graph, x).type.shape };
+    const made = this.moved(x, plan) ?? this.quantize(x, plan);
+    this.coded.set(key, made);
+    return made;
+  }
+
+  /** Rounding is monotonous and the same for every element, so it may as well come before what only moves or picks numbers. */
+  private moved(x: string, plan: StaticActivation): Codes | undefined {
+    const node = this.producers.get(x);
+    if (!node || !moves(this.graph, node)) return undefined;
+    if (plan.inv.length > 1 && !keepsChannels(node)) return undefined;
+    if (node.inputs.some((v) => constantOf(this.graph, v) !== undefined)) return undefined;
+    const from = node.inputs.map((v) => this.codes(v, plan));
+    const input = this.b.fresh(`${x}.i${plan.bits}`);
+    const attrs: Attrs =
+      node.op === 'Pad' ? { ...node.attrs, value: codeOf(node.attrs.value as number, plan) } : node.attrs;
+    const type: TensorType = { dtype: dtypeOf(plan), shape: valueNamed(this.graph, x).type.shape };
+    this.b.node({ name: input, op: node.op, inputs: from.map((c) => c.input), outputs: [input], attrs }, [type]);
+    return { ...from[0]!, input };
+  }
+
+  private quantize(x: string, plan: StaticActivation): Codes {
     const packing: Packing | undefined = plan.exponents && { kind: 'log8', base: plan.base, exponents: plan.exponents };
     const inv = this.b.constant(`${x}.inv`, tensor('f32', [plan.inv.length], plan.inv), packing);
     const zp = this.b.constant(`${x}.zp`, tensor('i32', [plan.zp.length], plan.zp), { kind: 'ints' });
     const input = this.b.fresh(`${x}.i${plan.bits}`);
-    const node: Node = {
-      name: input,
-      op: 'Quantize',
-      inputs: [x, inv, zp],
-      outputs: [input],
-      attrs: { to: type.dtype },
-    };
-    this.b.node(node, [type]);
-    const made = { input, rowScales: '' };
-    this.shared.set(key, made);
-    return made;
+    const dtype = dtypeOf(plan);
+    const node: Node = { name: input, op: 'Quantize', inputs: [x, inv, zp], outputs: [input], attrs: { to: dtype } };
+    this.b.node(node, [{ dtype, shape: valueNamed(this.graph, x).type.shape }]);
+    return { input, inv, zp };
   }
 
   private dynamic(x: string): { input: string; rowScales: string } {

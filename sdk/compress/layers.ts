@@ -68,7 +68,8 @@ export function weightsOf(graph: Graph, matrix: Matrix): Float32Array {
   return constantOf(graph, matrix.value)!.data as Float32Array;
 }
 
-function lowered(graph: Graph, node: Node): KernelSpec | undefined {
+/** What a node lowers to; undefined when it has no kernel. */
+export function lowered(graph: Graph, node: Node): KernelSpec | undefined {
   const inputs = node.inputs.map((v) => (v === '' ? undefined : valueNamed(graph, v).type));
   const outputs = node.outputs.map((v) =>
     v === '' ? { dtype: 'f32' as const, shape: [] } : valueNamed(graph, v).type,

@@ -1,7 +1,8 @@
 import type { Graph } from '../ir/graph.ts';
-import { type ActivationPlan, planStatic } from './activations.ts';
-import type { Layer } from './layers.ts';
-import type { LayerSurvey } from './survey.ts';
+import type { Activations } from './activations.ts';
+import type { Context } from './context.ts';
+import { activationsOf } from './plan-activations.ts';
+import type { Surveys } from './survey.ts';
 import type { CompressOptions } from './types.ts';
 
 /** What a graph needs when it is compiled for the board. */
@@ -56,29 +57,23 @@ export function excessOf(options: CompressOptions, f: Footprint): number {
 
 /** One way to quantize the activations. */
 export interface Narrowing {
-  readonly plans: ReadonlyMap<Layer, ActivationPlan>;
-  /** Layers whose inputs have 8 bits although 16 were planned, and the divergence that costs. */
-  readonly layers: number;
+  readonly plans: Activations;
+  /** The divergence that 8 bits cost where 16 were planned. */
   readonly divergence: number;
 }
 
-/** Steps between no and all planned 16-bit inputs that are looked at. */
+/** Steps between no and all planned 16-bit activations that are looked at. */
 const STEPS = 5;
 
-/** The activations as planned and with more and more of the 16-bit inputs at 8 bits, the least costly first: less memory and time. */
-export function narrowings(
-  surveys: ReadonlyMap<Layer, LayerSurvey>,
-  plans: ReadonlyMap<Layer, ActivationPlan>,
-): Narrowing[] {
-  const cost = (l: Layer): number => surveys.get(l)!.activationCost;
-  const wide = [...plans].filter(([, p]) => p.mode === 'static' && p.bits === 16).map(([l]) => l);
-  wide.sort((a, b) => cost(a) - cost(b));
+/** The activations as planned and with more and more of the 16-bit ones at 8 bits, the least costly first: less memory and time. */
+export function narrowings(ctx: Context, surveys: Surveys, planned: Activations): Narrowing[] {
+  const wide = [...planned.wide].sort((a, b) => b.cost - a.cost);
   const counts = new Set(Array.from({ length: STEPS + 1 }, (_, k) => Math.round((k * wide.length) / STEPS)));
-  return [...counts].map((layers) => {
-    const narrowed = wide.slice(0, layers);
-    const changed = narrowed.map((l): [Layer, ActivationPlan] => [l, planStatic(l, surveys.get(l)!.ranges!, 8)]);
-    const divergence = narrowed.reduce((sum, l) => sum + cost(l), 0);
-    return { plans: new Map([...plans, ...changed]), layers, divergence };
+  return [...counts].map((narrowed) => {
+    const left = wide.slice(0, wide.length - narrowed);
+    const lost = wide.slice(wide.length - narrowed);
+    const divergence = lost.reduce((sum, w) => sum + w.cost, 0);
+    return { plans: narrowed === 0 ? planned : activationsOf(ctx, surveys, left), divergence };
   });
 }
 

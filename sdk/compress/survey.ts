@@ -1,7 +1,7 @@
 import { constantOf } from '../ir/graph.ts';
 import { rms } from '../util/stats.ts';
 import { type Tensor, tensor } from '../util/tensor.ts';
-import { type ActivationPlan, planStatic, Ranges, roundingNoise } from './activations.ts';
+import { Ranges } from './activations.ts';
 import { type CurveMatrix, curveOf, type Unit } from './allocate.ts';
 import { type Context, fitSettings, needsMoments } from './context.ts';
 import { scoreOf } from './divergence.ts';
@@ -10,9 +10,12 @@ import { constantOrRead, LayerStatistics } from './layer-statistics.ts';
 import { type Layer, weightsOf } from './layers.ts';
 import { lstmValues } from './lstm.ts';
 import type { TileMoments } from './moments.ts';
+import type { Gains } from './noise.ts';
+import { measuredValues } from './plan-activations.ts';
 import { inputScales, MatrixFit, type QuantizedMatrix, rowExponents } from './quantize.ts';
 import type { Session, Snapshot } from './runner.ts';
 import { type Spectrum, spectrumOf } from './spectrum.ts';
+import type { Storage } from './storage.ts';
 import { checkSignal, copyOf, Stream } from './stream.ts';
 
 /** What one pass of the float network over the samples tells about a layer. */
@@ -25,13 +28,22 @@ export interface LayerSurvey {
   readonly unit: Unit;
   readonly ranges: Ranges | undefined;
   readonly spectrum: Spectrum | undefined;
-  /** Divergence that an 8-bit static input is expected to cost. */
-  readonly activationCost: number;
+  /** What noise on the layer's input costs, by channel (last axis). */
+  readonly inputGains: Gains;
+}
+
+/** Surveys of all layers, and ranges of their inputs and of what else may be stored as codes. */
+export class Surveys extends Map<Layer, LayerSurvey> {
+  readonly ranges = new Map<string, Ranges>();
 }
 
 /** Values of the float graph that the survey and the fit read. */
-export function keptValues(layers: readonly Layer[], isComputed: (v: string) => boolean): string[] {
-  const out = new Set<string>();
+export function keptValues(
+  layers: readonly Layer[],
+  storages: readonly Storage[],
+  isComputed: (v: string) => boolean,
+): string[] {
+  const out = new Set<string>(storages.flatMap(measuredValues).filter(isComputed));
   for (const l of layers) {
     if (!needsMoments(l)) continue;
     const all = l.kind === 'lstm' ? Object.values(lstmValues(l)) : [l.input];
@@ -48,23 +60,49 @@ const PROBE_WORK = 8e9;
 const SATURATED = 0.5;
 
 /** Walks the float network layer by layer: ranges, moments, spectra, and the held-out divergence of one probe a layer. */
-export async function survey(
-  ctx: Context,
-  session: Session,
-  held: HeldOut,
-  probes: number,
-): Promise<Map<Layer, LayerSurvey>> {
+export async function survey(ctx: Context, session: Session, held: HeldOut, probes: number): Promise<Surveys> {
   const samples = [...ctx.fit, ...held.samples];
   const stream = new Stream(session, samples);
-  const out = new Map<Layer, LayerSurvey>();
+  const out = new Surveys();
+  const between = valuesBetween(ctx, session);
   let done = 0;
   for (const layer of ctx.layers) {
     checkSignal(ctx.signal);
     ctx.progress({ stage: 'sensitivity', done: done++, total: ctx.layers.length, note: layer.name });
-    out.set(layer, await surveyLayer(ctx, session, stream, held, Math.min(probes, held.samples.length), layer));
+    if (needsMoments(layer)) await readBetween(stream, session, between, session.readyAt(layer.input), out.ranges);
+    const surveyed = await surveyLayer(ctx, session, stream, held, Math.min(probes, held.samples.length), layer);
+    out.set(layer, surveyed);
+    if (surveyed.ranges) out.ranges.set(layer.input, surveyed.ranges);
   }
+  await readBetween(stream, session, between, session.steps, out.ranges);
   ctx.progress({ stage: 'sensitivity', done, total: done });
   return out;
+}
+
+/** Values that no layer reads but whose ranges are wanted, in the order of the run. */
+function valuesBetween(ctx: Context, session: Session): string[] {
+  const inputs = new Set(ctx.layers.filter(needsMoments).map((l) => l.input));
+  const wanted = new Set(ctx.storages.flatMap(measuredValues).filter((v) => !inputs.has(v)));
+  return [...wanted].sort((a, b) => session.readyAt(a) - session.readyAt(b));
+}
+
+/** Ranges of those of the values that exist by step `until`; takes them from the list. */
+async function readBetween(
+  stream: Stream,
+  session: Session,
+  values: string[],
+  until: number,
+  ranges: Map<string, Ranges>,
+): Promise<void> {
+  while (values.length > 0 && session.readyAt(values[0]!) <= until) {
+    const value = values.shift()!;
+    for (let i = 0; i < stream.samples; i++) {
+      const [x] = await stream.read(i, [value]);
+      const found = ranges.get(value) ?? new Ranges(x!.shape.at(-1)!);
+      found.add(x!);
+      ranges.set(value, found);
+    }
+  }
 }
 
 async function surveyLayer(
@@ -83,20 +121,19 @@ async function surveyLayer(
   const probeStep = deviation(weights) / 3.5;
   const curves = options.weightBits.map((bits) => curveOf(curveMatrices(layer, weights, relative, probeStep), bits));
   let sensitivity = layer.params;
-  let activationCost = 0;
+  let measured: Measured | undefined;
   if (options.entropyAllocation) {
     const probe = probeLayer(ctx, layer, weights, read?.moments, relative, probeStep);
-    const measured = await probeDivergence(ctx, session, before.slice(0, probes), held, layer, probe);
+    measured = await probeDivergence(ctx, session, before.slice(0, probes), held, layer, probe);
     sensitivity = measured.sensitivity;
-    if (layer.spec?.kind === 'conv' || ctx.fixedInputs.has(layer))
-      activationCost = activationCostOf(layer, weights[0]!, read?.ranges, measured);
   }
   const spectrum =
     options.spectrum && read && layer.kind !== 'depthwise' && layer.matrices[0]!.tiles.length === 1
       ? spectrumOf(ctx.la, weights[0]!, layer.matrices[0]!.rows, layer.matrices[0]!.cols, read.moments[0]![0]!)
       : undefined;
+  const inputGains = inputGainsOf(layer, weights[0]!, read?.ranges.low.length ?? 0, measured);
   const unit = { params: layer.params, sensitivity, curves };
-  return { layer, probeStep, relative, unit, ranges: read?.ranges, spectrum, activationCost };
+  return { layer, probeStep, relative, unit, ranges: read?.ranges, spectrum, inputGains };
 }
 
 interface LayerRead {
@@ -256,54 +293,22 @@ async function probeDivergence(
 }
 
 /**
- * The divergence of rounding the layer's input to 8 bits: that of the probe, scaled by the two errors' energies at the layer's
- * output. The network after the layer sees noise either way.
+ * The divergence of noise of mean square 1 on every channel of the layer's input: that of the probe, scaled by the two errors'
+ * energies at the layer's output. The network after the layer sees noise either way. Zeros where nothing was measured.
  */
-function activationCostOf(layer: Layer, weights: Float32Array, ranges: Ranges | undefined, measured: Measured): number {
-  if (!ranges || measured.error <= 0) return 0;
-  const noise = roundingNoise(planStatic(layer, ranges, 8), ranges);
+function inputGainsOf(layer: Layer, weights: Float32Array, channels: number, measured: Measured | undefined): Gains {
+  const gains = new Float64Array(channels);
+  const isProduct = layer.spec?.kind === 'conv' || layer.spec?.kind === 'linear';
+  if (!measured || !isProduct || measured.error <= 0) return gains;
   const { rows, cols } = layer.matrices[0]!;
   const cg = cols / (layer.window[0] * layer.window[1]);
-  const perGroup = rows / (layer.spec?.kind === 'conv' ? layer.spec.groups : 1);
-  let energy = 0;
+  const perGroup = layer.spec?.kind === 'conv' ? rows / layer.spec.groups : rows;
   for (let r = 0; r < rows; r++) {
     const channel0 = Math.floor(r / perGroup) * cg;
-    for (let c = 0; c < cols; c++) energy += weights[r * cols + c]! ** 2 * noise[channel0 + (c % cg)]!;
+    for (let c = 0; c < cols; c++)
+      gains[channel0 + (c % cg)]! += (measured.divergence / measured.error) * weights[r * cols + c]! ** 2;
   }
-  return (measured.divergence * energy) / measured.error;
-}
-
-/**
- * Share of the weights' divergence that 8-bit inputs may add before some get 16 bits. 0.25 left the text recogniser six
- * times the divergence of 0.05.
- */
-const ACTIVATION_SHARE = 0.05;
-
-/** How every layer's input is quantized; `weightDivergence` is what the weights are expected to cost. */
-export function planActivations(
-  ctx: Context,
-  surveys: ReadonlyMap<Layer, LayerSurvey>,
-  first: ReadonlySet<Layer>,
-  weightDivergence: number,
-): Map<Layer, ActivationPlan> {
-  const { wideActivations } = ctx.options;
-  const wide = new Set<Layer>(wideActivations === 'none' ? [] : first);
-  const costs = [...surveys.values()].filter((s) => s.activationCost > 0 && !wide.has(s.layer));
-  costs.sort((a, b) => b.activationCost - a.activationCost);
-  let left = costs.reduce((sum, s) => sum + s.activationCost, 0);
-  for (const s of wideActivations === 'auto' ? costs : []) {
-    if (left <= ACTIVATION_SHARE * weightDivergence) break;
-    wide.add(s.layer);
-    left -= s.activationCost;
-  }
-  const plans = new Map<Layer, ActivationPlan>();
-  for (const { layer, ranges } of surveys.values()) {
-    if ((layer.kind === 'linear' && !ctx.fixedInputs.has(layer)) || layer.kind === 'lstm')
-      plans.set(layer, { mode: 'dynamic' });
-    else if (ranges) plans.set(layer, planStatic(layer, ranges, wide.has(layer) ? 16 : 8));
-    else plans.set(layer, { mode: 'none' });
-  }
-  return plans;
+  return gains;
 }
 
 /** Layers that no other weight layer comes before. */

@@ -1,11 +1,13 @@
 import type { Runner, Session, SessionOptions, Snapshot } from '../compress/runner.ts';
 import { type Graph, valueNamed } from '../ir/graph.ts';
 import { opOf } from '../ir/ops/index.ts';
+import { kernelsOf } from '../runner.ts';
 import { byteLength, type Tensor } from '../util/tensor.ts';
 
 /** A Runner on the reference semantics of the operators: one step a node. Slow, for small graphs. */
 export const referenceRunner: Runner = {
   open: async (graph, options) => new ReferenceSession(graph, options),
+  kernelsOf,
 };
 
 interface State extends Snapshot {
