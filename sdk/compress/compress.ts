@@ -216,27 +216,39 @@ export class Job {
     return this.withinLimits(surveys, wanted);
   }
 
-  /** The way to quantize activations that leaves the least divergence within the limits of memory and time. */
+  /**
+   * The way to quantize activations that leaves the least divergence within the limits of memory and time; without limits as wanted,
+   * or with fewer bits where that is what it takes to reach the memory goal at its price.
+   */
   private withinLimits(surveys: Surveys, wanted: Activations): Plan {
+    const { maxRamBytes, maxLatencyMs, memoryGoalBytes, wireBudgetBytes } = this.ctx.options;
+    const limited = maxRamBytes !== undefined || maxLatencyMs !== undefined;
+    const first = this.planWith(surveys, wanted);
+    if (!limited && memoryGoalBytes === undefined) return first;
+    const most = MEMORY_PRICE * divergenceOf(first.choices.values());
+    let best: { plan: Plan; over: number; divergence: number } | undefined;
+    for (const narrowing of narrowings(this.ctx, surveys, wanted)) {
+      const plan = this.planWith(surveys, narrowing.plans);
+      const aimed = limited ? plan : this.towardsGoal(plan, wireBudgetBytes);
+      const over = Math.max(0, this.residentOf(aimed) - (limited ? plan.limit.bytes : plan.goal * (1 + SLACK)));
+      const divergence = divergenceOf(aimed.choices.values()) + narrowing.divergence;
+      if (!limited && (over > 0 || divergence > most)) continue;
+      if (!best || over < best.over || (over === best.over && divergence < best.divergence))
+        best = { plan, over, divergence };
+    }
+    return best?.plan ?? first;
+  }
+
+  private planWith(surveys: Surveys, activations: Activations): Plan {
     const { options } = this.ctx;
     const { footprint, maxRamBytes, maxLatencyMs, memoryGoalBytes } = options;
-    const limited = maxRamBytes !== undefined || maxLatencyMs !== undefined;
-    let best: { plan: Plan; over: number; divergence: number } | undefined;
-    for (const narrowing of limited ? narrowings(this.ctx, surveys, wanted) : [{ plans: wanted, divergence: 0 }]) {
-      const activations = narrowing.plans;
-      const needed = limited || memoryGoalBytes !== undefined ? footprint : undefined;
-      const planned = needed?.(this.emptyGraph(surveys, activations));
-      const limit = residentLimit(options, planned);
-      const goal =
-        planned && memoryGoalBytes !== undefined ? memoryGoalBytes - planned.arenaBytes : Number.POSITIVE_INFINITY;
-      const base = { surveys, activations, limit, goal, side: this.sideOf(surveys, activations) };
-      const choices = this.allocateFor(base);
-      const over = Math.max(0, this.residentOf({ ...base, choices }) - limit.bytes);
-      const divergence = divergenceOf(choices.values()) + narrowing.divergence;
-      if (!best || over < best.over || (over === best.over && divergence < best.divergence))
-        best = { plan: { ...base, choices }, over, divergence };
-    }
-    return best!.plan;
+    const asked = maxRamBytes !== undefined || maxLatencyMs !== undefined || memoryGoalBytes !== undefined;
+    const planned = asked ? footprint?.(this.emptyGraph(surveys, activations)) : undefined;
+    const limit = residentLimit(options, planned);
+    const goal =
+      planned && memoryGoalBytes !== undefined ? memoryGoalBytes - planned.arenaBytes : Number.POSITIVE_INFINITY;
+    const base = { surveys, activations, limit, goal, side: this.sideOf(surveys, activations) };
+    return { ...base, choices: this.allocateFor(base) };
   }
 
   private sideOf(surveys: Surveys, activations: Activations): { wire: number; resident: number } {
