@@ -168,7 +168,9 @@ export class Job {
     progress({ stage: 'compile', done: 0, total: 2, note: 'original' });
     const isComputed = (v: string): boolean => graph.values.get(v)?.data === undefined && !graph.inputs.includes(v);
     const session = await this.runner.open(graph, {
-      keep: [...new Set([...keptValues(layers, storages, isComputed), ...attentionValues(attentions).filter(isComputed)])],
+      keep: [
+        ...new Set([...keptValues(layers, storages, isComputed), ...attentionValues(attentions).filter(isComputed)]),
+      ],
       mutable: layers.flatMap((l) => [...l.matrices.map((m) => m.value), ...(l.bias === '' ? [] : [l.bias])]),
     });
     this.sessions.push(session);

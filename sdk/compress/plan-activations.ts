@@ -18,6 +18,8 @@ import type { Surveys } from './survey.ts';
  * times the divergence of 0.05.
  */
 const ACTIVATION_SHARE = 0.05;
+/** Divergence that changes no answers, nats a row: no activation gets 16 bits for less, since they take twice the memory. */
+const NEGLIGIBLE = 3e-4;
 
 /** How activations are quantized; `weightDivergence` is what the weights are expected to cost. */
 export function planActivations(
@@ -54,7 +56,7 @@ function wideStorages(
   const others = costs.filter((c) => !wide.includes(c));
   let left = others.reduce((sum, c) => sum + c.cost, 0);
   for (const c of others) {
-    if (left <= ACTIVATION_SHARE * weightDivergence) break;
+    if (left <= Math.max(NEGLIGIBLE, ACTIVATION_SHARE * weightDivergence)) break;
     wide.push(c);
     left -= c.cost;
   }

@@ -7,7 +7,7 @@ import { buildInteger, emptyLayer } from '../../../sdk/compress/integer.ts';
 import { findLayers } from '../../../sdk/compress/layers.ts';
 import { exposures } from '../../../sdk/compress/noise.ts';
 import { activationsOf } from '../../../sdk/compress/plan-activations.ts';
-import { storagesOf } from '../../../sdk/compress/storage.ts';
+import { isConvolution, storagesOf } from '../../../sdk/compress/storage.ts';
 import { type LayerSurvey, Surveys } from '../../../sdk/compress/survey.ts';
 import { evaluateGraph } from '../../../sdk/ir/evaluate.ts';
 import type { Graph } from '../../../sdk/ir/graph.ts';
@@ -38,7 +38,7 @@ function residual(): Graph {
 const graph = residual();
 const layers = findLayers(graph);
 const kernels = kernelsOf(graph);
-const storages = storagesOf(graph, layers, kernels);
+const storages = storagesOf(graph, layers.filter(isConvolution), kernels);
 const storageOf = (v: string) => storages.find((s) => s.members.includes(v));
 const image = { image: sample([1, 16, 16, 3]) };
 
