@@ -1,4 +1,5 @@
 import { type DType, newArray, tensor } from '../../util/tensor.ts';
+import type { OnnxWriter } from '../backend.ts';
 import { roundEven } from '../math.ts';
 import type { OpDef } from '../op.ts';
 import { f32, floats } from './lib/arrays.ts';
@@ -7,6 +8,36 @@ import { floatInput, invalid, required, str } from './lib/check.ts';
 
 /** x * inv is limited to this range before it is rounded, so that the rounding is exact on every engine. */
 const LIMIT = 2097152;
+
+/**
+ * A pair of QuantizeLinear and DequantizeLinear. 8-bit codes are written unsigned, 128 above: onnxruntime makes them so itself, and up to 1.30
+ * it fails over signed pairs that it has moved through a Reshape.
+ */
+function writeQuantize(w: OnnxWriter): void {
+  const bytes = str(w.attrs, 'to') === 'i8';
+  const scale = floats(w.need(1)).map((inv) => 1 / inv);
+  const zero = w.need(2).data as Int32Array;
+  const n = Math.max(scale.length, zero.length);
+  const at = (values: Float32Array | Int32Array, i: number): number => values[values.length === 1 ? 0 : i]!;
+  const scales = Float32Array.from({ length: n }, (_, i) => at(scale, i));
+  const zeros = Int32Array.from({ length: n }, (_, i) => at(zero, i));
+  const limit = bytes ? 128 : 32768;
+  if (zeros.some((v) => v < -limit || v >= limit)) w.reject('a zero point is outside the range of its codes');
+  const shape = n === 1 ? [] : [n];
+  const written = bytes
+    ? tensor(
+        'u8',
+        shape,
+        zeros.map((v) => v + 128),
+      )
+    : tensor('i16', shape, zeros);
+  const by = [w.constantValue(f32(shape, scales)), w.constantValue(written)];
+  const along: Record<string, number> = n === 1 ? {} : { axis: w.axis(w.type(0).shape.length - 1) };
+  const codes = w.emit('QuantizeLinear', [w.input(0), ...by], along);
+  w.emit('DequantizeLinear', [codes, ...by], along, [w.output()]);
+  w.quantize(0, { scale: scales, zero: zeros });
+  w.note(`QuantizeLinear ${bytes ? 'uint8' : 'int16'}`);
+}
 
 export const quantize: OpDef = {
   name: 'Quantize',
@@ -36,26 +67,7 @@ export const quantize: OpDef = {
     }
     return [{ dtype: to, shape: inputs[0]!.shape, data: out }];
   },
-  toOnnx: {
-    order: 'any',
-    write(w) {
-      const scale = floats(w.need(1)).map((inv) => 1 / inv);
-      const zero = w.need(2).data as Int32Array;
-      const n = Math.max(scale.length, zero.length);
-      const all = <T>(values: ArrayLike<T>): T[] =>
-        Array.from({ length: n }, (_, i) => values[values.length === 1 ? 0 : i]!);
-      const shape = n === 1 ? [] : [n];
-      const by = [
-        w.constantValue(f32(shape, all(scale))),
-        w.constantValue(tensor(str(w.attrs, 'to') as DType, shape, all(zero))),
-      ];
-      const along: Record<string, number> = n === 1 ? {} : { axis: w.axis(w.type(0).shape.length - 1) };
-      const codes = w.emit('QuantizeLinear', [w.input(0), ...by], along);
-      w.emit('DequantizeLinear', [codes, ...by], along, [w.output()]);
-      w.quantize(0, { scale: Float32Array.from(all(scale)), zero: Int32Array.from(all(zero)) });
-      w.note(`QuantizeLinear ${str(w.attrs, 'to') === 'i8' ? 'int8' : 'int16'}`);
-    },
-  },
+  toOnnx: { order: 'any', write: writeQuantize },
   lower: () => ({ kind: 'quantize' }),
   cases: [
     {

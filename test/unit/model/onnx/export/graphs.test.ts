@@ -114,10 +114,18 @@ for (const matmul of ['qdq', 'nbits'] as const) {
     assert.is(opset, 21);
     assert.equal(domains, matmul === 'nbits' ? ['com.microsoft'] : []);
     assert.equal(forms.QConv, { 'DequantizeLinear int4': 2 });
-    assert.equal(forms.Quantize, { 'QuantizeLinear int16': 1, 'QuantizeLinear int8': 1 });
+    assert.equal(forms.Quantize, { 'QuantizeLinear int16': 1, 'QuantizeLinear uint8': 1 });
     assert.equal(forms.QLinear, { [matmul === 'nbits' ? 'MatMulNBits 4 bits' : 'DequantizeLinear int4']: 1 });
   });
 }
+
+test('fixed scales before a dense layer, through a reshape', async () => {
+  const g = new GraphSketch('fixed');
+  const zero = tensor('i32', [1], [-7]);
+  const codes = g.node('Quantize', [g.input('x', [1, 6, 4]), tensor('f32', [1], [50]), zero], { to: 'i8' });
+  const weights = [sampleInts('i8', [10, 4], -40, 41, 5), sample([10], 6, 1e-4, 1e-3), sample([10], 7)];
+  await agree(g.build(g.node('QLinear', [codes, '', ...weights, zero])), { x: sample([1, 6, 4], 3) });
+});
 
 test('weights take the bits that are asked for', async () => {
   const wide = integerNetwork(40);
