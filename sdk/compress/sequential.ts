@@ -1,4 +1,5 @@
 import { constantOf } from '../ir/graph.ts';
+import { roundToGrid } from '../util/grid.ts';
 import type { Tensor } from '../util/tensor.ts';
 import { type ActivationPlan, decodingOf } from './activations.ts';
 import type { Choice } from './allocate.ts';
@@ -192,7 +193,8 @@ function quantizeLayer(
   const largest = Math.max(...matrices.map((m) => m.largestCode));
   const bits = ctx.options.weightBits.find((b) => largest <= 2 ** (b - 1) - 1) ?? ctx.options.weightBits.at(-1)!;
   const gain = exact === undefined ? { gain: gainOf(survey, choice.step * factor) } : {};
-  return { matrices, bias: biasOf(ctx, layer, matrices), bits, ...gain };
+  const bias = roundToGrid(biasOf(ctx, layer, matrices), biasStep(matrices));
+  return { matrices, bias, bits, ...gain };
 }
 
 /**
@@ -201,6 +203,15 @@ function quantizeLayer(
  */
 function gainOf({ unit }: LayerSurvey, step: number): number {
   return (12 * unit.sensitivity * step * step) / unit.params;
+}
+
+/** Rounding biases may add this share of the error that rounding the weights makes: small, since it is the same at every position. */
+const BIAS_ERROR = 0.01;
+
+/** Step of the biases for which the mean squared error of a row is that share: that of a uniform error, step^2 / 12. */
+function biasStep(matrices: readonly QuantizedMatrix[]): number {
+  const error = matrices.reduce((sum, m) => sum + m.error, 0) / matrices[0]!.exponents.length;
+  return Math.sqrt(12 * BIAS_ERROR * error);
 }
 
 /** Largest code of tables that are held without loss. */

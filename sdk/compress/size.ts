@@ -1,5 +1,6 @@
 import type { Graph, Value } from '../ir/graph.ts';
 import type { PlanedCodes } from '../util/nested.ts';
+import { gridOf } from '../util/grid.ts';
 import { entropyBits } from '../util/stats.ts';
 import { DTYPE_BYTES, sizeOf, type Tensor } from '../util/tensor.ts';
 
@@ -107,7 +108,7 @@ export function constantSize(
     case undefined:
       return sized(plain);
     case 'f16':
-      return sized(2 * n, 2 * n);
+      return sized(halvesBytes(data.data as Float32Array, sizer), 2 * n);
     case 'codes': {
       const rows = rowsOf(data);
       const codes = data.data as Int8Array;
@@ -119,6 +120,13 @@ export function constantSize(
     case 'ints':
       return sized(sizer(Int32Array.from(data.data as ArrayLike<number | bigint>, Number), 1, n), n * narrowest(data));
   }
+}
+
+/** Half-precision values on the wire (sdk/wire/halves.ts): their patterns, or multiples of one step where they have one. */
+function halvesBytes(values: Float32Array, sizer: IntSizer): number {
+  const grid = gridOf(values);
+  const patterns = 1 + 2 * values.length;
+  return grid && values.length > 0 ? Math.min(patterns, 2 + sizer(grid.multiples, 1, values.length)) : patterns;
 }
 
 /** Rows of codes: all axes but the inner ones that one output multiplies. LSTM weights are [D, 4H, K]. */

@@ -1,11 +1,12 @@
 import { EigenError } from '../util/errors.ts';
-import { floatsToHalves, halvesToFloats, isHalf } from '../util/half.ts';
+import { isHalf } from '../util/half.ts';
 import { scaleFromLog8 } from '../util/log8.ts';
 import { type Points, refinementOrder } from '../util/nested.ts';
 import { bytesOf, DTYPE_BYTES, type DType, newArray, sizeOf, type Tensor, tensor, viewBytes } from '../util/tensor.ts';
 import { ByteWriter, damaged } from './bits.ts';
 import { codeSizes, decodeCodes, encodeCodes, panelPoints, planesOf } from './codes.ts';
 import { type ContainerEntry, readContainer, writeContainer } from './container.ts';
+import { decodeHalves, encodeHalves } from './halves.ts';
 import { decodeInts, encodeInts } from './ints.ts';
 import { packWeight, residentBytes } from './layout.ts';
 import { WEIGHT_ALIGN, type WeightSlot } from './program.ts';
@@ -94,7 +95,7 @@ function encodeItem({ name, tensor: t, encoding }: WireItem): Encoded {
     case 'f16': {
       const floats = floatsOf(name, t);
       if (!floats.every(isHalf)) throw new RangeError(`weight '${name}': not exact in half precision`);
-      return whole('f16', bytesOf(floatsToHalves(floats)));
+      return whole('f16', encodeHalves(floats));
     }
     case 'log8':
       return whole('log8', encodeLog8(name, floatsOf(name, t), encoding.base, encoding.exponents));
@@ -250,9 +251,8 @@ function decodeEntry(entry: WireEntry, slot: WeightSlot): Tensor {
       if (entry.payload.length !== n * DTYPE_BYTES[dtype]) throw damaged('plain data of a wrong size');
       return tensor(dtype, shape, viewBytes(dtype, entry.payload));
     case 'f16':
-      if (dtype !== 'f32' || entry.payload.length !== 2 * n)
-        throw damaged('half-precision data of a wrong size or type');
-      return tensor('f32', shape, halvesToFloats(viewBytes('u16', entry.payload)));
+      if (dtype !== 'f32') throw damaged('half-precision data for a constant that is not f32');
+      return tensor('f32', shape, decodeHalves(entry.payload, n));
     case 'log8':
       if (dtype !== 'f32' || entry.payload.length < 4) throw damaged('scales of a wrong size or type');
       return tensor('f32', shape, decodeLog8(entry.payload, n));
