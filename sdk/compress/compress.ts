@@ -21,6 +21,7 @@ import { packConstants } from './constants.ts';
 import type { Context } from './context.ts';
 import { measuresOf } from './divergence.ts';
 import { type Evaluation, evaluate, type HeldOut, heldOut, meanDivergence } from './evaluate.ts';
+import { factorize } from './factorize.ts';
 import { fixedInputs } from './fixed-inputs.ts';
 import { gateOf } from './gate.ts';
 import { buildInteger, emptyLayer, exposeStates, type IntegerGraph, type QuantizedLayer } from './integer.ts';
@@ -35,7 +36,7 @@ import type { Runner, Session } from './runner.ts';
 import { codeBytes, install, type Pair, quantizeAll, residentCodeBytes } from './sequential.ts';
 import { estimateInts, estimateResident, graphSize } from './size.ts';
 import { smallest } from './smallest.ts';
-import { isConvolution, type KernelOf, storagesOf } from './storage.ts';
+import { isConvolution, storagesOf } from './storage.ts';
 import { checkSignal } from './stream.ts';
 import { firstLayers, keptValues, type Surveys, survey } from './survey.ts';
 import type { CalibrationData, CompressOptions, CompressResult, FrontierPoint } from './types.ts';
@@ -51,6 +52,8 @@ const GROWTH = 1.3;
 const LIMIT_TRIES = 2;
 /** What the memory goal may cost: so many times the divergence without it. */
 const MEMORY_PRICE = 2;
+/** Layers are split in two where that is expected to leave this share of the divergence. */
+const FACTORS_WORTH = 0.7;
 /** Share of the budget that may stay unused without another try. */
 const UNUSED = 0.005;
 
@@ -88,9 +91,8 @@ export async function compress(
  * (`at`), and one of them is made the result (`finish`).
  */
 export class Job {
-  readonly ctx: Context;
+  ctx: Context;
   private readonly runner: Runner;
-  private readonly kernels: KernelOf;
   /** The float graph with its other constants packed: what the integer graph is made from. */
   private base: Graph;
   private readonly sessions: Session[] = [];
@@ -113,20 +115,11 @@ export class Job {
         hint: 'Give at least a few dozen representative inputs.',
       });
     }
-    const exposed = exposeStates(graph);
-    const layers = findLayers(exposed);
-    const attentions = findAttention(exposed);
-    const fixed = fixedInputs(exposed, layers);
-    const { fit, held } = splitSamples(data, options);
-    this.kernels = runner.kernelsOf(exposed);
     this.ctx = {
-      graph: exposed,
-      layers,
-      attentions,
-      fixedInputs: fixed,
-      storages: storagesOf(exposed, [...layers.filter(isConvolution), ...fixed], this.kernels),
-      fit,
-      held,
+      original: graph,
+      ...partsOf(exposeStates(graph), runner),
+      ranks: new Map(),
+      ...splitSamples(data, options),
       options,
       sizer: options.sizer ?? estimateInts,
       residentSizer: options.residentSizer ?? estimateResident,
@@ -135,7 +128,7 @@ export class Job {
       signal,
     };
     this.runner = runner;
-    this.base = packConstants(exposed, new Set(layers.flatMap((l) => [...l.matrices.map((m) => m.value), l.bias])));
+    this.base = packed(this.ctx);
   }
 
   close(): void {
@@ -143,16 +136,47 @@ export class Job {
   }
 
   async prepare(): Promise<Prepared> {
+    const whole = await this.timed('compile', () => this.openFloat());
+    const reference = await this.timed('reference', () => this.reference(whole));
+    const { float, plan } = await this.factorized(await this.planned(whole, reference), reference);
+    const pair = await this.timed('compile', () => this.openInteger(float, plan));
+    const refined = await this.timed('quantize', () => this.refine(pair, plan));
+    return { pair, plan: refined, reference };
+  }
+
+  /** Survey and first plan of the float network in `float`. */
+  private async planned(float: Session, reference: HeldOut): Promise<Planned> {
     const { ctx } = this;
-    const float = await this.timed('compile', () => this.openFloat());
-    const reference = await this.timed('reference', () => this.reference(float));
     const probes = probeCount(ctx.graph, ctx.layers, ctx.held.length);
     const surveys = await this.timed('sensitivity', () => survey(ctx, float, reference, probes));
     const attention = await this.timed('sensitivity', () => this.attention(float, reference));
     const plan = await this.timed('allocate', async () => this.firstPlan(surveys, attention));
-    const pair = await this.timed('compile', () => this.openInteger(float, plan));
-    const refined = await this.timed('quantize', () => this.refine(pair, plan));
-    return { pair, plan: refined, reference };
+    return { float, plan };
+  }
+
+  /**
+   * The network with layers as products of two, where the survey found layers with rank to spare, and where what is dropped and
+   * what coding is then expected to cost are clearly less; else the network as it was planned.
+   */
+  private async factorized(whole: Planned, reference: HeldOut): Promise<Planned> {
+    const { ctx, base } = this;
+    const factors = new Map([...whole.plan.surveys].flatMap(([l, s]) => (s.factors ? [[l, s.factors] as const] : [])));
+    if (factors.size === 0) return whole;
+    const ranks = new Map([...factors].map(([l, f]) => [l.node!.name, f.rank]));
+    this.ctx = {
+      ...ctx,
+      ...partsOf(factorize(ctx.graph, factors), this.runner),
+      ranks,
+    };
+    this.base = packed(this.ctx);
+    const float = await this.timed('compile', () => this.openFloat());
+    const { scores } = await evaluate(float, reference);
+    const split = await this.planned(float, reference);
+    const expected = meanDivergence(scores) + divergenceOf(split.plan.choices.values());
+    if (expected < FACTORS_WORTH * divergenceOf(whole.plan.choices.values())) return split;
+    this.ctx = ctx;
+    this.base = base;
+    return whole;
   }
 
   private async timed<T>(stage: string, work: () => Promise<T>): Promise<T> {
@@ -271,7 +295,7 @@ export class Job {
         return [l, { ...q, matrices }] as const;
       }),
     );
-    return buildInteger(this.base, this.ctx.layers, activations, empty, this.kernels).graph;
+    return buildInteger(this.base, this.ctx.layers, activations, empty, this.ctx.kernels).graph;
   }
 
   private sideOfGraph(graph: Graph): { wire: number; resident: number } {
@@ -330,7 +354,7 @@ export class Job {
     const { layers, progress } = this.ctx;
     progress({ stage: 'compile', done: 1, total: 2, note: 'integer' });
     const empty = new Map(layers.map((l) => [l, emptyLayer(l)]));
-    const { graph, names } = buildInteger(this.base, layers, plan.activations, empty, this.kernels);
+    const { graph, names } = buildInteger(this.base, layers, plan.activations, empty, this.ctx.kernels);
     const all = [...names.values()];
     const computed = (v: string): boolean =>
       v !== '' && graph.values.get(v)?.data === undefined && !graph.inputs.includes(v);
@@ -368,7 +392,7 @@ export class Job {
   }
 
   private integerGraph(plan: Plan, quantized: ReadonlyMap<Layer, QuantizedLayer>): IntegerGraph {
-    return buildInteger(this.base, this.ctx.layers, plan.activations, quantized, this.kernels);
+    return buildInteger(this.base, this.ctx.layers, plan.activations, quantized, this.ctx.kernels);
   }
 
   /** Judges a candidate, looks at larger sizes where it keeps too little, and makes it the result. */
@@ -546,6 +570,29 @@ export class Job {
     }
     this.install(prepared, chosen);
   }
+}
+
+/** A float network with its plan. */
+interface Planned {
+  readonly float: Session;
+  readonly plan: Plan;
+}
+
+/** What is found in a float graph. */
+function partsOf(
+  graph: Graph,
+  runner: Runner,
+): Pick<Context, 'graph' | 'layers' | 'kernels' | 'attentions' | 'fixedInputs' | 'storages'> {
+  const layers = findLayers(graph);
+  const kernels = runner.kernelsOf(graph);
+  const fixed = fixedInputs(graph, layers);
+  const storages = storagesOf(graph, [...layers.filter(isConvolution), ...fixed], kernels);
+  return { graph, layers, kernels, attentions: findAttention(graph), fixedInputs: fixed, storages };
+}
+
+/** The float graph with the constants packed that no layer replaces. */
+function packed({ graph, layers }: Pick<Context, 'graph' | 'layers'>): Graph {
+  return packConstants(graph, new Set(layers.flatMap((l) => [...l.matrices.map((m) => m.value), l.bias])));
 }
 
 /** What is the same at every size. */

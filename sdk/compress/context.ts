@@ -5,19 +5,25 @@ import type { Attention } from './attention-match.ts';
 import type { Layer } from './layers.ts';
 import { dampingOf, type FitSettings } from './quantize.ts';
 import type { IntSizer, ResidentSizer } from './size.ts';
-import type { Storage } from './storage.ts';
+import type { KernelOf, Storage } from './storage.ts';
 import type { CompressOptions, Sample } from './types.ts';
 
 /** What every stage works with. */
 export interface Context {
-  /** The float graph, every LSTM with a named sequence output. */
+  /** The graph that was given. */
+  readonly original: Graph;
+  /** The float graph that is quantized: every LSTM with a named sequence output, some layers as products of two. */
   readonly graph: Graph;
   readonly layers: readonly Layer[];
+  /** The kernel that every node is computed in. */
+  readonly kernels: KernelOf;
   readonly attentions: readonly Attention[];
   /** Linear layers whose inputs are quantized with fixed scales, where the floats would be in memory for nothing else. */
   readonly fixedInputs: ReadonlySet<Layer>;
   /** What is stored as integer codes. */
   readonly storages: readonly Storage[];
+  /** Rank of every layer that was split in two, by the name of its node. */
+  readonly ranks: ReadonlyMap<string, number>;
   /** Samples for statistics, and those held out for sensitivities and the gate. */
   readonly fit: readonly Sample[];
   readonly held: readonly Sample[];

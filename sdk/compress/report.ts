@@ -28,7 +28,7 @@ export function reportOf(
   const { plan, footprint } = chosen;
   const { wireBytes, residentBytes, codeBytes: codes } = result.size;
   const passing = frontier.filter((p) => p.quality >= options.minQuality).sort((a, b) => a.wireBytes - b.wireBytes)[0];
-  const params = floatParams(ctx.graph);
+  const params = floatParams(ctx.original);
   const withinResident = options.residentBudgetBytes === undefined || residentBytes <= options.residentBudgetBytes;
   const withinBoard = !footprint || excessOf(options, footprint) === 0;
   return {
@@ -53,6 +53,7 @@ export function reportOf(
       footprint,
       limited: chosen.limited ? plan.limit.by : undefined,
     }),
+    factorized: [...ctx.ranks].map(([name, rank]) => ({ name, rank })),
     stages: stagesOf(options),
     gate,
     frontier,

@@ -1,6 +1,6 @@
 import type { Graph, Value } from '../ir/graph.ts';
-import type { PlanedCodes } from '../util/nested.ts';
 import { gridOf } from '../util/grid.ts';
+import type { PlanedCodes } from '../util/nested.ts';
 import { entropyBits } from '../util/stats.ts';
 import { DTYPE_BYTES, sizeOf, type Tensor } from '../util/tensor.ts';
 

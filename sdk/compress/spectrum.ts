@@ -44,7 +44,7 @@ export function spectrumOf(
 }
 
 /** W H W^T, [rows][rows]. */
-function outputGram(la: Linalg, w: Float32Array, rows: number, cols: number, h: Float32Array): Float64Array {
+export function outputGram(la: Linalg, w: Float32Array, rows: number, cols: number, h: Float32Array): Float64Array {
   const wt = la.put32(transposed(w, rows, cols));
   const hw = la.alloc(cols * rows * 4);
   la.product32(hw, la.put32(h), wt, cols, rows, cols);

@@ -6,6 +6,7 @@ import { type CurveMatrix, curveOf, type Unit } from './allocate.ts';
 import { type Context, fitSettings, needsMoments } from './context.ts';
 import { scoreOf } from './divergence.ts';
 import { type HeldOut, meanDivergence } from './evaluate.ts';
+import { type Factors, factorsOf } from './factorize.ts';
 import { constantOrRead, LayerStatistics } from './layer-statistics.ts';
 import { type Layer, weightsOf } from './layers.ts';
 import { lstmValues } from './lstm.ts';
@@ -30,6 +31,8 @@ export interface LayerSurvey {
   readonly spectrum: Spectrum | undefined;
   /** What noise on the layer's input costs, by channel (last axis). */
   readonly inputGains: Gains;
+  /** The layer as a product of two, where that is expected to pay. */
+  readonly factors: Factors | undefined;
 }
 
 /** Surveys of all layers, and ranges of their inputs and of what else may be stored as codes. */
@@ -133,7 +136,27 @@ async function surveyLayer(
       : undefined;
   const inputGains = inputGainsOf(layer, weights[0]!, read?.ranges.low.length ?? 0, measured);
   const unit = { params: layer.params, sensitivity, curves };
-  return { layer, probeStep, relative, unit, ranges: read?.ranges, spectrum, inputGains };
+  const factors =
+    spectrum && read && options.lowRank && ctx.ranks.size === 0
+      ? factorsFor(ctx, layer, weights[0]!, read, spectrum)
+      : undefined;
+  return { layer, probeStep, relative, unit, ranges: read?.ranges, spectrum, inputGains, factors };
+}
+
+/** Low-rank factors of a layer whose spectrum gives hope, at the bits a weight that the budget leaves. */
+function factorsFor(
+  ctx: Context,
+  layer: Layer,
+  weights: Float32Array,
+  read: LayerRead,
+  spectrum: Spectrum,
+): Factors | undefined {
+  const { rows, cols } = layer.matrices[0]!;
+  if (spectrum.ranks[1] * (rows + cols) >= rows * cols) return undefined;
+  const params = ctx.layers.reduce((sum, l) => sum + l.params, 0);
+  const bits = (8 * ctx.options.wireBudgetBytes) / params;
+  const positions = ctx.fit.length * layer.positions;
+  return factorsOf(ctx.la, layer, { weights, moments: read.moments[0]![0]!, positions }, bits);
 }
 
 interface LayerRead {

@@ -48,6 +48,8 @@ export interface CompressOptions {
   readonly dampings: readonly number[];
   /** Steps from measured sensitivities. Off: the same relative step in every layer. */
   readonly entropyAllocation: boolean;
+  /** Layers with rank to spare as products of two smaller ones. */
+  readonly lowRank: boolean;
   /** Which static activations get 16 bits: none, inputs of the first layers, or also those that cost most. */
   readonly wideActivations: 'none' | 'first' | 'auto';
   /** Ordered component energies in the report. */
@@ -78,6 +80,7 @@ export const DEFAULT_OPTIONS: Omit<CompressOptions, 'wireBudgetBytes'> = {
   biasCorrection: true,
   dampings: [1, 2.5],
   entropyAllocation: true,
+  lowRank: true,
   wideActivations: 'auto',
   spectrum: true,
   fitOnAll: false,
@@ -92,6 +95,7 @@ export const ROUND_TO_NEAREST: Partial<CompressOptions> = {
   sweeps: 0,
   biasCorrection: false,
   entropyAllocation: false,
+  lowRank: false,
   spectrum: false,
 };
 
@@ -196,6 +200,8 @@ export interface CompressionReport {
   readonly budgetMet: boolean;
   /** Which limits keep the plan from being better, a broken one first; `quality` when the smallest size was sought. */
   readonly binds: readonly Constraint[];
+  /** Layers that became products of two of this rank, by the name of their node. */
+  readonly factorized: readonly { readonly name: string; readonly rank: number }[];
   /** The compressor's stages that were on. */
   readonly stages: readonly string[];
   readonly gate: GateResult;
