@@ -138,7 +138,7 @@ test('streams and slots that do not match are refused by name', () => {
         slots.map((s, k) => (k === i ? { ...s, ...change } : s)),
       ),
     );
-  assert.match(changed(2, { shape: [4], bytes: 8 }), /EW6002.*'w2'/);
+  assert.match(changed(2, { shape: [400], bytes: 800 }), /EW6002.*'w2'/);
   assert.match(changed(0, { layout: { ...panelLayout(codes, 20, 33), bits: 3 } }), /EW6002.*'w0'.*does not fit 3 bits/);
   const short = panelLayout(codes, 20, 33).bytes - 1;
   assert.match(
