@@ -62,7 +62,7 @@ export function coarseReach(classes: readonly Uint16Array[]): number {
   return Math.max(...classes.map((f) => Math.round(reachOf(f) / 3)));
 }
 
-/** Frequencies of the digits -1, 0, 1 of a coarse value, summing to 2^10; undefined when it does not occur. */
+/** Frequencies of the digits -1, 0, 1 of a coarse value, summing to 2^DIGIT_BITS; undefined when it does not occur. */
 function digitFrequencies(frequencies: Uint16Array, k: number): readonly number[] | undefined {
   const members = [3 * k - 1, 3 * k, 3 * k + 1].map((q) => at(frequencies, q));
   const sum = members[0] + members[1] + members[2];

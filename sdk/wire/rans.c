@@ -52,10 +52,10 @@ DECODER(decode16, u64, u16, READ_SYMBOL)
 
 /*
  * One digit in {-1, 0, 1} for a coarse value k, which becomes 3 k + digit. Entry of slot s in the table of k, at
- * k << 10: (digit + 1) | (s - start) << 4 | frequency << 16.
+ * k << 8: (digit + 1) | (s - start) << 4 | frequency << 16.
  */
 #define READ_DIGIT(x, o)                                                                                                \
-  { i32 k = o; u32 e = t[(k << 10) + (i32)(x & 1023)]; x = (e >> 16) * (x >> 10) + ((e >> 4) & 1023);                    \
+  { i32 k = o; u32 e = t[(k << 8) + (i32)(x & 255)]; x = (e >> 16) * (x >> 8) + ((e >> 4) & 255);                      \
     o = (i8)(3 * k + (i32)(e & 3) - 1); }
 DECODER(refine, u32, i8, READ_DIGIT)
 

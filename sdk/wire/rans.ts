@@ -109,13 +109,13 @@ export interface SymbolTables {
   readonly entries: Uint32Array;
 }
 
-/** Decoding tables of digits: 2^10 entries for every coarse value from -reach to reach, the classes one after the other. */
+/** Decoding tables of digits: 2^DIGIT_BITS entries for every coarse value from -reach to reach, the classes one after the other. */
 export interface DigitTables {
   readonly reach: number;
   readonly entries: Uint32Array;
 }
 
-export const DIGIT_BITS = 10;
+export const DIGIT_BITS = 8;
 
 /**
  * Decodes a base stream and refines it by digit streams, as many as there are.
