@@ -10,9 +10,9 @@ import type { WeightLayout } from './program.ts';
  *   tile     units | rest | list
  *   units    only in tiles of 8 rows: 16 * b bytes for every 16 whole columns
  *   rest     the other columns: b bits a code, [column][row], low bits first, filled to a whole byte
- *   list     empty, or a byte w | t << 4 and then each listed code e = (|q| - 2^(b-1)) << 1 | (q < 0), in the order of tileIndex:
- *            w bits of e, but where t > 0 and e >= 2^w - 1 it is w ones and t bits of e - (2^w - 1); low bits first, filled to a
- *            whole byte
+ *   list     empty, or a byte w | t << 4 and then the listed codes in the order of tileIndex, each e = (|q| - 2^(b-1)) << 1 | (q < 0)
+ *            in w bits, low bits first; where t > 0 and e >= 2^w - 1 the w bits are ones, and t bits of e - (2^w - 1) lie at the end
+ *            of the list: the first of these highest, the next one below it
  *
  * A unit is eight vectors of 16 codes, V_0 .. V_7, in the order of tileIndex. The b bits of a code are split into planes, low bits
  * first, in memory in this order:
@@ -259,48 +259,37 @@ function packTile(
   let at = start;
   for (let i = 0; i < PANEL_ROWS * whole; i += UNIT_CODES)
     at = packUnit(held.subarray(i, i + UNIT_CODES), planes, out, at);
-  const rest = new BitWriter(out, at);
-  for (let c = whole; c < cols; c++) for (let r = 0; r < height; r++) rest.put(held[tileIndex(r, c)]!, bits);
-  at = rest.end();
-  if (list.count === 0) return at;
-  out[at] = list.width | (list.tail << 4);
-  const writer = new BitWriter(out, at + 1);
+  let bit = 8 * at;
+  for (let c = whole; c < cols; c++) {
+    for (let r = 0; r < height; r++, bit += bits) putBits(out, bit, held[tileIndex(r, c)]!);
+  }
+  at = Math.ceil(bit / 8);
+  if (list.count > 0) packList(tile, zero, list, out, at);
+  return at + list.bytes;
+}
+
+function packList(tile: Int8Array, zero: number, list: ListPlan, out: Uint8Array, start: number): void {
+  out[start] = list.width | (list.tail << 4);
   const ones = 2 ** list.width - 1;
+  let bit = 8 * (start + 1);
+  let end = 8 * (start + list.bytes);
   for (const q of tile) {
     if (Math.abs(q) < zero) continue;
     const e = listed(q, zero);
-    if (list.tail === 0 || e < ones) writer.put(e, list.width);
-    else {
-      writer.put(ones, list.width);
-      writer.put(e - ones, list.tail);
-    }
+    const long = list.tail > 0 && e >= ones;
+    putBits(out, bit, long ? ones : e);
+    bit += list.width;
+    if (!long) continue;
+    end -= list.tail;
+    putBits(out, end, e - ones);
   }
-  return writer.end();
 }
 
-/** Writes values of up to 8 bits into zeroed memory, low bits first. */
-class BitWriter {
-  private readonly out: Uint8Array;
-  private readonly start: number;
-  private bit = 0;
-
-  constructor(out: Uint8Array, start: number) {
-    this.out = out;
-    this.start = start;
-  }
-
-  put(value: number, bits: number): void {
-    const at = this.start + (this.bit >> 3);
-    const word = value << (this.bit & 7);
-    this.out[at]! |= word & 0xff;
-    if (word > 0xff) this.out[at + 1]! |= word >> 8;
-    this.bit += bits;
-  }
-
-  /** The place after the last byte written to. */
-  end(): number {
-    return this.start + Math.ceil(this.bit / 8);
-  }
+/** Sets a value of up to 8 bits at bit `bit` of zeroed memory. */
+function putBits(out: Uint8Array, bit: number, value: number): void {
+  const word = value << (bit & 7);
+  out[bit >> 3]! |= word & 0xff;
+  if (word > 0xff) out[(bit >> 3) + 1]! |= word >> 8;
 }
 
 /** The value of `bits` (1..8) bits at bit `bit` of `bytes`; bits beyond the end are 0. */
@@ -389,20 +378,21 @@ function unpackList(list: Uint8Array, zero: number, tile: Int8Array): void {
     throw new RangeError(`a list has codes of ${width} and ${tail} bits`);
   const ones = 2 ** width - 1;
   let bit = 8;
+  let end = 8 * list.length;
   for (let i = 0; i < tile.length; i++) {
     if (tile[i] !== -zero) continue;
     let e = bitsAt(list, bit, width);
     bit += width;
     if (tail > 0 && e === ones) {
-      e += bitsAt(list, bit, tail);
-      bit += tail;
+      end -= tail;
+      e += end < 0 ? 0 : bitsAt(list, end, tail);
     }
-    if (bit > 8 * list.length || width === 0) throw new RangeError('a list is too short for its tile');
+    if (bit > end || width === 0) throw new RangeError('a list is too short for its tile');
     const q = (e >> 1) + zero;
     if (q > 127) throw new RangeError(`a list holds the code ${q}`);
     tile[i] = e & 1 ? -q : q;
   }
-  if (list.length > 0 && Math.ceil(bit / 8) !== list.length) throw new RangeError('a list is too long for its tile');
+  if (end - bit >= 8) throw new RangeError('a list is too long for its tile');
 }
 
 function unpackUnit(bytes: Uint8Array, start: number, planes: readonly number[], unit: Uint8Array): number {

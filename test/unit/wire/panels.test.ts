@@ -48,8 +48,8 @@ test('one unit, written out', () => {
   assert.is(block[2], 0x09); // V_0 = 9, V_4 = 0: listed
   assert.is(block[2 + 1], 0xff); // V_0 = 15, V_4 = 15
   assert.is(block[2 + 3 * 16 + 6], 0xf7); // V_3 = 7, V_7 = 15
-  // Three bits each: (10 - 8) << 1 = 4; (60 - 8) << 1 | 1 = 105 does not fit, and is 7 and 98 in seven bits.
-  const list = 4 | (7 << 3) | (98 << 6);
+  // Three bits each: (10 - 8) << 1 = 4; (60 - 8) << 1 | 1 = 105 does not fit, and is 7 and, at the end, 98 in seven bits.
+  const list = 4 | (7 << 3) | (98 << (16 - 7));
   assert.equal([...block.subarray(66)], [3 | (7 << 4), list & 0xff, list >> 8]);
 });
 

@@ -51,9 +51,20 @@ export const DOT7_OFFSET = 64;
 /** Widest codes that it takes. */
 export const DOT7_BITS = 7;
 
+/** Of fields of 1..8 bits, eight in a row: the two bytes each lies in, and the factor that moves it to the upper one's begin. */
+const FIELD_TABLE = [1, 2, 3, 4, 5, 6, 7, 8]
+  .map((width) => {
+    const bits = VECTORS.map((i) => i * width);
+    const pick = bits.flatMap((b) => [b >> 3, (b >> 3) + 1]);
+    const scale = bits.flatMap((b) => [(1 << (8 - (b & 7))) & 0xff, 1 >> (b & 7)]);
+    return `  {${[...pick, ...scale].join(', ')}},`;
+  })
+  .join('\n');
+
 /**
- * - `ew_panel(p, tile, rows, cols, t)`: tile `tile` of the panels at p as signed bytes [column / 4][8 rows][column % 4], columns
- *   filled up to a multiple of 16 with zeros.
+ * All need room for 16 codes a column, columns rounded up to a multiple of 16, at t.
+ * - `ew_panel(p, tile, rows, cols, t, list)`: tile `tile` of the panels at p as signed bytes [column / 4][8 rows][column % 4], columns
+ *   filled up with zeros; the list goes to the other half of the room.
  * - `ew_panel_rows(p, rows, cols, t, d)`: all codes, row by row at d; t is room for a tile.
  * - `ew_panel_i16(p, tile, rows, cols, t, sums)`: as pairs [column / 2][8 rows][2], and the sum of each row.
  * - `ew_panel_u7(p, tile, rows, cols, t, sums)`: as ew_panel but q + 64, for the 7-bit dot product; sums are those of q.
@@ -61,25 +72,41 @@ export const DOT7_BITS = 7;
 export const PANELS = `${WIDTHS.map(unpackUnits).join('')}
 /* the 8 bits of w from bit \`at\` on, and some more above them */
 EW_INLINE u32 ew_bits(const u8 *w, u32 at) { return (u32)(w[at / 8] | w[at / 8 + 1] << 8) >> (at & 7); }
-/* which of 64 bytes are v, as bits */
-EW_INLINE u64 ew_equal64(const i8 *t, b16 v) {
-  return (u64)b16_mask(b16_eq(b16_load(t), v)) | (u64)b16_mask(b16_eq(b16_load(t + 16), v)) << 16
-    | (u64)b16_mask(b16_eq(b16_load(t + 32), v)) << 32 | (u64)b16_mask(b16_eq(b16_load(t + 48), v)) << 48;
-}
-/* the listed codes, where t holds -zero for them */
-static void ew_listed(const u8 *list, i8 *t, i32 n, i32 zero) {
-  const u32 width = list[0] & 15, tail = list[0] >> 4, ones = (1u << width) - 1, none = tail ? ones : 256; u32 at = 8;
-  const b16 wanted = b16_splat((i8)-zero);
-  for (i32 k = 0; k < n; k += 64) {
-    for (u64 m = ew_equal64(t + k, wanted); m; m &= m - 1) {
-      u32 e = ew_bits(list, at) & ones; at += width;
-      if (e == none) { e += ew_bits(list, at) & ((1u << tail) - 1); at += tail; }
-      const i32 sign = -(i32)(e & 1);
-      t[k + __builtin_ctzll(m)] = (i8)((((i32)(e >> 1) + zero) ^ sign) - sign);
+/* where eight fields of 1 .. 8 bits begin: the bytes they lie in, and what shifts them to the upper byte of those two */
+static const u8 ew_fields[8][32] = {
+${FIELD_TABLE}
+};
+EW_INLINE i8 ew_wide(u32 e, i32 zero) { const i32 q = (i32)(e >> 1) + zero; return (i8)(e & 1 ? -q : q); }
+/* a list as signed bytes at d, at most n, in groups of eight */
+static void ew_list(const u8 *list, i32 bytes, i32 n, i32 zero, i8 *d) {
+  const u32 width = list[0] & 15, tail = list[0] >> 4, ones = (1u << width) - 1;
+  const b16 pick = b16_load(ew_fields[width - 1]); const h8 scale = h8_load(ew_fields[width - 1] + 16);
+  const h8 all = h8_splat((i16)ones), offset = h8_splat((i16)zero);
+  const i32 most = (bytes - 1) * 8 / (i32)width, count = most < n ? most : n;
+  u32 end = (u32)bytes * 8;
+  for (i32 i = 0; i < count; i += 8) {
+    const h8 e = v_and(h8_shr_u(h8_mul(b16_swizzle(b16_load(list + 1 + i / 8 * (i32)width), pick), scale), 8), all);
+    const h8 sign = h8_shr(h8_shl(e, 15), 15), q = h8_sub(v_xor(h8_add(h8_shr_u(e, 1), offset), sign), sign);
+    b16_store_lo8(d + i, b16_narrow(q, q));
+    if (!tail) continue;
+    for (u32 m = h8_mask(h8_eq(e, all)); m && end >= 8 + tail; m &= m - 1) {
+      end -= tail;
+      d[i + __builtin_ctz(m)] = ew_wide(ones + (ew_bits(list, end) & ((1u << tail) - 1)), zero);
     }
   }
 }
-static void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i8 *t) {
+/* puts listed codes one after another where the n bytes of t are -zero */
+static void ew_listed(i8 *t, i32 n, i32 zero, const i8 *list) {
+  const b16 wanted = b16_splat((i8)-zero);
+  for (i32 k = 0; k < n; k += 16) {
+    const b16 x = b16_load(t + k), m = b16_eq(x, wanted);
+    /* minus the number of those up to each byte */
+    b16 c = b16_add(m, b16_up1(m)); c = b16_add(c, b16_up2(c)); c = b16_add(c, b16_up4(c)); c = b16_add(c, b16_up8(c));
+    b16_store(t + k, v_select(m, b16_swizzle(b16_load(list), v_not(c)), x));
+    list += __builtin_popcount(b16_mask(m));
+  }
+}
+static void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i8 *t, i8 *list) {
   const i32 tiles = (rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS}, padded = (cols + 15) / 16 * 16;
   const u16 *entries = (const u16 *)(p + 4 * ((tiles + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1));
   const u8 *w = tile < ${TILES_PER_START} ? (const u8 *)(entries + tiles) : p + ((const u32 *)p)[tile / ${TILES_PER_START} - 1];
@@ -102,11 +129,14 @@ ${WIDTHS.map((b) => `#ifdef ${widthMacro(b)}\n    case ${b}: ew_unpack${b}(w, t,
     }
     w += (at + 7) / 8;
   }
-  if (entries[tile] & ${2 ** LIST_BITS - 1}) ew_listed(w, t, padded * ${PANEL_ROWS}, zero);
+  const i32 bytes = entries[tile] & ${2 ** LIST_BITS - 1}, codes = padded * ${PANEL_ROWS};
+  if (bytes == 0) return;
+  ew_list(w, bytes, codes, zero, list);
+  ew_listed(t, codes, zero, list);
 }
 static void ew_panel_rows(const u8 *p, i32 rows, i32 cols, i8 *t, i8 *d) {
   for (i32 r = 0; r < rows; r++, d += cols) {
-    if (r % ${PANEL_ROWS} == 0) ew_panel(p, r / ${PANEL_ROWS}, rows, cols, t);
+    if (r % ${PANEL_ROWS} == 0) ew_panel(p, r / ${PANEL_ROWS}, rows, cols, t, t + (cols + 15) / 16 * ${16 * PANEL_ROWS});
     for (i32 c = 0; c < cols; c++) d[c] = t[(c >> 2) * 32 + r % ${PANEL_ROWS} * 4 + (c & 3)];
   }
 }
@@ -114,7 +144,7 @@ static void ew_panel_i16(const u8 *p, i32 tile, i32 rows, i32 cols, i16 *t, i32 
   const i32 padded = (cols + 15) / 16 * 16;
   /* The bytes lie in the upper half of t: what is written never reaches what is still to be read. */
   const i8 *s = (const i8 *)t + padded * ${PANEL_ROWS};
-  ew_panel(p, tile, rows, cols, (i8 *)s);
+  ew_panel(p, tile, rows, cols, (i8 *)s, (i8 *)t);
   const h8 one = h8_splat(1); i4 s0 = i4_splat(0), s1 = i4_splat(0);
   for (i32 k = 0; k < padded; k += 4, s += 32, t += 32) {
     const b16 x = b16_pairs(b16_load(s)), y = b16_pairs(b16_load(s + 16));
@@ -127,7 +157,7 @@ static void ew_panel_i16(const u8 *p, i32 tile, i32 rows, i32 cols, i16 *t, i32 
 #ifdef EW_DOT7
 static void ew_panel_u7(const u8 *p, i32 tile, i32 rows, i32 cols, u8 *t, i32 *sums) {
   const i32 padded = (cols + 15) / 16 * 16;
-  ew_panel(p, tile, rows, cols, (i8 *)t);
+  ew_panel(p, tile, rows, cols, (i8 *)t, (i8 *)t + padded * ${PANEL_ROWS});
   const b16 one = b16_splat(1), offset = b16_splat(${DOT7_OFFSET}); i4 s0 = i4_splat(0), s1 = i4_splat(0);
   for (i32 k = 0; k < padded; k += 4, t += 32) {
     const b16 x = b16_add(b16_load(t), offset), y = b16_add(b16_load(t + 16), offset);

@@ -273,7 +273,7 @@ export function emitRaggedQConv(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>
   const src = ctx.read(x);
   const { pointer: panels } = ctx.panels(w, geo.o, geo.k);
   const filter = `((const i8 *)${ctx.scratch(geo.o * geo.k)})`;
-  const tile = ctx.scratch(8 * Math.ceil(geo.k / 16) * 16);
+  const tile = ctx.scratch(16 * Math.ceil(geo.k / 16) * 16);
   const perChannel = ctx.type(zp).shape.some((d) => d > 1);
   const zero = perChannel ? `${ctx.read(zp)}[o / ${geo.og} * ${geo.cg} + c]` : `*${ctx.read(zp)}`;
   const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y);
