@@ -12,7 +12,7 @@ import type { WeightLayout } from './program.ts';
  *   rest     the other columns: b bits a code, [column][row], low bits first, filled to a whole byte
  *   list     empty, or a byte w | t << 4 and then the listed codes in the order of tileIndex, each e = (|q| - 2^(b-1)) << 1 | (q < 0)
  *            in w bits, low bits first; where t > 0 and e >= 2^w - 1 the w bits are ones, and t bits of e - (2^w - 1) lie at the end
- *            of the list: the first of these highest, the next one below it
+ *            of the list: the first of these highest, the next one below it. At most half of a tile's codes are listed.
  *
  * A unit is eight vectors of 16 codes, V_0 .. V_7, in the order of tileIndex. The b bits of a code are split into planes, low bits
  * first, in memory in this order:
@@ -88,7 +88,7 @@ const denseBytes = (bits: number, height: number, cols: number): number => Math.
 
 /**
  * The form of the tile at `row` with one of `widths` that takes least, a listed code counted as one bit more than it has because
- * it takes time (unless only the bytes matter); of equal ones the widest.
+ * it takes time (unless only the bytes matter); of equal ones the widest. Undefined when too many codes fit none.
  */
 function planTile(
   codes: Int8Array,
@@ -97,7 +97,7 @@ function planTile(
   row: number,
   widths: readonly number[],
   fit: PanelFit,
-): TilePlan {
+): TilePlan | undefined {
   const height = heightAt(rows, row);
   const wide = wideCodes(codes.subarray(row * cols, (row + height) * cols));
   let best: TilePlan | undefined;
@@ -105,11 +105,10 @@ function planTile(
   for (const bits of widths) {
     const list = planList(wide, 1 << (bits - 1));
     const cost = 8 * (denseBytes(bits, height, cols) + list.bytes) + (fit === 'exact' ? list.count : 0);
-    if (list.bytes > LIST_LIMIT || cost > least) continue;
+    if (list.bytes > LIST_LIMIT || 2 * list.count > height * cols || cost > least) continue;
     best = { bits, list };
     least = cost;
   }
-  if (!best) throw new RangeError(`too many codes of rows ${row} to ${row + height - 1} fit none of ${widths} bits`);
   return best;
 }
 
@@ -163,7 +162,11 @@ function planTiles(
   fit: PanelFit = 'exact',
 ): TilePlan[] {
   const out: TilePlan[] = [];
-  for (let row = 0; row < rows; row += PANEL_ROWS) out.push(planTile(codes, rows, cols, row, widths, fit));
+  for (let row = 0; row < rows; row += PANEL_ROWS) {
+    const tile = planTile(codes, rows, cols, row, widths, fit);
+    if (!tile) throw new RangeError(`too many codes of rows ${row} and on fit none of ${widths} bits`);
+    out.push(tile);
+  }
   return out;
 }
 
@@ -208,11 +211,15 @@ export function isPanelSize(layout: PanelLayout): boolean {
   return layout.bytes >= leastPanelBytes(layout) && layout.bytes <= most;
 }
 
-/**
- * Bytes that coarser codes take in the layout of the codes they stand for; they fit where that is no more than its own.
- */
-export function coarserBytes({ rows, cols, widths }: PanelLayout, codes: Int8Array): number {
-  return blockBytes(planTiles(codes, rows, cols, widths, 'within'), rows, cols);
+/** Whether coarser codes fit into the layout of the codes they stand for. */
+export function fitsWithin({ rows, cols, widths, bytes }: PanelLayout, codes: Int8Array): boolean {
+  const plans: TilePlan[] = [];
+  for (let row = 0; row < rows; row += PANEL_ROWS) {
+    const tile = planTile(codes, rows, cols, row, widths, 'within');
+    if (!tile) return false;
+    plans.push(tile);
+  }
+  return blockBytes(plans, rows, cols) <= bytes;
 }
 
 /** @throws RangeError when a code does not fit the layout's bits, or the block does not get its size. */

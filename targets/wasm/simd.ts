@@ -66,11 +66,7 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define h8_load_splat2(p) wasm_v128_load32_splat(p)
 #define h8_zip_lo(a, b) wasm_i16x8_shuffle((a), (b), 0, 8, 1, 9, 2, 10, 3, 11)
 #define h8_zip_hi(a, b) wasm_i16x8_shuffle((a), (b), 4, 12, 5, 13, 6, 14, 7, 15)
-#define h8_shl wasm_i16x8_shl
-#define h8_shr wasm_i16x8_shr
 #define h8_shr_u wasm_u16x8_shr
-#define h8_eq wasm_i16x8_eq
-#define h8_mask wasm_i16x8_bitmask
 #define h8_narrow(a, b) wasm_i16x8_narrow_i32x4((a), (b))
 #define h8_extend_lo_i8 wasm_i16x8_extend_low_i8x16
 #define h8_extend_hi_i8 wasm_i16x8_extend_high_i8x16
@@ -86,12 +82,21 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define b16_mask wasm_i8x16_bitmask
 /* byte i is byte index[i] of v, 0 where there is none */
 #define b16_swizzle(v, index) wasm_i8x16_swizzle((v), (index))
+/* as b16_swizzle and v_select, where what an index outside of v or a mask that is not all ones or zeros gives does not matter */
+#ifdef EW_DOT7
+#define b16_pick(v, index) wasm_i8x16_relaxed_swizzle((v), (index))
+#define b16_blend(mask, a, b) wasm_i8x16_relaxed_laneselect((a), (b), (mask))
+#else
+#define b16_pick b16_swizzle
+#define b16_blend v_select
+#endif
 /* bytes moved up by 1, 2, 4, 8 places, zeros below */
 #define b16_up1(v) wasm_i8x16_shuffle(wasm_i64x2_const(0, 0), (v), 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)
 #define b16_up2(v) wasm_i8x16_shuffle(wasm_i64x2_const(0, 0), (v), 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)
 #define b16_up4(v) wasm_i8x16_shuffle(wasm_i64x2_const(0, 0), (v), 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27)
 #define b16_up8(v) wasm_i8x16_shuffle(wasm_i64x2_const(0, 0), (v), 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
 #define b16_narrow(a, b) wasm_i8x16_narrow_i16x8((a), (b))
+#define b16_narrow_u8(a, b) wasm_u8x16_narrow_i16x8((a), (b))
 #define b16_shr_u wasm_u8x16_shr
 #define b16_shl wasm_i8x16_shl
 #define b16_store_lo8(p, v) wasm_v128_store64_lane((p), (v), 0)

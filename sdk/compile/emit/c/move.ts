@@ -138,9 +138,9 @@ export function emitQGather(ctx: KernelContext, l: Lowered<KernelOf<'qgather'>>)
   const scales = eightOf(ctx.vector(scale), '(i32)r', () => ctx.scratch(32));
   // Neighbouring indices often lie in the same tile: it is unpacked once for all of them.
   const body = `${share(count, 8, 'r0', 'r1')}
-  i8 *c = (i8 *)${tile}; i32 held = -1;
-  for (i32 i = r0; i < r1; i++) { ${row(`${ctx.read(idx)}[i]`, v)} const i32 n = (i32)r / ${PANEL_ROWS}; if (n != held) { ew_panel(${panels}, n, ${v}, ${d}, c, c + ${half}); held = n; }
-    ${scales.setup} const float s = *${scales.at}; const i8 *q = c + (i32)r % ${PANEL_ROWS} * 4; float *o = ${to}; for (i32 k = 0; k < ${d}; k++) o[k] = (float)q[(k >> 2) * 32 + (k & 3)] * s; ${emitRowTail(ctx, 'o', 'i')} }`;
+  u8 *c = (u8 *)${tile}; i32 held = -1;
+  for (i32 i = r0; i < r1; i++) { ${row(`${ctx.read(idx)}[i]`, v)} const i32 n = (i32)r / ${PANEL_ROWS}; if (n != held) { ew_panel(${panels}, n, ${v}, ${d}, 0, c, c + ${half}); held = n; }
+    ${scales.setup} const float s = *${scales.at}; const i8 *q = (const i8 *)c + (i32)r % ${PANEL_ROWS} * 4; float *o = ${to}; for (i32 k = 0; k < ${d}; k++) o[k] = (float)q[(k >> 2) * 32 + (k & 3)] * s; ${emitRowTail(ctx, 'o', 'i')} }`;
   return { ...NOTHING, body };
 }
 

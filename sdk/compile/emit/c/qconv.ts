@@ -105,9 +105,13 @@ function finish(p: Product): Done {
 }
 
 /** What is done once a channel tile: codes unpacked, scales and biases of its channels made plain, the zero point's share of the sums. */
-const perTile = (p: Product, unpack: 'ew_panel_i16' | 'ew_panel_u7', type: 'i16' | 'u8'): string =>
-  `${unpack}(${p.panels}, (G + n) / ${NR}, ${p.geo.o}, ${p.geo.k}, (${type} *)${p.tile}, (i32 *)${p.sums}); ${p.scaling.setup}
-        const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-zp), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
+function perTile(p: Product, unpack: 'ew_panel_i16' | 'ew_panel_u7', type: 'i16' | 'u8'): string {
+  const panel = `${p.panels}, (G + n) / ${NR}, ${p.geo.o}, ${p.geo.k}, (${type} *)${p.tile}, ${p.zp === '0' ? '(i32 *)0' : `(i32 *)${p.sums}`}`;
+  const correction = `const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-zp), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
+  const none = 'const i4 z0 = i4_splat(0), z1 = z0;';
+  return `${unpack}(${panel}); ${p.scaling.setup}
+        ${p.zp === '0' ? none : correction}`;
+}
 
 /** Plain SIMD: activations and codes as i16, adjacent products summed. */
 function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
@@ -284,7 +288,7 @@ export function emitRaggedQConv(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>
     `f4_add(f4_mul(f4_from_i4(i4_load(t + ${k})), f4_load(${mult} + n + ${k})), f4_load(${b} + n + ${k}))`;
   return {
     helpers: epi,
-    body: `ew_panel_rows(${panels}, ${geo.o}, ${geo.k}, (i8 *)${tile}, (i8 *)${filter});
+    body: `ew_panel_rows(${panels}, ${geo.o}, ${geo.k}, (u8 *)${tile}, (i8 *)${filter});
   ${raggedLoops(ctx, geo, 'i32 t[8] = {0}', lane, `${result(0)}, ${result(4)}`)}`,
     macs: geo.m * geo.k * geo.o,
   };
