@@ -11,7 +11,7 @@ import {
 } from '../util/nested.ts';
 import { ByteReader, ByteWriter, damaged } from './bits.ts';
 import { CLASSES, FIXED, type Modelled, planInts, RANS, readModels, readWhole, writeModels } from './ints.ts';
-import { coarserBytes, panelLayout } from './panels.ts';
+import { fitsWithin, panelLayout } from './panels.ts';
 import {
   coarseReach,
   coarserFrequencies,
@@ -45,7 +45,7 @@ export type PointChoice = (level: number, counts: Float64Array) => Points;
 /** Points with which coarse codes [rows, cols] fit the panels (panels.ts) of the codes. */
 export function panelPoints(codes: Int8Array, rows: number, cols: number): PointChoice {
   const layout = panelLayout(codes, rows, cols);
-  return (level) => fittingPoints(codes, level, (coarser) => coarserBytes(layout, coarser) <= layout.bytes);
+  return (level) => fittingPoints(codes, level, (coarser) => fitsWithin(layout, coarser));
 }
 
 /** What base and planes may take beyond the whole codes. */

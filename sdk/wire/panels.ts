@@ -159,16 +159,20 @@ function planTiles(
   rows: number,
   cols: number,
   widths: readonly number[],
-  fit: PanelFit = 'exact',
-): TilePlan[] {
+  fit: PanelFit,
+): TilePlan[] | undefined {
   const out: TilePlan[] = [];
   for (let row = 0; row < rows; row += PANEL_ROWS) {
     const tile = planTile(codes, rows, cols, row, widths, fit);
-    if (!tile) throw new RangeError(`too many codes of rows ${row} and on fit none of ${widths} bits`);
+    if (!tile) return undefined;
     out.push(tile);
   }
   return out;
 }
+
+/** The tiles in their smallest forms: there always is one with the widest codes. */
+const smallestTiles = (codes: Int8Array, rows: number, cols: number): TilePlan[] =>
+  planTiles(codes, rows, cols, WIDTHS, 'exact')!;
 
 function blockBytes(plans: readonly TilePlan[], rows: number, cols: number): number {
   return plans.reduce(
@@ -177,12 +181,16 @@ function blockBytes(plans: readonly TilePlan[], rows: number, cols: number): num
   );
 }
 
-/** The smallest layout of a code matrix [rows, cols], row-major. */
+/**
+ * The smallest layout of a code matrix [rows, cols], row-major.
+ * @throws RangeError for a code of -128: codes are as wide on both sides of 0.
+ */
 export function panelLayout(codes: Int8Array, rows: number, cols: number): PanelLayout {
-  const plans = planTiles(codes, rows, cols, WIDTHS);
-  const used = new Set(plans.map((t) => t.bits));
   let bits = 2;
   for (const q of codes) bits = Math.max(bits, widthOf(q));
+  if (bits > WIDEST) throw new RangeError(`a code of -128 does not fit ${WIDEST} bits`);
+  const plans = smallestTiles(codes, rows, cols);
+  const used = new Set(plans.map((t) => t.bits));
   const widths = WIDTHS.filter((b) => used.has(b));
   return { kind: 'panels', rows, cols, bits, widths, bytes: blockBytes(plans, rows, cols) };
 }
@@ -195,7 +203,7 @@ export function widestPanels(rows: number, cols: number): PanelLayout {
 
 /** Resident bytes of weight codes [rows, cols], row-major: those of panelLayout. */
 export function residentCodeBytes(codes: Int8Array, rows: number, cols: number): number {
-  return blockBytes(planTiles(codes, rows, cols, WIDTHS), rows, cols);
+  return blockBytes(smallestTiles(codes, rows, cols), rows, cols);
 }
 
 function leastPanelBytes({ rows, cols, widths }: PanelLayout): number {
@@ -213,13 +221,8 @@ export function isPanelSize(layout: PanelLayout): boolean {
 
 /** Whether coarser codes fit into the layout of the codes they stand for. */
 export function fitsWithin({ rows, cols, widths, bytes }: PanelLayout, codes: Int8Array): boolean {
-  const plans: TilePlan[] = [];
-  for (let row = 0; row < rows; row += PANEL_ROWS) {
-    const tile = planTile(codes, rows, cols, row, widths, 'within');
-    if (!tile) return false;
-    plans.push(tile);
-  }
-  return blockBytes(plans, rows, cols) <= bytes;
+  const plans = planTiles(codes, rows, cols, widths, 'within');
+  return plans !== undefined && blockBytes(plans, rows, cols) <= bytes;
 }
 
 /** @throws RangeError when a code does not fit the layout's bits, or the block does not get its size. */
@@ -229,6 +232,7 @@ export function packPanels(layout: PanelLayout, codes: Int8Array, fit: PanelFit 
     if (widthOf(q) > bits) throw new RangeError(`code ${q} at ${i} does not fit ${bits} bits`);
   });
   const plans = planTiles(codes, rows, cols, widths, fit);
+  if (!plans) throw new RangeError(`most codes of a tile fit none of ${widths.join(', ')} bits`);
   const bytes = blockBytes(plans, rows, cols);
   if (fit === 'exact' ? bytes !== layout.bytes : bytes > layout.bytes)
     throw new RangeError(`the codes take ${bytes} bytes, not the ${layout.bytes} stated`);
