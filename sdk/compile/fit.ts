@@ -246,12 +246,19 @@ function peak(m: Measures): LimitCheck['at'] {
   return node === undefined ? null : { layer: node, step, why: 'activations peak at layer' };
 }
 
-/** Live bytes during each step: what exists before it or after it. */
+/** Live bytes during each step: what exists before it or after it, bytes that two values share counted once. */
 function liveBytes(program: Program): number[] {
   return program.steps.map((step, i) => {
     const after = program.steps[i + 1]?.live ?? program.outputs;
-    const slots = new Map([...step.live, ...after].map((s) => [s.name, byteLength(s)]));
-    return [...slots.values()].reduce((a, b) => a + b, 0);
+    const slots = [...step.live, ...after].sort((a, b) => a.offset - b.offset);
+    let bytes = 0;
+    let end = 0;
+    for (const s of slots) {
+      const last = s.offset + byteLength(s);
+      bytes += Math.max(0, last - Math.max(end, s.offset));
+      end = Math.max(end, last);
+    }
+    return bytes;
   });
 }
 

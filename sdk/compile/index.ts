@@ -16,7 +16,7 @@ import { ModuleWriter, type StepCall } from './emit/c/module.ts';
 import { fuse, type Group, leadOf, viewAliases } from './fuse.ts';
 import { type Lifetimes, lifetimes, OVERREAD, type Written } from './lifetimes.ts';
 import { lowerGraph } from './lower.ts';
-import { align, planMemory } from './memory.ts';
+import { align } from './memory.ts';
 import type { CompiledModule, Target } from './target.ts';
 
 export interface CompileOptions {
@@ -91,19 +91,18 @@ export function planProgram(
   const first = groups.map((g) => write(g, false));
   const lives = lifetimes(graph, first, alias);
   const written = first.map((w, i) => (lives.overlapped.has(i) ? write(w.group, true) : w));
-  const plan = planMemory(lives.buffers, written.length);
-  const at = (v: string): number => {
-    const place = lives.placeOf(alias(v));
-    return plan.offsets.get(place.buffer)! + place.at;
-  };
+  const { plan } = lives;
+  const at = (v: string): number => lives.offsetOf(alias(v));
   const weights = layOutWeights(graph, written);
   const module = new ModuleWriter();
-  const calls = written.map(
-    (w): StepCall => ({
+  const bands = written.map((_, i) => lives.bands.get(i) ?? 1);
+  const calls = written.flatMap((w, i): StepCall[] => {
+    const call = {
       kernel: module.add(w.ctx, w.text),
       addresses: w.ctx.operands.map((o) => address(o, at, weights)),
-    }),
-  );
+    };
+    return Array.from({ length: bands[i]! }, (_, index) => ({ ...call, band: { index, of: bands[i]! } }));
+  });
   const slot = (v: string): Slot => ({
     name: v,
     dtype: valueNamed(graph, v).type.dtype,
@@ -114,7 +113,7 @@ export function planProgram(
     name: graph.name,
     inputs: graph.inputs.map(slot),
     outputs: graph.outputs.map(slot),
-    steps: written.map((w, i) => stepOf(w, lives.liveAt(i).map(slot))),
+    steps: written.flatMap((w, i) => stepsOf(w, lives.liveAt(i).map(slot), bands[i]!, slot)),
     arenaBytes: plan.arenaBytes + OVERREAD,
     scratchBytes: align(Math.max(0, ...written.map((w) => w.ctx.scratchBytes))),
     weights: weights.items.map((w) => w.slot),
@@ -125,7 +124,7 @@ export function planProgram(
     weights: weights.items,
     source: module.source(simdHeader, calls),
     arenaLowerBound: plan.lowerBound,
-    ...index(graph, written, lives, alias, slot),
+    ...index(graph, written, bands, lives, alias, slot),
   };
 }
 
@@ -133,27 +132,32 @@ export function planProgram(
 function index(
   graph: Graph,
   written: readonly Written[],
+  bands: readonly number[],
   lives: Lifetimes,
   alias: (v: string) => string,
   slot: (v: string) => Slot,
 ) {
+  // A value is there after the last band of its kernel.
+  const ends: number[] = [];
+  for (const n of bands) ends.push((ends.at(-1) ?? 0) + n);
   const produced = new Map<string, number>();
   const firstUse = new Map<string, number>();
   const slots: Slot[] = [];
   for (const v of graph.values.values()) {
     const at = v.data === undefined ? lives.madeAt(alias(v.name)) : undefined;
     if (at === undefined) continue;
-    produced.set(v.name, at);
+    produced.set(v.name, at < 0 ? at : ends[at]! - 1);
     slots.push(slot(v.name));
   }
   written.forEach(({ ctx }, i) => {
     for (const o of ctx.operands)
-      if (!(o.kind === 'value' && o.write) && !firstUse.has(o.value)) firstUse.set(o.value, i);
+      if (!(o.kind === 'value' && o.write) && !firstUse.has(o.value)) firstUse.set(o.value, ends[i]! - bands[i]!);
   });
   return { slots, produced, firstUse };
 }
 
-function stepOf(w: Written, live: readonly Slot[]): Step {
+/** One step, or one a band: with equal shares of the work, and both operands and results in use between two of them. */
+function stepsOf(w: Written, live: readonly Slot[], bands: number, slot: (v: string) => Slot): Step[] {
   const lead = leadOf(w.group);
   const bytes = new Map<string, number>();
   for (const o of w.ctx.operands)
@@ -163,13 +167,16 @@ function stepOf(w: Written, live: readonly Slot[]): Step {
         ? residentBytes(o.layout, w.ctx.type(o.value).dtype, w.ctx.type(o.value).shape)
         : byteLength(w.ctx.type(o.value)),
     );
-  return {
+  const total = [...bytes.values()].reduce((a, b) => a + b, 0);
+  const share = (n: number, b: number): number => Math.floor((n * (b + 1)) / bands) - Math.floor((n * b) / bands);
+  const halfway = [...live, ...w.group.stores.map(slot)];
+  return Array.from({ length: bands }, (_, b) => ({
     node: lead.node.name,
     kind: lead.spec.kind,
-    macs: w.text.macs,
-    bytes: [...bytes.values()].reduce((a, b) => a + b, 0),
-    live,
-  };
+    macs: share(w.text.macs, b),
+    bytes: share(total, b),
+    live: b === 0 ? live : halfway,
+  }));
 }
 
 function address(o: Operand, at: (v: string) => number, weights: WeightPlan): string {

@@ -3,7 +3,7 @@ import { valueNamed } from '../ir/graph.ts';
 import { byteLength } from '../util/tensor.ts';
 import type { KernelContext, KernelText } from './emit/c/context.ts';
 import type { Group } from './fuse.ts';
-import { type Buffer, type Piece, peakOf } from './memory.ts';
+import { type Buffer, liveBytes, type MemoryPlan, type Piece, peakOf, planMemory } from './memory.ts';
 import { type Overlap, overlapsOf } from './overlap.ts';
 
 /** The arena is followed by room that kernels may read, never write: their last vector may hang over. */
@@ -17,20 +17,27 @@ export interface Written {
 }
 
 export interface Lifetimes {
-  readonly buffers: readonly Buffer[];
-  /** Buffer of a value and its first byte there. */
-  placeOf(value: string): { readonly buffer: string; readonly at: number };
+  readonly plan: MemoryPlan;
+  /** First byte of a value in the arena. */
+  offsetOf(value: string): number;
   /** Step that writes the value; -1 for inputs, undefined when it is never in memory. */
   madeAt(value: string): number | undefined;
   /** Values that are in memory just before step i and needed in or after it. */
   liveAt(step: number): string[];
-  /** Steps whose kernels have to be written for a result that takes over memory of their input. */
+  /** Kernels that have to be written for a result that takes over memory of their input. */
   readonly overlapped: ReadonlySet<number>;
+  /** Kernels that run in so many bands for the same reason. */
+  readonly bands: ReadonlyMap<number, number>;
 }
+
+/** Arenas this much above the lower bound are worth another try: more results take over memory, and what is left fits closer. */
+const LOOSE = 1.02;
+/** So many of the steps that need most memory are looked at for that, each by itself. */
+const TRIES = 12;
 
 /**
  * Lifetimes of every value in memory, and which results take over memory of operands that are read for the last time. Overlaps that
- * cost nothing are all taken; those that restrict the kernel only where they lower the peak.
+ * cost nothing are all taken; those that restrict the kernel only where they make the arena smaller.
  */
 export function lifetimes(graph: Graph, written: readonly Written[], alias: (v: string) => string): Lifetimes {
   const used = uses(graph, written, alias);
@@ -38,24 +45,50 @@ export function lifetimes(graph: Graph, written: readonly Written[], alias: (v: 
   const optional = new Map<number, Overlap>();
   written.forEach((w, i) => {
     const legal = overlapsOf(w, graph, alias).filter((o) => used.made.has(o.read) && used.last.get(o.read) === i);
-    const free = legal.find((o) => !o.restricts);
+    const free = legal.find((o) => o.how === 'free');
     if (free) chosen.set(i, free);
     else if (legal[0]) optional.set(i, legal[0]);
   });
-  let places = placesOf(graph, used, [...chosen.values()]);
+  const steps = written.length;
+  const layOut = (overlaps: ReadonlyMap<number, Overlap>): Layout => {
+    const places = placesOf(graph, used, [...overlaps.values()]);
+    return { overlaps, places, plan: planMemory(places.buffers, steps) };
+  };
   for (;;) {
-    const { peakStep } = peakOf(places.buffers, written.length);
+    const { peakStep } = peakOf(placesOf(graph, used, [...chosen.values()]).buffers, steps);
     const more = optional.get(peakStep);
     if (!more) break;
     optional.delete(peakStep);
     chosen.set(peakStep, more);
-    places = placesOf(graph, used, [...chosen.values()]);
   }
-  const { made, last } = used;
+  let best = layOut(chosen);
+  const { lowerBound } = best.plan;
+  const live = new Map([...optional.keys()].map((i) => [i, liveBytes(best.places.buffers, i)]));
+  const busy = [...optional].sort(([i], [j]) => live.get(j)! - live.get(i)! || i - j);
+  for (const [i, overlap] of busy.slice(0, TRIES)) {
+    if (best.plan.arenaBytes <= LOOSE * lowerBound) break;
+    const tried = layOut(new Map([...best.overlaps, [i, overlap]]));
+    if (tried.plan.arenaBytes < best.plan.arenaBytes) best = tried;
+  }
+  return result(used, best);
+}
+
+interface Layout {
+  readonly overlaps: ReadonlyMap<number, Overlap>;
+  readonly places: ReturnType<typeof placesOf>;
+  readonly plan: MemoryPlan;
+}
+
+function result({ made, last }: Uses, { overlaps, places, plan }: Layout): Lifetimes {
   const liveAt = (step: number): string[] =>
     [...made].filter(([v, from]) => from < step && last.get(v)! >= step).map(([v]) => v);
-  const overlapped = new Set([...chosen].filter(([, o]) => o.restricts).map(([i]) => i));
-  return { ...places, liveAt, madeAt: (v) => made.get(v), overlapped };
+  const offsetOf = (v: string): number => {
+    const { buffer, at } = places.placeOf(v);
+    return plan.offsets.get(buffer)! + at;
+  };
+  const overlapped = new Set([...overlaps].filter(([, o]) => o.how === 'rewritten').map(([i]) => i));
+  const bands = new Map([...overlaps].flatMap(([i, { how }]) => (typeof how === 'string' ? [] : [[i, how.bands]])));
+  return { plan, offsetOf, liveAt, madeAt: (v) => made.get(v), overlapped, bands };
 }
 
 interface Uses {
@@ -88,7 +121,7 @@ function placesOf(
   graph: Graph,
   { made, last }: Uses,
   overlaps: readonly Overlap[],
-): Pick<Lifetimes, 'buffers' | 'placeOf'> {
+): { readonly buffers: readonly Buffer[]; placeOf(value: string): { readonly buffer: string; readonly at: number } } {
   const over = new Map(overlaps.map((o) => [o.write, o]));
   const relative = (v: string): { buffer: string; at: number } => {
     const o = over.get(v);

@@ -112,14 +112,20 @@ export function peakOf(buffers: readonly Buffer[], steps: number): { lowerBound:
   let lowerBound = 0;
   let peakStep = 0;
   for (let s = 0; s < Math.max(steps, 1); s++) {
-    let live = 0;
-    for (const b of buffers) live += covered(b.pieces.filter((p) => p.from <= s && s <= p.to));
+    const live = liveBytes(buffers, s);
     if (live > lowerBound) {
       lowerBound = live;
       peakStep = s;
     }
   }
   return { lowerBound, peakStep };
+}
+
+/** Bytes that are needed at a step. */
+export function liveBytes(buffers: readonly Buffer[], step: number): number {
+  let live = 0;
+  for (const b of buffers) live += covered(b.pieces.filter((p) => p.from <= step && step <= p.to));
+  return live;
 }
 
 /** Bytes in the union of pieces. */

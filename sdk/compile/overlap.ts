@@ -1,8 +1,8 @@
 import type { Graph } from '../ir/graph.ts';
 import { valueNamed } from '../ir/graph.ts';
-import { byteLength, DTYPE_BYTES } from '../util/tensor.ts';
-import type { KernelContext } from './emit/c/context.ts';
-import { isDepthwise } from './emit/c/conv.ts';
+import { byteLength, DTYPE_BYTES, sizeOf } from '../util/tensor.ts';
+import { bandLimits, type KernelContext, type KernelText, type Split } from './emit/c/context.ts';
+import { isDepthwise, ROWS_TO_SPLIT } from './emit/c/conv.ts';
 import { geometryOf } from './emit/c/geometry.ts';
 import type { Group } from './fuse.ts';
 import { isKind, type Lowered } from './lower.ts';
@@ -13,19 +13,22 @@ export interface Overlap {
   readonly write: string;
   /** Bytes by which the result begins before the operand. */
   readonly shift: number;
-  /** The kernel has to be written for it (KernelContext.overlapped): its parts share out channels, or it copies rows first. */
-  readonly restricts: boolean;
+  /**
+   * What the kernel gives up for it: nothing; it has to be written for it (KernelContext.overlapped), its parts sharing out channels or
+   * copying rows first; or it runs in bands, one after another, so that a band writes only over what those before it have read.
+   */
+  readonly how: 'free' | 'rewritten' | { readonly bands: number };
 }
 
-/** Below this many rows the parts of a product share out channels, and every part reads all rows while others write. */
-const ROWS_TO_SPLIT = 64;
+/** A group's kernel. */
+interface Written {
+  readonly group: Group;
+  readonly ctx: KernelContext;
+  readonly text: KernelText;
+}
 
-/** Overlaps that are legal for a group's kernel, those that cost nothing first. */
-export function overlapsOf(
-  { group, ctx }: { readonly group: Group; readonly ctx: KernelContext },
-  graph: Graph,
-  alias: (v: string) => string,
-): Overlap[] {
+/** Overlaps that are legal for a group's kernel, those that cost least first. */
+export function overlapsOf({ group, ctx, text }: Written, graph: Graph, alias: (v: string) => string): Overlap[] {
   const out: Overlap[] = [];
   const stored = (v: string): string => alias(ctx.decoded(v)?.node.inputs[0] ?? v);
   const isConstant = (v: string): boolean => valueNamed(graph, v).data !== undefined;
@@ -40,7 +43,13 @@ export function overlapsOf(
     for (const read of tailReads) {
       const from = ctx.type(read);
       if (rootReads.has(read) || byteLength(from) !== byteLength(type)) continue;
-      if (DTYPE_BYTES[from.dtype] === DTYPE_BYTES[type.dtype]) out.push({ read, write, shift: 0, restricts: false });
+      if (DTYPE_BYTES[from.dtype] === DTYPE_BYTES[type.dtype]) out.push({ read, write, shift: 0, how: 'free' });
+    }
+    const { split } = text;
+    for (const read of split ? tailReads : []) {
+      const from = ctx.type(read);
+      if (rootReads.has(read) || sizeOf(from.shape) !== sizeOf(type.shape)) continue;
+      out.push(...banded(ctx, split!, read, write, (i) => (i * byteLength(from)) / split!.total));
     }
     const { root } = group;
     const input = root?.node.inputs[0];
@@ -48,11 +57,34 @@ export function overlapsOf(
     const read = stored(input);
     if (tailReads.has(read)) continue;
     if (readsRowsFirst(root, ctx) && byteLength(ctx.type(read)) === byteLength(type))
-      out.push({ read, write, shift: 0, restricts: false });
+      out.push({ read, write, shift: 0, how: 'free' });
     const shift = slides(root, ctx, read, write) ?? (copiesRows(root, ctx, read, write) ? 0 : undefined);
-    if (shift !== undefined) out.push({ read, write, shift, restricts: true });
+    if (shift !== undefined) out.push({ read, write, shift, how: 'rewritten' });
+    const firstByte = convolved(root, ctx);
+    if (split && firstByte) out.push(...banded(ctx, split, read, write, firstByte));
   }
-  return out.sort((a, b) => Number(a.restricts) - Number(b.restricts));
+  const price = ({ how }: Overlap): number => (how === 'free' ? 0 : how === 'rewritten' ? 1 : 2);
+  return out.sort((a, b) => price(a) - price(b) || a.shift - b.shift);
+}
+
+/**
+ * Codes as far ahead of the operand that no band writes over what it or a later one reads. `firstByte` is the first byte of the operand
+ * that is read for item i of the result or a later one.
+ */
+function banded(
+  ctx: KernelContext,
+  split: Split,
+  read: string,
+  write: string,
+  firstByte: (i: number) => number,
+): Overlap[] {
+  const to = ctx.type(write);
+  if (split.bands < 2 || (to.dtype !== 'i8' && to.dtype !== 'i16')) return [];
+  const perWrite = byteLength(to) / split.total;
+  const limits = bandLimits(split, split.bands);
+  let shift = 0;
+  for (let b = 0; b < split.bands; b++) shift = Math.max(shift, perWrite * limits[b + 1]! - firstByte(limits[b]!));
+  return [{ read, write, shift, how: { bands: split.bands } }];
 }
 
 /** Kernels that have read all they need of a row, beyond the block in hand, before they write it. */
@@ -85,6 +117,20 @@ function channelwise(
   if (!isKind(l, 'conv') && !isKind(l, 'qconv')) return undefined;
   const [x, w] = l.node.inputs as [string, string];
   return isDepthwise(geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(l.node.outputs[0]!))) ? l.spec : undefined;
+}
+
+/** First byte of the image that a convolution reads for pixel i of its result or a later one. */
+function convolved(l: Lowered, ctx: KernelContext): ((i: number) => number) | undefined {
+  if (!isKind(l, 'qconv')) return undefined;
+  const [x, w] = l.node.inputs as [string, string];
+  const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(l.node.outputs[0]!));
+  const pixel = geo.c * DTYPE_BYTES[ctx.type(x).dtype];
+  if (geo.pointwise) return (i) => i * pixel;
+  const perImage = geo.oh * geo.ow;
+  return (i) => {
+    const row = Math.floor((i % perImage) / geo.ow) * geo.strides[0] - geo.pads[0];
+    return (Math.floor(i / perImage) * geo.h + Math.max(0, row)) * geo.w * pixel;
+  };
 }
 
 /** Integer products of one row a pixel: blocks of rows are copied before their results are written, and results are as long as rows. */

@@ -36,7 +36,30 @@ export interface KernelText {
   readonly helpers: string;
   readonly body: string;
   readonly macs: number;
+  /** Present when parts share out items (pixels, elements) in order and all that an item reads is at it or behind. */
+  readonly split?: Split;
 }
+
+/** Work in order: `total` items of which parts get whole multiples of `unit` (see `share`). */
+export interface Split {
+  readonly total: number;
+  readonly unit: number;
+  /** Runs of the kernel, one after another, that the work may be cut into at little cost. */
+  readonly bands: number;
+}
+
+/** Bands of a kernel, where each is to have at least `least` units. */
+export function splitOf(total: number, unit: number, least: number): Split {
+  return { total, unit, bands: Math.max(1, Math.min(MOST_BANDS, Math.floor(total / unit / least))) };
+}
+
+/** First item of every band, and the end: where `share` draws the lines. */
+export function bandLimits({ total, unit }: Split, bands: number): number[] {
+  const units = Math.ceil(total / unit);
+  return Array.from({ length: bands + 1 }, (_, b) => Math.min(total, Math.floor((units * b) / bands) * unit));
+}
+
+const MOST_BANDS = 16;
 
 /** Facts that kernels are written for. */
 export interface Tuning {

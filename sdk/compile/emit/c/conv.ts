@@ -1,12 +1,20 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
-import { type KernelContext, type KernelText, share } from './context.ts';
+import { type KernelContext, type KernelText, type Split, share, splitOf } from './context.ts';
 import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
 import { MR, microF32, NR, type Rows, rowsPerTile } from './gemm.ts';
 import { emitGather, type Geometry, geometryOf, linearGeometry } from './geometry.ts';
 
 /** Below this many rows the parts of a parallel run share out channels instead of rows. */
-const ROWS_TO_SPLIT = 64;
+export const ROWS_TO_SPLIT = 64;
+
+/** Tiles of rows in a band at least: the weights are unpacked once a band. */
+const TILES_IN_BAND = 32;
+
+/** How the parts of a product share out its rows, when they do. */
+export function rowSplit(geo: Geometry): { split?: Split } {
+  return geo.m >= ROWS_TO_SPLIT && geo.groups === 1 ? { split: splitOf(geo.m, MR, TILES_IN_BAND) } : {};
+}
 
 export const isDepthwise = (g: Geometry): boolean => g.groups > 1 && g.cg === 1 && g.og === 1;
 /** Group borders that fall inside a tile of eight channels need the plain kernel. */

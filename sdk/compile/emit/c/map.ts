@@ -1,9 +1,11 @@
 import { sizeOf } from '../../../util/tensor.ts';
-import { type KernelContext, type KernelText, share } from './context.ts';
+import { type KernelContext, type KernelText, share, splitOf } from './context.ts';
 import { emitEpilogue, emitRowTail, rowBuffer, type Space, spaceOf } from './epilogue.ts';
 
 /** Elements handled by one part at least, so that tiny tensors are not split. */
 const CHUNK = 4096;
+/** In a band at least so many chunks. */
+const CHUNKS_IN_BAND = 2;
 
 /** A group without a root: elementwise nodes over tensors in memory. */
 export function emitMap(ctx: KernelContext): KernelText {
@@ -23,7 +25,9 @@ export function emitMap(ctx: KernelContext): KernelText {
     for (i32 n = 0; n < ${space.cols}; n += 8) { const i32 nv = ${space.cols} - n < 8 ? ${space.cols} - n : 8; ${call('row')} }
     ${emitRowTail(ctx, buffer.pointer, 'row')}
   }`;
-  return { helpers: epi, body, macs: 0 };
+  const split =
+    space.rows === 1 && !ctx.group.rowTail ? { split: splitOf(space.cols, CHUNK, CHUNKS_IN_BAND) } : undefined;
+  return { helpers: epi, body, macs: 0, ...split };
 }
 
 /**

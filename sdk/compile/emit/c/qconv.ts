@@ -1,7 +1,7 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
 import type { KernelContext, KernelText } from './context.ts';
-import { blockedLoops, blockRows, clip, depthwiseShare, raggedLoops, raggedTaps, realRows } from './conv.ts';
+import { blockedLoops, blockRows, clip, depthwiseShare, raggedLoops, raggedTaps, realRows, rowSplit } from './conv.ts';
 import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
 import { type Done, microDot7, microI16, NR, type Rows, rolled, rowsPerTile } from './gemm.ts';
 import { emitGather, type Geometry, geometryOf, linearGeometry } from './geometry.ts';
@@ -62,13 +62,13 @@ function productInt(
   const rows = ctx.scratch((block + 4) * kp * 2);
   const shared = { ctx, geo, kp, mr, block, src, panels, sums, tile, rows, rowSums, scaling, zp: v.zp };
   const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
-  const macs = geo.m * geo.k * geo.o;
-  if (!narrow || bits > DOT7_BITS) return { ...plain, helpers: plain.helpers + epi, macs };
+  const rest = { macs: geo.m * geo.k * geo.o, ...rowSplit(geo) };
+  if (!narrow || bits > DOT7_BITS) return { ...plain, helpers: plain.helpers + epi, ...rest };
   const dot7 = dot7Product(shared);
   return {
     helpers: `#ifdef EW_DOT7\n${dot7.helpers}#else\n${plain.helpers}#endif\n${epi}`,
     body: `#ifdef EW_DOT7\n${dot7.body}\n#else\n${plain.body}\n#endif`,
-    macs,
+    ...rest,
   };
 }
 
