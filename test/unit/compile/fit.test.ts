@@ -11,7 +11,12 @@ const pico = loadProfile('raspberry-pi-pico-2');
 
 /** A chain of convolutions with these output sizes (bytes) and weights of these sizes. */
 function chain(activations: readonly number[], weights: readonly number[]): Program {
-  const slot = (i: number): Slot => ({ name: `t${i}`, dtype: 'i8', shape: [activations[i]!], offset: 0 });
+  // Every other value at the bottom of the arena, the rest at its top.
+  const top = Math.max(...weights.map((_, i) => activations[i]! + activations[i + 1]!));
+  const slot = (i: number): Slot => {
+    const size = activations[i]!;
+    return { name: `t${i}`, dtype: 'i8', shape: [size], offset: i % 2 === 0 ? 0 : top - size };
+  };
   const steps = weights.map((w, i): Step => {
     const bytes = activations[i]! + activations[i + 1]! + w;
     return { node: `conv${i}`, kind: 'qconv', macs: 100_000, bytes, live: [slot(i)] };
@@ -22,7 +27,7 @@ function chain(activations: readonly number[], weights: readonly number[]): Prog
     inputs: [slot(0)],
     outputs: [slot(activations.length - 1)],
     steps,
-    arenaBytes: Math.max(...weights.map((_, i) => activations[i]! + activations[i + 1]!)),
+    arenaBytes: top,
     scratchBytes: 0,
     weights: weights.map((bytes, i) => {
       offset += bytes;
