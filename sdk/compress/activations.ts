@@ -18,6 +18,7 @@ export interface StaticActivation {
   readonly inv: Float32Array;
   readonly base: number;
   readonly exponents: readonly number[] | undefined;
+  /** One, also for scales a channel where all are equal, or one a channel. */
   readonly zp: Int32Array;
 }
 
@@ -127,16 +128,18 @@ function affine(low: number, high: number, bits: 8 | 16, cols: number): { inv: n
 function perChannel(ranges: Ranges, bits: 8 | 16, cols: number): StaticActivation {
   const n = ranges.low.length;
   const plans = Array.from({ length: n }, (_, c) => affine(ranges.low[c]!, ranges.high[c]!, bits, cols));
-  // Scales are rounded up on the grid, so codes a unit are rounded down.
+  // Scales are rounded up on the grid, so codes a unit are rounded down. Quarter octaves: the exponents travel, and those of the weights
+  // that undo them.
   const base = Math.fround(Math.max(...plans.map((p) => p.inv)));
-  const exponents = plans.map((p) => -log8Ceil(1, Math.max(1, base / p.inv)));
+  const exponents = plans.map((p) => -2 * Math.ceil(log8Ceil(1, Math.max(1, base / p.inv)) / 2));
   const inv = Float32Array.from(exponents, (e) => scaleFromLog8(base, e));
   const zp = Int32Array.from(plans, (p, c) => p.zp(inv[c]!));
-  return { mode: 'static', bits, inv, base, exponents, zp };
+  return { mode: 'static', bits, inv, base, exponents, zp: zp.every((z) => z === zp[0]) ? zp.slice(0, 1) : zp };
 }
 
 export function decodingOf(plan: StaticActivation): Decoding {
-  return { scale: Float64Array.from(plan.inv, (v) => 1 / v), zp: plan.zp };
+  const zp = plan.zp.length === plan.inv.length ? plan.zp : new Int32Array(plan.inv.length).fill(plan.zp[0]!);
+  return { scale: Float64Array.from(plan.inv, (v) => 1 / v), zp };
 }
 
 /** Mean squared rounding error of the activations of every channel under a plan. */

@@ -139,6 +139,8 @@ class IntegerWriter {
   /** Quantized forms of activations that exist already, by input. */
   private readonly shared = new Map<string, { input: string; rowScales: string }>();
   private readonly coded = new Map<string, Codes>();
+  /** Constants of zero points by their values. */
+  private readonly zeros = new Map<string, string>();
   /** Stored values as decoded from their codes. */
   private readonly decoded = new Map<string, string>();
 
@@ -188,7 +190,7 @@ class IntegerWriter {
     const plan = this.plans.get(layer) as StaticActivation;
     const { input } = this.codes(node.inputs[0]!, plan);
     const c = this.constants(layer);
-    this.replace(node, 'QConv', [input, c.codes[0]!, c.multipliers[0]!, c.bias, this.zeroPoints(node, plan)]);
+    this.replace(node, 'QConv', [input, c.codes[0]!, c.multipliers[0]!, c.bias, this.zeroPoints(plan)]);
     this.names.set(layer, { ...c, input, rowScales: '' });
   }
 
@@ -198,13 +200,17 @@ class IntegerWriter {
     const { input, rowScales } =
       plan.mode === 'static' ? { ...this.codes(x, plan), rowScales: '' } : this.dynamic(this.float(x, node));
     const c = this.constants(layer);
-    const zp = plan.mode === 'static' ? [this.zeroPoints(node, plan)] : [];
+    const zp = plan.mode === 'static' ? [this.zeroPoints(plan)] : [];
     this.replace(node, 'QLinear', [input, rowScales, c.codes[0]!, c.multipliers[0]!, c.bias, ...zp]);
     this.names.set(layer, { ...c, input, rowScales });
   }
 
-  private zeroPoints(node: Node, { zp }: StaticActivation): string {
-    return this.b.constant(`${node.name}.zp`, tensor('i32', [zp.length], zp), { kind: 'ints' });
+  /** A constant for every set of zero points that there is: most are the same. */
+  private zeroPoints({ zp }: StaticActivation): string {
+    const key = zp.join();
+    const name = this.zeros.get(key) ?? this.b.constant('zp', tensor('i32', [zp.length], zp), { kind: 'ints' });
+    this.zeros.set(key, name);
+    return name;
   }
 
   private lstm(layer: Layer, node: Node): void {
@@ -311,7 +317,7 @@ class IntegerWriter {
   private quantize(x: string, plan: StaticActivation): Codes {
     const packing: Packing | undefined = plan.exponents && { kind: 'log8', base: plan.base, exponents: plan.exponents };
     const inv = this.b.constant(`${x}.inv`, tensor('f32', [plan.inv.length], plan.inv), packing);
-    const zp = this.b.constant(`${x}.zp`, tensor('i32', [plan.zp.length], plan.zp), { kind: 'ints' });
+    const zp = this.zeroPoints(plan);
     const input = this.b.fresh(`${x}.i${plan.bits}`);
     const dtype = dtypeOf(plan);
     const node: Node = { name: input, op: 'Quantize', inputs: [x, inv, zp], outputs: [input], attrs: { to: dtype } };
