@@ -15,6 +15,7 @@ import {
   widthOf,
   writeExtra,
   writeFixed,
+  zigzag,
 } from './tokens.ts';
 
 /**
@@ -22,11 +23,13 @@ import {
  * few classes of like distribution, whichever is smallest. One mode byte, then
  *   fixed:   width in bits, zigzag values;
  *   rans:    one frequency table, the token stream, the extra bits of large values;
- *   classes: varint rows, varint length and bytes of the row classes (again as ints), one table a class, then as rans.
+ *   classes: varint rows, varint length and bytes of the row classes (again as ints), one table a class, then as rans;
+ *   mapped:  zigzag offset and step as varints, then ints n (not mapped themselves) with value = offset + step * n.
  */
 export const FIXED = 0;
 export const RANS = 1;
 export const CLASSES = 2;
+const MAPPED = 3;
 
 /** How integers are coded, by estimated sizes. */
 export type Plan =
@@ -52,7 +55,7 @@ export function planInts(data: IntArray, tokens: Uint16Array, rows: number, cols
   const simple = rans.size < fixed.size ? rans : fixed;
   const split = classifyRows(tokens, rows, cols);
   if (!split) return simple;
-  const map = encodeInts(split.classes);
+  const map = encodePlain(split.classes, 1, split.classes.length);
   const shape: Shape = { rows, cols, classes: Uint8Array.from(split.classes) };
   const classModels = fitModels(split.counts);
   const size = 1 + 3 + 2 + map.length + modelledSize(shape, classModels);
@@ -89,8 +92,48 @@ export function histogramSize(counts: ArrayLike<number>, lowest: number): number
 /** Tokens are their own symbols. */
 const SAME = Uint16Array.from({ length: MAX_TOKENS }, (_, t) => t);
 
+/** More values than this are weight codes, which lie about 0 on their own. */
+const MOST_MAPPED = 1 << 16;
+
 /** Codes the integers of a matrix [rows, cols]; the shape only helps, any will do whose product is the length. */
 export function encodeInts(data: IntArray, rows = 1, cols = data.length): Uint8Array {
+  const plain = encodePlain(data, rows, cols);
+  const line = data.length <= MOST_MAPPED ? lineOf(data) : undefined;
+  if (!line) return plain;
+  const writer = new ByteWriter();
+  writer.byte(MAPPED);
+  writer.varint(zigzag(line.offset));
+  writer.varint(line.step);
+  writer.bytes(encodePlain(line.multiples, 1, data.length));
+  const mapped = writer.finish();
+  return mapped.length < plain.length ? mapped : plain;
+}
+
+interface Line {
+  readonly offset: number;
+  readonly step: number;
+  readonly multiples: Int32Array;
+}
+
+/** Small values as whole steps from their median, where that is not what they are already. */
+function lineOf(data: IntArray): Line | undefined {
+  if (data.length === 0) return undefined;
+  const sorted = Int32Array.from(data).sort();
+  const offset = sorted[data.length >> 1];
+  if (sorted[data.length - 1] - sorted[0] >= 2 ** 30) return undefined;
+  let step = 0;
+  for (const v of sorted) step = divisorOf(step, Math.abs(v - offset));
+  step = Math.max(1, step);
+  if (step === 1 && offset === 0) return undefined;
+  return { offset, step, multiples: Int32Array.from(data, (v) => (v - offset) / step) };
+}
+
+/** Greatest common divisor. */
+function divisorOf(a: number, b: number): number {
+  return b === 0 ? a : divisorOf(b, a % b);
+}
+
+function encodePlain(data: IntArray, rows: number, cols: number): Uint8Array {
   const tokens = tokensOf(data);
   const plan = planInts(data, tokens, rows, cols);
   const writer = new ByteWriter();
@@ -156,10 +199,11 @@ export function decodeInts(bytes: Uint8Array, out: IntArray): void {
   decode(new ByteReader(bytes), out, true);
 }
 
-function decode(reader: ByteReader, out: IntArray, classesAllowed: boolean): void {
+/** `nested`: other ints may be inside, as row classes or mapped. */
+function decode(reader: ByteReader, out: IntArray, nested: boolean): void {
   const mode = reader.byte();
   if (mode === FIXED) readWhole(reader, out);
-  else if (mode === RANS || (mode === CLASSES && classesAllowed)) {
+  else if (mode === RANS || (mode === CLASSES && nested)) {
     if (out.length === 0) throw damaged('values where there should be none');
     const { shape, bits, classes } = readModels(reader, mode, out.length);
     const stream = readStream(reader, shape, 'more');
@@ -171,6 +215,16 @@ function decode(reader: ByteReader, out: IntArray, classesAllowed: boolean): voi
       tokens,
     );
     expand(tokens, reader, out);
+  } else if (mode === MAPPED && nested) {
+    const offset = unzigzag(reader.varint());
+    const step = reader.varint();
+    const multiples = new Int32Array(out.length);
+    decode(reader, multiples, false);
+    for (let i = 0; i < out.length; i++) {
+      const value = offset + step * multiples[i];
+      out[i] = value;
+      if (out[i] !== value) throw damaged('a value does not fit its type');
+    }
   } else throw damaged(`coding mode ${mode} is unknown`);
   if (reader.remaining > 0) throw damaged('bytes are left over');
 }

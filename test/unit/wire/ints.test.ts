@@ -119,7 +119,7 @@ test('cut off, flipped or for another length: refused or bounded, never more tha
   ];
   assert.equal(
     streams.map((s) => s[0]),
-    [1, 2, 1, 0],
+    [1, 2, 3, 0],
   );
   const lengths = [2000, data.length, data.length, 20];
   let accepted = 0;
