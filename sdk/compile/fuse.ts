@@ -97,6 +97,8 @@ function decodedOnLoad(graph: Graph, lowered: readonly Lowered[], keep: Readonly
 function decodes(graph: Graph, l: Lowered, input: number): boolean {
   if (isKind(l, 'map') || isKind(l, 'quantize')) return true;
   if (isKind(l, 'pool')) return true;
+  if (isKind(l, 'layernorm'))
+    return input === 0 && l.spec.axis === valueNamed(graph, l.node.inputs[0]!).type.shape.length - 1;
   return isKind(l, 'reduce') && input === 0 && reducesColumns(l.spec, valueNamed(graph, l.node.inputs[0]!).type.shape);
 }
 

@@ -15,6 +15,8 @@ class Network {
   readonly inputs: Record<string, Tensor> = {};
   /** Values that DynQuantize reads. */
   readonly rows: string[] = [];
+  /** Values that are in memory only when they are kept. */
+  readonly apart: string[] = [];
 
   input(name: string, t: Tensor): string {
     this.inputs[name] = t;
@@ -45,6 +47,11 @@ function network(): Network {
   n.quantized(n.op('LayerNormalization', 'norm', [x, scale], { axis: 2, epsilon: 1e-5, rms: false }));
   n.op('Relu', 'relu', [n.op('LayerNormalization', 'norm2', [x], { axis: 2, epsilon: 1e-3, rms: true })]);
   n.quantized('relu');
+  const codes16 = n.input('codes16', sampleInts('i16', [6, 19], -9000, 9000, 15));
+  const grid = [n.b.constant('inv', tensor('f32', [1], [900])), n.b.constant('zp', tensor('i32', [1], [0]))];
+  const decoded = n.op('Dequantize', 'decoded', [codes16, ...grid]);
+  n.apart.push(decoded);
+  n.quantized(n.op('LayerNormalization', 'norm3', [decoded], { axis: 1, epsilon: 1e-5, rms: false }));
   n.quantized(n.op('Tanh', 'tanh', [n.input('y', sample([4, 24], 3))]));
   n.b.outputs.push('tanh');
   const table = n.b.constant('table', sampleInts('i8', [9, 10], -127, 128, 4));
@@ -79,12 +86,12 @@ async function run(graph: Graph, inputs: Record<string, Tensor>, keep: readonly 
   return { outputs, slots: new Set(compiled.slots.map((s) => s.name)) };
 }
 
-test('rows are quantized as they are made', async () => {
-  const { b, inputs, rows } = network();
+test('rows are quantized as they are made, and decoded as they are read', async () => {
+  const { b, inputs, rows, apart: values } = network();
   const graph = b.build();
   const joined = await run(graph, inputs, []);
-  const apart = await run(graph, inputs, rows);
-  for (const v of rows) assert.is(joined.slots.has(v), v === 'tanh', `${v} in memory`);
+  const apart = await run(graph, inputs, [...rows, ...values]);
+  for (const v of [...rows, ...values]) assert.is(joined.slots.has(v), v === 'tanh', `${v} in memory`);
   for (const name of graph.outputs) {
     const [a, c] = [joined.outputs[name]!, apart.outputs[name]!];
     assert.ok(Buffer.from(bytesOf(a.data)).equals(Buffer.from(bytesOf(c.data))), name);

@@ -184,7 +184,7 @@ export function emitLayerNorm(ctx: KernelContext, l: Lowered<KernelOf<'layernorm
   const shape = ctx.type(x).shape;
   const d = sizeOf(shape.slice(l.spec.axis));
   const rows = sizeOf(shape.slice(0, l.spec.axis));
-  const src = ctx.read(x);
+  const source = decodedRows(ctx, x, d);
   const gamma = scale ? ctx.read(scale) : '';
   const beta = bias ? ctx.read(bias) : '';
   const merged = shape.length - l.spec.axis;
@@ -204,7 +204,7 @@ export function emitLayerNorm(ctx: KernelContext, l: Lowered<KernelOf<'layernorm
   };
   const body = `${share(rows, 1, 'r0', 'r1')}
   for (i32 row = r0; row < r1; row++) {
-    const float *s = ${src} + row * ${d};
+    ${source}
     ${mean}
     const f4 m = f4_splat(mu); float var; { ${fold('mu', (v) => `f4_mul(f4_sub(${v}, m), f4_sub(${v}, m))`)} var = ew_sum4(acc) / ${d}.0f; }
     const f4 inv = f4_div(f4_splat(1.0f), f4_sqrt(f4_splat(var + ${Math.fround(l.spec.epsilon).toExponential(9)}f)));
@@ -212,6 +212,15 @@ export function emitLayerNorm(ctx: KernelContext, l: Lowered<KernelOf<'layernorm
     ${emitRowTail(ctx, buffer.pointer, 'row')}
   }`;
   return { helpers: epi, body, macs: 0 };
+}
+
+/** Declares `s`, the row of d elements of `x`: codes are decoded into scratch first, since the row is read more than once. */
+function decodedRows(ctx: KernelContext, x: string, d: number): string {
+  const source = floatSource(ctx, x);
+  if (source.type === 'float') return `const float *s = ${source.pointer} + row * ${d};`;
+  const row = `((float *)${ctx.scratch((d + 8) * 4)})`;
+  const load = source.pair('v', `${source.pointer} + row * ${d} + n`, 'n');
+  return `for (i32 n = 0; n < ${d}; n += 8) { ${load} f4_store(${row} + n, va); f4_store(${row} + n + 4, vb); } const float *s = ${row};`;
 }
 
 export function emitArgReduce(ctx: KernelContext, l: Lowered<KernelOf<'argreduce'>>): KernelText {
