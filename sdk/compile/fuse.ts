@@ -2,6 +2,7 @@ import type { Graph } from '../ir/graph.ts';
 import { valueNamed } from '../ir/graph.ts';
 import type { KernelKind } from '../ir/kernel.ts';
 import { sameShape } from '../util/tensor.ts';
+import { gathersRows } from './emit/c/move.ts';
 import { reducesColumns } from './emit/c/reduce.ts';
 import { isKind, type Lowered } from './lower.ts';
 
@@ -28,6 +29,7 @@ const HAS_EPILOGUE: ReadonlySet<KernelKind> = new Set([
   'pool',
   'layernorm',
   'qattention',
+  'qgather',
   'map',
   'quantize',
   'dequantize',
@@ -102,6 +104,11 @@ function decodes(graph: Graph, l: Lowered, input: number): boolean {
   return isKind(l, 'reduce') && input === 0 && reducesColumns(l.spec, valueNamed(graph, l.node.inputs[0]!).type.shape);
 }
 
+function hasEpilogue(graph: Graph, l: Lowered): boolean {
+  if (isKind(l, 'gather')) return gathersRows(l.spec, valueNamed(graph, l.node.inputs[0]!).type);
+  return HAS_EPILOGUE.has(l.spec.kind);
+}
+
 function joinable(
   graph: Graph,
   l: Lowered,
@@ -116,7 +123,7 @@ function joinable(
     const g = groupOf.get(v);
     if (g === undefined) continue;
     const lead = leadOf(groups[g]!);
-    if (!HAS_EPILOGUE.has(lead.spec.kind)) continue;
+    if (!hasEpilogue(graph, lead)) continue;
     if (lead.node.outputs.length > 1 || valueNamed(graph, v).type.dtype !== 'f32') continue;
     if (!sameShape(valueNamed(graph, v).type.shape, shape)) continue;
     if (!sameShape(valueNamed(graph, lead.node.outputs[0]!).type.shape, shape)) continue;

@@ -14,7 +14,7 @@ export interface Exposure {
 
 /**
  * How noise on any value reaches the output: known at the inputs of weight layers (measured), and followed back from there through what
- * lies between. Slopes of activations count as 1; noise that reaches an output past all layers counts as infinite.
+ * lies between. Slopes of activations count as 1; noise that reaches an output or a normalization past all layers counts as infinite.
  */
 export function exposures(graph: Graph, measured: ReadonlyMap<Node, Gains>): Map<string, Exposure[]> {
   const out = new Map<string, Exposure[]>();
@@ -66,6 +66,8 @@ function back(graph: Graph, node: Node, spec: KernelSpec | undefined, i: number,
     // An operand that is broadcast makes the same error at many places.
     return gains.map((g, c) => g * slope(graph, node, i, c) ** 2 * Math.max(1, sizeOf(to) / sizeOf(from)));
   }
+  // Rows are divided by their deviation, which is not known here.
+  if (spec?.kind === 'layernorm') return new Float64Array(channels).fill(Number.POSITIVE_INFINITY);
   if (spec?.kind === 'pool' && same) {
     const [kh, kw] = spec.kernel;
     return spec.fn === 'avg' ? gains.map((g) => g / (kh * kw)) : gains;

@@ -152,5 +152,6 @@ export const isConvolution = (l: Layer): boolean => l.kind === 'conv' || l.kind 
 function decodes(graph: Graph, node: Node): boolean {
   const spec = lowered(graph, node);
   if (spec?.kind === 'reduce') return !spec.axes.includes(valueNamed(graph, node.inputs[0]!).type.shape.length - 1);
+  if (spec?.kind === 'layernorm') return spec.axis === valueNamed(graph, node.inputs[0]!).type.shape.length - 1;
   return spec?.kind === 'map' || spec?.kind === 'pool';
 }

@@ -57,6 +57,12 @@ function network(): Network {
   const table = n.b.constant('table', sampleInts('i8', [9, 10], -127, 128, 4));
   const steps = n.b.constant('steps', sample([9], 5, 0.01, 0.1));
   n.op('QGather', 'gather', [table, steps, n.input('ids', tensor('i32', [6], [0, 8, -1, 3, 3, 5]))]);
+  n.op('QGather', 'gather2', [table, steps, 'ids']);
+  n.quantized(n.op('Add', 'placed', ['gather2', n.input('places', sample([6, 10], 16))]));
+  const floats = n.b.constant('floats', sample([9, 10], 17));
+  n.op('Gather', 'gather3', [floats, 'ids'], { axis: 0 });
+  n.b.outputs.push(n.op('Mul', 'product', ['gather3', 'places']));
+  n.apart.push('gather3');
   n.quantized(n.op('Reshape', 'view', ['gather'], { shape: [2, 3, 10] }));
   const weights = ['w', 'r'].flatMap((v, i) => [
     n.b.constant(v, sampleInts('i8', [1, 32, 8], -63, 64, 6 + i)),

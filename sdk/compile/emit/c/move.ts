@@ -1,9 +1,9 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
-import { sizeOf, stridesOf } from '../../../util/tensor.ts';
+import { sizeOf, stridesOf, type TensorType } from '../../../util/tensor.ts';
 import { PANEL_ROWS } from '../../../wire/panels.ts';
 import type { Lowered } from '../../lower.ts';
 import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
-import { emitRowTail, rowBuffer } from './epilogue.ts';
+import { emitEpilogue, emitRowTail, rowBuffer, spaceOf } from './epilogue.ts';
 import { eightOf } from './vectors.ts';
 
 const NOTHING = { helpers: '', macs: 0 } as const;
@@ -119,9 +119,25 @@ export function emitGather(ctx: KernelContext, l: Lowered<KernelOf<'gather'>>): 
   const inner = sizeOf(shape.slice(axis + 1));
   const outer = sizeOf(shape.slice(0, axis));
   const count = sizeOf(ctx.type(idx).shape);
+  if (ctx.group.tail.length > 0) {
+    const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y);
+    const body = `${share(count, 16, 'r0', 'r1')}
+  for (i32 i = r0; i < r1; i++) { ${row(`${ctx.read(idx)}[i]`, n)} const float *s = ${ctx.read(x)} + (i32)r * ${inner}; ${overRow(ctx, inner, 's', '')} }`;
+    return { helpers: epi, body, macs: 0 };
+  }
   const body = `${share(outer * count, 16, 'r0', 'r1')}
   for (i32 i = r0; i < r1; i++) { const i32 o = i / ${count}; ${row(`${ctx.read(idx)}[i % ${count}]`, n)} ew_copy(${ctx.write(y)} + i * ${inner}, ${ctx.read(x)} + (o * ${n} + (i32)r) * ${inner}, ${inner} * sizeof(${ctx.cType(y)})); }`;
   return { ...NOTHING, body };
+}
+
+/** Whether the rows that are gathered are those of the result, so that a tail can be applied to them. */
+export function gathersRows(spec: KernelOf<'gather'>, table: TensorType): boolean {
+  return spec.axis === 0 && table.shape.length === 2 && table.dtype === 'f32';
+}
+
+/** The epilogue over row i of a result, whose d elements are at `from`. */
+function overRow(ctx: KernelContext, d: number, from: string, more: string): string {
+  return `for (i32 n = 0; n < ${d}; n += 8) { const i32 nv = ${d} - n < 8 ? ${d} - n : 8; epi(${ctx.arguments()}, i, n, nv, f4_load(${from} + n), f4_load(${from} + n + 4)${more}); }`;
 }
 
 /** Rows of an embedding table of codes [V, D] with one scale a row. */
@@ -131,7 +147,11 @@ export function emitQGather(ctx: KernelContext, l: Lowered<KernelOf<'qgather'>>)
   const [v, d] = ctx.type(codes).shape as [number, number];
   const count = sizeOf(ctx.type(idx).shape);
   const buffer = rowBuffer(ctx, d);
-  const to = ctx.group.stores.includes(y) ? `${ctx.write(y)} + i * ${d}` : buffer.pointer;
+  const fused = ctx.group.tail.length > 0;
+  const epi = fused ? emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y) : '';
+  const held = fused ? `((float *)${ctx.scratch((d + 8) * 4)})` : buffer.pointer;
+  const to = !fused && ctx.group.stores.includes(y) ? `${ctx.write(y)} + i * ${d}` : held;
+  const tail = fused ? overRow(ctx, d, 'o', buffer.argument) : '';
   const { pointer: panels } = ctx.panels(codes, v, d);
   const half = 8 * Math.ceil(d / 16) * 16;
   const tile = ctx.scratch(2 * half);
@@ -140,8 +160,8 @@ export function emitQGather(ctx: KernelContext, l: Lowered<KernelOf<'qgather'>>)
   const body = `${share(count, 8, 'r0', 'r1')}
   u8 *c = (u8 *)${tile}; i32 held = -1;
   for (i32 i = r0; i < r1; i++) { ${row(`${ctx.read(idx)}[i]`, v)} const i32 n = (i32)r / ${PANEL_ROWS}; if (n != held) { ew_panel(${panels}, n, ${v}, ${d}, 0, c, c + ${half}); held = n; }
-    ${scales.setup} const float s = *${scales.at}; const i8 *q = (const i8 *)c + (i32)r % ${PANEL_ROWS} * 4; float *o = ${to}; for (i32 k = 0; k < ${d}; k++) o[k] = (float)q[(k >> 2) * 32 + (k & 3)] * s; ${emitRowTail(ctx, 'o', 'i')} }`;
-  return { ...NOTHING, body };
+    ${scales.setup} const float s = *${scales.at}; const i8 *q = (const i8 *)c + (i32)r % ${PANEL_ROWS} * 4; float *o = ${to}; for (i32 k = 0; k < ${d}; k++) o[k] = (float)q[(k >> 2) * 32 + (k & 3)] * s; ${tail} ${emitRowTail(ctx, fused ? buffer.pointer : 'o', 'i')} }`;
+  return { helpers: epi, body, macs: 0 };
 }
 
 export function emitCast(ctx: KernelContext, l: Lowered): KernelText {
