@@ -10,7 +10,7 @@ import { checkSignal } from './stream.ts';
 import type { ProgressivePoint } from './types.ts';
 
 /** Held-out samples that are enough to see what a prefix is worth. */
-const SAMPLES = 48;
+const SAMPLES = 24;
 /** Prefixes of about equal distance, base and whole among them; the last one within half of the bytes comes on top. */
 const PREFIXES = 7;
 
