@@ -83,7 +83,9 @@ function openPrefix(bytes: Uint8Array, expected: { digest?: string }): Bundle | 
   const [first, second, ...files] = archive;
   if (!first || !second) {
     // Nothing is known yet but where the part ends that says more.
-    throw incomplete(bytes.length, cut ? end : offsetAfter(archive.map((f) => f.bytes.length)));
+    const needed = cut ? end : offsetAfter(archive.map((f) => f.bytes.length));
+    if (needed <= bytes.length) throw unreadable('it is not a tar archive');
+    throw incomplete(bytes.length, needed);
   }
   const head = openHead(first, second, expected);
   const { parts } = head.manifest;

@@ -3,6 +3,7 @@ import { opOf } from '../ir/ops/index.ts';
 import { sizeOf } from '../util/tensor.ts';
 import { needsMoments } from './context.ts';
 import { findLayers, type Layer } from './layers.ts';
+import { prefixRuns } from './progressive.ts';
 import { estimateInts, graphSize } from './size.ts';
 import type { CalibrationData, CompressionEstimate, CompressOptions } from './types.ts';
 
@@ -59,6 +60,7 @@ export function planCompression(graph: Graph, data: CalibrationData, options: Co
     },
     { stage: 'quantize', seconds: (0.4 + options.dampings.length) * pass + all },
     { stage: 'gate', seconds: 3 * held * forward },
+    ...(options.planer ? [{ stage: 'progressive', seconds: prefixRuns(held) * forward }] : []),
   ].map((s) => ({ ...s, seconds: Number(s.seconds.toPrecision(2)) }));
   const params = layers.reduce((sum, l) => sum + l.params, 0);
   const rest = graphSize(graph, options.sizer ?? estimateInts).wireBytes - 4 * params;

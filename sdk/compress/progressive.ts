@@ -14,6 +14,9 @@ const SAMPLES = 24;
 /** Prefixes of about equal distance, base and whole among them; the last one within half of the bytes comes on top. */
 const PREFIXES = 7;
 
+/** Runs of the integer network that measuring takes, for `held` samples. */
+export const prefixRuns = (held: number): number => (PREFIXES + 1) * Math.min(SAMPLES, held);
+
 /** Codes of one matrix of a layer that travels in planes. */
 interface Planed extends PlanedCodes {
   readonly layer: Layer;

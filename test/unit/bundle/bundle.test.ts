@@ -203,6 +203,8 @@ test('a part of a bundle opens when asked for, and says how much of the weights 
     assert.equal(error.details, { bytes, needed: least });
   }
   assert.ok((errorOf(() => received(100)).details.needed as number) > 100);
+  const zeros = errorOf(() => openBundle(new Uint8Array(5000), { partial: true }));
+  assert.is(zeros.code, 'EW6001_BUNDLE_UNREADABLE');
   assert.match(errorOf(() => openBundle(whole.subarray(0, least))).message, /ends inside part 'weights\.ewt'/);
   assert.is(packBundle(layeredSpec()).length, whole.length);
 });
