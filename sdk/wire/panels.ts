@@ -228,9 +228,11 @@ export function fitsWithin({ rows, cols, widths, bytes }: PanelLayout, codes: In
 /** @throws RangeError when a code does not fit the layout's bits, or the block does not get its size. */
 export function packPanels(layout: PanelLayout, codes: Int8Array, fit: PanelFit = 'exact'): Uint8Array {
   const { rows, cols, bits, widths } = layout;
-  codes.forEach((q, i) => {
-    if (widthOf(q) > bits) throw new RangeError(`code ${q} at ${i} does not fit ${bits} bits`);
-  });
+  const most = (1 << (bits - 1)) - 1;
+  for (let i = 0; i < codes.length; i++) {
+    const q = codes[i]!;
+    if (q > most || q < -most) throw new RangeError(`code ${q} at ${i} does not fit ${bits} bits`);
+  }
   const plans = planTiles(codes, rows, cols, widths, fit);
   if (!plans) throw new RangeError(`most codes of a tile fit none of ${widths.join(', ')} bits`);
   const bytes = blockBytes(plans, rows, cols);
@@ -247,7 +249,8 @@ export function packPanels(layout: PanelLayout, codes: Int8Array, fit: PanelFit 
     const height = heightAt(rows, PANEL_ROWS * i);
     tile.fill(0);
     for (let r = 0; r < height; r++) {
-      for (let c = 0; c < cols; c++) tile[tileIndex(r, c)] = codes[(PANEL_ROWS * i + r) * cols + c]!;
+      const from = (PANEL_ROWS * i + r) * cols;
+      for (let c = 0; c < cols; c++) tile[tileIndex(r, c)] = codes[from + c]!;
     }
     at = packTile(tile, height, cols, plan, out, at);
   });
@@ -264,12 +267,22 @@ function packTile(
   start: number,
 ): number {
   const zero = 1 << (bits - 1);
-  const held = Uint8Array.from(tile, (q) => (Math.abs(q) < zero ? q + zero : 0));
+  const held = new Uint8Array(tile.length);
+  for (let i = 0; i < tile.length; i++) {
+    const q = tile[i]!;
+    held[i] = q < zero && q > -zero ? q + zero : 0;
+  }
   const whole = wholeColumns(height, cols);
   const planes = planesOf(bits);
+  const words = new Uint32Array(held.buffer);
+  const unit = new Uint32Array((VECTOR / 4) * bits);
+  const unitBytes = new Uint8Array(unit.buffer);
   let at = start;
-  for (let i = 0; i < PANEL_ROWS * whole; i += UNIT_CODES)
-    at = packUnit(held.subarray(i, i + UNIT_CODES), planes, out, at);
+  for (let i = 0; i < PANEL_ROWS * whole; i += UNIT_CODES) {
+    packUnit(words, i / 4, planes, unit);
+    out.set(unitBytes, at);
+    at += unitBytes.length;
+  }
   let bit = 8 * at;
   for (let c = whole; c < cols; c++) {
     for (let r = 0; r < height; r++, bit += bits) putBits(out, bit, held[tileIndex(r, c)]!);
@@ -314,22 +327,23 @@ function bitsAt(bytes: Uint8Array, bit: number, bits: number): number {
 const wholeColumns = (height: number, cols: number): number =>
   height === PANEL_ROWS ? Math.floor(cols / PANEL_COLS) * PANEL_COLS : 0;
 
-function packUnit(unit: Uint8Array, planes: readonly number[], out: Uint8Array, start: number): number {
-  let at = start;
+/** Four codes at a time: shifts and masks stay inside the bytes of a word, so the byte order of the machine does not matter. */
+function packUnit(held: Uint32Array, from: number, planes: readonly number[], out: Uint32Array): void {
+  let at = 0;
   let shift = 0;
   for (const width of planes) {
-    const mask = (1 << width) - 1;
-    const bytes = VECTOR * width;
-    for (let j = 0; j < bytes; j++) {
-      let byte = 0;
-      // Byte j of the plane takes one code out of every 16 * width codes of the unit.
-      for (let i = j, to = 0; i < UNIT_CODES; i += bytes, to += width) byte |= ((unit[i]! >> shift) & mask) << to;
-      out[at + j] = byte;
+    const mask = ((1 << width) - 1) * 0x01010101;
+    const words = (VECTOR / 4) * width;
+    for (let j = 0; j < words; j++) {
+      let word = 0;
+      // Word j of the plane takes four codes out of every 16 * width codes of the unit.
+      for (let i = j, to = 0; i < UNIT_CODES / 4; i += words, to += width)
+        word |= ((held[from + i]! >>> shift) & mask) << to;
+      out[at + j] = word;
     }
-    at += bytes;
+    at += words;
     shift += width;
   }
-  return at;
 }
 
 /**
