@@ -15,6 +15,9 @@ const NAMES: Readonly<Record<string, string>> = {
   entropyAllocation: 'same step everywhere',
 };
 
+/** Sweeps that are tried where the defaults have none. */
+const SWEEPS = 2;
+
 /** Every stage of the defaults left out, one at a time, and all of them: the list is read from the options. */
 export function variants(defaults: Omit<CompressOptions, 'wireBudgetBytes'> = DEFAULT_OPTIONS): Variant[] {
   const off = stagesOf(defaults).map((id): Variant => ({ id, name: NAMES[id] ?? `no ${id}`, stages: { [id]: false } }));
@@ -24,6 +27,10 @@ export function variants(defaults: Omit<CompressOptions, 'wireBudgetBytes'> = DE
     ...(defaults.dampings.length > 1 && damping !== undefined
       ? [{ id: 'dampings', name: 'no choice of damping', stages: { dampings: [damping] } }]
       : []),
+    defaults.sweeps > 0
+      ? { id: 'sweeps', name: 'no coordinate descent', stages: { sweeps: 0 } }
+      : { id: 'sweeps', name: `with ${SWEEPS} sweeps of coordinate descent`, stages: { sweeps: SWEEPS } },
+    { id: 'memory', name: 'no goal for memory', stages: { memoryGoalBytes: Number.MAX_SAFE_INTEGER } },
     { id: 'wideActivations', name: '8-bit activations only', stages: { wideActivations: 'none' as const } },
     { id: 'plain', name: 'plain rounding', stages: ROUND_TO_NEAREST },
   ];

@@ -1,4 +1,4 @@
-import type { FrontierPoint, GateResult, LayerReport } from '../../sdk/index.ts';
+import type { FrontierPoint, GateResult, LayerReport, ProgressivePoint } from '../../sdk/index.ts';
 import type { Judgement } from './compare.ts';
 
 /** What compressing a task gave, with the command's defaults. Bytes are counted, seconds and memory measured. */
@@ -13,6 +13,8 @@ export interface CompressionStep {
   /** The compressor's own verdict on held-out calibration samples. */
   readonly gate: GateResult;
   readonly binds: readonly string[];
+  /** What prefixes of the weights are worth on held-out samples. */
+  readonly progressive: readonly ProgressivePoint[];
   readonly stages: readonly string[];
   readonly layers: readonly Omit<LayerReport, 'components'>[];
   readonly timings: Readonly<Record<string, number>>;
@@ -44,6 +46,8 @@ export interface EvaluationStep {
   readonly original: number;
   readonly ours: Judgement;
   readonly smallest: Judgement;
+  /** Ours from the first bytes, half of the weights cut off; absent where the base alone is larger. */
+  readonly half?: Judgement;
   /** Plain rounding under a limit of our bytes. */
   readonly plain: Judgement;
   readonly plainWireBytes: number;

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -8,6 +8,7 @@ import {
   type CompressedBuild,
   type CompressRequest,
   inspectPath,
+  isEigenError,
   type Oracle,
   openOracle,
   openSession,
@@ -78,6 +79,7 @@ export async function compressStep(s: Setting): Promise<CompressionStep> {
     residentBytes: report.totals.residentBytes,
     gate: report.gate,
     binds: report.binds,
+    progressive: report.progressive ?? [],
     stages: report.stages,
     layers: report.layers.map(({ components: _, ...layer }) => layer),
     timings: built.timings,
@@ -106,14 +108,21 @@ export async function evaluateStep(s: Setting): Promise<EvaluationStep> {
   });
   const { program: float } = await buildFloat(modelOf(s.task, s.models), { target: TARGET, force: true });
   const started = performance.now();
-  const { result, program, engine } = await compareBundles(s, ['ours.ewb', 'smallest.ewb', 'plain.ewb']);
-  const [ours, smallest, plainly] = result.models;
+  const whole = join(s.folder, 'ours.ewb');
+  const firstBytes = (await stat(whole)).size - Math.floor(wireBytes / 2);
+  const half = await opensPart(whole, firstBytes);
+  const { result, program, engine } = await compareBundles(s, [
+    ...['ours.ewb', 'smallest.ewb', 'plain.ewb'].map((name) => ({ name })),
+    ...(half ? [{ name: 'ours.ewb', firstBytes }] : []),
+  ]);
+  const [ours, smallest, plainly, halved] = result.models;
   return {
     samples: result.samples,
     counted: result.counted,
     original: result.original,
     ours: ours!,
     smallest: smallest!,
+    ...(halved ? { half: halved } : {}),
     plain: plainly!,
     plainWireBytes: plain.weightWireBytes!,
     engine,
@@ -137,7 +146,11 @@ export async function ablationStep(s: Setting): Promise<Ablation> {
   const full = await readStep<CompressionStep>(s, 'compress');
   const others = variants();
   const steps = [full, ...(await Promise.all(others.map(({ id }) => readStep<VariantStep>(s, `variant-${id}`))))];
-  const { result } = await compareBundles(s, ['ours.ewb', ...others.map(({ id }) => `variant-${id}.ewb`)]);
+  const bundles = ['ours.ewb', ...others.map(({ id }) => `variant-${id}.ewb`)];
+  const { result } = await compareBundles(
+    s,
+    bundles.map((name) => ({ name })),
+  );
   const names = ['full recipe', ...others.map((v) => v.name)];
   return {
     task: s.task.id,
@@ -161,12 +174,29 @@ interface Compared {
   readonly engine: string;
 }
 
-async function compareBundles(s: Setting, bundles: readonly string[]): Promise<Compared> {
+/** Whether the first bytes of a bundle hold a model. */
+async function opensPart(path: string, firstBytes: number): Promise<boolean> {
+  try {
+    (await openSession(path, { firstBytes })).close();
+    return true;
+  } catch (e) {
+    if (isEigenError(e) && e.code === 'EW6001_BUNDLE_UNREADABLE') return false;
+    throw e;
+  }
+}
+
+interface Part {
+  readonly name: string;
+  /** Of the file; all of it when absent. */
+  readonly firstBytes?: number;
+}
+
+async function compareBundles(s: Setting, bundles: readonly Part[]): Promise<Compared> {
   const model = modelOf(s.task, s.models);
   const oracle = await openOracle('onnxruntime-web', await readFile(model.path));
   const sessions: BundleSession[] = [];
   try {
-    for (const b of bundles) sessions.push(await openSession(join(s.folder, b)));
+    for (const { name, ...part } of bundles) sessions.push(await openSession(join(s.folder, name), part));
     const result = await compareOn(
       s.task,
       await s.task.evaluation(s.models),

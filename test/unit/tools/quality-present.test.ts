@@ -51,6 +51,10 @@ const row = (task: string): QualityRow => ({
     residentBytes: 1300,
     gate,
     binds: ['wire'],
+    progressive: [
+      { bytes: 500, share: 0.5, divergence: 0.1, quality: 0.9, agreement: 0.9, samples: 30 },
+      { bytes: 1000, share: 1, divergence: 0.01, quality: 0.99, agreement: 0.98, samples: 30 },
+    ],
     stages: ['refit'],
     layers: [],
     timings: {},
@@ -65,6 +69,7 @@ const row = (task: string): QualityRow => ({
     original: 0.9,
     ours: judgement(0.995),
     smallest: judgement(0.987),
+    half: judgement(0.93),
     plain: judgement(0.5),
     plainWireBytes: 990,
     engine: 'dot7',
@@ -99,7 +104,7 @@ const document: QualityDocument = {
 test('tables: quality, and what it costs', () => {
   const text = documentMarkdown(document);
   assert.match(text, '99.50 % (98.5 to 100.5)');
-  assert.match(text, '10.00x: 98.7 %');
+  assert.match(text, '| 10.00x: 98.7 % | 93.0 % | 50.0 % | 400 |');
   assert.match(text, '| 1,600 | 10,000 | 16.0 % | 12 | 6000 | 300 MB of 500 MB |');
   const none = { ...row('x'), smallest: { ...row('x').smallest, gate: { ...gate, passed: false } } };
   assert.match(documentMarkdown({ ...document, rows: [none] }), '| none |');

@@ -85,7 +85,13 @@ function sizeFigure({ task, compression: c, smallest: s, evaluation: e }: Qualit
   const held = [...s.points]
     .sort((a, b) => a.wireBytes - b.wireBytes)
     .map((p) => ({ x: p.wireBytes / 1000, y: Math.max(SHOWN_FROM, p.quality), tip: percent(p.quality) }));
+  const received = c.progressive.map((p) => ({
+    x: p.bytes / 1000,
+    y: Math.max(SHOWN_FROM, p.quality),
+    tip: `${percent(p.share, 0)} of the weights: ${percent(p.quality)}`,
+  }));
   const labelled = [
+    ...(e.half ? [{ bytes: c.wireBytes / 2, judgement: e.half }] : []),
     { bytes: s.wireBytes, judgement: e.smallest },
     { bytes: c.wireBytes, judgement: e.ours },
   ].map(({ bytes: n, judgement: j }) => ({
@@ -97,13 +103,14 @@ function sizeFigure({ task, compression: c, smallest: s, evaluation: e }: Qualit
   }));
   return figureOf({
     title: `${task}.`,
-    caption: `${s.points[0] ? `${s.gate.samples} held-out calibration samples` : 'No sizes'} for the line, ${e.samples} labelled ones for the points; what is below ${percent(SHOWN_FROM, 0)} is drawn there.`,
+    caption: `${s.points[0] ? `${s.gate.samples} held-out calibration samples` : 'No sizes'} for the lines: models compressed to each size, and prefixes of the one at 8x; ${e.samples} labelled samples for the points; what is below ${percent(SHOWN_FROM, 0)} is drawn there.`,
     content: linePlot({
       label: `Bytes against quality kept, ${task}`,
       x: { title: 'weights on the wire, kB', format: (v) => v.toLocaleString('en'), logarithmic: true },
       y: { title: 'quality kept', format: (v) => percent(v, 1), include: [1] },
       series: [
         { name: 'held-out', colour: 'two', points: held },
+        ...(received.length > 0 ? [{ name: 'prefixes', colour: 'three' as const, points: received }] : []),
         { name: 'labelled', colour: 'one', points: labelled, scatter: true },
       ],
       guides: [

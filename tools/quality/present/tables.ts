@@ -31,6 +31,10 @@ export const QUALITY: readonly Column<QualityRow>[] = [
   { title: 'agreement', cell: ({ evaluation: e }) => percent(e.ours.agreement) },
   { title: 'divergence, nats', cell: ({ evaluation: e }) => e.ours.divergence.toPrecision(2) },
   { title: 'smallest: kept', cell: smallestOf },
+  {
+    title: 'half received, kept',
+    cell: ({ evaluation: e }) => (e.half ? percent(e.half.retention, 1) : 'base larger'),
+  },
   { title: 'plain rounding, kept', cell: ({ evaluation: e }) => percent(e.plain.retention, 1) },
   { title: 'samples', cell: samplesOf },
 ];
@@ -70,7 +74,7 @@ export function documentMarkdown({ machine, rows }: QualityDocument): string {
     '',
     `Measured on ${machine.processor}, ${machine.cores} cores, Node ${machine.node.replace(/^v/, '')}. Kept: of the original's quality, the ratio of shares or AUCs, or original's`,
     "perplexity by ours, with a paired bootstrap over samples; agreement: same answer as the original. Smallest: the size that keeps 98.5 % on the compressor's",
-    'own held-out samples, and what it then keeps on the evaluation data. Plain rounding has the bytes of ours at 8x. Memory is weights, activations and working',
+    'own held-out samples, and what it then keeps on the evaluation data. Half received: ours at 8x when only half of its weight bytes have arrived. Plain rounding has the bytes of ours at 8x. Memory is weights, activations and working',
     'memory as compiled, against the float model compiled by the same compiler. 8x is relative to 4 bytes a parameter of the ONNX file.',
   ].join('\n');
 }
