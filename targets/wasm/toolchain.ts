@@ -79,7 +79,7 @@ async function runCompiler(source: string, flags: readonly string[]): Promise<Ui
     if (bytes) log.push(Buffer.from(bytes).toString());
   };
   // Loads the compiler: a run that has to do it itself prints its progress on stdout.
-  await unoptimized(() => runClang(undefined, {}, { fetchProgress: () => {} }));
+  await sparingly(() => runClang(undefined, {}, { fetchProgress: () => {} }));
   try {
     const out = await runClang(
       ['clang', ...flags, 'kernels.c', '-o', 'kernels.wasm'],
@@ -109,14 +109,18 @@ async function runCompiler(source: string, flags: readonly string[]): Promise<Ui
 const [ENDLESS, USUAL] = [1_000_000_000, 1_800_000];
 
 /**
- * Loads a module that V8 will not optimize. The compiler is 75 MB of WebAssembly that runs for a second: optimizing its hot functions
- * takes longer than they run, and 200 MB. Read when a module is made, so kernels loaded afterwards are optimized as always.
+ * Loads the compiler, 75 MB of WebAssembly that runs for a second, at a third of the processor time and memory that V8 would give it:
+ * its hot functions are not optimized, which takes longer than they run, and it is compiled from one buffer, since a stream made of a
+ * buffer keeps every chunk of it. Modules made afterwards, such as kernels, are treated as always.
  */
-async function unoptimized<T>(load: () => Promise<T>): Promise<T> {
+async function sparingly<T>(load: () => Promise<T>): Promise<T> {
+  const { compileStreaming } = WebAssembly;
   setFlagsFromString(`--wasm-tiering-budget=${ENDLESS}`);
+  WebAssembly.compileStreaming = async (source) => new WebAssembly.Module(await (await source).arrayBuffer());
   try {
     return await load();
   } finally {
+    WebAssembly.compileStreaming = compileStreaming;
     setFlagsFromString(`--wasm-tiering-budget=${USUAL}`);
   }
 }
