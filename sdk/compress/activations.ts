@@ -43,12 +43,13 @@ export interface StorageCost {
 export class Ranges {
   readonly low: Float32Array;
   readonly high: Float32Array;
-  private nonzero = 0;
+  private readonly nonzero: Float64Array;
   private count = 0;
 
   constructor(channels: number) {
     this.low = new Float32Array(channels);
     this.high = new Float32Array(channels);
+    this.nonzero = new Float64Array(channels);
   }
 
   /** Ranges over several values: channel by channel where all have as many, else one for all channels. */
@@ -60,9 +61,9 @@ export class Ranges {
         const to = channels === 1 ? 0 : c;
         out.low[to] = Math.min(out.low[to]!, p.low[c]!);
         out.high[to] = Math.max(out.high[to]!, p.high[c]!);
+        out.nonzero[to]! += p.nonzero[c]!;
       }
-      out.nonzero += p.nonzero;
-      out.count += p.count;
+      out.count += channels === p.low.length ? p.count : p.count * p.low.length;
     }
     return out;
   }
@@ -74,15 +75,15 @@ export class Ranges {
       const v = data[i]!;
       if (v < this.low[c]!) this.low[c] = v;
       else if (v > this.high[c]!) this.high[c] = v;
-      if (v !== 0) this.nonzero++;
+      if (v !== 0) this.nonzero[c]!++;
       if (++c === channels) c = 0;
     }
-    this.count += data.length;
+    this.count += data.length / channels;
   }
 
-  /** Share of values that are not exactly zero: zeros cost nothing to quantize. */
-  get density(): number {
-    return this.count === 0 ? 1 : this.nonzero / this.count;
+  /** Share of a channel's values that are not exactly zero: zeros cost nothing to quantize. */
+  density(channel: number): number {
+    return this.count === 0 ? 1 : this.nonzero[channel]! / this.count;
   }
 }
 
@@ -144,9 +145,8 @@ export function decodingOf(plan: StaticActivation): Decoding {
 
 /** Mean squared rounding error of the activations of every channel under a plan. */
 export function roundingNoise(plan: StaticActivation, ranges: Ranges): Float64Array {
-  const density = ranges.density;
   return Float64Array.from(ranges.low, (_, c) => {
     const step = 1 / (plan.inv.length === 1 ? plan.inv[0]! : plan.inv[c]!);
-    return (density * step * step) / 12;
+    return (ranges.density(c) * step * step) / 12;
   });
 }
