@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { planProgram } from '../../../sdk/compile/index.ts';
-import { Ranges } from '../../../sdk/compress/activations.ts';
+import { planStatic, Ranges, roundingNoise } from '../../../sdk/compress/activations.ts';
 import type { Context } from '../../../sdk/compress/context.ts';
 import { buildInteger, emptyLayer } from '../../../sdk/compress/integer.ts';
 import { findLayers } from '../../../sdk/compress/layers.ts';
@@ -13,7 +13,7 @@ import { evaluateGraph } from '../../../sdk/ir/evaluate.ts';
 import type { Graph } from '../../../sdk/ir/graph.ts';
 import { sample } from '../../../sdk/ir/ops/lib/cases.ts';
 import { kernelsOf } from '../../../sdk/runner.ts';
-import { byteLength } from '../../../sdk/util/tensor.ts';
+import { byteLength, tensor } from '../../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../../targets/wasm/index.ts';
 import { NetworkBuilder } from './networks.ts';
 
@@ -100,6 +100,16 @@ test('16 bits where asked for, for all readers of the value', () => {
   assert.is(b.mode === 'static' && b.bits, 16);
   assert.is(plans.stored.get('a.relu'), b);
   assert.is(plans.stored.get('sum')!.bits, 8);
+});
+
+test('a channel that is always zero makes no noise, whatever its scale', () => {
+  const ranges = new Ranges(3);
+  ranges.add(tensor('f32', [2, 3], [0, 1, -0.5, 0, 2, 0]));
+  const plan = planStatic({ perChannel: true, columns: 9 }, ranges, 8);
+  const noise = roundingNoise(plan, ranges);
+  assert.is(noise[0], 0);
+  assert.ok(noise[1]! > (2 / 255) ** 2 / 12 / 1.01 && noise[1]! < 1.2 * (2 / 255) ** 2);
+  assert.ok(noise[2]! < noise[1]!);
 });
 
 test('noise is followed back from the layers: through sums as it is, through means divided by their length', () => {
