@@ -50,8 +50,11 @@ const MIN_FIRST = 8;
 const GROWTH = 1.3;
 /** Plans made again because the compiled program takes more than they allowed for. */
 const LIMIT_TRIES = 2;
-/** What the memory goal may cost: so many times the divergence without it. */
+/** What the memory goal may be expected to cost: so many times the divergence without it, or a divergence that is next to nothing. */
 const MEMORY_PRICE = 2;
+const HARMLESS = 0.004;
+/** Quality that a network within the memory goal keeps on the held-out samples, or the goal is given up. */
+const GOAL_QUALITY = 0.995;
 /** Layers are split in two where that is expected to leave this share of the divergence. */
 const FACTORS_WORTH = 0.7;
 /** Share of the budget that may stay unused without another try. */
@@ -251,7 +254,7 @@ export class Job {
     const limited = maxRamBytes !== undefined || maxLatencyMs !== undefined;
     const first = this.planWith(surveys, wanted);
     if (!limited && memoryGoalBytes === undefined) return first;
-    const most = MEMORY_PRICE * divergenceOf(first.choices.values());
+    const most = priceOf(first);
     let best: { plan: Plan; over: number; divergence: number } | undefined;
     for (const narrowing of narrowings(this.ctx, surveys, wanted)) {
       const plan = this.planWith(surveys, narrowing.plans);
@@ -426,9 +429,27 @@ export class Job {
     wireBytes = this.ctx.options.wireBudgetBytes,
     dampings: readonly number[] = this.dampings(),
   ): Promise<Candidate> {
+    const free = { ...prepared.plan, choices: this.allocateFor(prepared.plan, wireBytes) };
+    const tight = this.towardsGoal(free, wireBytes);
+    if (tight !== free) {
+      const candidate = await this.within(prepared, tight, wireBytes, dampings, this.ctx.options.memoryGoalBytes);
+      const { divergence, quality } = candidate.point;
+      if (divergence <= HARMLESS || quality >= GOAL_QUALITY) return candidate;
+      this.frontier.pop();
+    }
+    return this.within(prepared, free, wireBytes, dampings);
+  }
+
+  /** A plan fitted until the compiled program is within the limits, and within the memory goal when one is given. */
+  private async within(
+    prepared: Prepared,
+    planned: Plan,
+    wireBytes: number,
+    dampings: readonly number[],
+    goal?: number,
+  ): Promise<Candidate> {
     const { options } = this.ctx;
-    let plan = this.towardsGoal(prepared.plan, wireBytes);
-    const goal = plan.limit === prepared.plan.limit ? undefined : options.memoryGoalBytes;
+    let plan = planned;
     this.correction = 0;
     for (let attempt = 0; ; attempt++) {
       const candidate = await this.best(prepared, plan, wireBytes, dampings);
@@ -446,14 +467,13 @@ export class Job {
     }
   }
 
-  /** The plan of a size, within the memory goal where that costs little. */
-  private towardsGoal(plan: Plan, wireBytes: number): Plan {
-    const free = { ...plan, choices: this.allocateFor(plan, wireBytes) };
-    if (plan.goal >= plan.limit.bytes) return free;
-    const limited: Plan = { ...plan, limit: { bytes: Math.max(0, plan.goal), by: 'resident' } };
+  /** The plan within the memory goal where that is expected to cost little, else the plan itself. */
+  private towardsGoal(free: Plan, wireBytes: number): Plan {
+    if (free.goal >= free.limit.bytes) return free;
+    const limited: Plan = { ...free, limit: { bytes: Math.max(0, free.goal), by: 'resident' } };
     const tight = { ...limited, choices: this.allocateFor(limited, wireBytes) };
-    const cheap = divergenceOf(tight.choices.values()) <= MEMORY_PRICE * divergenceOf(free.choices.values());
-    return cheap && this.residentOf(tight) <= plan.goal * (1 + SLACK) ? tight : free;
+    const cheap = divergenceOf(tight.choices.values()) <= priceOf(free);
+    return cheap && this.residentOf(tight) <= free.goal * (1 + SLACK) ? tight : free;
   }
 
   /** Whether the plan would be another one without its limit on the weights in memory. */
@@ -571,6 +591,9 @@ export class Job {
     this.install(prepared, chosen);
   }
 }
+
+/** Divergence that the memory goal may be expected to leave. */
+const priceOf = (free: Plan): number => Math.max(MEMORY_PRICE * divergenceOf(free.choices.values()), HARMLESS);
 
 /** A float network with its plan. */
 interface Planned {
