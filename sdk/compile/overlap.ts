@@ -119,16 +119,17 @@ function channelwise(
   return isDepthwise(geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(l.node.outputs[0]!))) ? l.spec : undefined;
 }
 
-/** First byte of the image that a convolution reads for pixel i of its result or a later one. */
+/** First byte of the image that a convolution reads for item i of its result or a later one: a pixel, a row where it is depthwise. */
 function convolved(l: Lowered, ctx: KernelContext): ((i: number) => number) | undefined {
   if (!isKind(l, 'qconv')) return undefined;
   const [x, w] = l.node.inputs as [string, string];
   const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(l.node.outputs[0]!));
   const pixel = geo.c * DTYPE_BYTES[ctx.type(x).dtype];
   if (geo.pointwise) return (i) => i * pixel;
-  const perImage = geo.oh * geo.ow;
+  const perRow = isDepthwise(geo) ? 1 : geo.ow;
+  const perImage = geo.oh * perRow;
   return (i) => {
-    const row = Math.floor((i % perImage) / geo.ow) * geo.strides[0] - geo.pads[0];
+    const row = Math.floor((i % perImage) / perRow) * geo.strides[0] - geo.pads[0];
     return (Math.floor(i / perImage) * geo.h + Math.max(0, row)) * geo.w * pixel;
   };
 }

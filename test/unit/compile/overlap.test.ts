@@ -64,8 +64,9 @@ const small = networkOf('small', [2, 14, 11, 12], ({ node, quantize, conv, plain
 const large = networkOf('large', [1, 40, 40, 12], ({ node, quantize, conv, plain }, x) => {
   const a = quantize(conv(quantize(x, 'i16'), 3, 1), 'i16');
   const sum = quantize(node('Add', [conv(quantize(conv(a, 3, 1, 1, 8)), 3, 1), plain(a)]));
-  const wide = quantize(conv(sum, 1, 1, 1, 24));
-  return quantize(conv(wide, 3, 1, 2));
+  const wide = quantize(conv(sum, 1, 1, 1, 24), 'i16');
+  const each = quantize(conv(wide, 3, 24, 1, 24));
+  return quantize(conv(each, 3, 1, 2));
 });
 
 for (const graph of [small, large]) {

@@ -1,6 +1,6 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
-import type { KernelContext, KernelText } from './context.ts';
+import { type KernelContext, type KernelText, splitOf } from './context.ts';
 import { blockedLoops, blockRows, clip, depthwiseShare, raggedLoops, raggedTaps, realRows, rowSplit } from './conv.ts';
 import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
 import { type Done, microDot7, microI16, NR, type Rows, rolled, rowsPerTile } from './gemm.ts';
@@ -144,6 +144,9 @@ function dot7Product(p: Product): ProductText {
   return { helpers, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
+/** Rows of a depthwise image in a band at least: filters are made ready once a band. */
+const ROWS_IN_BAND = 4;
+
 /** Output pixels computed together, so that a filter tap is loaded once for all of them. */
 const DW_PIXELS = 2;
 
@@ -231,7 +234,8 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
       px += two ? 2 : 1;
     }
   }`;
-  return { helpers, body, macs: geo.m * geo.kh * geo.kw * geo.c };
+  const split = ctx.overlapped ? {} : { split: splitOf(geo.n * geo.oh, 1, ROWS_IN_BAND) };
+  return { helpers, body, macs: geo.m * geo.kh * geo.kw * geo.c, ...split };
 }
 
 /** One tap at a time: the pair's other half is multiplied by a zero activation. */
