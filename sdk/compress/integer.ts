@@ -21,7 +21,7 @@ export interface QuantizedLayer {
   readonly matrices: readonly QuantizedMatrix[];
   /** f32 [rows]; empty for embeddings and tables. */
   readonly bias: Float32Array;
-  /** Resident bits a code. */
+  /** Width that holds every code. */
   readonly bits: number;
   /** Divergence that a squared code error costs, per code; absent where codes must be exact. */
   readonly gain?: number;

@@ -115,7 +115,7 @@ export interface LayerReport {
   readonly op: string;
   readonly shape: readonly number[];
   readonly params: number;
-  /** Resident bits a code. */
+  /** Width that holds every code; in memory most are narrower (residentBytes). */
   readonly bits: number;
   /** Entropy a code on the wire, bits. */
   readonly entropy: number;

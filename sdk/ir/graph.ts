@@ -7,7 +7,7 @@ export type Attrs = Readonly<Record<string, Attr>>;
 /**
  * How a constant travels and is held, beyond its plain data. The data of the value is always the decoded tensor; the
  * packing says how few bytes represent it exactly.
- *  - codes: i8 weight codes, [rows, ...]; entropy-coded on the wire, `bits` (2..8) a code in resident memory, |code| < 2^(bits-1).
+ *  - codes: i8 weight codes, [rows, ...]; entropy-coded on the wire, dense and listed in memory; |code| < 2^(bits-1), bits 2..8.
  *    `gain` is the divergence that a squared code error costs, per code: codes that have it may travel in planes, by what they are worth.
  *  - f16: f32 data whose every element is exactly representable in IEEE half precision.
  *  - log8: f32 data with data[i] = scaleFromLog8(base, exponents[i]) (sdk/util/log8.ts), steps of 2^(1/8).

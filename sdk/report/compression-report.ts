@@ -146,14 +146,14 @@ export function bitsFigure(report: CompressionSummary): Markup {
   return figureOf({
     title: 'Bits per layer.',
     caption:
-      'Layers in the order of execution. Bar: bits a weight on the wire, entropy-coded; mark: bits a weight in memory, fixed width.',
+      'Layers in the order of execution. Bar: bits a weight on the wire, entropy-coded; mark: bits a weight in memory.',
     content: barPlot({
       label: 'Bits a weight of every layer',
       value: { title: 'bits a weight', format: (v) => String(Math.round(v * 100) / 100) },
       rows: report.layers.map((l) => ({
         name: shortName(l.name),
         parts: [{ value: l.entropy, colour: 'one' as const, name: 'on the wire' }],
-        mark: { value: l.bits, name: 'in memory' },
+        mark: { value: (8 * l.residentBytes) / l.params, name: 'in memory' },
       })),
       rowHeight: 15,
       labelWidth: 190,

@@ -9,6 +9,8 @@ typedef signed char i8; typedef unsigned char u8; typedef short i16; typedef uns
 typedef int i32; typedef unsigned int u32; typedef long long i64; typedef unsigned long long u64;
 typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define EW_INLINE static inline __attribute__((always_inline))
+/* one copy in the module for all kernels */
+#define EW_SHARED static __attribute__((noinline))
 
 #define EW_ROLLED _Pragma("clang loop unroll(disable)")
 

@@ -75,7 +75,7 @@ EW_INLINE u32 ew_bits(const u8 *w, u32 at) { return (u32)(w[at / 8] | w[at / 8 +
 /* eight fields of 1 .. 8 bits, first to last and last to first: the bytes they lie in, and what shifts them to the upper of those two */
 static const u8 ew_fields[2][8][32] = {${fieldTable((i) => i)}, ${fieldTable((i) => 7 - i)}};
 /* n fields of width bits, each plus offset, as bytes; groups of eight lie one after another, or from w back where back is 1 */
-static void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 offset, u8 *d) {
+EW_SHARED void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 offset, u8 *d) {
   const b16 pick = b16_load(ew_fields[back][width - 1]), add = b16_splat((i8)offset);
   const h8 scale = h8_load(ew_fields[back][width - 1] + 16), ones = h8_splat((i16)((1 << width) - 1));
   const i32 step = back ? -width : width;
@@ -86,7 +86,7 @@ static void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 offset
   }
 }
 /* what stands in a list, one after another, where the n bytes of t are wanted */
-static void ew_fill_in(u8 *t, i32 n, i32 wanted, const u8 *list) {
+EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 wanted, const u8 *list) {
   const b16 mark = b16_splat((i8)wanted);
   for (i32 k = 0; k < n; k += 16) {
     const b16 x = b16_load(t + k), m = b16_eq(x, mark);
@@ -111,7 +111,7 @@ static void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, i32 offset, u8 *d) 
     b16_store(d + i, b16_add(b16_sub(v_xor(b16_add(b16_shr_u(e, 1), least), sign), sign), up));
   }
 }
-static void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i32 offset, u8 *t, u8 *list) {
+EW_SHARED void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i32 offset, u8 *t, u8 *list) {
   const i32 tiles = (rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS}, padded = (cols + 15) / 16 * 16;
   const u16 *entries = (const u16 *)(p + 4 * ((tiles + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1));
   const u8 *w = tile < ${TILES_PER_START} ? (const u8 *)(entries + tiles) : p + ((const u32 *)p)[tile / ${TILES_PER_START} - 1];
@@ -146,7 +146,7 @@ static void ew_panel_rows(const u8 *p, i32 rows, i32 cols, u8 *t, i8 *d) {
     for (i32 c = 0; c < cols; c++) d[c] = (i8)t[(c >> 2) * 32 + r % ${PANEL_ROWS} * 4 + (c & 3)];
   }
 }
-static void ew_panel_i16(const u8 *p, i32 tile, i32 rows, i32 cols, i16 *t, i32 *sums) {
+EW_SHARED void ew_panel_i16(const u8 *p, i32 tile, i32 rows, i32 cols, i16 *t, i32 *sums) {
   const i32 padded = (cols + 15) / 16 * 16;
   /* The bytes lie in the upper half of t: what is written never reaches what is still to be read. */
   u8 *s = (u8 *)t + padded * ${PANEL_ROWS};
@@ -161,7 +161,7 @@ static void ew_panel_i16(const u8 *p, i32 tile, i32 rows, i32 cols, i16 *t, i32 
   if (sums) { i4_store(sums, s0); i4_store(sums + 4, s1); }
 }
 #ifdef EW_DOT7
-static void ew_panel_u7(const u8 *p, i32 tile, i32 rows, i32 cols, u8 *t, i32 *sums) {
+EW_SHARED void ew_panel_u7(const u8 *p, i32 tile, i32 rows, i32 cols, u8 *t, i32 *sums) {
   const i32 padded = (cols + 15) / 16 * 16;
   ew_panel(p, tile, rows, cols, ${DOT7_OFFSET}, t, t + padded * ${PANEL_ROWS});
   if (!sums) return;

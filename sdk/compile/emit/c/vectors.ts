@@ -34,7 +34,7 @@ function plain(v: ShortVector, type: string, from: string, n: number, to: string
     case 'f16':
       return `ew_halves((const u16 *)${v.pointer} + ${from}, ${n}, (float *)${to});`;
     case 'narrow':
-      return `for (i32 i = 0; i < ${n}; i++) ((${type} *)${to})[i] = ((const ${v.layout.to} *)${v.pointer})[${from} + i];`;
+      return `ew_ints_${v.layout.to}_${type}((const ${v.layout.to} *)${v.pointer} + ${from}, ${n}, (${type} *)${to});`;
     default:
       throw new Error(`layout ${v.layout.kind} is no short form`);
   }
@@ -47,6 +47,22 @@ export function eightOf(v: ShortVector, from: string, scratch: () => string): { 
   return { setup: plain(v, 'float', from, 8, to), at: `((const float *)${to})` };
 }
 
+/** `ew_ints_<from>_<to>(p, n, d)`: n integers of a smaller type. */
+const INTS = (
+  [
+    ['i8', 'i16'],
+    ['i8', 'i32'],
+    ['i8', 'i64'],
+    ['i16', 'i32'],
+    ['i16', 'i64'],
+  ] as const
+)
+  .map(
+    ([from, to]) =>
+      `EW_SHARED void ew_ints_${from}_${to}(const ${from} *p, i32 n, ${to} *d) { EW_ROLLED for (i32 i = 0; i < n; i++) d[i] = p[i]; }\n`,
+  )
+  .join('');
+
 /** C helpers, for every module. */
 export const VECTORS = `
 /* 2^(j/8) as the grid of scales defines it */
@@ -57,13 +73,13 @@ EW_INLINE float ew_scale(const u8 *p, i32 i) {
   union { u32 bits; float value; } octave = {(u32)((e >> 3) + 127) << 23};
   return (*(const float *)p * ew_eighths[e & 7]) * octave.value;
 }
-static void ew_scales(const u8 *p, i32 from, i32 n, float *d) { for (i32 i = 0; i < n; i++) d[i] = ew_scale(p, from + i); }
+EW_SHARED void ew_scales(const u8 *p, i32 from, i32 n, float *d) { for (i32 i = 0; i < n; i++) d[i] = ew_scale(p, from + i); }
 /* n finite half precision values, up to 3 more read and written; the product scales the exponent, and is exact */
-static void ew_halves(const u16 *p, i32 n, float *d) {
+EW_SHARED void ew_halves(const u16 *p, i32 n, float *d) {
   for (i32 i = 0; i < n; i += 4) {
     const i4 h = i4_load_u16(p + i);
     const f4 magnitude = f4_mul(i4_shl(v_and(h, i4_splat(0x7fff)), 13), f4_splat(5192296858534827628530496329220096.0f));
     f4_store(d + i, v_or(magnitude, i4_shl(v_and(h, i4_splat(0x8000)), 16)));
   }
 }
-`;
+${INTS}`;
