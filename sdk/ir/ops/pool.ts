@@ -1,4 +1,5 @@
 import { newArray, sizeOf, type Tensor, type TensorType } from '../../util/tensor.ts';
+import type { OnnxWriter } from '../backend.ts';
 import type { OnnxImporter, OnnxNode } from '../frontend.ts';
 import type { Attrs } from '../graph.ts';
 import type { OpDef, Types } from '../op.ts';
@@ -145,6 +146,17 @@ const attrsOf = (
   layout: 'nhwc',
 });
 
+function writePool(w: OnnxWriter): void {
+  const { dilations, ...window } = windowOf(w.attrs, ints(w.attrs, 'kernel'));
+  // Pools that onnxruntime fuses with quantization around them do not know the attribute.
+  const attrs = dilations.every((d) => d === 1) ? window : { ...window, dilations };
+  if (str(w.attrs, 'fn') === 'max') w.emit('MaxPool', [w.input(0)], attrs, [w.output()]);
+  else {
+    const include = flag(w.attrs, 'countIncludePad') ? 1 : 0;
+    w.emit('AveragePool', [w.input(0)], { ...attrs, count_include_pad: include }, [w.output()]);
+  }
+}
+
 export const pool: OpDef = {
   name: 'Pool',
   doc: 'Maximum (fn max) or mean (fn avg) over a sliding window of an image.',
@@ -163,17 +175,7 @@ export const pool: OpDef = {
     ...windowAttrs(attrs),
     countIncludePad: flag(attrs, 'countIncludePad'),
   }),
-  toOnnx: {
-    order: 'image',
-    write(w) {
-      const window = windowOf(w.attrs, ints(w.attrs, 'kernel'));
-      if (str(w.attrs, 'fn') === 'max') w.emit('MaxPool', [w.input(0)], window, [w.output()]);
-      else {
-        const include = flag(w.attrs, 'countIncludePad') ? 1 : 0;
-        w.emit('AveragePool', [w.input(0)], { ...window, count_include_pad: include }, [w.output()]);
-      }
-    },
-  },
+  toOnnx: { order: 'image', write: writePool },
   onnx: { MaxPool: importPool('max'), AveragePool: importPool('avg') },
   cases: [
     { name: 'max 2x2', inputs: [sample([1, 6, 5, 7])], attrs: attrsOf('max', [2, 2], [2, 2], [0, 0, 0, 0]) },

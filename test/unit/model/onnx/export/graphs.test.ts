@@ -23,7 +23,12 @@ const conv = (g: GraphSketch, x: string, seed: number, channels = 4): string =>
   });
 
 /** Evaluates a graph, its ONNX form in onnxruntime, and that read back in; all must agree. */
-async function agree(graph: Graph, feeds: Record<string, Tensor>, options: Partial<ExportOptions> = {}): Promise<void> {
+async function agree(
+  graph: Graph,
+  feeds: Record<string, Tensor>,
+  options: Partial<ExportOptions> = {},
+  tolerance = 1e-5,
+): Promise<void> {
   const expected = evaluateGraph(graph, feeds);
   const { bytes } = write(graph, options);
   const theirs = await runOnnx(bytes, feeds);
@@ -31,7 +36,7 @@ async function agree(graph: Graph, feeds: Record<string, Tensor>, options: Parti
   for (const name of graph.outputs) {
     for (const [who, got] of Object.entries({ onnxruntime: theirs, 'the importer': again })) {
       const error = relativeError(got[name]!, expected[name]!);
-      assert.ok(error < 1e-5, `${graph.name}, ${name}: ${who} is ${error} off`);
+      assert.ok(error < tolerance, `${graph.name}, ${name}: ${who} is ${error} off`);
     }
   }
 }
@@ -125,6 +130,24 @@ test('fixed scales before a dense layer, through a reshape', async () => {
   const codes = g.node('Quantize', [g.input('x', [1, 6, 4]), tensor('f32', [1], [50]), zero], { to: 'i8' });
   const weights = [sampleInts('i8', [10, 4], -40, 41, 5), sample([10], 6, 1e-4, 1e-3), sample([10], 7)];
   await agree(g.build(g.node('QLinear', [codes, '', ...weights, zero])), { x: sample([1, 6, 4], 3) });
+});
+
+test('a mean over windows between quantized values', async () => {
+  const g = new GraphSketch('pool');
+  const [inv, zero] = [tensor('f32', [1], [50]), tensor('i32', [1], [-7])];
+  const quantized = (x: string): string => g.node('Quantize', [x, inv, zero], { to: 'i8' });
+  const floats = (codes: string): string => g.node('Dequantize', [codes, inv, zero]);
+  const pooled = g.node('Pool', [floats(quantized(g.input('x', IMAGE)))], {
+    fn: 'avg',
+    kernel: [2, 2],
+    strides: [2, 1],
+    pads: [0, 1, 0, 0],
+    dilations: [1, 1],
+    countIncludePad: false,
+    layout: 'nhwc',
+  });
+  // One step of the codes: means that fall between two may go to either.
+  await agree(g.build(floats(quantized(pooled))), { x: sample(IMAGE, 3) }, {}, 0.02);
 });
 
 test('weights take the bits that are asked for', async () => {
