@@ -134,7 +134,20 @@ function packedCase(name: string, positions: number, heads: number, size: number
   return { name, inputs: [codes, codes, codes, ...scales], attrs: { ...sizes, q, k, v, causal }, constants: [3, 4] };
 }
 
-/** One query against more keys, [batch, head, position, channel], values narrower than keys, with a mask. */
+/** Every head holds its query, key and value side by side. */
+function interleavedCase(): OpCase {
+  const codes = sampleInts('i8', [11, 2, 3, 7], -127, 128, 10);
+  const sizes = { batch: 1, heads: 2, queries: 11, keys: 11, size: 7, valueSize: 7 };
+  const views = { q: [0, 0, 21, 42], k: [7, 0, 21, 42], v: [14, 0, 21, 42] };
+  return {
+    name: 'queries, keys and values of a head side by side',
+    inputs: [codes, codes, codes, sample([2], 11, 1e-4, 4e-4), sample([14], 12, 0.01, 0.02)],
+    attrs: { ...sizes, ...views, causal: true },
+    constants: [3, 4],
+  };
+}
+
+/** Few queries against more keys, [batch, head, position, channel], values narrower than keys, with a mask. */
 function cachedCase(): OpCase {
   const sizes = { batch: 1, heads: 2, queries: 2, keys: 21, size: 16, valueSize: 5 };
   const mask = sample([1, 1, 2, 21], 9, -3, 3);
@@ -166,6 +179,7 @@ export const qattention: OpDef = {
     packedCase('heads of 8, every key seen', 20, 3, 8, false),
     packedCase('heads of 15, causal', 37, 2, 15, true),
     packedCase('one position', 1, 1, 4, true),
+    interleavedCase(),
     cachedCase(),
   ],
 };
