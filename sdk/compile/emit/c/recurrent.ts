@@ -34,6 +34,8 @@ interface Recurrent {
 
 /** Products of the input matrix that are held at a time, bytes. */
 const CHUNK_BYTES = 64 * 1024;
+/** Up to this size the codes of the input matrix are unpacked once for all chunks. */
+const UNPACKED_BYTES = 256 * 1024;
 
 /** Time steps whose input products are computed together, so that weights are unpacked once for all of them. */
 interface Chunk {
@@ -203,7 +205,7 @@ function recurrentF32(ctx: KernelContext, s: Sizes, r: string): Recurrent {
   return { ...plain, step: `for (i32 n = 0; n < ${gh}; n += ${NR}) ${micro}` };
 }
 
-/** Integer products: x by the scales of its rows, if any, h by 1/127. Codes of the recurrent matrix are unpacked once a direction. */
+/** Integer products: x by the scales of its rows, if any, h by 1/127. Codes of the recurrent matrix are unpacked once a direction, those of the input matrix where they are not too many. */
 export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): KernelText {
   const [x, xs, w, ws, r, rs, bias] = l.node.inputs as [string, string, string, string, string, string, string];
   const s = sizesOf(ctx, x, l.spec.hidden, l.spec.direction, 4);
@@ -231,16 +233,25 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
       `${pxs ? `const f4 sc = f4_load_splat(${pxs} + m0 + m + r); ` : ''}float *o = ${productAt(chunk)}; f4_store(o, ${scaled(a, 0)}); f4_store(o + 4, ${scaled(b, 4)});`,
   };
   const zero: [string, string] = ['i4_splat(0)', 'i4_splat(0)'];
-  const micro = microI16(ip, mr, { base: `${rows} + m * ${ip}`, pitch: ip }, tile, zero, store);
+  const once = s.t > chunk.steps && tiles * NR * ip <= UNPACKED_BYTES;
+  const inputs = once ? `((i8 *)${ctx.scratch(tiles * NR * ip)})` : '';
+  const inputTile = once ? `${inputs} + (n - first) * ${ip}` : tile;
+  const unpackInput = `ew_panel_i16(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${tile}, ${sums});`;
+  const micro = microI16(
+    ip,
+    mr,
+    { base: `${rows} + m * ${ip}`, pitch: ip },
+    inputTile,
+    zero,
+    store,
+    once ? 'i8' : 'i16',
+  );
   const widen =
     s.i === ip
       ? `ew_widen(${rows}, ${px} + m0 * ${ip}, mn * ${ip});`
       : `for (i32 m = 0; m < mn; m++) ew_widen(${rows} + m * ${ip}, ${px} + (m0 + m) * ${s.i}, ${s.i});`;
   const product = `${widen}
-      ${tilesOfDirection(
-        gh,
-        `ew_panel_i16(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${tile}, ${sums}); for (i32 m = 0; m < mn; m += ${mr}) ${micro}`,
-      )}`;
+      ${tilesOfDirection(gh, `${once ? '' : unpackInput} for (i32 m = 0; m < mn; m += ${mr}) ${micro}`)}`;
   const out = (a: string, k: number): string =>
     `f4_mul(f4_from_i4(${a}), f4_mul(ew_load_row(${prs}, n + ${k}, ${s.rows}), f4_splat(${f32Literal(1 / 127)})))`;
   // Tiles of eight rows may straddle two directions; rows of the other one are left out.
@@ -262,7 +273,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const rec: Recurrent = {
     setup: tilesOfDirection(
       gh,
-      `ew_panel_i16(${rp}, n / ${NR}, ${s.rows}, ${s.h}, ${tile}, ${sums}); ew_narrow(${unpacked} + (n - first) * ${hp}, ${tile}, ${NR * hp});`,
+      `ew_panel_i16(${rp}, n / ${NR}, ${s.rows}, ${s.h}, ${tile}, ${sums}); ew_narrow(${unpacked} + (n - first) * ${hp}, ${tile}, ${NR * hp});${once ? ` ${unpackInput} ew_narrow(${inputTile}, ${tile}, ${NR * ip});` : ''}`,
     ),
     begin: `${codes} ${quantizeH}`,
     step: `${codes} ${tilesOfDirection(gh, gemv)}`,
