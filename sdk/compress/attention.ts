@@ -56,30 +56,18 @@ export function integerAttention(graph: Graph, attentions: readonly Attention[],
     if (replaced) emit(b, graph, replaced, ranges);
     else b.nodes.push(node);
   }
-  b.nodes = needed(b.nodes, graph.outputs);
+  b.prune();
   return b.build();
-}
-
-function needed(nodes: readonly Node[], outputs: readonly string[]): Node[] {
-  const used = new Set(outputs);
-  const out: Node[] = [];
-  for (const node of nodes.toReversed()) {
-    if (!node.outputs.some((o) => used.has(o))) continue;
-    for (const v of node.inputs) used.add(v);
-    out.push(node);
-  }
-  return out.reverse();
 }
 
 function emit(b: GraphBuilder, graph: Graph, a: Attention, ranges: AttentionRanges): void {
   const grid = gridOf(graph, a, ranges);
-  const base = 1;
   const codes = new Map<string, string>();
   for (const [value, exponents] of grid) codes.set(value, emitCodes(b, graph, value, exponents));
   const scale = Float32Array.from({ length: a.heads }, (_, h) => {
     const [q, k] = [channelAt(a.q, ranges, h, 0), channelAt(a.k, ranges, h, 0)];
     const [eq, ek] = [grid.get(a.q.value)![q]!, grid.get(a.k.value)![k]!];
-    return a.factor * scaleFromLog8(base, -eq) * scaleFromLog8(base, -ek);
+    return a.factor * scaleFromLog8(1, -eq) * scaleFromLog8(1, -ek);
   });
   const shifts = Array.from({ length: a.heads * a.valueSize }, (_, n) => {
     const channel = channelAt(a.v, ranges, Math.floor(n / a.valueSize), n % a.valueSize);

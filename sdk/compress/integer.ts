@@ -169,13 +169,7 @@ class IntegerWriter {
 
   /** The graph without nodes that nothing needs: values that are moved as codes need not be moved as floats. */
   finish(): Graph {
-    const needed = new Set(this.b.outputs);
-    const live = this.b.nodes.toReversed().filter((node) => {
-      if (!node.outputs.some((o) => needed.has(o))) return false;
-      for (const v of node.inputs) needed.add(v);
-      return true;
-    });
-    this.b.nodes = live.reverse();
+    this.b.prune();
     return this.b.build();
   }
 

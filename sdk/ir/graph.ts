@@ -137,6 +137,17 @@ export class GraphBuilder {
     this.nodes.push(n);
   }
 
+  /** Drops nodes that no output needs. */
+  prune(): void {
+    const needed = new Set(this.outputs);
+    const live = this.nodes.toReversed().filter((node) => {
+      if (!node.outputs.some((o) => o !== '' && needed.has(o))) return false;
+      for (const v of node.inputs) needed.add(v);
+      return true;
+    });
+    this.nodes = live.reverse();
+  }
+
   /** Freezes into a Graph and drops values nothing refers to. */
   build(): Graph {
     const used = new Set<string>([...this.inputs, ...this.outputs]);
