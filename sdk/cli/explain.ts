@@ -98,9 +98,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
       'Give more calibration samples, raise --budget, or lower --min-quality; the report holds the best quality at this size.',
   },
   EW4002_BUDGET_NOT_MET: {
-    meaning: 'No plan meets the size that was asked for.',
-    causes: 'A budget below what the smallest representation of the weights needs.',
-    remedy: 'Raise --budget to the smallest size in the message.',
+    meaning: 'No plan meets the size, memory or time that was asked for.',
+    causes:
+      'A limit below what the smallest weights, the activations or the arithmetic of the model need; details.binds names it.',
+    remedy: 'Raise the limit in the message to that of the nearest plan, or look at eigenweights frontier first.',
   },
   EW5001_TOOL_MISSING: {
     meaning: 'A program that this step needs is not installed.',
