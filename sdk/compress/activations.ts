@@ -81,6 +81,14 @@ export class Ranges {
     this.count += data.length / channels;
   }
 
+  /** Makes room for values `factor` times as far from 0 as those seen. */
+  widen(factor: number): void {
+    for (let c = 0; c < this.low.length; c++) {
+      this.low[c]! *= factor;
+      this.high[c]! *= factor;
+    }
+  }
+
   /** Share of a channel's values that are not exactly zero: zeros cost nothing to quantize. */
   density(channel: number): number {
     return this.count === 0 ? 1 : this.nonzero[channel]! / this.count;

@@ -48,6 +48,7 @@ function wideStorages(
 ): StorageCost[] {
   const { wideActivations } = ctx.options;
   if (wideActivations === 'none') return [];
+  if (wideActivations === 'all') return [...costs];
   const auto = wideActivations === 'auto';
   const wide = costs.filter(
     ({ storage, cost }) => storage.layers.some((l) => first.has(l)) || (auto && cost === Number.POSITIVE_INFINITY),

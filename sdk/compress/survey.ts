@@ -78,6 +78,7 @@ export async function survey(ctx: Context, session: Session, held: HeldOut, prob
     if (surveyed.ranges) out.ranges.set(layer.input, surveyed.ranges);
   }
   await readBetween(stream, session, between, session.steps, out.ranges);
+  if (ctx.options.rangeMargin !== 1) for (const r of out.ranges.values()) r.widen(ctx.options.rangeMargin);
   ctx.progress({ stage: 'sensitivity', done, total: done });
   return out;
 }

@@ -51,7 +51,9 @@ export interface CompressOptions {
   /** Layers with rank to spare as products of two smaller ones. */
   readonly lowRank: boolean;
   /** Which static activations get 16 bits: none, inputs of the first layers, or also those that cost most. */
-  readonly wideActivations: 'none' | 'first' | 'auto';
+  readonly wideActivations: 'none' | 'first' | 'auto' | 'all';
+  /** Factor on the ranges of activations, for calibration data that is not of the kind the network will see. */
+  readonly rangeMargin: number;
   /** Ordered component energies in the report. */
   readonly spectrum: boolean;
   /** After all decisions the weights are fitted again on all samples, the held-out ones included; the gate then no longer speaks of the shipped weights. */
@@ -82,6 +84,7 @@ export const DEFAULT_OPTIONS: Omit<CompressOptions, 'wireBudgetBytes'> = {
   entropyAllocation: true,
   lowRank: true,
   wideActivations: 'auto',
+  rangeMargin: 1,
   spectrum: true,
   fitOnAll: false,
   divergence: 'auto',
