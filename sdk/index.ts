@@ -11,6 +11,7 @@ export {
   type FloatRequest,
 } from './app/build.ts';
 export type { Limits, WireBudget } from './app/compress-options.ts';
+export type { InputRange } from './app/data-free.ts';
 export { diagnose, type Finding } from './app/doctor.ts';
 export { type ExportReport, type ExportRequest, exportBundle } from './app/export.ts';
 export { type FrontierReport, type FrontierRequest, type FrontierRow, measureFrontier } from './app/frontier.ts';

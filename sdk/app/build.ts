@@ -6,6 +6,7 @@ import { allOf } from '../data/samples.ts';
 import { type Comparison, loadMetric } from '../measure/metrics/index.ts';
 import { buildBundle, type ModelRequest, openModel, openProfile, type Work } from '../pipeline.ts';
 import { type OptionsRequest, optionsFor, STREAM_BYTES } from './compress-options.ts';
+import { DATA_FREE, type InputRange, madeUpData } from './data-free.ts';
 import { evaluateBoth, readSamples } from './evaluation.ts';
 import { timeHere } from './latency.ts';
 
@@ -64,8 +65,8 @@ export async function buildFloat(model: ModelRequest, request: FloatRequest, wor
 export interface CompressRequest extends OptionsRequest {
   /** Board id or profile file. */
   readonly target: string;
-  /** .npz with one array per model input, first axis = samples. */
-  readonly calibration: string;
+  /** .npz with one array per model input, first axis = samples; or the range of float inputs, when there is no data. */
+  readonly calibration: string | InputRange;
   /** .npz to judge on: inputs, and what the metric needs. */
   readonly evaluation?: string;
   /** top1, agreement (default), sqnr, perplexity or the path of a module, relative to `cwd`. */
@@ -92,6 +93,8 @@ export interface CompressionPlan {
 export interface CompressedBuild extends CompressionPlan {
   /** Absent when only planned. */
   readonly report?: CompressionReport;
+  /** Whether there was no data: then the report's quality is that on made-up inputs, and says little about real ones. */
+  readonly dataFree: boolean;
   /** Present when evaluation data was given. */
   readonly evaluation?: Comparison;
   /** The weights in the bundle as they travel: codes, tables, scales, biases, headers. */
@@ -117,8 +120,16 @@ export async function buildCompressed(
   const profile = openProfile(request.target, maxLatencyMs !== undefined);
   const judge = await loadMetric(request.metric ?? 'agreement', request.cwd);
   const opened = await openModel(model);
-  const data = { samples: allOf(await readSamples(opened, request.calibration)) };
-  const options = optionsFor(opened, profile, request);
+  const { calibration } = request;
+  const free = typeof calibration !== 'string';
+  const options = optionsFor(
+    opened,
+    profile,
+    free ? { ...request, stages: { ...DATA_FREE, ...request.stages } } : request,
+  );
+  const data = free
+    ? madeUpData(opened.graph, calibration, options.seed)
+    : { samples: allOf(await readSamples(opened, calibration)) };
   const plan: CompressionPlan = {
     estimate: planCompression(opened.graph, data, options),
     wireBudgetBytes: options.wireBudgetBytes + STREAM_BYTES,
@@ -126,7 +137,7 @@ export async function buildCompressed(
     minQuality: options.minQuality,
   };
   request.onEstimate?.(plan);
-  if (request.planOnly) return { ...plan, timings: {} };
+  if (request.planOnly) return { ...plan, dataFree: free, timings: {} };
   const started = performance.now();
   const built = await buildBundle(opened, profile, { data, options }, work);
   const { report, timings } = built.compressed!;
@@ -139,7 +150,8 @@ export async function buildCompressed(
   const passed =
     report.budgetMet &&
     latency.value <= (maxLatencyMs ?? Number.POSITIVE_INFINITY) &&
-    (evaluation?.quality ?? report.gate.quality) >= options.minQuality &&
+    // Made-up inputs tell nothing that a limit could be set on.
+    (free && !evaluation ? true : (evaluation?.quality ?? report.gate.quality) >= options.minQuality) &&
     built.fit.fits;
   const written = passed || request.force === true;
   work.signal?.throwIfAborted();
@@ -152,6 +164,7 @@ export async function buildCompressed(
   };
   return {
     ...plan,
+    dataFree: free,
     wireBudgetBytes: report.totals.wireBudgetBytes + STREAM_BYTES,
     report,
     ...(evaluation ? { evaluation } : {}),

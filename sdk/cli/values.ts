@@ -66,6 +66,14 @@ export function readBudget(text: string, name: string): Budget {
   return { factor };
 }
 
+/** `LOW,HIGH`. */
+export function readRange(text: string, name: string): { readonly low: number; readonly high: number } {
+  const [low, high, ...rest] = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (rest.length > 0 || !Number.isFinite(low) || !Number.isFinite(high) || !(low! < high!))
+    throw bad(name, text, 'two numbers, the smaller first, e.g. 0,255');
+  return { low: low!, high: high! };
+}
+
 /** Splits `name=value` at the last `=`: tensor names may contain one. */
 function pair(text: string, name: string, example: string): [string, string] {
   const at = text.lastIndexOf('=');

@@ -226,6 +226,16 @@ test('a dry run plans and writes nothing', () => {
   assert.not(existsSync(join(folder, 'none.ewb')));
 });
 
+test('without data: inputs are made up, the quality is said to be unknown, and the bundle runs', () => {
+  const line = ['compress', 'model.onnx', '--target', 'host', '-o', 'free.ewb'];
+  const { data } = ask(0, ...line, '--data-free=-3,3');
+  assert.is(data.dataFree, true);
+  assert.ok(data.report.totals.ratio >= 7.9);
+  ask(0, 'run', 'free.ewb', '--self-test');
+  for (const wrong of [[], ['--calib', 'calib.npz', '--data-free=-3,3'], ['--data-free', '3']])
+    assert.is(ask(2, ...line, ...wrong).error.code, 'EW1001_USAGE');
+});
+
 test('a budget that cannot be met: exit code 4, what is possible, nothing written', () => {
   const { error } = ask(
     4,

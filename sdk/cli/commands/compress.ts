@@ -3,6 +3,7 @@ import {
   buildCompressed,
   type CompressedBuild,
   doesNotFit,
+  type InputRange,
   type Limits,
   report,
   type WireBudget,
@@ -13,7 +14,16 @@ import { type Answer, type Context, defineCommand, requiredFlag, switchFlag, val
 import { estimateText, layersText, reportText } from '../compression-text.ts';
 import { formatBytes, formatPercent, formatSeconds } from '../format.ts';
 import { MODEL_FLAGS } from '../model-flags.ts';
-import { pathIn, readBudget, readBytes, readCount, readMilliseconds, readShare, readText } from '../values.ts';
+import {
+  pathIn,
+  readBudget,
+  readBytes,
+  readCount,
+  readMilliseconds,
+  readRange,
+  readShare,
+  readText,
+} from '../values.ts';
 
 export const compress = defineCommand({
   name: 'compress',
@@ -23,11 +33,17 @@ export const compress = defineCommand({
     'eigenweights compress model.onnx --target jetson-orin-nano-8gb --budget 500kB --calib calib.npz --eval eval.npz --metric top1 -o model.ewb',
     'eigenweights compress model.onnx --target raspberry-pi-5 --min-quality 0.99 --max-ram 2MB --calib calib.npz -o model.ewb --report model.html',
     'eigenweights compress model.onnx --target host --calib calib.npz -o model.ewb --dry-run',
+    'eigenweights compress model.onnx --target host --data-free 0,255 -o model.ewb',
   ],
   args: [{ name: 'MODEL', help: 'an ONNX file' }],
   flags: {
     target: requiredFlag('BOARD', 'board id or profile file', readText),
-    calib: requiredFlag('FILE', '.npz with one array per model input, first axis = samples', readText),
+    calib: valueFlag('FILE', '.npz with one array per model input, first axis = samples', readText),
+    'data-free': valueFlag(
+      'LOW,HIGH',
+      'no calibration data: float inputs are between these (--data-free=-1,1); keeps less, and how much is unknown',
+      readRange,
+    ),
     out: requiredFlag('FILE', 'the bundle to write, .ewb', readText, 'o'),
     budget: valueFlag('SIZE', 'weights on the wire: 8x, or bytes such as 350kB; 8x by default', readBudget),
     'min-quality': valueFlag(
@@ -63,7 +79,7 @@ export const compress = defineCommand({
       { path: pathIn(context.cwd, args[0]!), dims: flags.dim, set: flags.set },
       {
         target: flags.target,
-        calibration: pathIn(context.cwd, flags.calib),
+        calibration: calibrationOf(flags, context),
         cwd: context.cwd,
         force: flags.force,
         planOnly: context.dryRun,
@@ -103,10 +119,31 @@ function limitsOf(flags: LimitFlags): Limits {
   };
 }
 
+type Flags = { readonly calib?: string | undefined; readonly 'data-free'?: InputRange | undefined };
+
+/** Real samples or the range of made-up ones: one of the two. */
+function calibrationOf(flags: Flags, { cwd }: Context): string | InputRange {
+  const { calib, 'data-free': range } = flags;
+  if ((calib === undefined) === (range === undefined)) {
+    throw new EigenError(
+      'EW1001_USAGE',
+      `compress: ${calib ? 'both --calib and --data-free were given' : '--calib FILE is missing'}`,
+      {
+        hint: 'give samples with --calib, or, when there are none, the range of the inputs with --data-free LOW,HIGH',
+      },
+    );
+  }
+  return calib === undefined ? range! : pathIn(cwd, calib);
+}
+
+const DATA_FREE_NOTE =
+  'no calibration data: quality and agreement below are on made-up inputs and say little about real ones; all activations have 16 bits, which takes memory and time. Judge with --eval, or give --calib.';
+
 function answer(built: CompressedBuild, out: string, context: Context): Answer {
   if (!built.report) return { data: built, text: estimateText(built) };
   const total = Object.values(built.timings).reduce((a, b) => a + b, 0);
   const parts = [
+    ...(built.dataFree ? [DATA_FREE_NOTE] : []),
     reportText(built.report, built),
     ...(context.verbose > 0 ? [layersText(built.report)] : []),
     `took ${formatSeconds(total)}: ${Object.entries(built.timings)
@@ -126,7 +163,8 @@ function verdictOf(built: CompressedBuild): EigenError | undefined {
   const broken = brokenLimit(built);
   if (broken) return new EigenError('EW4002_BUDGET_NOT_MET', broken.message, { hint: broken.hint, details });
   const quality = evaluation?.quality ?? gate.quality;
-  if (quality >= minQuality) return fit && !fit.fits ? doesNotFit(fit) : undefined;
+  const unknown = built.dataFree && !evaluation;
+  if (unknown || quality >= minQuality) return fit && !fit.fits ? doesNotFit(fit) : undefined;
   const samples = evaluation ? `${evaluation.samples} evaluation samples` : `${gate.samples} held-out samples`;
   const message = `${formatPercent(quality, 2)} of the quality is kept on ${samples}, ${formatPercent(minQuality, 1)} was asked for`;
   const hint = possibleText(built.report!, minQuality, built.wireBudgetBytes);
