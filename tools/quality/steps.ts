@@ -180,7 +180,7 @@ async function opensPart(path: string, firstBytes: number): Promise<boolean> {
     (await openSession(path, { firstBytes })).close();
     return true;
   } catch (e) {
-    if (isEigenError(e) && e.code === 'EW6001_BUNDLE_UNREADABLE') return false;
+    if (isEigenError(e) && e.code === 'EW6005_BUNDLE_INCOMPLETE') return false;
     throw e;
   }
 }
