@@ -50,7 +50,7 @@ export function residentBlock(compiled: Omit<CompiledProgram, 'modules'>): Uint8
 }
 
 /** Spent memory kept for later states, bytes. */
-const SPARE_LIMIT = 64 << 20;
+const SPARE_LIMIT = 24 << 20;
 
 interface SavedState extends Snapshot {
   readonly ranges: readonly { offset: number; data: Uint8Array }[];
@@ -124,6 +124,7 @@ class WasmSession implements Session {
   }
 
   close(): void {
+    this.spare.clear();
     this.engine.close();
   }
 

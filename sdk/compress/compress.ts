@@ -53,8 +53,12 @@ const LIMIT_TRIES = 2;
 /** What the memory goal may be expected to cost: so many times the divergence without it, or a divergence that is next to nothing. */
 const MEMORY_PRICE = 2;
 const HARMLESS = 0.004;
-/** Quality that a network within the memory goal keeps on the held-out samples, or the goal is given up. */
+/**
+ * Quality that a network within the memory goal keeps on the held-out samples; with less, the goal is given up unless the network without
+ * it is hardly better, by its divergence: two fits of one plan differ as much.
+ */
 const GOAL_QUALITY = 0.995;
+const GOAL_DIVERGENCE = 1.25;
 /** Layers are split in two where that is expected to leave this share of the divergence. */
 const FACTORS_WORTH = 0.7;
 /** Share of the budget that may stay unused without another try. */
@@ -134,6 +138,11 @@ export class Job {
     this.base = packed(this.ctx);
   }
 
+  private drop(session: Session): void {
+    this.sessions.splice(this.sessions.indexOf(session), 1);
+    session.close();
+  }
+
   close(): void {
     for (const s of this.sessions) s.close();
   }
@@ -176,7 +185,10 @@ export class Job {
     const { scores } = await evaluate(float, reference);
     const split = await this.planned(float, reference);
     const expected = meanDivergence(scores) + divergenceOf(split.plan.choices.values());
-    if (expected < FACTORS_WORTH * divergenceOf(whole.plan.choices.values())) return split;
+    const worth = expected < FACTORS_WORTH * divergenceOf(whole.plan.choices.values());
+    // Sessions keep memory for the states of many samples.
+    this.drop((worth ? whole : split).float);
+    if (worth) return split;
     this.ctx = ctx;
     this.base = base;
     return whole;
@@ -429,15 +441,19 @@ export class Job {
     wireBytes = this.ctx.options.wireBudgetBytes,
     dampings: readonly number[] = this.dampings(),
   ): Promise<Candidate> {
+    const { memoryGoalBytes, minQuality } = this.ctx.options;
     const free = { ...prepared.plan, choices: this.allocateFor(prepared.plan, wireBytes) };
     const tight = this.towardsGoal(free, wireBytes);
-    if (tight !== free) {
-      const candidate = await this.within(prepared, tight, wireBytes, dampings, this.ctx.options.memoryGoalBytes);
-      const { divergence, quality } = candidate.point;
-      if (divergence <= HARMLESS || quality >= GOAL_QUALITY) return candidate;
-      this.frontier.pop();
-    }
-    return this.within(prepared, free, wireBytes, dampings);
+    if (tight === free) return this.within(prepared, free, wireBytes, dampings);
+    const small = await this.within(prepared, tight, wireBytes, dampings, memoryGoalBytes);
+    const { divergence, quality } = small.point;
+    if (divergence <= HARMLESS || quality >= GOAL_QUALITY) return small;
+    const large = await this.within(prepared, free, wireBytes, dampings);
+    const alike = divergence <= GOAL_DIVERGENCE * large.point.divergence && quality >= minQuality;
+    // One point a size: the other one was a try.
+    this.frontier.splice(-2, 2, (alike ? small : large).point);
+    if (alike) this.install(prepared, small);
+    return alike ? small : large;
   }
 
   /** A plan fitted until the compiled program is within the limits, and within the memory goal when one is given. */
