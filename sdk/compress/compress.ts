@@ -34,7 +34,7 @@ import { inputScales } from './quantize.ts';
 import { type Measured, reportOf } from './report.ts';
 import type { Runner, Session } from './runner.ts';
 import { codeBytes, install, type Pair, quantizeAll, residentCodeBytes } from './sequential.ts';
-import { estimateInts, estimateResident, graphSize } from './size.ts';
+import { estimateInts, estimateResident, type GraphSize, graphSize } from './size.ts';
 import { smallest } from './smallest.ts';
 import { isConvolution, storagesOf } from './storage.ts';
 import { checkSignal } from './stream.ts';
@@ -284,12 +284,21 @@ export class Job {
     const { options } = this.ctx;
     const { footprint, maxRamBytes, maxLatencyMs, memoryGoalBytes } = options;
     const asked = maxRamBytes !== undefined || maxLatencyMs !== undefined || memoryGoalBytes !== undefined;
-    const planned = asked ? footprint?.(this.emptyGraph(surveys, activations)) : undefined;
-    const limit = residentLimit(options, planned);
+    const empty = this.emptyGraph(surveys, activations);
+    const planned = asked ? footprint?.(empty) : undefined;
+    // Constants are aligned in the program: that much is not there for codes.
+    const aligned = planned ? Math.max(0, planned.weightBytes - this.sizeOf(empty).residentBytes) : 0;
+    const limit = residentLimit(options, planned && { ...planned, arenaBytes: planned.arenaBytes + aligned });
     const goal =
-      planned && memoryGoalBytes !== undefined ? memoryGoalBytes - planned.arenaBytes : Number.POSITIVE_INFINITY;
-    const base = { surveys, activations, limit, goal, side: this.sideOf(surveys, activations) };
+      planned && memoryGoalBytes !== undefined
+        ? memoryGoalBytes - planned.arenaBytes - aligned
+        : Number.POSITIVE_INFINITY;
+    const base = { surveys, activations, limit, goal, side: this.sideOfGraph(empty) };
     return { ...base, choices: this.allocateFor(base) };
+  }
+
+  private sizeOf(graph: Graph): GraphSize {
+    return graphSize(graph, this.ctx.sizer, this.ctx.residentSizer);
   }
 
   private sideOf(surveys: Surveys, activations: Activations): { wire: number; resident: number } {
@@ -314,7 +323,7 @@ export class Job {
   }
 
   private sideOfGraph(graph: Graph): { wire: number; resident: number } {
-    const size = graphSize(graph, this.ctx.sizer, this.ctx.residentSizer);
+    const size = this.sizeOf(graph);
     let codes = 0;
     for (const v of graph.values.values()) if (v.packing?.kind === 'codes') codes += size.byValue.get(v.name)!.resident;
     return { wire: size.wireBytes - size.codeBytes, resident: size.residentBytes - codes };
@@ -466,15 +475,17 @@ export class Job {
   ): Promise<Candidate> {
     const { options } = this.ctx;
     let plan = planned;
+    let wanted = dampings;
     this.correction = 0;
     for (let attempt = 0; ; attempt++) {
-      const candidate = await this.best(prepared, plan, wireBytes, dampings);
+      const candidate = await this.best(prepared, plan, wireBytes, wanted);
       const { footprint } = candidate;
       const over = footprint
         ? Math.max(excessOf(options, footprint), goal === undefined ? 0 : memoryOf(footprint) - goal)
         : 0;
       if (over <= 0 || attempt === LIMIT_TRIES)
         return { ...candidate, limited: this.isLimited(candidate.plan, wireBytes) };
+      wanted = [candidate.plan.damping ?? 1];
       // Padding takes what the plan does not know of.
       const taken = Math.min(plan.limit.bytes, candidate.result.size.residentBytes);
       const limited = { ...plan, limit: { ...plan.limit, bytes: Math.max(0, taken - over - 64) } };
@@ -555,7 +566,7 @@ export class Job {
     for (let attempt = 0; attempt < 3; attempt++) {
       const quantized = await quantizeAll(this.ctx, pair, samples, { ...plan, codeBytes: Math.max(0, aim) }, note);
       const { graph } = this.integerGraph(plan, quantized);
-      const size = graphSize(graph, this.ctx.sizer, this.ctx.residentSizer);
+      const size = this.sizeOf(graph);
       // A byte more on the wire is about one more in memory.
       const over = Math.max(size.wireBytes - wireBytes, size.residentBytes - plan.limit.bytes);
       if (over <= 0 ? bestOver > 0 || over > bestOver : over < bestOver) {
