@@ -82,6 +82,10 @@ interface ReferencePart extends OutputMeasure {
   readonly rows: Int32Array;
   /** Probabilities (or values for squared) of the chosen rows. */
   readonly values: Float32Array;
+  /** Classes of a position of sigmoids: 1 for yes-or-no answers and maps of them. */
+  readonly classes: number;
+  /** Divergence from always answering the mean of all samples, of several sigmoid classes; see withBaselines. */
+  readonly baseline?: number;
 }
 
 export function referenceOf(
@@ -94,9 +98,32 @@ export function referenceOf(
     const width = m.kind === 'sigmoid' || m.kind === 'squared' ? sizeOf(y.shape) : classesOf(y);
     const total = sizeOf(y.shape) / width;
     const rows = new Rng(seed).strata(total, Math.max(1, Math.min(total, Math.max(8, Math.floor(MAX_VALUES / width)))));
-    return { ...m, width, rows, values: pick(m.kind, y.data as Float32Array, rows, width) };
+    // The last axis of an image is a place, not a class.
+    const classes = m.kind === 'sigmoid' && y.shape.length < 4 ? y.shape.at(-1)! : 1;
+    return { ...m, width, rows, classes, values: pick(m.kind, y.data as Float32Array, rows, width) };
   });
   return { parts };
+}
+
+/**
+ * References that know what an answer is worth which does not look at its sample: of many classes most are absent most of the time, so
+ * that a share of right answers says nothing.
+ */
+export function withBaselines(references: readonly Reference[]): Reference[] {
+  const parts = references[0]?.parts ?? [];
+  const means = parts.map((part, k) => {
+    if (part.classes === 1) return undefined;
+    const mean = new Float64Array(part.values.length);
+    for (const r of references)
+      for (let i = 0; i < mean.length; i++) mean[i]! += r.parts[k]!.values[i]! / references.length;
+    return mean;
+  });
+  return references.map((r) => ({
+    parts: r.parts.map((part, k) => {
+      const mean = means[k];
+      return mean ? { ...part, baseline: sigmoidDivergence(part.values, mean) } : part;
+    }),
+  }));
 }
 
 function pick(kind: OutputKind, data: Float32Array, rows: Int32Array, width: number): Float32Array {
@@ -124,14 +151,15 @@ function softmax(from: Float32Array, to: Float32Array): void {
 /**
  * Compares a compressed model's outputs with the reference. `kept` / `full` estimates the share of the original's score
  * that is kept when nothing but the original is known: with answers drawn from the original's own distribution, the original
- * is right with probability max p, the compressed model with the original's probability of the class it picks. For squared error, 1 - error / variance.
+ * is right with probability max p, the compressed model with the original's probability of the class it picks. For several sigmoid classes,
+ * 1 - divergence / baseline; for squared error, 1 - error / variance.
  */
 export function scoreOf(reference: Reference, outputs: Readonly<Record<string, Tensor>>): Score {
   const total = { divergence: 0, rows: 0, agreeing: 0, kept: 0, full: 0 };
   for (const part of reference.parts) {
     const got = pick(part.kind, outputs[part.name]!.data as Float32Array, part.rows, part.width);
     if (part.kind === 'squared') addSquared(total, part.values, got);
-    else if (part.kind === 'sigmoid') addSigmoid(total, part.values, got);
+    else if (part.kind === 'sigmoid') addSigmoid(total, part, got);
     else addRows(total, part.values, got, part.width);
   }
   return total;
@@ -158,20 +186,43 @@ function addRows(total: Mutable, p: Float32Array, q: Float32Array, width: number
   }
 }
 
-function addSigmoid(total: Mutable, p: Float32Array, q: Float32Array): void {
+/** Sum of the binary divergences of q from p, nats. */
+function sigmoidDivergence(p: Float32Array, q: ArrayLike<number>): number {
   let kl = 0;
   for (let i = 0; i < p.length; i++) {
     const a = p[i]!;
     const b = Math.min(1 - TINY, Math.max(TINY, q[i]!));
     if (a > TINY) kl += a * Math.log(a / b);
     if (a < 1 - TINY) kl += (1 - a) * Math.log((1 - a) / (1 - b));
-    const agree = a >= 0.5 === b >= 0.5;
-    total.agreeing += agree ? 1 / p.length : 0;
-    total.full += Math.max(a, 1 - a) / p.length;
-    total.kept += (b >= 0.5 ? a : 1 - a) / p.length;
   }
-  total.divergence += Math.max(0, kl) / p.length;
+  return Math.max(0, kl);
+}
+
+function addSigmoid(total: Mutable, { values: p, classes, baseline }: ReferencePart, q: Float32Array): void {
+  const positions = p.length / classes;
+  const kl = sigmoidDivergence(p, q);
+  for (let at = 0; at < p.length; at += classes) {
+    let agreeing = p[at]! >= 0.5 === q[at]! >= 0.5;
+    if (classes > 1) agreeing = largestOf(p, at, classes) === largestOf(q, at, classes);
+    total.agreeing += agreeing ? 1 / positions : 0;
+    if (baseline !== undefined) continue;
+    for (let i = at; i < at + classes; i++) {
+      total.full += Math.max(p[i]!, 1 - p[i]!) / p.length;
+      total.kept += (q[i]! >= 0.5 ? p[i]! : 1 - p[i]!) / p.length;
+    }
+  }
+  if (baseline !== undefined) {
+    total.full += baseline / positions;
+    total.kept += Math.max(0, baseline - kl) / positions;
+  }
+  total.divergence += kl / positions;
   total.rows++;
+}
+
+function largestOf(values: Float32Array, at: number, count: number): number {
+  let best = at;
+  for (let i = at; i < at + count; i++) if (values[i]! > values[best]!) best = i;
+  return best;
 }
 
 function addSquared(total: Mutable, p: Float32Array, q: Float32Array): void {

@@ -1,5 +1,5 @@
 import type { Tensor } from '../util/tensor.ts';
-import { type OutputMeasure, type Reference, referenceOf, type Score, scoreOf } from './divergence.ts';
+import { type OutputMeasure, type Reference, referenceOf, type Score, scoreOf, withBaselines } from './divergence.ts';
 import type { MetricScore } from './gate.ts';
 import type { Session } from './runner.ts';
 import type { Sample, SampleMetric } from './types.ts';
@@ -20,7 +20,7 @@ export function heldOut(
 ): HeldOut {
   return {
     samples,
-    references: outputs.map((o) => referenceOf(measures, o, seed)),
+    references: withBaselines(outputs.map((o) => referenceOf(measures, o, seed))),
     metric: metric && outputs.map((o, i) => metric(o, i)),
   };
 }

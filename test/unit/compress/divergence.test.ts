@@ -1,9 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { measuresOf, referenceOf, scoreOf } from '../../../sdk/compress/divergence.ts';
+import { measuresOf, referenceOf, type Score, scoreOf, withBaselines } from '../../../sdk/compress/divergence.ts';
 import { gateOf } from '../../../sdk/compress/gate.ts';
 import { type Graph, GraphBuilder } from '../../../sdk/ir/graph.ts';
-import { tensor } from '../../../sdk/util/tensor.ts';
+import { type Tensor, tensor } from '../../../sdk/util/tensor.ts';
 
 function graphWith(op: string, outShape: number[], inShape: number[]): Graph {
   const b = new GraphBuilder('g');
@@ -43,6 +43,26 @@ test('equal outputs have no divergence, of any kind', () => {
     assert.ok(Math.abs(s.divergence) < 1e-9, kind);
     assert.ok(Math.abs(s.agreeing / s.rows - 1) < 1e-9 && Math.abs(s.kept / s.full - 1) < 1e-9, kind);
   }
+});
+
+test('of many sigmoid classes, knowing only which are rare keeps nothing', () => {
+  const classes = 20;
+  const answers = Array.from({ length: classes }, (_, k) =>
+    y(
+      [1, classes],
+      Array.from({ length: classes }, (_v, c) => (c === k ? 0.9 : 0.01)),
+    ),
+  );
+  const references = withBaselines(answers.map((a) => referenceOf([{ name: 'y', kind: 'sigmoid' }], a, 1)));
+  const kept = (outputs: (k: number) => { y: Tensor<'f32'> }): number => {
+    const scores = references.map((r, k) => scoreOf(r, outputs(k)));
+    const sum = (f: (s: Score) => number): number => scores.reduce((total, s) => total + f(s), 0);
+    return sum((s) => s.kept) / sum((s) => s.full);
+  };
+  assert.ok(Math.abs(kept((k) => answers[k]!) - 1) < 1e-6);
+  const mean = y([1, classes], new Array<number>(classes).fill((0.9 + 19 * 0.01) / classes));
+  assert.ok(kept(() => mean) < 1e-6);
+  assert.ok(kept((k) => answers[(k + 1) % classes]!) === 0);
 });
 
 test('gate: point, interval and a metric of the caller', () => {
