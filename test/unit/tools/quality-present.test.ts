@@ -105,7 +105,7 @@ test('tables: quality, and what it costs', () => {
   const text = documentMarkdown(document);
   assert.match(text, '99.50 % (98.5 to 100.5)');
   assert.match(text, '| 10.00x: 98.7 % | 93.0 % | 50.0 % | 400 |');
-  assert.match(text, '| 1,600 | 10,000 | 16.0 % | 12 | 6000 | 300 MB of 500 MB |');
+  assert.match(text, '| 1,500 | 15.8 % | 16.0 % | 12 | 6000 | 300 MB of 500 MB |');
   const none = { ...row('x'), smallest: { ...row('x').smallest, gate: { ...gate, passed: false } } };
   assert.match(documentMarkdown({ ...document, rows: [none] }), '| none |');
   assert.match(ablationMarkdown(document.ablations), '| no refit | 0.0200; 97.0 %; 89.0 % | 0.0200; 97.0 %; 89.0 % |');
