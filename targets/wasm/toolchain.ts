@@ -116,17 +116,23 @@ const [ENDLESS, USUAL] = [1_000_000_000, 1_800_000];
  */
 async function sparingly<T>(load: () => Promise<T>): Promise<T> {
   const { Response } = globalThis;
-  const { compileStreaming } = WebAssembly;
+  const wasm = WebAssembly as unknown as Streaming;
+  const { compileStreaming } = wasm;
   setFlagsFromString(`--wasm-tiering-budget=${ENDLESS}`);
   globalThis.Response = WholeResponse as unknown as typeof Response;
-  WebAssembly.compileStreaming = async (source) => new WebAssembly.Module(await (await source).arrayBuffer());
+  wasm.compileStreaming = async (source) => new WebAssembly.Module(await (await source).arrayBuffer());
   try {
     return await load();
   } finally {
     globalThis.Response = Response;
-    WebAssembly.compileStreaming = compileStreaming;
+    wasm.compileStreaming = compileStreaming;
     setFlagsFromString(`--wasm-tiering-budget=${USUAL}`);
   }
+}
+
+/** The part of WebAssembly that not all type libraries know. */
+interface Streaming {
+  compileStreaming?: ((source: WholeResponse | PromiseLike<WholeResponse>) => Promise<WebAssembly.Module>) | undefined;
 }
 
 /** As much of a Response as loading the compiler asks for, on bytes that are not copied. */
@@ -137,9 +143,11 @@ class WholeResponse {
     this.body = content instanceof WholeBody ? content : new WholeBody(content);
   }
 
-  async arrayBuffer(): Promise<ArrayBufferLike> {
+  async arrayBuffer(): Promise<ArrayBuffer> {
     const { buffer, byteOffset, byteLength } = this.body.bytes;
-    return byteLength === buffer.byteLength ? buffer : buffer.slice(byteOffset, byteOffset + byteLength);
+    const whole = byteLength === buffer.byteLength ? buffer : buffer.slice(byteOffset, byteOffset + byteLength);
+    // Of a file that was read: never shared memory.
+    return whole as ArrayBuffer;
   }
 }
 
