@@ -39,6 +39,11 @@ export interface BundleSession {
   readonly modelBytes: number;
   run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
   /**
+   * One inference that tells of every step as it ends: of the program's steps by their index, of the graph's nodes with the reference
+   * engine. What a profile is timed by.
+   */
+  runSteps(inputs: Readonly<Record<string, Tensor>>, ended: (step: number) => void): void;
+  /**
    * Runs the golden inputs. Kernels must give the hashes in the bundle; the reference engine is compared with kernels that do. With a
    * part of a bundle there is nothing to compare with.
    * Throws EW6004_SELF_TEST_FAILED naming the output, EW6001_BUNDLE_UNREADABLE when there are no golden inputs.
@@ -69,7 +74,7 @@ export async function loadSession(bundle: Bundle, request: SessionRequest = {}):
     : { ...described, ...(await loadKernels(bundle, request)) };
 }
 
-type Loaded = Pick<BundleSession, 'engine' | 'threads' | 'modelBytes' | 'run' | 'selfTest' | 'close'>;
+type Loaded = Pick<BundleSession, 'engine' | 'threads' | 'modelBytes' | 'run' | 'runSteps' | 'selfTest' | 'close'>;
 
 async function loadKernels(bundle: Bundle, { engine = 'wasm', threads = 1 }: SessionRequest): Promise<Loaded> {
   const modules = kernelVariants(bundle).map((variant) => ({ variant, bytes: kernelOf(bundle, variant)! }));
@@ -83,6 +88,10 @@ async function loadKernels(bundle: Bundle, { engine = 'wasm', threads = 1 }: Ses
     threads: loaded.threads,
     modelBytes: loaded.modelBytes,
     run,
+    runSteps: (inputs, ended) => {
+      loaded.setInputs(inputs);
+      loaded.runSteps(0, loaded.program.steps.length, ended);
+    },
     selfTest: () => testKernels(bundle, run),
     close: () => loaded.close(),
   };
@@ -97,6 +106,9 @@ function loadReference(bundle: Bundle): Loaded {
     threads: 1,
     modelBytes: loaded.modelBytes,
     run,
+    runSteps: (inputs, ended) => {
+      loaded.run(inputs, ended);
+    },
     selfTest: async () => {
       if (bundle.received) return testKernels(bundle, run);
       let kernels: Loaded | undefined;

@@ -39,5 +39,6 @@ export interface ReferenceTarget {
 export interface LoadedGraph {
   /** Constants and the largest set of live activations, bytes. */
   readonly modelBytes: number;
-  run(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor>;
+  /** `ended` is told of every node of the graph, by its index. */
+  run(inputs: Readonly<Record<string, Tensor>>, ended?: (node: number) => void): Record<string, Tensor>;
 }

@@ -6,6 +6,8 @@ import { opOf } from './ops/index.ts';
 export interface EvaluateOptions {
   /** Called with every node output, in node order. */
   readonly onValue?: (name: string, value: Tensor) => void;
+  /** Called after every node, with its index. */
+  readonly onNode?: (index: number) => void;
 }
 
 /**
@@ -37,6 +39,7 @@ export function evaluateGraph(
       options.onValue?.(name, out[k]!);
     });
     for (const v of node.inputs) if (lastUse.get(v) === i && !graph.outputs.includes(v)) live.delete(v);
+    options.onNode?.(i);
   });
   return Object.fromEntries(graph.outputs.map((name) => [name, read(name)!]));
 }

@@ -8,7 +8,10 @@ export const referenceTarget: ReferenceTarget = {
   id: 'reference',
   summary:
     'the definitions of the operators, interpreted: slow, runs everywhere, what every other target is compared with',
-  load: (graph) => ({ modelBytes: memoryOf(graph), run: (inputs) => evaluateGraph(graph, inputs) }),
+  load: (graph) => ({
+    modelBytes: memoryOf(graph),
+    run: (inputs, ended) => evaluateGraph(graph, inputs, ended ? { onNode: ended } : {}),
+  }),
 };
 
 /** Constants and the most that is live at a time, bytes; the interpreter keeps a value until its last reader has run. */

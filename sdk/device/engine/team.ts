@@ -95,8 +95,8 @@ export class Team {
     while (Atomics.load(this.control, READY) < this.workers.length) await new Promise((r) => setTimeout(r, 1));
   }
 
-  /** Runs steps [from, to) on all parts and returns when all are done. */
-  run(steps: readonly StepFunction[], from: number, to: number): void {
+  /** Runs steps [from, to) on all parts and returns when all are done; `ended` is told of each. */
+  run(steps: readonly StepFunction[], from: number, to: number, ended?: (step: number) => void): void {
     const { control: c, member: m, parts } = this;
     if (from >= to) return;
     const base = Atomics.load(c, ARRIVED);
@@ -108,6 +108,7 @@ export class Team {
     for (let i = from; i < to; i++) {
       steps[i]!(m.weights, m.arena, m.scratch(0), 0, parts);
       this.barrier((base + (i - from + 1) * parts) | 0);
+      ended?.(i);
     }
   }
 

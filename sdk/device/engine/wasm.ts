@@ -135,13 +135,16 @@ export class WasmEngine {
     }
   }
 
-  /** Runs steps [from, to) on what is in the arena. */
-  runSteps(from: number, to: number): void {
+  /** Runs steps [from, to) on what is in the arena; `ended` is told of each step when all its parts have ended, for profiles. */
+  runSteps(from: number, to: number, ended?: (step: number) => void): void {
     if (this.team) {
-      this.team.run(this.steps, from, to);
+      this.team.run(this.steps, from, to, ended);
       return;
     }
-    for (let i = from; i < to; i++) this.steps[i]!(this.weightsAt, this.arenaAt, this.scratchAt, 0, 1);
+    for (let i = from; i < to; i++) {
+      this.steps[i]!(this.weightsAt, this.arenaAt, this.scratchAt, 0, 1);
+      ended?.(i);
+    }
   }
 
   /** Copy of a slot's present content. */
