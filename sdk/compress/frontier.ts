@@ -41,14 +41,14 @@ export async function frontier(
   const job = new Job(graph, data, options, runner, progress, signal);
   let { dampings } = request;
   try {
-    const prepared = await job.prepare();
+    const passes = await job.prepare();
     for (const [done, k] of spread(sizes.length).entries()) {
       progress({ stage: 'frontier', done, total: sizes.length });
-      const { plan, point, footprint } = await job.at(prepared, sizes[k]!, dampings);
+      const { plan, point, footprint } = await passes.at(sizes[k]!, dampings);
       // What the first size found out about damping holds for the others.
       const damping = plan.damping ?? 1;
       dampings ??= [damping];
-      const samples = job.ctx.held.length;
+      const samples = passes.prepared.ctx.held.length;
       await found({ ...point, askedBytes: sizes[k]!, samples, damping, ...(footprint ? { footprint } : {}) });
     }
     progress({ stage: 'frontier', done: sizes.length, total: sizes.length });

@@ -1,10 +1,11 @@
 import type { Graph } from '../ir/graph.ts';
 import { sizeOf } from '../util/tensor.ts';
-import type { Candidate, Plan } from './compress.ts';
 import type { Context } from './context.ts';
 import type { QuantizedLayer } from './integer.ts';
 import type { Layer } from './layers.ts';
 import { bindingOf, excessOf, ramOf } from './limits.ts';
+import type { Candidate } from './passes.ts';
+import type { Plan } from './planning.ts';
 import { codeBytes, residentCodeBytes } from './sequential.ts';
 import type { GraphSize } from './size.ts';
 import type { CompressionReport, CompressOptions, FrontierPoint, GateResult, LayerReport } from './types.ts';

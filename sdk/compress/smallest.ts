@@ -1,4 +1,4 @@
-import type { Candidate, Job, Prepared } from './compress.ts';
+import type { Candidate, Passes } from './passes.ts';
 import { checkSignal } from './stream.ts';
 
 /** Sizes grow or shrink by this until one keeps the quality and one does not. */
@@ -14,26 +14,27 @@ const MOST = 16;
  * The smallest size that keeps `minQuality` on the held-out samples, to 3 %: bracketed from `wireBudgetBytes` on, then narrowed.
  * When no size keeps it, the one of best quality.
  */
-export async function smallest(job: Job, prepared: Prepared): Promise<Candidate> {
-  const { minQuality, wireBudgetBytes } = job.ctx.options;
-  const passes = (c: Candidate): boolean => c.point.quality >= minQuality;
-  let candidate = await job.at(prepared, wireBudgetBytes);
+export async function smallest(passes: Passes): Promise<Candidate> {
+  const { options, signal } = passes.prepared.ctx;
+  const { minQuality, wireBudgetBytes } = options;
+  const keeps = (c: Candidate): boolean => c.point.quality >= minQuality;
+  let candidate = await passes.at(wireBudgetBytes);
   // What the first size found out about damping holds for its neighbours.
   const dampings = [candidate.plan.damping ?? 1];
   let passing: Candidate | undefined;
   let failing: Candidate | undefined;
   let best = candidate;
   for (let measured = 1; ; measured++) {
-    if (passes(candidate)) passing = candidate;
+    if (keeps(candidate)) passing = candidate;
     else failing = candidate;
     if (candidate.point.quality > best.point.quality) best = candidate;
     const next = nextSize(passing, failing, minQuality);
     if (next === undefined || measured === MOST) break;
-    checkSignal(job.ctx.signal);
-    candidate = await job.at(prepared, next, dampings);
+    checkSignal(signal);
+    candidate = await passes.at(next, dampings);
   }
   const found = passing ?? best;
-  job.install(prepared, found);
+  passes.install(found);
   return found;
 }
 

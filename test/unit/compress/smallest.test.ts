@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Candidate } from '../../../sdk/compress/compress.ts';
 import { compress, DEFAULT_OPTIONS } from '../../../sdk/compress/index.ts';
+import type { Candidate } from '../../../sdk/compress/passes.ts';
 import { nextSize } from '../../../sdk/compress/smallest.ts';
 import { referenceRunner } from '../../../sdk/testing/reference-runner.ts';
 import { noProgress } from '../../../sdk/util/progress.ts';

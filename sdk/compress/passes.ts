@@ -1,0 +1,192 @@
+import type { Context } from './context.ts';
+import { type Evaluation, evaluate, type HeldOut } from './evaluate.ts';
+import { gateOf } from './gate.ts';
+import { excessOf, type Footprint, memoryOf, ramOf } from './limits.ts';
+import { HARMLESS, type Plan, type Planner, SLACK } from './planning.ts';
+import type { Measured } from './report.ts';
+import { install, type Pair, quantizeAll } from './sequential.ts';
+import type { Timings } from './timings.ts';
+import type { FrontierPoint } from './types.ts';
+
+/** Plans made again because the compiled program takes more than they allowed for. */
+const LIMIT_TRIES = 2;
+/**
+ * Quality that a network within the memory goal keeps on the held-out samples; with less, the goal is given up unless the network without
+ * it is hardly better, by its divergence: two fits of one plan differ as much.
+ */
+const GOAL_QUALITY = 0.995;
+const GOAL_DIVERGENCE = 1.25;
+/** Share of the budget that may stay unused without another try. */
+const UNUSED = 0.005;
+
+/** One fit at a size and what the held-out samples say of it. */
+export interface Candidate {
+  readonly result: Measured;
+  readonly evaluation: Evaluation;
+  readonly point: FrontierPoint;
+  readonly within: boolean;
+  /** What it was made with. */
+  readonly plan: Plan;
+  /** The size that was asked for. */
+  readonly wireBytes: number;
+  readonly footprint: Footprint | undefined;
+  /** Whether memory or time made the plan another one. */
+  readonly limited: boolean;
+}
+
+/** What is the same at every size. */
+export interface Prepared {
+  readonly ctx: Context;
+  readonly planner: Planner;
+  readonly pair: Pair;
+  readonly plan: Plan;
+  readonly reference: HeldOut;
+}
+
+/** Fits of one prepared network at any number of sizes. */
+export class Passes {
+  readonly prepared: Prepared;
+  /** Every size measured so far. */
+  readonly frontier: FrontierPoint[] = [];
+  private readonly timings: Timings;
+  /** What earlier passes taught about aiming at the size in work, bytes. */
+  private correction = 0;
+
+  constructor(prepared: Prepared, timings: Timings) {
+    this.prepared = prepared;
+    this.timings = timings;
+  }
+
+  /**
+   * The plan of a size within the limits of memory and time, fitted with each damping; the one with the least divergence on the
+   * held-out samples.
+   */
+  async at(
+    wireBytes = this.prepared.ctx.options.wireBudgetBytes,
+    dampings: readonly number[] = this.dampings(),
+  ): Promise<Candidate> {
+    const { plan, planner } = this.prepared;
+    const free = { ...plan, choices: planner.allocateFor(plan, wireBytes) };
+    const tight = planner.towardsGoal(free, wireBytes);
+    const candidate =
+      tight === free
+        ? await this.within(free, wireBytes, dampings)
+        : await this.withGoal(tight, free, wireBytes, dampings);
+    this.frontier.push(candidate.point);
+    return candidate;
+  }
+
+  /** The plan within the memory goal where that loses next to nothing, else the one without. */
+  private async withGoal(tight: Plan, free: Plan, wireBytes: number, dampings: readonly number[]): Promise<Candidate> {
+    const { memoryGoalBytes, minQuality } = this.prepared.ctx.options;
+    const small = await this.within(tight, wireBytes, dampings, memoryGoalBytes);
+    const { divergence, quality } = small.point;
+    if (divergence <= HARMLESS || quality >= GOAL_QUALITY) return small;
+    const large = await this.within(free, wireBytes, dampings);
+    const alike = divergence <= GOAL_DIVERGENCE * large.point.divergence && quality >= minQuality;
+    if (alike) this.install(small);
+    return alike ? small : large;
+  }
+
+  /** A plan fitted until the compiled program is within the limits, and within the memory goal when one is given. */
+  private async within(
+    planned: Plan,
+    wireBytes: number,
+    dampings: readonly number[],
+    goal?: number,
+  ): Promise<Candidate> {
+    const { ctx, planner } = this.prepared;
+    const { options } = ctx;
+    let plan = planned;
+    let wanted = dampings;
+    this.correction = 0;
+    for (let attempt = 0; ; attempt++) {
+      const candidate = await this.best(plan, wireBytes, wanted);
+      const { footprint } = candidate;
+      const over = footprint
+        ? Math.max(excessOf(options, footprint), goal === undefined ? 0 : memoryOf(footprint) - goal)
+        : 0;
+      if (over <= 0 || attempt === LIMIT_TRIES)
+        return { ...candidate, limited: planner.isLimited(candidate.plan, wireBytes) };
+      wanted = [candidate.plan.damping ?? 1];
+      // Padding takes what the plan does not know of.
+      const taken = Math.min(plan.limit.bytes, candidate.result.size.residentBytes);
+      const limited = { ...plan, limit: { ...plan.limit, bytes: Math.max(0, taken - over - 64) } };
+      plan = { ...limited, choices: planner.allocateFor(limited, wireBytes) };
+    }
+  }
+
+  private dampings(): readonly number[] {
+    const { refit, gptq, dampings } = this.prepared.ctx.options;
+    return refit || gptq ? dampings : [1];
+  }
+
+  private async best(plan: Plan, wireBytes: number, dampings: readonly number[]): Promise<Candidate> {
+    const { ctx } = this.prepared;
+    let best: Candidate | undefined;
+    for (const damping of dampings) {
+      const note = `fit with damping ${damping}`;
+      const damped = { ...plan, damping };
+      const result = await this.timings.of('quantize', () => this.pass(damped, ctx.fit, note, wireBytes));
+      const footprint = ctx.options.footprint?.(result.graph);
+      const evaluation = await this.timings.of('gate', () => this.judge());
+      const point = this.pointOf(result, evaluation, footprint);
+      const within = result.size.wireBytes <= wireBytes && result.size.residentBytes <= plan.limit.bytes;
+      if (!best || (within && (!best.within || point.divergence < best.point.divergence))) {
+        best = { result, evaluation, point, within, plan: damped, wireBytes, footprint, limited: false };
+      }
+    }
+    this.install(best!);
+    return best!;
+  }
+
+  /** Makes the integer session that of a candidate. */
+  install({ result }: Pick<Candidate, 'result'>): void {
+    const { ctx, pair } = this.prepared;
+    for (const layer of ctx.layers) install(pair, layer, result.quantized.get(layer)!);
+  }
+
+  /**
+   * Quantizes on `samples` until the written size is within the budget and uses it, and the size in memory within its limit: another
+   * try aims lower by what was over, or once higher by what was left.
+   */
+  async pass(plan: Plan, samples: Context['fit'], note: string, wireBytes: number): Promise<Measured> {
+    const { ctx, pair, planner } = this.prepared;
+    let best: Measured | undefined;
+    let bestOver = Number.POSITIVE_INFINITY;
+    // A plan that memory limits does not use the whole budget.
+    const room = wireBytes * (1 - SLACK) - plan.side.wire;
+    let aim = (Number.isFinite(plan.limit.bytes) ? Math.min(room, planner.codesOf(plan)) : room) + this.correction;
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const quantized = await quantizeAll(ctx, pair, samples, { ...plan, codeBytes: Math.max(0, aim) }, note);
+      const { graph } = planner.integerGraph(plan, quantized);
+      const size = planner.sizeOf(graph);
+      // A byte more on the wire is about one more in memory.
+      const over = Math.max(size.wireBytes - wireBytes, size.residentBytes - plan.limit.bytes);
+      if (over <= 0 ? bestOver > 0 || over > bestOver : over < bestOver) {
+        best = { graph, quantized, size };
+        bestOver = over;
+      }
+      if (over <= 0 && (attempt > 0 || over > -UNUSED * wireBytes)) break;
+      const step = over > 0 ? -1.1 * over - 16 : -0.9 * over;
+      this.correction += step;
+      aim += step;
+    }
+    this.install({ result: best! });
+    return best!;
+  }
+
+  private judge(): Promise<Evaluation> {
+    const { ctx, pair, reference } = this.prepared;
+    ctx.progress({ stage: 'gate', done: 0, total: 1 });
+    return evaluate(pair.integer, reference, ctx.options.metric);
+  }
+
+  private pointOf({ size }: Measured, { scores, metric }: Evaluation, footprint: Footprint | undefined): FrontierPoint {
+    const { minQuality, seed } = this.prepared.ctx.options;
+    const { divergence, quality, low, high, agreement } = gateOf(scores, metric, minQuality, seed);
+    const { wireBytes, residentBytes } = size;
+    const ram = footprint ? { ramBytes: ramOf(footprint) } : {};
+    return { wireBytes, residentBytes, divergence, quality, low, high, agreement, ...ram };
+  }
+}
