@@ -116,7 +116,7 @@ export function engineRunner({ threads }: Work): Runner {
 export function footprintOn(profile: Profile): FootprintOf {
   const model = createCostModel(profile, { runtime: profile.runtimes[0]! });
   return (graph) => {
-    const { program } = planProgram(graph, RUNTIME.simdHeader);
+    const { program } = planProgram(graph, RUNTIME.vectors);
     const { weightBytes, arenaBytes, scratchBytes } = program;
     const latencyMs = model.estimate(program.steps).ms.value;
     return { weightBytes, arenaBytes, scratchBytes, latencyMs, msPerByte: 1e-6 / model.constants.bandwidthGBps.value };

@@ -17,7 +17,7 @@ import { fuse, type Group, leadOf, viewAliases } from './fuse.ts';
 import { type Lifetimes, lifetimes, OVERREAD, type Written } from './lifetimes.ts';
 import { lowerGraph } from './lower.ts';
 import { align } from './memory.ts';
-import type { CompiledModule, Target } from './target.ts';
+import type { CompiledModule, Target, Vectors } from './target.ts';
 
 export interface CompileOptions {
   /** Values that must exist in memory under their own name. */
@@ -62,7 +62,7 @@ export async function compileGraph(
   target: Target,
   options: CompileOptions = {},
 ): Promise<CompiledProgram> {
-  const planned = planProgram(graph, target.simdHeader, options);
+  const planned = planProgram(graph, target.vectors, options);
   const wanted = target.variants.filter((v) => !options.variants || options.variants.includes(v.id));
   const names = planned.program.steps.map((_, i) => `ew_step_${i}`);
   const modules: CompiledModule[] = [];
@@ -73,7 +73,7 @@ export async function compileGraph(
 /** Everything but the toolchain: pure, so that it can be tested and compared as text. */
 export function planProgram(
   graph: Graph,
-  simdHeader: string,
+  vectors: Vectors,
   options: CompileOptions = {},
 ): Omit<CompiledProgram, 'modules'> {
   const keep = new Set(options.keep ?? []);
@@ -122,7 +122,7 @@ export function planProgram(
   return {
     program,
     weights: weights.items,
-    source: module.source(simdHeader, calls),
+    source: module.source(vectors.header, calls),
     arenaLowerBound: plan.lowerBound,
     ...index(graph, written, bands, lives, alias, slot),
   };

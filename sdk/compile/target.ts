@@ -19,11 +19,19 @@ export interface CompiledModule {
   readonly bytes: Uint8Array;
 }
 
+/**
+ * What kernels are written with. The program (steps, arena, weights) does not depend on it, but for the scratch: kernels of several
+ * targets run the same program.
+ */
+export interface Vectors {
+  /** C text that defines the vector vocabulary (see targets/wasm/simd.ts). */
+  readonly header: string;
+}
+
 export interface Target {
   readonly id: string;
   readonly summary: string;
-  /** C text that defines the vector vocabulary (see targets/wasm/simd.ts). */
-  readonly simdHeader: string;
+  readonly vectors: Vectors;
   readonly variants: readonly KernelVariant[];
   /** Compiles one C translation unit; content-addressed caching is the target's business. */
   build(source: string, variant: KernelVariant, exportsNames: readonly string[]): Promise<CompiledModule>;

@@ -6,7 +6,7 @@ import { buildWasm } from './toolchain.ts';
 export const wasmTarget: Target = {
   id: 'wasm',
   summary: 'WebAssembly SIMD, any board with Node; no toolchain needed',
-  simdHeader: WASM_SIMD_HEADER,
+  vectors: { header: WASM_SIMD_HEADER },
   variants: [
     { id: 'simd128', defines: [], flags: ['-msimd128'] },
     // Signed 8 bit by unsigned 7 bit dot products; an engine uses it only after a known-answer test (sdk/device/engine/probe.ts).

@@ -102,7 +102,7 @@ for (const graph of [small, large]) {
 }
 
 test('depthwise, pointwise and pooling need one image of codes and the rows by which windows lag, besides the input', () => {
-  const { program, arenaLowerBound } = planProgram(small, wasmTarget.simdHeader);
+  const { program, arenaLowerBound } = planProgram(small, wasmTarget.vectors);
   const codes = 2 * 14 * 11 * 12;
   // The step that reads the f32 input while it writes codes, or a sum with three images of codes.
   assert.ok(program.arenaBytes <= 5 * codes + 64 + 64, `${program.arenaBytes} bytes`);
@@ -110,7 +110,7 @@ test('depthwise, pointwise and pooling need one image of codes and the rows by w
 });
 
 test('kernels whose operand and result do not fit together run in bands', () => {
-  const { program } = planProgram(large, wasmTarget.simdHeader);
+  const { program } = planProgram(large, wasmTarget.vectors);
   const codes = 40 * 40 * 12;
   const names = program.steps.map((s) => s.node);
   assert.ok(names.length > new Set(names).size);

@@ -98,7 +98,7 @@ test('a fused integer network equals the reference bit for bit where nothing rou
 });
 
 test('elementwise work is fused: one step a product, one for the mean, one for the gate, one for the gated sum, one for the input', () => {
-  const { program, arenaLowerBound } = planProgram(graph, wasmTarget.simdHeader);
+  const { program, arenaLowerBound } = planProgram(graph, wasmTarget.vectors);
   assert.equal(
     program.steps.map((s) => s.kind),
     ['quantize', 'qconv', 'qconv', 'qconv', 'reduce', 'map', 'map', 'qconv'],
@@ -107,10 +107,7 @@ test('elementwise work is fused: one step a product, one for the mean, one for t
 });
 
 test('the emitted source is the same for the same graph', () => {
-  assert.is(
-    planProgram(graph, wasmTarget.simdHeader).source,
-    planProgram(network().graph, wasmTarget.simdHeader).source,
-  );
+  assert.is(planProgram(graph, wasmTarget.vectors).source, planProgram(network().graph, wasmTarget.vectors).source);
 });
 
 test('a run that is paused and resumed at every step gives what a whole run gives, with one thread and with two', async () => {

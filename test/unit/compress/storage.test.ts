@@ -85,7 +85,7 @@ test('no large float is in memory but the input, and every node computes what th
     integer.nodes.map((n) => n.op).filter((op) => !['Quantize', 'Relu'].includes(op)),
     ['QConv', 'QConv', 'QConv', 'Dequantize', 'Add', 'Pool', 'QConv', 'Dequantize', 'Reduce', 'DynQuantize', 'QLinear'],
   );
-  const { program, slots } = planProgram(integer, wasmTarget.simdHeader);
+  const { program, slots } = planProgram(integer, wasmTarget.vectors);
   const floats = slots.filter((s) => s.dtype === 'f32' && byteLength(s) >= 512).map((s) => s.name);
   assert.equal(floats, ['image']);
   assert.ok(program.arenaBytes <= 2 * 16 * 16 * 8 + 128, `${program.arenaBytes} bytes`);
