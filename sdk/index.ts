@@ -16,6 +16,8 @@ export { diagnose, type Finding } from './app/doctor.ts';
 export { type ExportReport, type ExportRequest, exportBundle } from './app/export.ts';
 export { type FrontierReport, type FrontierRequest, type FrontierRow, measureFrontier } from './app/frontier.ts';
 export { type BundleInspection, fitPath, inspectPath, type ModelInspection } from './app/inspect.ts';
+export { type BundleProfile, type ProfileRequest, type ProfileRow, profileBundle } from './app/profile-bundle.ts';
+export type { Roof } from './app/roof.ts';
 export type { SelfTest } from './app/self-test.ts';
 export {
   type BundleSession,

@@ -1,16 +1,13 @@
 import { cpus } from 'node:os';
-import { goldenInputsOf } from '../bundle/index.ts';
-import { readArrays } from '../data/arrays.ts';
-import { samplesOf } from '../data/samples.ts';
 import { probeHost } from '../device/probe.ts';
 import { type Contestant, compareSpeed, type Timing } from '../measure/benchmark.ts';
 import { hasOracle, type Oracle, openOracle } from '../measure/oracle/ort.ts';
 import { fixedInputs } from '../model/onnx/index.ts';
 import type { Work } from '../pipeline.ts';
-import { EigenError } from '../util/errors.ts';
 import { readBytes } from '../util/files.ts';
 import { packageVersion } from '../util/package.ts';
 import { type Tensor, tensor } from '../util/tensor.ts';
+import { firstSample } from './sample.ts';
 import { relativeError } from './self-test.ts';
 import { type BundleSession, type EngineName, openSession } from './session.ts';
 
@@ -78,19 +75,6 @@ export async function benchBundle(request: BenchRequest, work: Work = {}): Promi
     session.close();
     for (const o of oracles) await o.close();
   }
-}
-
-async function firstSample(session: BundleSession, path: string | undefined): Promise<Record<string, Tensor>> {
-  const arrays = path === undefined ? goldenInputsOf(session.bundle) : await readArrays(path);
-  if (!arrays)
-    throw new EigenError('EW1001_USAGE', 'the bundle has no golden inputs', {
-      hint: 'Give a sample with --input FILE.',
-    });
-  return samplesOf(arrays, session.inputs, {
-    fixed: session.fixed,
-    extra: 'any',
-    ...(path ? { source: path } : {}),
-  }).at(0);
 }
 
 /** The original still has the inputs that the bundle was built without: their values, as the model declares them. */

@@ -30,6 +30,8 @@ export interface BundleSession {
   readonly bundle: Bundle;
   /** Engine and kernel variant in use. */
   readonly engine: string;
+  /** Kernel variant in use; the engine itself where it has none. */
+  readonly variant: string;
   readonly threads: number;
   readonly inputs: readonly NamedType[];
   readonly outputs: readonly NamedType[];
@@ -74,7 +76,10 @@ export async function loadSession(bundle: Bundle, request: SessionRequest = {}):
     : { ...described, ...(await loadKernels(bundle, request)) };
 }
 
-type Loaded = Pick<BundleSession, 'engine' | 'threads' | 'modelBytes' | 'run' | 'runSteps' | 'selfTest' | 'close'>;
+type Loaded = Pick<
+  BundleSession,
+  'engine' | 'variant' | 'threads' | 'modelBytes' | 'run' | 'runSteps' | 'selfTest' | 'close'
+>;
 
 async function loadKernels(bundle: Bundle, { engine = 'wasm', threads = 1 }: SessionRequest): Promise<Loaded> {
   const modules = kernelVariants(bundle).map((variant) => ({ variant, bytes: kernelOf(bundle, variant)! }));
@@ -85,6 +90,7 @@ async function loadKernels(bundle: Bundle, { engine = 'wasm', threads = 1 }: Ses
   const run = async (inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> => loaded.run(inputs);
   return {
     engine: `wasm ${loaded.variant}`,
+    variant: loaded.variant,
     threads: loaded.threads,
     modelBytes: loaded.modelBytes,
     run,
@@ -103,6 +109,7 @@ function loadReference(bundle: Bundle): Loaded {
   const run = async (inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> => loaded.run(inputs);
   return {
     engine: REFERENCE.id,
+    variant: REFERENCE.id,
     threads: 1,
     modelBytes: loaded.modelBytes,
     run,

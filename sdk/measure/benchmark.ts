@@ -1,3 +1,5 @@
+import { quantile } from './quantile.ts';
+
 /** One implementation in a comparison of speed. */
 export interface Contestant {
   readonly name: string;
@@ -88,11 +90,4 @@ async function turn(contestant: Contestant, turnMs: number, now: () => number): 
     elapsed = now() - start;
   } while (elapsed < turnMs);
   return elapsed / runs;
-}
-
-function quantile(values: Float64Array, share: number): number {
-  const sorted = values.slice().sort();
-  const at = share * (sorted.length - 1);
-  const low = Math.floor(at);
-  return sorted[low]! + (sorted[Math.ceil(at)]! - sorted[low]!) * (at - low);
 }

@@ -30,4 +30,5 @@ export {
   tableOf,
 } from './html.ts';
 export { type Guide, type LinePlot, linePlot, type Point, type Series } from './plot.ts';
+export { type ProfileLayer, type ProfileSummary, profilePage } from './profile-report.ts';
 export { type Axis, type Colour, niceTicks, ratioTicks } from './svg.ts';

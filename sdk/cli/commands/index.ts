@@ -8,6 +8,7 @@ import { exportCommand } from './export.ts';
 import { fit } from './fit.ts';
 import { frontier } from './frontier.ts';
 import { inspect } from './inspect.ts';
+import { profile } from './profile.ts';
 import { run } from './run.ts';
 import { targets } from './targets.ts';
 
@@ -20,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   fit,
   run,
   bench,
+  profile,
   exportCommand,
   targets,
   doctor,
