@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { gnuHeader } from '../../../../../sdk/compile/emit/c/gnu.ts';
 import { skip } from '../../../../../sdk/testing/skip.ts';
+import { NEON_HEADER } from '../../../../../targets/aarch64/simd.ts';
 import { X86_HEADER } from '../../../../../targets/host/simd.ts';
 import { wasmTarget } from '../../../../../targets/wasm/index.ts';
 import {
@@ -52,21 +53,59 @@ const FORMS: readonly { name: string; header: string; flags: readonly string[] }
 ];
 const want = await expected();
 
+const COMMON = [
+  '-std=gnu11',
+  '-O2',
+  '-ffp-contract=off',
+  '-fno-math-errno',
+  '-Wall',
+  '-Wextra',
+  '-Werror',
+  '-Wno-psabi',
+];
+
+/** Builds the program and runs it; undefined where the processor has no such instructions. */
+function outputOf(header: string, compiler: readonly string[], runner: readonly string[]): Uint8Array | undefined {
+  const [source, program] = [join(folder, 'v.c'), join(folder, 'v')];
+  writeFileSync(source, vocabularyProgram(header));
+  const [tool, ...flags] = [...compiler, ...COMMON, source, '-o', program, '-lm'];
+  const built = spawnSync(tool!, flags);
+  assert.is(built.status, 0, String(built.stderr));
+  const [command, ...words] = [...runner, program];
+  const ran = spawnSync(command!, words, { input: vocabularyInputs(), maxBuffer: 1 << 26 });
+  if (ran.signal === 'SIGILL') return undefined;
+  assert.is(ran.status, 0, String(ran.stderr));
+  return ran.stdout;
+}
+
+const isThere = (...words: readonly string[]): boolean => spawnSync(words[0]!, words.slice(1)).status === 0;
+
 for (const compiler of ['gcc', 'clang']) {
-  const there = process.arch === 'x64' && spawnSync(compiler, ['--version']).status === 0;
+  const there = process.arch === 'x64' && isThere(compiler, '--version');
   for (const { name, header, flags } of FORMS) {
     test(`${compiler}, ${name}`, () => {
       if (!there) return skip(`${compiler}, ${name}`, `no ${compiler} for x86-64 here`, 'missing');
-      const [source, program] = [join(folder, 'v.c'), join(folder, 'v')];
-      writeFileSync(source, vocabularyProgram(header));
-      const common = ['-std=gnu11', '-O2', '-ffp-contract=off', '-fno-math-errno', '-Wall', '-Wextra', '-Werror'];
-      const built = spawnSync(compiler, [...common, '-Wno-psabi', ...flags, source, '-o', program, '-lm']);
-      assert.is(built.status, 0, String(built.stderr));
-      const ran = spawnSync(program, { input: vocabularyInputs(), maxBuffer: 1 << 26 });
-      // Instructions that this processor does not have.
-      if (ran.signal === 'SIGILL') return skip(`${compiler}, ${name}`, `no ${name} here`, 'missing');
-      assert.is(ran.status, 0);
-      assert.is(vocabularyDifference(ran.stdout, want), undefined);
+      const got = outputOf(header, [compiler, ...flags], []);
+      if (!got) return skip(`${compiler}, ${name}`, `no ${name} here`, 'missing');
+      assert.is(vocabularyDifference(got, want), undefined);
+    });
+  }
+}
+
+const CROSS = { gcc: ['aarch64-linux-gnu-gcc'], clang: ['clang', '--target=aarch64-linux-gnu'] };
+const EMULATOR = 'qemu-aarch64-static';
+
+for (const [compiler, words] of Object.entries(CROSS)) {
+  // Clang takes the libraries of the other compiler.
+  const there = isThere(EMULATOR, '--version') && [...Object.values(CROSS)].every((c) => isThere(...c, '--version'));
+  for (const [name, header] of [
+    ['general', GENERAL],
+    ['neon', NEON_HEADER],
+  ] as const) {
+    test(`${compiler} for 64-bit Arm, ${name}`, () => {
+      if (!there) return skip(`${compiler}, ${name}`, `no ${CROSS.gcc[0]}, clang or ${EMULATOR}`, 'missing');
+      const got = outputOf(header, [...words, '-static'], [EMULATOR, '-cpu', 'cortex-a53']);
+      assert.is(vocabularyDifference(got!, want), undefined);
     });
   }
 }

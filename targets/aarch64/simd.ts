@@ -1,0 +1,57 @@
+import { gnuHeader } from '../../sdk/compile/emit/c/gnu.ts';
+
+/**
+ * The vector vocabulary on 64-bit Arm: NEON as every such core has it, and the dot product of bytes where the compiler may use it.
+ * Minimum and maximum are not fmin and fmax, which order zeros and treat NaN in their own way.
+ */
+export const NEON_HEADER = gnuHeader(`
+#include <arm_neon.h>
+#define EW_F32(v) ((float32x4_t)(v))
+#define EW_S16(v) ((int16x8_t)(v))
+#define EW_S8(v) ((int8x16_t)(v))
+#define EW_U8(v) ((uint8x16_t)(v))
+EW_INLINE f4 ew_neon_select(f4 mask, f4 a, f4 b) { return (f4)vbslq_s32((uint32x4_t)mask, (int32x4_t)a, (int32x4_t)b); }
+#define v_select ew_neon_select
+#define f4_sqrt(v) ((f4)vsqrtq_f32(EW_F32(v)))
+#define f4_floor(v) ((f4)vrndmq_f32(EW_F32(v)))
+#define f4_ceil(v) ((f4)vrndpq_f32(EW_F32(v)))
+#define f4_round(v) ((f4)vrndnq_f32(EW_F32(v)))
+#define i4_from_f4(v) ((i4)vcvtq_s32_f32(EW_F32(v)))
+#define i4_load_u16(p) ((i4)vmovl_u16((uint16x4_t)vld1_u8((const u8 *)(p))))
+#define h8_load_i8(p) ((h8)vmovl_s8(vld1_s8((const i8 *)(p))))
+#define h8_max(a, b) ((h8)vmaxq_s16(EW_S16(a), EW_S16(b)))
+EW_INLINE i4 ew_neon_dot(h8 a, h8 b) {
+  return (i4)vpaddq_s32(vmull_s16(vget_low_s16(EW_S16(a)), vget_low_s16(EW_S16(b))), vmull_high_s16(EW_S16(a), EW_S16(b)));
+}
+#define h8_dot ew_neon_dot
+#define h8_extend_lo_i8(v) ((h8)vmovl_s8(vget_low_s8(EW_S8(v))))
+#define h8_extend_hi_i8(v) ((h8)vmovl_high_s8(EW_S8(v)))
+#define i4_extend_lo(v) ((i4)vmovl_s16(vget_low_s16(EW_S16(v))))
+#define i4_extend_hi(v) ((i4)vmovl_high_s16(EW_S16(v)))
+#define h8_narrow(a, b) ((h8)vqmovn_high_s32(vqmovn_s32((int32x4_t)(a)), (int32x4_t)(b)))
+#define b16_narrow(a, b) ((b16)vqmovn_high_s16(vqmovn_s16(EW_S16(a)), EW_S16(b)))
+#define b16_narrow_u8(a, b) ((b16)vqmovun_high_s16(vqmovun_s16(EW_S16(a)), EW_S16(b)))
+EW_INLINE i32 ew_neon_mask(b16 v) {
+  const uint8x16_t places = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+  const uint8x16_t set = vandq_u8((uint8x16_t)vshrq_n_s8(EW_S8(v), 7), places);
+  return vaddv_u8(vget_low_u8(set)) | vaddv_u8(vget_high_u8(set)) << 8;
+}
+#define b16_mask ew_neon_mask
+#define b16_swizzle(v, index) ((b16)vqtbl1q_u8(EW_U8(v), EW_U8(index)))
+EW_INLINE f4 ew_neon_bools(const u8 *p) {
+  return (f4)vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8((uint8x8_t)(u64)(u32)*(const ew_any4 *)p))));
+}
+#define f4_load_bool ew_neon_bools
+#ifdef EW_DOT7
+#ifdef __ARM_FEATURE_DOTPROD
+#define b16_dot7(a, w, acc) ((i4)vdotq_s32((int32x4_t)(acc), EW_S8(a), EW_S8(w)))
+#else
+/* sums of two products fit 16 bits: 2 * 127 * 128 < 32768 */
+EW_INLINE i4 ew_neon_dot7(b16 a, b16 w, i4 acc) {
+  const int16x8_t low = vmull_s8(vget_low_s8(EW_S8(a)), vget_low_s8(EW_S8(w))), high = vmull_high_s8(EW_S8(a), EW_S8(w));
+  return (i4)vpadalq_s16((int32x4_t)acc, vpaddq_s16(low, high));
+}
+#define b16_dot7 ew_neon_dot7
+#endif
+#endif
+`);
