@@ -98,10 +98,10 @@ export function vocabularyDifference(got: Uint8Array, want: Uint8Array): string 
   if (g.length !== w.length) return `${got.length} bytes instead of ${want.length}`;
   const inputs = words(vocabularyInputs());
   const hex = (list: Uint32Array): string => [...list].map((x) => x.toString(16).padStart(8, '0')).join(' ');
-  const isNaN = (x: number): boolean => (x & 0x7fffffff) > 0x7f800000;
+  const isNotANumber = (x: number): boolean => (x & 0x7fffffff) > 0x7f800000;
   for (let i = 0; i < g.length; i++) {
     const form = FORMS[(i >> 2) % FORMS.length]!;
-    if (g[i] === w[i] || (form.kind === 'floats' && isNaN(g[i]!) && isNaN(w[i]!))) continue;
+    if (g[i] === w[i] || (form.kind === 'floats' && isNotANumber(g[i]!) && isNotANumber(w[i]!))) continue;
     const n = Math.floor(i / 4 / FORMS.length);
     const at = i - (i % 4);
     const input = inputs.subarray((n * CASE) / 4, (n * CASE) / 4 + 12);
