@@ -83,6 +83,7 @@ export function planProgram(
   const tuning: Tuning = {
     blockBytes: options.blockBytes ?? DEFAULT_BLOCK,
     mutable: new Set(options.mutable ?? []),
+    sums: vectors.sums === true,
   };
   const write = (group: Group, overlapped: boolean): Written => {
     const ctx = new KernelContext(graph, group, tuning, alias, { decoded, overlapped });

@@ -26,6 +26,11 @@ export interface CompiledModule {
 export interface Vectors {
   /** C text that defines the vector vocabulary (see targets/wasm/simd.ts). */
   readonly header: string;
+  /**
+   * The header has the types `sum7` and `sum16`, sums of eight channels in whatever form adds up fastest, which take 16 columns of bytes
+   * or 8 of 16 bits at a time (targets/aarch64/simd.ts). Without them products are made of `b16_dot7` and `h8_dot`.
+   */
+  readonly sums?: boolean;
 }
 
 export interface Target {

@@ -53,5 +53,52 @@ EW_INLINE i4 ew_neon_dot7(b16 a, b16 w, i4 acc) {
 }
 #define b16_dot7 ew_neon_dot7
 #endif
+
+/*
+ * Sums of eight channels. sum7 takes 16 columns: bytes at a, codes of 7 bits in b0 .. b7 as [column / 4][channel][column % 4];
+ * sum16 takes 8 columns of 16 bits, in b0 .. b7 as [column / 2][channel][column % 2].
+ */
+#ifdef __ARM_FEATURE_DOTPROD
+typedef struct { int32x4_t low, high; } sum7;
+EW_INLINE sum7 sum7_zero(void) { const int32x4_t z = vdupq_n_s32(0); return (sum7){z, z}; }
+#define EW_SUM7_STEP(i, b, c) \\
+  s.low = vdotq_laneq_s32(s.low, EW_S8(b), x, i); s.high = vdotq_laneq_s32(s.high, EW_S8(c), x, i);
+EW_INLINE sum7 sum7_add(sum7 s, const i8 *a, b16 b0, b16 b1, b16 b2, b16 b3, b16 b4, b16 b5, b16 b6, b16 b7) {
+  const int8x16_t x = vld1q_s8(a);
+  EW_SUM7_STEP(0, b0, b1) EW_SUM7_STEP(1, b2, b3) EW_SUM7_STEP(2, b4, b5) EW_SUM7_STEP(3, b6, b7)
+  return s;
+}
+#define sum7_lo(s) ((i4)(s).low)
+#define sum7_hi(s) ((i4)(s).high)
+#else
+/* two partial sums a channel: two steps' products are added in 16 bits, then neighbours into the sums */
+typedef struct { int32x4_t c01, c23, c45, c67; } sum7;
+EW_INLINE sum7 sum7_zero(void) { const int32x4_t z = vdupq_n_s32(0); return (sum7){z, z, z, z}; }
+#define EW_SUM7_PAIR(sum, half, b, c) vpadalq_s16(sum, vmlal_s8(vmull_s8(x, half(EW_S8(b))), y, half(EW_S8(c))))
+#define EW_SUM7_STEPS(i, j, b0, b1, b2, b3) { \\
+  const int8x8_t x = (int8x8_t)vdup_laneq_s32(q, i), y = (int8x8_t)vdup_laneq_s32(q, j); \\
+  s.c01 = EW_SUM7_PAIR(s.c01, vget_low_s8, b0, b2); s.c23 = EW_SUM7_PAIR(s.c23, vget_high_s8, b0, b2); \\
+  s.c45 = EW_SUM7_PAIR(s.c45, vget_low_s8, b1, b3); s.c67 = EW_SUM7_PAIR(s.c67, vget_high_s8, b1, b3); }
+EW_INLINE sum7 sum7_add(sum7 s, const i8 *a, b16 b0, b16 b1, b16 b2, b16 b3, b16 b4, b16 b5, b16 b6, b16 b7) {
+  const int32x4_t q = (int32x4_t)vld1q_s8(a);
+  EW_SUM7_STEPS(0, 1, b0, b1, b2, b3) EW_SUM7_STEPS(2, 3, b4, b5, b6, b7)
+  return s;
+}
+#define sum7_lo(s) ((i4)vpaddq_s32((s).c01, (s).c23))
+#define sum7_hi(s) ((i4)vpaddq_s32((s).c45, (s).c67))
 #endif
+#endif
+typedef struct { int32x4_t c01, c23, c45, c67; } sum16;
+EW_INLINE sum16 sum16_zero(void) { const int32x4_t z = vdupq_n_s32(0); return (sum16){z, z, z, z}; }
+#define EW_SUM16_STEP(i, b, c) { \\
+  const int16x8_t x = (int16x8_t)vdupq_laneq_s32(q, i); \\
+  s.c01 = vmlal_s16(s.c01, vget_low_s16(x), vget_low_s16(EW_S16(b))); s.c23 = vmlal_high_s16(s.c23, x, EW_S16(b)); \\
+  s.c45 = vmlal_s16(s.c45, vget_low_s16(x), vget_low_s16(EW_S16(c))); s.c67 = vmlal_high_s16(s.c67, x, EW_S16(c)); }
+EW_INLINE sum16 sum16_add(sum16 s, const i16 *a, h8 b0, h8 b1, h8 b2, h8 b3, h8 b4, h8 b5, h8 b6, h8 b7) {
+  const int32x4_t q = (int32x4_t)vld1q_s16(a);
+  EW_SUM16_STEP(0, b0, b1) EW_SUM16_STEP(1, b2, b3) EW_SUM16_STEP(2, b4, b5) EW_SUM16_STEP(3, b6, b7)
+  return s;
+}
+#define sum16_lo(s) ((i4)vpaddq_s32((s).c01, (s).c23))
+#define sum16_hi(s) ((i4)vpaddq_s32((s).c45, (s).c67))
 `);

@@ -44,14 +44,22 @@ export function emitQAttention(ctx: KernelContext, l: Lowered<KernelOf<'qattenti
   const heldRow = (row: string): string => `${held.pointer} + ${row} * ${cols + NR}`;
   const zero: [string, string] = ['i4_splat(0)', 'i4_splat(0)'];
   const real = { rows: `(ib - m < ${mr} ? ib - m : ${mr})` };
-  const score = microI16(dp, mr, { base: `${rows} + m * ${dp}`, pitch: dp }, `${kt} + n * ${dp}`, zero, {
-    ...real,
-    use: (a, b) =>
-      `float *o = ${scores} + (m + r) * ${keys} + n; f4_store(o, f4_mul(f4_from_i4(${a}), sc)); f4_store(o + 4, f4_mul(f4_from_i4(${b}), sc));`,
-  });
+  const score = microI16(
+    ctx.tuning.sums,
+    dp,
+    mr,
+    { base: `${rows} + m * ${dp}`, pitch: dp },
+    `${kt} + n * ${dp}`,
+    zero,
+    {
+      ...real,
+      use: (a, b) =>
+        `float *o = ${scores} + (m + r) * ${keys} + n; f4_store(o, f4_mul(f4_from_i4(${a}), sc)); f4_store(o + 4, f4_mul(f4_from_i4(${b}), sc));`,
+    },
+  );
   // Weights lie where the scores were, two bytes instead of four.
   const weights = { base: `(i16 *)${scores} + m * ${2 * keys}`, pitch: 2 * keys };
-  const product = microI16('kn', mr, weights, `${vt} + n * ${keys}`, zero, {
+  const product = microI16(ctx.tuning.sums, 'kn', mr, weights, `${vt} + n * ${keys}`, zero, {
     ...real,
     use: (a, b) => `const f4 inv = f4_load_splat(${inverse} + m + r);
       epi(${ctx.arguments()}, bi * ${s.queries} + i0 + m + r, h * ${s.valueSize} + n, nv, f4_mul(f4_mul(f4_from_i4(${a}), inv), f4_load(${pvs} + h * ${s.valueSize} + n)), f4_mul(f4_mul(f4_from_i4(${b}), inv), f4_load(${pvs} + h * ${s.valueSize} + n + 4))${whole ? `, ${heldRow('(m + r)')}` : ''});`,

@@ -67,6 +67,8 @@ export interface Tuning {
   readonly blockBytes: number;
   /** Constants that change between runs: they are held in forms that take any data. */
   readonly mutable: ReadonlySet<string>;
+  /** The vocabulary has sums of eight channels (`Vectors.sums`). */
+  readonly sums: boolean;
 }
 
 export interface ContextOptions {

@@ -1,6 +1,7 @@
 /**
  * Matrix products: 4 rows x 8 channels in registers, as the register budget of WebAssembly engines wants it (loads plus
- * accumulators of one basic block <= 15, no unrolling along k, accumulators in named scalars).
+ * accumulators of one basic block <= 15, no unrolling along k, accumulators in named scalars). Where the vocabulary has sums of
+ * eight channels (`Vectors.sums`), integer products go several columns at a time, in the form that the instruction set likes.
  * Every function here returns C text; the callers supply how rows of A are found and where results go.
  */
 
@@ -30,18 +31,14 @@ interface Inner {
   readonly iterations: number | string;
   readonly loads: string;
   readonly update: (row: number, a: string) => string;
+  /** Declares the accumulators of a row. */
+  readonly start: (row: number) => string;
+  /** The two vectors of results of a row. */
+  readonly results: (row: number) => [string, string];
 }
 
 /** The loop all three products share. Results pass through a small array, so that the text that uses them stands once, not once a row. */
-function micro(
-  mr: number,
-  rows: Rows,
-  tileType: string,
-  tile: string,
-  init: (r: number) => [string, string],
-  inner: Inner,
-  done: Done,
-): string {
+function micro(mr: number, rows: Rows, tileType: string, tile: string, inner: Inner, done: Done): string {
   const list = ROWS.slice(0, mr);
   const one = 'pitch' in rows;
   const pointers = one
@@ -49,9 +46,14 @@ function micro(
     : list.map((r) => `const ${inner.type} *a${r} = ${rows.pointer(r)};`).join(' ');
   const at = (r: number): string => (one ? `a + ${r * rows.pitch}` : `a${r}`);
   const next = one ? `a += ${inner.stepA};` : list.map((r) => `a${r} += ${inner.stepA};`).join(' ');
+  const store = (r: number): string =>
+    inner
+      .results(r)
+      .map((v, half) => `f4_store(acc + ${8 * r + 4 * half}, ${v});`)
+      .join(' ');
   return `{
     ${pointers}
-    ${list.map((r) => `i4 c${r}0 = ${init(r)[0]}, c${r}1 = ${init(r)[1]};`).join(' ')}
+    ${list.map(inner.start).join(' ')}
     const ${tileType} *b = ${tile}, *const end = b + ${typeof inner.iterations === 'number' ? inner.iterations * inner.stepB : `(${inner.iterations}) * ${inner.stepB}`};
     do {
       ${inner.loads} b += ${inner.stepB};
@@ -59,9 +61,32 @@ function micro(
       ${next}
     } while (b != end);
     ${inner.result} acc[${8 * mr}];
-    ${list.map((r) => `f4_store(acc + ${8 * r}, c${r}0); f4_store(acc + ${8 * r + 4}, c${r}1);`).join(' ')}
+    ${list.map(store).join(' ')}
     ${rolled(done.rows ?? String(mr), done.use('f4_load(acc + 8 * r)', 'f4_load(acc + 8 * r + 4)'))}
   }`;
+}
+
+/** Accumulators in two vectors a row, which begin with what the results begin with. */
+function plainSums(init: (r: number) => [string, string]): Pick<Inner, 'start' | 'results'> {
+  return {
+    start: (r) => `i4 c${r}0 = ${init(r)[0]}, c${r}1 = ${init(r)[1]};`,
+    results: (r) => [`c${r}0`, `c${r}1`],
+  };
+}
+
+/** Eight vectors of the tile, and the accumulators of a row in the form of the instruction set. */
+function wideSums(
+  kind: 'sum7' | 'sum16',
+  load: (i: number) => string,
+  init: (r: number) => [string, string],
+): Pick<Inner, 'start' | 'results' | 'loads' | 'update'> {
+  const vectors = [0, 1, 2, 3, 4, 5, 6, 7];
+  return {
+    start: (r) => `${kind} c${r} = ${kind}_zero();`,
+    loads: `const b16 ${vectors.map((i) => `b${i} = ${load(i)}`).join(', ')};`,
+    update: (r, a) => `c${r} = ${kind}_add(c${r}, ${a}, ${vectors.map((i) => `b${i}`).join(', ')});`,
+    results: (r) => [`i4_add(${kind}_lo(c${r}), ${init(r)[0]})`, `i4_add(${kind}_hi(c${r}), ${init(r)[1]})`],
+  };
 }
 
 /** A loop over r that stays a loop. */
@@ -83,15 +108,24 @@ export function microF32(k: number, mr: number, rows: Rows, tile: string, init: 
     stepA: 1,
     stepB: 8,
     iterations: k,
+    ...plainSums(() => init),
     loads: 'f4 b0 = f4_load(b), b1 = f4_load(b + 4);',
     update: (r, a) =>
       `{ f4 s = f4_load_splat(${a}); c${r}0 = f4_add(c${r}0, f4_mul(s, b0)); c${r}1 = f4_add(c${r}1, f4_mul(s, b1)); }`,
   };
-  return micro(mr, rows, 'float', tile, () => init, inner, done);
+  return micro(mr, rows, 'float', tile, inner, done);
 }
 
-/** i16 x i16 -> i32 over pairs of k; the tile is [K/2][8][2] i16, or i8 to be widened. `kp` (or a C expression of it) is K rounded up to a multiple of 2. */
+/** Iterations over `kp` columns, a number or a C expression, `step` at a time. */
+const stepsOf = (kp: number | string, step: number): number | string =>
+  typeof kp === 'number' ? kp / step : `(${kp}) / ${step}`;
+
+/**
+ * i16 x i16 -> i32; the tile is [K/2][8][2] i16, or i8 to be widened. `kp` (or a C expression of it) is K rounded up to a multiple of
+ * 8. `sums`: the vocabulary has sums of eight channels.
+ */
 export function microI16(
+  sums: boolean,
   kp: number | string,
   mr: number,
   rows: Rows,
@@ -101,21 +135,35 @@ export function microI16(
   tileType: 'i16' | 'i8' = 'i16',
 ): string {
   const load = tileType === 'i8' ? 'h8_load_i8' : 'h8_load';
-  const inner: Inner = {
-    type: 'i16',
-    result: 'i32',
-    stepA: 2,
-    stepB: 16,
-    iterations: typeof kp === 'number' ? kp / 2 : `(${kp}) / 2`,
-    loads: `h8 b0 = ${load}(b), b1 = ${load}(b + 8);`,
-    update: (r, a) =>
-      `{ h8 s = h8_load_splat2(${a}); c${r}0 = i4_add(c${r}0, h8_dot(s, b0)); c${r}1 = i4_add(c${r}1, h8_dot(s, b1)); }`,
-  };
-  return micro(mr, rows, tileType, tile, () => init, inner, done);
+  const shared = { type: 'i16', result: 'i32' } as const;
+  const inner: Inner = sums
+    ? {
+        ...shared,
+        stepA: 8,
+        stepB: 64,
+        iterations: stepsOf(kp, 8),
+        ...wideSums(
+          'sum16',
+          (i) => `${load}(b + ${8 * i})`,
+          () => init,
+        ),
+      }
+    : {
+        ...shared,
+        stepA: 2,
+        stepB: 16,
+        iterations: stepsOf(kp, 2),
+        ...plainSums(() => init),
+        loads: `h8 b0 = ${load}(b), b1 = ${load}(b + 8);`,
+        update: (r, a) =>
+          `{ h8 s = h8_load_splat2(${a}); c${r}0 = i4_add(c${r}0, h8_dot(s, b0)); c${r}1 = i4_add(c${r}1, h8_dot(s, b1)); }`,
+      };
+  return micro(mr, rows, tileType, tile, inner, done);
 }
 
-/** i8 x u7 -> i32 over quads of k with the relaxed dot product; the tile is [K/4][8][4] u8. */
+/** i8 x u7 -> i32 with the dot product of bytes; the tile is [K/4][8][4] u8, `kp` is K rounded up to a multiple of 16. */
 export function microDot7(
+  sums: boolean,
   kp: number,
   mr: number,
   rows: Rows,
@@ -123,15 +171,24 @@ export function microDot7(
   init: (r: number) => [string, string],
   done: Done,
 ): string {
-  const inner: Inner = {
-    type: 'i8',
-    result: 'i32',
-    stepA: 4,
-    stepB: 32,
-    iterations: kp / 4,
-    loads: 'b16 b0 = b16_load(b), b1 = b16_load(b + 16);',
-    update: (r, a) =>
-      `{ b16 s = b16_load_splat4(${a}); c${r}0 = b16_dot7(s, b0, c${r}0); c${r}1 = b16_dot7(s, b1, c${r}1); }`,
-  };
-  return micro(mr, rows, 'u8', tile, init, inner, done);
+  const shared = { type: 'i8', result: 'i32' } as const;
+  const inner: Inner = sums
+    ? {
+        ...shared,
+        stepA: 16,
+        stepB: 128,
+        iterations: kp / 16,
+        ...wideSums('sum7', (i) => `b16_load(b + ${16 * i})`, init),
+      }
+    : {
+        ...shared,
+        stepA: 4,
+        stepB: 32,
+        iterations: kp / 4,
+        ...plainSums(init),
+        loads: 'b16 b0 = b16_load(b), b1 = b16_load(b + 16);',
+        update: (r, a) =>
+          `{ b16 s = b16_load_splat4(${a}); c${r}0 = b16_dot7(s, b0, c${r}0); c${r}1 = b16_dot7(s, b1, c${r}1); }`,
+      };
+  return micro(mr, rows, 'u8', tile, inner, done);
 }

@@ -120,7 +120,7 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
   const pitch = kp;
   const gather = inPlace ? '' : emitGather('gather', geo, { from, to: 'i16', pitch });
   const rows: Rows = { base: inPlace ? `${p.src} + m * ${kp}` : `(i16 *)${p.rows} + (m - mb) * ${kp}`, pitch: kp };
-  const micro = microI16(kp, p.mr, rows, `(i16 *)${p.tile}`, ['z0', 'z1'], finish(p));
+  const micro = microI16(p.ctx.tuning.sums, kp, p.mr, rows, `(i16 *)${p.tile}`, ['z0', 'z1'], finish(p));
   const setup = inPlace ? '' : `gather(${p.src}, (i16 *)${p.rows}, mb, me - mb, g, zp);`;
   const body = blockedLoops(geo, p.mr, p.block, setup, micro, perTile(p, 'ew_panel_i16', 'i16'));
   return { helpers: gather, body: `const i32 zp = ${p.zp};\n  ${body}` };
@@ -138,7 +138,7 @@ function dot7Product(p: Product): ProductText {
     `i4_add(z1, i4_splat(rs[m - mb + ${r}]))`,
   ];
   const rows: Rows = { base: `(i8 *)${p.rows} + (m - mb) * ${kp}`, pitch: kp };
-  const micro = microDot7(kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p));
+  const micro = microDot7(p.ctx.tuning.sums, kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p));
   const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); ew_row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb, ${kp}, ${DOT7_OFFSET}); const i32 *rs = (const i32 *)${p.rowSums};`;
   const body = blockedLoops(geo, p.mr, p.block, setup, micro, perTile(p, 'ew_panel_u7', 'u8'));
   return { helpers, body: `const i32 zp = ${p.zp};\n  ${body}` };

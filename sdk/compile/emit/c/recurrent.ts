@@ -238,6 +238,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const inputTile = once ? `${inputs} + (n - first) * ${ip}` : tile;
   const unpackInput = `ew_panel_i16(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${tile}, ${sums});`;
   const micro = microI16(
+    ctx.tuning.sums,
     ip,
     mr,
     { base: `${rows} + m * ${ip}`, pitch: ip },
@@ -260,6 +261,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
       ? `float *o = gates + n - first; f4_store(o, ${out(a, 0)}); f4_store(o + 4, ${out(b, 4)});`
       : `float q[8]; f4_store(q, ${out(a, 0)}); f4_store(q + 4, ${out(b, 4)}); for (i32 z = 0; z < 8; z++) if (n + z >= dir * ${gh} && n + z < dir * ${gh} + ${gh}) gates[n + z - dir * ${gh}] = q[z];`;
   const gemv = microI16(
+    ctx.tuning.sums,
     hp,
     1,
     { base: 'codes', pitch: 0 },
