@@ -43,7 +43,7 @@ export interface FrontierReport {
   readonly latencyOrigin: Origin;
   /** Ascending in size. */
   readonly points: readonly FrontierRow[];
-  /** The smallest of them that keeps `minQuality`. */
+  /** The smallest of them that keeps `minQuality` with its whole interval. */
   readonly smallestPassing?: FrontierRow;
   /** Sizes that were asked for and not measured: the run was interrupted. */
   readonly missing: number;
@@ -89,7 +89,7 @@ export async function measureFrontier(
     if (!isEigenError(e) || e.code !== 'EW1004_INTERRUPTED' || points.length === 0) throw e;
   }
   points.sort((a, b) => a.askedBytes - b.askedBytes);
-  const passing = points.find((p) => p.quality >= options.minQuality);
+  const passing = points.find((p) => p.low >= options.minQuality);
   return {
     model: opened.graph.name,
     target: profile.id,

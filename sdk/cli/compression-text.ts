@@ -1,4 +1,11 @@
-import type { CompressedBuild, CompressionPlan, CompressionReport, MetricComparison, Sourced } from '../index.ts';
+import type {
+  CompressedBuild,
+  CompressionPlan,
+  CompressionReport,
+  GateResult,
+  MetricComparison,
+  Sourced,
+} from '../index.ts';
 import { formatBytes, formatPercent, formatRatio, formatSeconds, table } from './format.ts';
 
 /** What `compress` says before it starts. */
@@ -44,7 +51,7 @@ export function reportText(
     [
       'quality kept',
       formatPercent(gate.quality, 2),
-      `${formatPercent(gate.low, 2)} to ${formatPercent(gate.high, 2)}, ${gate.measure}, measured on ${gate.samples} held-out samples`,
+      `${gateText(gate)}; ${gate.measure}, measured on ${gate.samples} held-out samples`,
     ],
     ['agreement', formatPercent(gate.agreement, 2), 'same answer as the original, measured'],
   ];
@@ -52,6 +59,17 @@ export function reportText(
   rows.push(...halfRow(r));
   rows.push(...boardRows(r, latency), ['held back by', '', r.binds.map((b) => BINDING[b]).join(', ') || 'nothing']);
   return table(rows, [1]);
+}
+
+/** The interval, and what it says about what was asked for. */
+function gateText({ low, high, minQuality, verdict }: GateResult): string {
+  const asked = formatPercent(minQuality, 1);
+  const text = {
+    passed: `all of it at least ${asked}`,
+    uncertain: `uncertain: it reaches below ${asked}`,
+    failed: `less than ${asked}`,
+  }[verdict];
+  return `${formatPercent(low, 2)} to ${formatPercent(high, 2)}, ${text}`;
 }
 
 /** What a receiver has with half of the weights. */

@@ -25,8 +25,8 @@ export function frontierText(r: FrontierReport): string {
     ...plot(r.points, r.minQuality),
     '',
     smallest
-      ? `smallest that keeps ${asked}: ${formatBytes(smallest.wireBytes)}, ${formatRatio(smallest.ratio)} smaller`
-      : `none of these sizes keeps ${asked}`,
+      ? `smallest that keeps ${asked} with its whole interval: ${formatBytes(smallest.wireBytes)}, ${formatRatio(smallest.ratio)} smaller`
+      : `none of these sizes keeps ${asked} with its whole interval`,
   ].join('\n');
 }
 

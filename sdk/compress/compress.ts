@@ -5,10 +5,11 @@ import type { Progress } from '../util/progress.ts';
 import { Rng } from '../util/rng.ts';
 import type { Tensor } from '../util/tensor.ts';
 import { divergenceOf } from './allocate.ts';
+import { answerOf } from './answers.ts';
 import { attentionRanges, attentionValues, integerAttention } from './attention.ts';
 import { findAttention } from './attention-match.ts';
-import type { Context } from './context.ts';
-import { measuresOf } from './divergence.ts';
+import { type Context, isText } from './context.ts';
+import { measuresOf, type OutputMeasure, referenceOf } from './divergence.ts';
 import { evaluate, type HeldOut, heldOut, meanDivergence } from './evaluate.ts';
 import { factorize } from './factorize.ts';
 import { fixedInputs } from './fixed-inputs.ts';
@@ -19,6 +20,7 @@ import { type Candidate, Passes } from './passes.ts';
 import { probeCount, splitCounts } from './plan.ts';
 import { type Plan, Planner, type Replacement } from './planning.ts';
 import { measurePrefixes } from './progressive.ts';
+import type { QualityMeasure } from './quality.ts';
 import { reportOf } from './report.ts';
 import type { Runner, Session } from './runner.ts';
 import { type Pair, quantizeAll } from './sequential.ts';
@@ -37,6 +39,8 @@ const MIN_FIRST = 8;
 const GROWTH = 1.3;
 /** Layers are split in two where that is expected to leave this share of the divergence. */
 const FACTORS_WORTH = 0.7;
+/** Samples whose answers by the original are looked at for what compression would change in them. */
+const MOST_ANSWERS = 256;
 /** Samples that tell the ranges of queries, keys and values, and held-out ones that tell what their rounding costs. */
 const RANGE_SAMPLES = 64;
 const ATTENTION_SAMPLES = 24;
@@ -184,8 +188,30 @@ export class Job {
       outputs.push(await float.run(sample));
       ctx.progress({ stage: 'reference', done: outputs.length, total: ctx.held.length });
     }
-    const measures = measuresOf(ctx.graph, outputs[0]!, ctx.options.divergence);
-    return heldOut(measures, ctx.held, outputs, ctx.options.seed, ctx.options.metric);
+    const { divergence, seed, metric } = ctx.options;
+    const measures = measuresOf(ctx.graph, outputs[0]!, divergence);
+    const held = heldOut(measures, ctx.held, outputs, seed, metric);
+    return metric ? held : { ...held, measure: await this.measureOf(held, measures, float) };
+  }
+
+  /** What quality is: of texts their likelihood; of samples that are one answer the answers, to be seen on others than the held-out ones too. */
+  private async measureOf(
+    { references }: HeldOut,
+    measures: readonly OutputMeasure[],
+    float: Session,
+  ): Promise<QualityMeasure> {
+    const { graph, held, fit, options, signal } = this.ctx;
+    const rows = references[0]!.parts.reduce((n, p) => n + p.rows.length, 0);
+    const distributions = measures.every((m) => m.kind === 'logits' || m.kind === 'probabilities');
+    if (isText(graph) && distributions && rows > 1) return { kind: 'likelihood' };
+    if (answerOf(references[0]!) === undefined) return { kind: 'score' };
+    const more = held === fit ? [] : fit.slice(0, Math.max(0, MOST_ANSWERS - held.length));
+    const answers = references.map((r) => answerOf(r)!);
+    for (const sample of more) {
+      checkSignal(signal);
+      answers.push(answerOf(referenceOf(measures, await float.run(sample), options.seed))!);
+    }
+    return { kind: 'answers', answers };
   }
 
   /** The float graph with integer attention, and the divergence that this alone costs. */
@@ -236,7 +262,7 @@ export class Job {
     const { options } = ctx;
     const { pair, reference } = passes.prepared;
     let { result } = chosen;
-    const gate = gateOf(chosen.evaluation.scores, chosen.evaluation.metric, options.minQuality, options.seed);
+    const gate = gateOf(chosen.evaluation, options.minQuality, options.seed);
     // Where memory or time binds, more bytes on the wire are no way out.
     if (!gate.passed && !options.smallest && !chosen.limited)
       await this.timings.of('frontier', () => explore(passes, chosen));
@@ -261,7 +287,7 @@ async function explore(passes: Passes, chosen: Candidate): Promise<void> {
   for (let k = 1; k <= options.frontierPoints; k++) {
     checkSignal(signal);
     const { point } = await passes.at(Math.round(start * GROWTH ** k), [1]);
-    if (point.quality >= options.minQuality) break;
+    if (point.low >= options.minQuality) break;
   }
   passes.install(chosen);
 }

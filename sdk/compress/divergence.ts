@@ -155,20 +155,39 @@ function softmax(from: Float32Array, to: Float32Array): void {
  * 1 - divergence / baseline; for squared error, 1 - error / variance.
  */
 export function scoreOf(reference: Reference, outputs: Readonly<Record<string, Tensor>>): Score {
-  const total = { divergence: 0, rows: 0, agreeing: 0, kept: 0, full: 0 };
-  for (const part of reference.parts) {
-    const got = pick(part.kind, outputs[part.name]!.data as Float32Array, part.rows, part.width);
-    if (part.kind === 'squared') addSquared(total, part.values, got);
-    else if (part.kind === 'sigmoid') addSigmoid(total, part, got);
-    else addRows(total, part.values, got, part.width);
-  }
-  return total;
+  return scoresOf(reference, outputs, 1)[0]!;
+}
+
+/** The scores of up to so many blocks of consecutive rows, where outputs have rows of classes; of the whole sample otherwise. */
+export function scoresOf(
+  reference: Reference,
+  outputs: Readonly<Record<string, Tensor>>,
+  blocks: number,
+): readonly Score[] {
+  const totals = Array.from({ length: blocks }, () => ({ divergence: 0, rows: 0, agreeing: 0, kept: 0, full: 0 }));
+  like(reference, outputs).parts.forEach(({ values: got }, k) => {
+    const part = reference.parts[k]!;
+    if (part.kind === 'squared') addSquared(totals[0]!, part.values, got);
+    else if (part.kind === 'sigmoid') addSigmoid(totals[0]!, part, got);
+    else addRows(totals, part.values, got, part.width);
+  });
+  return blocks === 1 ? totals : totals.filter((t) => t.rows > 0);
+}
+
+/** Outputs reduced to the rows of a reference. */
+export function like(reference: Reference, outputs: Readonly<Record<string, Tensor>>): Reference {
+  const parts = reference.parts.map((part) => ({
+    ...part,
+    values: pick(part.kind, outputs[part.name]!.data as Float32Array, part.rows, part.width),
+  }));
+  return { parts };
 }
 
 type Mutable = { -readonly [K in keyof Score]: Score[K] };
 
-function addRows(total: Mutable, p: Float32Array, q: Float32Array, width: number): void {
+function addRows(totals: readonly Mutable[], p: Float32Array, q: Float32Array, width: number): void {
   for (let at = 0; at < p.length; at += width) {
+    const total = totals[Math.floor((at / p.length) * totals.length)]!;
     let kl = 0;
     let best = at;
     let guess = at;

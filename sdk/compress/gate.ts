@@ -1,6 +1,6 @@
-import { bootstrapRatio } from '../util/stats.ts';
-import type { Score } from './divergence.ts';
-import type { GateResult } from './types.ts';
+import type { Evaluation } from './evaluate.ts';
+import { qualityOf } from './quality.ts';
+import type { GateResult, Verdict } from './types.ts';
 
 /** Quality of one held-out sample when the caller has a measure of their own. */
 export interface MetricScore {
@@ -8,29 +8,27 @@ export interface MetricScore {
   readonly original: number;
 }
 
-/** Sums of the scores of all held-out samples into one verdict, with a paired bootstrap interval over samples. */
-export function gateOf(
-  scores: readonly Score[],
-  metric: readonly MetricScore[] | undefined,
-  minQuality: number,
-  seed: number,
-): GateResult {
-  const kept = metric ? metric.map((m) => m.compressed) : scores.map((s) => s.kept);
-  const full = metric ? metric.map((m) => m.original) : scores.map((s) => s.full);
+/** Sums what the held-out samples say into one verdict, with a 95 % interval. */
+export function gateOf(evaluation: Evaluation, minQuality: number, seed: number): GateResult {
+  const { scores, samples } = evaluation;
+  const { quality, low, high, measure } = qualityOf(evaluation, seed);
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
   const rows = sum(scores.map((s) => s.rows));
-  const quality = sum(full) === 0 ? 1 : sum(kept) / sum(full);
-  const { low, high } = bootstrapRatio(kept, full, seed);
   return {
     quality,
     low,
     high,
     minQuality,
     passed: quality >= minQuality,
-    established: low >= minQuality,
+    verdict: verdictOf({ quality, low }, minQuality),
     agreement: sum(scores.map((s) => s.agreeing)) / rows,
     divergence: sum(scores.map((s) => s.divergence)) / rows,
-    samples: scores.length,
-    measure: metric ? 'metric' : "expected score under the original's own predictions",
+    samples,
+    measure,
   };
+}
+
+function verdictOf({ quality, low }: { readonly quality: number; readonly low: number }, minQuality: number): Verdict {
+  if (low >= minQuality) return 'passed';
+  return quality >= minQuality ? 'uncertain' : 'failed';
 }

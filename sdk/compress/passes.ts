@@ -2,7 +2,7 @@ import type { Context } from './context.ts';
 import { type Evaluation, evaluate, type HeldOut } from './evaluate.ts';
 import { gateOf } from './gate.ts';
 import { excessOf, type Footprint, memoryOf, ramOf } from './limits.ts';
-import { HARMLESS, type Plan, type Planner, SLACK } from './planning.ts';
+import { HARMLESS, MEMORY_PRICE, type Plan, type Planner, SLACK } from './planning.ts';
 import type { Measured } from './report.ts';
 import { install, type Pair, quantizeAll } from './sequential.ts';
 import type { Timings } from './timings.ts';
@@ -11,8 +11,8 @@ import type { FrontierPoint } from './types.ts';
 /** Plans made again because the compiled program takes more than they allowed for. */
 const LIMIT_TRIES = 2;
 /**
- * Quality that a network within the memory goal keeps on the held-out samples; with less, the goal is given up unless the network without
- * it is hardly better, by its divergence: two fits of one plan differ as much.
+ * A network within the memory goal has at most MEMORY_PRICE times the divergence of the one without it, on the held-out samples, and keeps
+ * this share of the quality. Where it has hardly more divergence it need only keep what was asked for: two fits of one plan differ as much.
  */
 const GOAL_QUALITY = 0.995;
 const GOAL_DIVERGENCE = 1.25;
@@ -81,9 +81,10 @@ export class Passes {
     const { memoryGoalBytes, minQuality } = this.prepared.ctx.options;
     const small = await this.within(tight, wireBytes, dampings, memoryGoalBytes);
     const { divergence, quality } = small.point;
-    if (divergence <= HARMLESS || quality >= GOAL_QUALITY) return small;
+    if (divergence <= HARMLESS) return small;
     const large = await this.within(free, wireBytes, dampings);
-    const alike = divergence <= GOAL_DIVERGENCE * large.point.divergence && quality >= minQuality;
+    const times = divergence / large.point.divergence;
+    const alike = times <= GOAL_DIVERGENCE ? quality >= minQuality : times <= MEMORY_PRICE && quality >= GOAL_QUALITY;
     if (alike) this.install(small);
     return alike ? small : large;
   }
@@ -182,9 +183,9 @@ export class Passes {
     return evaluate(pair.integer, reference, ctx.options.metric);
   }
 
-  private pointOf({ size }: Measured, { scores, metric }: Evaluation, footprint: Footprint | undefined): FrontierPoint {
+  private pointOf({ size }: Measured, evaluation: Evaluation, footprint: Footprint | undefined): FrontierPoint {
     const { minQuality, seed } = this.prepared.ctx.options;
-    const { divergence, quality, low, high, agreement } = gateOf(scores, metric, minQuality, seed);
+    const { divergence, quality, low, high, agreement } = gateOf(evaluation, minQuality, seed);
     const { wireBytes, residentBytes } = size;
     const ram = footprint ? { ramBytes: ramOf(footprint) } : {};
     return { wireBytes, residentBytes, divergence, quality, low, high, agreement, ...ram };

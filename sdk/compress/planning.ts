@@ -24,7 +24,7 @@ import { firstLayers, type Surveys } from './survey.ts';
 /** Aimed at below the budget, so that the coder's granularity does not push a plan over it. */
 export const SLACK = 0.0005;
 /** What the memory goal may be expected to cost: so many times the divergence without it, or a divergence that is next to nothing. */
-const MEMORY_PRICE = 2;
+export const MEMORY_PRICE = 2;
 export const HARMLESS = 0.004;
 /** Share of the weights' divergence that integer attention may add, or attention stays in floating point. */
 const ATTENTION_SHARE = 0.05;

@@ -55,8 +55,8 @@ export async function measurePrefixes(
     }
     for (const layer of changed) install(pair, layer, truncated(result.quantized.get(layer)!, layer, items, levels));
     changed = new Set();
-    const { scores, metric } = await evaluate(pair.integer, held, ctx.options.metric);
-    const { divergence, quality, agreement, samples } = gateOf(scores, metric, 0, ctx.options.seed);
+    const evaluation = await evaluate(pair.integer, held, ctx.options.metric);
+    const { divergence, quality, agreement, samples } = gateOf(evaluation, 0, ctx.options.seed);
     out.push({ bytes, share: bytes / result.size.wireBytes, divergence, quality, agreement, samples });
   }
   ctx.progress({ stage: 'progressive', done: out.length, total: out.length });
@@ -112,10 +112,6 @@ function truncated(
   return { ...q, matrices };
 }
 
-function firstOf({ samples, references, metric }: HeldOut, count: number): HeldOut {
-  return {
-    samples: samples.slice(0, count),
-    references: references.slice(0, count),
-    metric: metric?.slice(0, count),
-  };
+function firstOf(held: HeldOut, count: number): HeldOut {
+  return { ...held, samples: held.samples.slice(0, count), metric: held.metric?.slice(0, count) };
 }

@@ -28,7 +28,7 @@ export function reportOf(
   const { options } = ctx;
   const { plan, footprint } = chosen;
   const { wireBytes, residentBytes, codeBytes: codes } = result.size;
-  const passing = frontier.filter((p) => p.quality >= options.minQuality).sort((a, b) => a.wireBytes - b.wireBytes)[0];
+  const passing = frontier.filter((p) => p.low >= options.minQuality).sort((a, b) => a.wireBytes - b.wireBytes)[0];
   const params = floatParams(ctx.original);
   const withinResident = options.residentBudgetBytes === undefined || residentBytes <= options.residentBudgetBytes;
   const withinBoard = !footprint || excessOf(options, footprint) === 0;

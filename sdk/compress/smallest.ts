@@ -11,13 +11,14 @@ const SATURATED = 0.9;
 const MOST = 16;
 
 /**
- * The smallest size that keeps `minQuality` on the held-out samples, to 3 %: bracketed from `wireBudgetBytes` on, then narrowed.
- * When no size keeps it, the one of best quality.
+ * The smallest size that keeps `minQuality` on the held-out samples with its whole interval, to 3 %: bracketed from `wireBudgetBytes` on,
+ * then narrowed. The best of many tries is lucky, so what the quality itself reaches is not enough. When no size keeps it, the one that
+ * comes nearest.
  */
 export async function smallest(passes: Passes): Promise<Candidate> {
   const { options, signal } = passes.prepared.ctx;
   const { minQuality, wireBudgetBytes } = options;
-  const keeps = (c: Candidate): boolean => c.point.quality >= minQuality;
+  const keeps = (c: Candidate): boolean => c.point.low >= minQuality;
   let candidate = await passes.at(wireBudgetBytes);
   // What the first size found out about damping holds for its neighbours.
   const dampings = [candidate.plan.damping ?? 1];
@@ -27,7 +28,7 @@ export async function smallest(passes: Passes): Promise<Candidate> {
   for (let measured = 1; ; measured++) {
     if (keeps(candidate)) passing = candidate;
     else failing = candidate;
-    if (candidate.point.quality > best.point.quality) best = candidate;
+    if (candidate.point.low > best.point.low) best = candidate;
     const next = nextSize(passing, failing, minQuality);
     if (next === undefined || measured === MOST) break;
     checkSignal(signal);
@@ -59,8 +60,8 @@ export function nextSize(
   const high = passing.point.wireBytes;
   if (high <= low * CLOSE) return undefined;
   // The loss falls about exponentially with the size.
-  const loss = (quality: number): number => Math.log(Math.max(1e-6, 1 - quality));
-  const [from, to] = [loss(failing.point.quality), loss(passing.point.quality)];
+  const loss = (kept: number): number => Math.log(Math.max(1e-6, 1 - kept));
+  const [from, to] = [loss(failing.point.low), loss(passing.point.low)];
   const at = from > to ? (from - loss(minQuality)) / (from - to) : 0.5;
   return Math.round(low + (high - low) * Math.max(0.2, Math.min(0.8, at)));
 }

@@ -28,7 +28,7 @@ export interface CompressOptions {
   readonly maxLatencyMs?: number;
   /** What a graph takes on the board. */
   readonly footprint?: FootprintOf;
-  /** Seek the smallest size that keeps `minQuality`, starting at `wireBudgetBytes`, instead of the best at that size. */
+  /** Seek the smallest size that keeps `minQuality` with its whole interval, starting at `wireBudgetBytes`, instead of the best at that size. */
   readonly smallest?: boolean;
   /** Share of the original's quality to keep on held-out samples. */
   readonly minQuality: number;
@@ -59,7 +59,7 @@ export interface CompressOptions {
   /** After all decisions the weights are fitted again on all samples, the held-out ones included; the gate then no longer speaks of the shipped weights. */
   readonly fitOnAll: boolean;
   readonly divergence: Divergence;
-  /** Quality of one sample; default: what the original's own predictions imply (see gate.ts). */
+  /** Quality of one sample; default: what the original's own predictions imply (see quality.ts). */
   readonly metric?: SampleMetric;
   /** Exact size of integers on the wire (sdk/wire/ints.ts: encodedSize); default: an estimate from the entropy. */
   readonly sizer?: IntSizer;
@@ -164,15 +164,18 @@ export interface ProgressivePoint {
   readonly samples: number;
 }
 
+/** passed: the whole interval is at least what was asked for; uncertain: the quality is, its interval reaches below; failed: it is not. */
+export type Verdict = 'passed' | 'uncertain' | 'failed';
+
 export interface GateResult {
   /** Share of the original's quality kept on the held-out samples, with its 95 % interval (paired bootstrap). */
   readonly quality: number;
   readonly low: number;
   readonly high: number;
   readonly minQuality: number;
+  /** Whether the quality, the interval aside, is at least minQuality. */
   readonly passed: boolean;
-  /** Whether the whole interval is above minQuality. */
-  readonly established: boolean;
+  readonly verdict: Verdict;
   /** Share of output rows with the same answer as the original. */
   readonly agreement: number;
   /** Mean divergence from the original's outputs, nats a row. */
@@ -209,7 +212,7 @@ export interface CompressionReport {
   readonly stages: readonly string[];
   readonly gate: GateResult;
   readonly frontier: readonly FrontierPoint[];
-  /** Cheapest measured point that meets minQuality; absent when none did. */
+  /** Cheapest measured point whose whole interval is at least minQuality; absent when none was. */
   readonly smallestPassing?: FrontierPoint;
   /** Quality reached within the budget. */
   readonly bestAtBudget?: FrontierPoint;

@@ -39,8 +39,8 @@ const SIZE: Axis = {
 export function frontierPage(report: FrontierSummary): string {
   const { smallestPassing: smallest, minQuality, points } = report;
   const found = smallest
-    ? `${kilobytes(smallest.wireBytes)}, ${smallest.ratio.toFixed(2)} times smaller, is the smallest size here that keeps ${percent(minQuality)}.`
-    : `No size here keeps ${percent(minQuality)}.`;
+    ? `${kilobytes(smallest.wireBytes)}, ${smallest.ratio.toFixed(2)} times smaller, is the smallest size here that keeps ${percent(minQuality)} with its whole interval.`
+    : `No size here keeps ${percent(minQuality)} with its whole interval.`;
   const missing = report.missing > 0 ? ` ${report.missing} sizes were not measured: the run was interrupted.` : '';
   return pageOf({
     title: `${report.model} for ${report.target}: size against quality`,

@@ -209,8 +209,8 @@ function possibleText(
   const asked = formatPercent(minQuality, 1);
   const largest = Math.max(...frontier.map((p) => p.wireBytes));
   const smallest = smallestPassing
-    ? `the smallest measured size that keeps ${asked} is ${formatBytes(smallestPassing.wireBytes)}`
-    : `no measured size, up to ${formatBytes(largest)}, keeps ${asked}`;
+    ? `the smallest measured size that keeps ${asked} with its whole interval is ${formatBytes(smallestPassing.wireBytes)}`
+    : `no measured size, up to ${formatBytes(largest)}, keeps ${asked} with its whole interval`;
   if (!bestAtBudget) return smallest;
   const kept = formatPercent(bestAtBudget.quality, 2);
   const best =

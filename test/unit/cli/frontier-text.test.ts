@@ -33,7 +33,7 @@ test('a row a point, and the points where they belong in the plot', () => {
   const points = [point(500, 0.9), point(1000, 0.99), point(2000, 1)];
   const lines = frontierText({ ...report(points), smallestPassing: points[1]! }).split('\n');
   assert.is(lines.filter((l) => l.includes('9.00 kB')).length, 3);
-  assert.match(lines.at(-1)!, 'smallest that keeps 98.5 %: 1.00 kB, 8.00x smaller');
+  assert.match(lines.at(-1)!, 'smallest that keeps 98.5 % with its whole interval: 1.00 kB, 8.00x smaller');
   const plot = lines.filter((l) => / \|/.test(l));
   assert.match(plot[0]!, /^ 100.00 % \|.{63}o$/);
   assert.match(plot.at(-1)!, /^ {2}90.00 % \|o$/);

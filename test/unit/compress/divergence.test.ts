@@ -1,6 +1,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { measuresOf, referenceOf, type Score, scoreOf, withBaselines } from '../../../sdk/compress/divergence.ts';
+import {
+  measuresOf,
+  referenceOf,
+  type Score,
+  scoreOf,
+  scoresOf,
+  withBaselines,
+} from '../../../sdk/compress/divergence.ts';
+import type { Evaluation } from '../../../sdk/compress/evaluate.ts';
 import { gateOf } from '../../../sdk/compress/gate.ts';
 import { type Graph, GraphBuilder } from '../../../sdk/ir/graph.ts';
 import { type Tensor, tensor } from '../../../sdk/util/tensor.ts';
@@ -65,14 +73,49 @@ test('of many sigmoid classes, knowing only which are rare keeps nothing', () =>
   assert.ok(kept((k) => answers[(k + 1) % classes]!) === 0);
 });
 
+const score = { divergence: 0.01, rows: 1, agreeing: 1, kept: 0.99, full: 1 };
+const scores = Array.from({ length: 30 }, (_, i) => (i < 3 ? { ...score, kept: 0.7, agreeing: 0 } : score));
+const evaluation: Evaluation = { samples: 30, scores, measure: { kind: 'score' }, changes: [], metric: undefined };
+
 test('gate: point, interval and a metric of the caller', () => {
-  const score = { divergence: 0.01, rows: 1, agreeing: 1, kept: 0.99, full: 1 };
-  const scores = Array.from({ length: 30 }, (_, i) => (i < 3 ? { ...score, kept: 0.7, agreeing: 0 } : score));
-  const g = gateOf(scores, undefined, 0.95, 1);
-  assert.ok(g.passed && !g.established && g.low < g.quality && g.quality < g.high);
+  const g = gateOf(evaluation, 0.95, 1);
+  assert.ok(g.low < g.quality && g.quality < g.high && g.passed);
   assert.is(g.agreement, 0.9);
   const metric = scores.map(() => ({ compressed: 1, original: 2 }));
-  assert.is(gateOf(scores, metric, 0.95, 1).quality, 0.5);
+  assert.is(gateOf({ ...evaluation, metric }, 0.95, 1).quality, 0.5);
+});
+
+test('gate: passed with the whole interval, uncertain with the point alone, else failed', () => {
+  const { quality, low } = gateOf(evaluation, 0, 1);
+  const verdict = (minQuality: number): string => gateOf(evaluation, minQuality, 1).verdict;
+  assert.equal([low, (low + quality) / 2, quality + 1e-6].map(verdict), ['passed', 'uncertain', 'failed']);
+});
+
+test('gate: texts keep their likelihood', () => {
+  const g = gateOf({ ...evaluation, measure: { kind: 'likelihood' } }, 0.95, 1);
+  assert.ok(Math.abs(g.quality - Math.exp(-0.01)) < 1e-9 && g.low === g.quality);
+});
+
+test('scores of blocks of rows sum to that of the sample', () => {
+  const p = y(
+    [8, 2],
+    [9, 1, 7, 3, 4, 6, 2, 8, 9, 1, 7, 3, 4, 6, 2, 8].map((v) => v / 10),
+  );
+  const q = y(
+    [8, 2],
+    [8, 2, 4, 6, 3, 7, 3, 7, 8, 2, 4, 6, 3, 7, 3, 7].map((v) => v / 10),
+  );
+  const reference = referenceOf([{ name: 'y', kind: 'probabilities' }], p, 1);
+  const blocks = scoresOf(reference, q, 4);
+  assert.equal(
+    blocks.map((b) => b.rows),
+    [2, 2, 2, 2],
+  );
+  const whole = scoreOf(reference, q);
+  for (const key of ['divergence', 'agreeing', 'kept', 'full'] as const)
+    assert.ok(Math.abs(blocks.reduce((sum, b) => sum + b[key], 0) - whole[key]) < 1e-9, key);
+  // More blocks than rows: those without any are left out.
+  assert.is(scoresOf(reference, q, 20).length, 8);
 });
 
 test.run();

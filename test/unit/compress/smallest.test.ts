@@ -39,8 +39,8 @@ test('a quality that every size keeps: as small as codes get', async () => {
   assert.is(report.totals.wireBytes, Math.min(...report.frontier.map((p) => p.wireBytes)));
 });
 
-const measured = (asked: number, wireBytes: number, quality: number): Candidate =>
-  ({ wireBytes: asked, point: { wireBytes, quality } }) as Candidate;
+const measured = (asked: number, wireBytes: number, low: number): Candidate =>
+  ({ wireBytes: asked, point: { wireBytes, low } }) as Candidate;
 
 test('the next size: outwards until there is one of each, then between them, nearer to the one that is nearer', () => {
   assert.is(nextSize(measured(1000, 998, 0.99), undefined, 0.98), 714);

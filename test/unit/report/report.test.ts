@@ -164,7 +164,7 @@ test('frontier page: plots, a table, and what is the smallest', () => {
   assert.match(page, 'm&lt; for board');
   assert.match(
     page,
-    '1.0 kB, 8.00 times smaller, is the smallest size here that keeps 98.5 %. 2 sizes were not measured',
+    '1.0 kB, 8.00 times smaller, is the smallest size here that keeps 98.5 % with its whole interval. 2 sizes were not measured',
   );
   assert.match(page, '<td class="number">99.00 %</td>');
   assert.is(page.match(/<figure>/g)!.length, 4);

@@ -24,7 +24,7 @@ const gate = {
   high: 1,
   minQuality: 0.985,
   passed: true,
-  established: false,
+  verdict: 'uncertain' as const,
   agreement: 0.98,
   divergence: 0.01,
   samples: 30,

@@ -1,0 +1,77 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { answerOf, changeOf, expectedScore } from '../../../sdk/compress/answers.ts';
+import { type OutputKind, referenceOf } from '../../../sdk/compress/divergence.ts';
+import { Rng } from '../../../sdk/util/rng.ts';
+import { tensor } from '../../../sdk/util/tensor.ts';
+
+const near = (a: number, b: number): void => assert.ok(Math.abs(a - b) < 1e-6, `${a} ${b}`);
+
+function softmax(logits: readonly number[]): Float32Array {
+  const e = logits.map(Math.exp);
+  const sum = e.reduce((a, b) => a + b, 0);
+  return Float32Array.from(e, (v) => v / sum);
+}
+
+test('no change keeps everything; the answer that is picked counts with its probability', () => {
+  const answers = [Float32Array.of(0.6, 0.4), Float32Array.of(0.3, 0.7)];
+  const same = expectedScore(
+    answers,
+    answers.map((p) => changeOf(p, p)),
+    1,
+  );
+  assert.equal([same.quality, same.low, same.high], [1, 1, 1]);
+  // The change of the first sample, odds of 1.5 to odds of 1/9, takes the first answer over and leaves the second.
+  const one = expectedScore(answers, [changeOf(answers[0]!, Float32Array.of(0.1, 0.9))], 1);
+  near(one.quality, (0.4 + 0.7) / (0.6 + 0.7));
+  // Of two changes, one of them none, half of that is lost.
+  const two = expectedScore(answers, [changeOf(answers[0]!, Float32Array.of(0.1, 0.9)), new Float32Array(2)], 1);
+  near(two.quality, (0.5 + 0.7) / (0.6 + 0.7));
+});
+
+test('few samples: nearer to what many would say than counting their own answers', () => {
+  const rng = new Rng(7);
+  const classes = 10;
+  const draw = (spread: number): number[] => Array.from({ length: classes }, () => spread * rng.normal());
+  const sample = () => {
+    const logits = draw(2);
+    const noise = draw(0.25);
+    return { p: softmax(logits), q: softmax(logits.map((v, c) => v + noise[c]!)) };
+  };
+  const counted = (samples: readonly { p: Float32Array; q: Float32Array }[]): number => {
+    let [kept, full] = [0, 0];
+    for (const { p, q } of samples) {
+      kept += p[q.indexOf(Math.max(...q))]!;
+      full += Math.max(...p);
+    }
+    return kept / full;
+  };
+  const truth = counted(Array.from({ length: 20000 }, sample));
+  let [mine, plain, covered] = [0, 0, 0];
+  const trials = 60;
+  for (let t = 0; t < trials; t++) {
+    const samples = Array.from({ length: 30 }, sample);
+    const { quality, low, high } = expectedScore(
+      samples.map((s) => s.p),
+      samples.map((s) => changeOf(s.p, s.q)),
+      t,
+    );
+    mine += (quality - truth) ** 2;
+    plain += (counted(samples) - truth) ** 2;
+    covered += low <= truth && truth <= high ? 1 : 0;
+  }
+  assert.ok(mine < 0.5 * plain, `squared errors ${mine} and ${plain}`);
+  assert.ok(covered >= 0.85 * trials, `${covered} of ${trials} intervals hold ${truth}`);
+});
+
+test('answers: one distribution or one probability a sample', () => {
+  const of = (kind: OutputKind, shape: number[], data: number[]): Float32Array | undefined =>
+    answerOf(referenceOf([{ name: 'y', kind }], { y: tensor('f32', shape, data) }, 1));
+  assert.equal(of('probabilities', [1, 2], [0.25, 0.75]), Float32Array.of(0.25, 0.75));
+  assert.equal(of('sigmoid', [1, 1], [0.25]), Float32Array.of(0.75, 0.25));
+  assert.is(of('probabilities', [2, 2], [0.25, 0.75, 0.5, 0.5]), undefined);
+  assert.is(of('sigmoid', [1, 2], [0.25, 0.75]), undefined);
+  assert.is(of('squared', [1, 2], [0.25, 0.75]), undefined);
+});
+
+test.run();
