@@ -10,10 +10,7 @@ import type { FrontierPoint } from './types.ts';
 
 /** Plans made again because the compiled program takes more than they allowed for. */
 const LIMIT_TRIES = 2;
-/**
- * A network within the memory goal has at most MEMORY_PRICE times the divergence of the one without it, on the held-out samples, and keeps
- * this share of the quality. Where it has hardly more divergence it need only keep what was asked for: two fits of one plan differ as much.
- */
+/** Quality that a network within the memory goal keeps where it diverges more than two fits of one plan do, by this factor. */
 const GOAL_QUALITY = 0.995;
 const GOAL_DIVERGENCE = 1.25;
 /** Share of the budget that may stay unused without another try. */
@@ -41,6 +38,18 @@ export interface Prepared {
   readonly pair: Pair;
   readonly plan: Plan;
   readonly reference: HeldOut;
+}
+
+type Judged = Pick<FrontierPoint, 'divergence' | 'quality'>;
+
+/**
+ * Whether a network within the memory goal is as good as the one without it. Both its divergence and its quality must say so: quality is
+ * blind to changes that do not reach an answer, and the divergence of a few samples is that of the worst of them.
+ */
+export function isAlike(within: Judged, without: Judged, minQuality: number): boolean {
+  const times = within.divergence / without.divergence;
+  if (times <= GOAL_DIVERGENCE) return within.quality >= minQuality;
+  return times <= MEMORY_PRICE && within.quality >= GOAL_QUALITY;
 }
 
 /** Fits of one prepared network at any number of sizes. */
@@ -80,11 +89,9 @@ export class Passes {
   private async withGoal(tight: Plan, free: Plan, wireBytes: number, dampings: readonly number[]): Promise<Candidate> {
     const { memoryGoalBytes, minQuality } = this.prepared.ctx.options;
     const small = await this.within(tight, wireBytes, dampings, memoryGoalBytes);
-    const { divergence, quality } = small.point;
-    if (divergence <= HARMLESS) return small;
+    if (small.point.divergence <= HARMLESS) return small;
     const large = await this.within(free, wireBytes, dampings);
-    const times = divergence / large.point.divergence;
-    const alike = times <= GOAL_DIVERGENCE ? quality >= minQuality : times <= MEMORY_PRICE && quality >= GOAL_QUALITY;
+    const alike = isAlike(small.point, large.point, minQuality);
     if (alike) this.install(small);
     return alike ? small : large;
   }

@@ -48,10 +48,13 @@ export function panelPoints(codes: Int8Array, rows: number, cols: number): Point
   return (level) => fittingPoints(codes, level, (coarser) => fitsWithin(layout, coarser));
 }
 
-/** What base and planes may take beyond the whole codes. */
-const PLANE_COST = 0.003;
+/**
+ * What base and planes of a matrix may take beyond its whole codes. Only small ones take as much, but all layers of a small network are
+ * that, and half of its bytes should be a model too.
+ */
+const PLANE_COST = 0.015;
 /** Share of the codes' energy that a base may miss: what misses more says next to nothing. */
-const LARGEST_ERROR = 0.8;
+const LARGEST_ERROR = 0.9;
 /** Of a plane besides its digits and states: its points, its entry in the list of refinements. */
 const PLANE_BYTES = 6;
 
