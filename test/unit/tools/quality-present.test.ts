@@ -62,7 +62,7 @@ const row = (task: string): QualityRow => ({
     peakBytes: 300e6,
     peakLimitBytes: 500e6,
   },
-  smallest: { wireBytes: 800, gate, points: [point], seconds: 5 },
+  smallest: { wireBytes: 800, gate: { ...gate, verdict: 'passed' }, points: [point], seconds: 5 },
   evaluation: {
     samples: 400,
     counted: 400,
@@ -106,7 +106,7 @@ test('tables: quality, and what it costs', () => {
   assert.match(text, '99.50 % (98.5 to 100.5)');
   assert.match(text, '| 10.00x: 98.7 % | 93.0 % | 50.0 % | 400 |');
   assert.match(text, '| 1,500 | 15.8 % | 16.0 % | 12 | 6000 | 300 MB of 500 MB |');
-  const none = { ...row('x'), smallest: { ...row('x').smallest, gate: { ...gate, passed: false } } };
+  const none = { ...row('x'), smallest: { ...row('x').smallest, gate: { ...gate, verdict: 'failed' as const } } };
   assert.match(documentMarkdown({ ...document, rows: [none] }), '| none |');
   assert.match(ablationMarkdown(document.ablations), '| no refit | 0.0200; 97.0 %; 89.0 % | 0.0200; 97.0 %; 89.0 % |');
 });

@@ -19,7 +19,9 @@ const samplesOf = ({ evaluation: e }: QualityRow): string =>
 
 /** The smallest size that kept the quality on the held-out samples; what kept none is said. */
 export function smallestOf({ compression: c, smallest: s, evaluation: e }: QualityRow): string {
-  return s.gate.passed ? `${ratio(c.originalBytes, s.wireBytes)}: ${percent(e.smallest.retention, 1)}` : 'none';
+  return s.gate.verdict === 'passed'
+    ? `${ratio(c.originalBytes, s.wireBytes)}: ${percent(e.smallest.retention, 1)}`
+    : 'none';
 }
 
 export const QUALITY: readonly Column<QualityRow>[] = [
@@ -82,8 +84,8 @@ export function documentMarkdown({ machine, rows }: QualityDocument): string {
     markdownOf(COST, rows),
     '',
     `Measured on ${machine.processor}, ${machine.cores} cores, Node ${machine.node.replace(/^v/, '')}. Kept: of the original's quality, the ratio of shares or AUCs, or original's`,
-    "perplexity by ours, with a paired bootstrap over samples; agreement: same answer as the original. Smallest: the size that keeps 98.5 % on the compressor's",
-    'own held-out samples, and what it then keeps on the evaluation data. Half received: ours at 8x when only half of its weight bytes have arrived. Plain rounding has the bytes of ours at 8x. Memory is that of the compiled program, against',
+    'perplexity by ours, with a paired bootstrap over samples; agreement: same answer as the original. Smallest: the size whose whole interval keeps 98.5 % on the',
+    "compressor's own held-out samples, and what it then keeps on the evaluation data. Half received: ours at 8x when only half of its weight bytes have arrived. Plain rounding has the bytes of ours at 8x. Memory is that of the compiled program, against",
     'the float model compiled by the same compiler; working memory is what kernels need beside weights and activations. 8x is relative to 4 bytes a parameter of the ONNX file.',
   ].join('\n');
 }
