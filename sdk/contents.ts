@@ -36,7 +36,7 @@ export function contentsOf(
     seed: origin.seed,
     program: compiled.program,
     weights: weightStream(compiled),
-    kernels: compiled.modules.map((m) => ({ variant: m.variant, wasm: m.bytes })),
+    kernels: compiled.modules,
     graph: graphJson(graph, compiled),
     ...(report ? { report: report as unknown as Json } : {}),
   };

@@ -23,8 +23,9 @@ import { readBytes } from './util/files.ts';
 import { sha256 } from './util/hash.ts';
 import type { Progress } from './util/progress.ts';
 import { byteLength, tensor } from './util/tensor.ts';
+import type { KernelModule } from './wire/kernels.ts';
 
-/** Every board has Node, and so WebAssembly; the one target with kernels that there is. */
+/** Every board has Node, and so WebAssembly. */
 const RUNTIME: Target = TARGETS[0]!;
 
 /** A model file and how its open ends are tied. */
@@ -66,6 +67,15 @@ export interface Built {
   /** The weight stream in the bundle. */
   readonly weightWireBytes: number;
   readonly fit: FitReport;
+  readonly native: NativeBuild;
+}
+
+/** What became of the native kernels. */
+export interface NativeBuild {
+  /** Variants in the bundle, `platform variant`. */
+  readonly kernels: readonly string[];
+  /** The compiler that made them, or why there are none. */
+  readonly note: string;
 }
 
 /** Model file -> graph: read, normalized. */
@@ -91,7 +101,9 @@ export async function buildBundle(
     (await compress(model.graph, compression.data, compression.options, engineRunner(work), progress, signal));
   const graph = compressed?.graph ?? model.graph;
   progress({ stage: 'compile', done: 0, total: 1 });
-  const compiled = await compileGraph(graph, RUNTIME);
+  const portable = await compileGraph(graph, RUNTIME);
+  const { modules, ...native } = await nativeKernels(graph, profile);
+  const compiled = { ...portable, modules: [...portable.modules, ...modules] };
   progress({ stage: 'compile', done: 1, total: 1 });
   signal?.throwIfAborted();
   const golden = await provedOn(compiled, compression?.data);
@@ -104,7 +116,22 @@ export async function buildBundle(
   progress({ stage: 'pack', done: 1, total: 1 });
   const weightWireBytes = contents.weights.length;
   const fit = fitProgram(compiled.program, { bundleBytes: bytes.length, weightWireBytes }, profile);
-  return { bytes, compiled, ...(compressed ? { compressed } : {}), weightWireBytes, fit };
+  return { bytes, compiled, ...(compressed ? { compressed } : {}), weightWireBytes, fit, native };
+}
+
+/** Kernels for the board's own processor, where there is a target for it and a compiler. */
+async function nativeKernels(
+  graph: Graph,
+  profile: Profile,
+): Promise<NativeBuild & { readonly modules: readonly KernelModule[] }> {
+  const target = TARGETS.find((t) => t !== RUNTIME && t.serves(profile));
+  const none = { modules: [], kernels: [] };
+  if (!target) return { ...none, note: `no native kernels are made for ${profile.id}` };
+  const compiler = await target.toolchain();
+  if (compiler === undefined)
+    return { ...none, note: `no compiler for ${target.platform} was found, eigenweights doctor says what to install` };
+  const { modules } = await compileGraph(graph, target);
+  return { modules, kernels: modules.map((m) => `${m.platform} ${m.variant}`), note: compiler };
 }
 
 /** Runs graphs as devices will: for compression and evaluation. */

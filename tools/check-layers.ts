@@ -11,8 +11,13 @@ for (const folder of ['sdk', 'targets', 'examples']) {
     if (path.endsWith('.ts')) sources.set(path, await readFile(resolve(root, path), 'utf8'));
   }
 }
-const { dependencies, devDependencies } = JSON.parse(await readFile(resolve(root, 'package.json'), 'utf8'));
-const declared = { runtime: new Set(Object.keys(dependencies)), dev: new Set(Object.keys(devDependencies)) };
+const { dependencies, optionalDependencies, devDependencies } = JSON.parse(
+  await readFile(resolve(root, 'package.json'), 'utf8'),
+);
+const declared = {
+  runtime: new Set(Object.keys({ ...dependencies, ...optionalDependencies })),
+  dev: new Set(Object.keys(devDependencies)),
+};
 const violations = checkLayers(sources, declared);
 for (const v of violations) console.error(`${v.file}:${v.line}: ${v.message}`);
 console.error(`layers: ${sources.size} files, ${violations.length} violations`);

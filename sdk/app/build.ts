@@ -4,7 +4,7 @@ import { doesNotFit, type FitReport } from '../compile/fit.ts';
 import { type CompressionEstimate, type CompressionReport, planCompression } from '../compress/index.ts';
 import { allOf } from '../data/samples.ts';
 import { type Comparison, loadMetric } from '../measure/metrics/index.ts';
-import { buildBundle, type ModelRequest, openModel, openProfile, type Work } from '../pipeline.ts';
+import { buildBundle, type ModelRequest, type NativeBuild, openModel, openProfile, type Work } from '../pipeline.ts';
 import { type OptionsRequest, optionsFor, STREAM_BYTES } from './compress-options.ts';
 import { DATA_FREE, type InputRange, madeUpData } from './data-free.ts';
 import { evaluateBoth, readSamples } from './evaluation.ts';
@@ -35,6 +35,7 @@ export interface FloatBuild {
   readonly program: ProgramSummary;
   readonly bundleBytes: number;
   readonly fit: FitReport;
+  readonly native: NativeBuild;
 }
 
 /** Model file -> float bundle. Throws EW2003_DOES_NOT_FIT when the board is too small, before anything is written. */
@@ -59,6 +60,7 @@ export async function buildFloat(model: ModelRequest, request: FloatRequest, wor
     },
     bundleBytes: built.bytes.length,
     fit: built.fit,
+    native: built.native,
   };
 }
 
@@ -100,6 +102,7 @@ export interface CompressedBuild extends CompressionPlan {
   /** The weights in the bundle as they travel: codes, tables, scales, biases, headers. */
   readonly weightWireBytes?: number;
   readonly fit?: FitReport;
+  readonly native?: NativeBuild;
   /** One run in one thread: by the board's cost model, timed where the board is this machine and its time was limited. */
   readonly latency?: Sourced;
   /** Whether limits, quality and board are all met. */
@@ -170,6 +173,7 @@ export async function buildCompressed(
     ...(evaluation ? { evaluation } : {}),
     weightWireBytes: built.weightWireBytes,
     fit: built.fit,
+    native: built.native,
     latency,
     passed,
     ...(written ? { bundleBytes: built.bytes.length } : {}),

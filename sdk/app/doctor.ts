@@ -2,13 +2,12 @@ import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { probeDot7 } from '../device/engine/probe.ts';
 import { preferredVariant } from '../device/engine/wasm.ts';
 import { probeHost } from '../device/probe.ts';
 import { hasOracle } from '../measure/oracle/ort.ts';
+import { cacheFolder } from '../util/cache.ts';
 
 export interface Finding {
   readonly name: string;
@@ -128,7 +127,7 @@ async function cacheFinding(env: Readonly<Record<string, string | undefined>>): 
       found: 'off',
       remedy: 'compiled kernels are not kept: unset EIGEN_CACHE',
     };
-  const folder = env.EIGEN_CACHE || join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'eigenweights');
+  const folder = cacheFolder(env)!;
   try {
     await mkdir(folder, { recursive: true });
     await access(folder, constants.W_OK);

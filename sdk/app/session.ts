@@ -1,20 +1,29 @@
 import { REFERENCE } from '../../targets/index.ts';
-import { type Bundle, installWeights, kernelOf, kernelVariants, openBundle } from '../bundle/index.ts';
+import { type Bundle, installWeights, kernelIds, kernelsFor, openBundle } from '../bundle/index.ts';
 import type { NamedType } from '../data/samples.ts';
+import type { Engine } from '../device/engine/engine.ts';
+import { NativeEngine } from '../device/engine/native.ts';
+import { residentWeights } from '../device/engine/resident.ts';
 import { WasmEngine } from '../device/engine/wasm.ts';
+import { isEigenError } from '../util/errors.ts';
 import { readBytes } from '../util/files.ts';
 import type { Tensor } from '../util/tensor.ts';
+import { thisPlatform } from '../wire/kernels.ts';
 import { graphOfBundle } from './bundle-graph.ts';
 import { type SelfTest, testKernels, testReference } from './self-test.ts';
 
+const WASM_VARIANTS = ['simd128', 'dot7'] as const;
+const NATIVE_VARIANTS = ['sse4', 'avx2', 'avx512vnni'] as const;
+
 /**
- * Engines by name: `wasm` takes the fastest kernels that the start-up probe finds right, `simd128` and `dot7` force a variant,
- * `reference` interprets the graph by the definitions of its operators: slow, for comparing.
+ * Engines by name: `native` takes the best kernels that this processor runs, `wasm` the fastest ones that the start-up probe finds
+ * right, names of variants force one, `reference` interprets the graph by the definitions of its operators: slow, for comparing.
  */
-export const ENGINES = ['wasm', 'simd128', 'dot7', 'reference'] as const;
+export const ENGINES = ['native', 'wasm', ...WASM_VARIANTS, ...NATIVE_VARIANTS, 'reference'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 export interface SessionRequest {
+  /** Native kernels where the bundle has some that run here, else WebAssembly, when absent. */
   readonly engine?: EngineName | undefined;
   /** 1 by default; the outputs do not depend on it. The reference engine has one. */
   readonly threads?: number | undefined;
@@ -33,6 +42,8 @@ export interface BundleSession {
   /** Kernel variant in use; the engine itself where it has none. */
   readonly variant: string;
   readonly threads: number;
+  /** Why it is not the engine that could be faster, in words. */
+  readonly note?: string;
   readonly inputs: readonly NamedType[];
   readonly outputs: readonly NamedType[];
   /** Inputs of the original model that the bundle was built with as constants. */
@@ -78,18 +89,47 @@ export async function loadSession(bundle: Bundle, request: SessionRequest = {}):
 
 type Loaded = Pick<
   BundleSession,
-  'engine' | 'variant' | 'threads' | 'modelBytes' | 'run' | 'runSteps' | 'selfTest' | 'close'
+  'engine' | 'variant' | 'threads' | 'note' | 'modelBytes' | 'run' | 'runSteps' | 'selfTest' | 'close'
 >;
 
-async function loadKernels(bundle: Bundle, { engine = 'wasm', threads = 1 }: SessionRequest): Promise<Loaded> {
-  const modules = kernelVariants(bundle).map((variant) => ({ variant, bytes: kernelOf(bundle, variant)! }));
-  const loaded = await WasmEngine.load(bundle.manifest.program, modules, installWeights(bundle), {
+async function loadKernels(bundle: Bundle, { engine, threads = 1 }: SessionRequest): Promise<Loaded> {
+  const named = <T extends string>(list: readonly T[]): T | undefined => list.find((name) => name === engine);
+  const native = named(NATIVE_VARIANTS);
+  if (engine === 'native' || native) return onEngine(bundle, await loadNative(bundle, threads, native));
+  const wasm = (variant?: string): Promise<Engine> =>
+    WasmEngine.load(bundle.manifest.program, kernelsFor(bundle, 'wasm'), installWeights(bundle), {
+      threads,
+      ...(variant === undefined ? {} : { variant }),
+    });
+  if (engine !== undefined || !hasNative(bundle)) return onEngine(bundle, await wasm(named(WASM_VARIANTS)));
+  try {
+    return onEngine(bundle, await loadNative(bundle, threads));
+  } catch (e) {
+    if (!isEigenError(e) || e.code !== 'EW5003_ENGINE_UNAVAILABLE') throw e;
+    return { ...onEngine(bundle, await wasm()), note: `native kernels are not used: ${e.message}` };
+  }
+}
+
+/** Whether there are kernels for this system and kind of processor. */
+function hasNative(bundle: Bundle): boolean {
+  const here = thisPlatform();
+  return kernelIds(bundle).some((id) => id.platform === here);
+}
+
+async function loadNative(bundle: Bundle, threads: number, variant?: string): Promise<Engine> {
+  const here = thisPlatform();
+  const received = bundle.received ? `-${bundle.received.segments}` : '';
+  const weights = await residentWeights(`${bundle.digest}${received}`, () => installWeights(bundle));
+  return NativeEngine.load(bundle.manifest.program, here ? kernelsFor(bundle, here) : [], weights, {
     threads,
-    ...(engine === 'wasm' ? {} : { variant: engine }),
+    ...(variant === undefined ? {} : { variant }),
   });
+}
+
+function onEngine(bundle: Bundle, loaded: Engine): Loaded {
   const run = async (inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> => loaded.run(inputs);
   return {
-    engine: `wasm ${loaded.variant}`,
+    engine: `${loaded.platform === 'wasm' ? 'wasm' : 'native'} ${loaded.variant}`,
     variant: loaded.variant,
     threads: loaded.threads,
     modelBytes: loaded.modelBytes,

@@ -16,9 +16,9 @@ export {
   goldenInputsOf,
   graphOf,
   installWeights,
-  kernelOf,
+  kernelIds,
   kernelSourceOf,
-  kernelVariants,
+  kernelsFor,
   type OpenOptions,
   openBundle,
   type Received,
@@ -26,4 +26,4 @@ export {
   reportOf,
   weightTensorsOf,
 } from './open.ts';
-export { type BundleSpec, type Kernel, packBundle, writeBundle } from './pack.ts';
+export { type BundleSpec, packBundle, writeBundle } from './pack.ts';

@@ -1,15 +1,16 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { EigenError, isEigenError } from '../util/errors.ts';
 import { type FileSystem, nodeFileSystem, readBytes, replaceAtomically } from '../util/files.ts';
 import { sha256 } from '../util/hash.ts';
+import { type KernelModule, PLATFORMS } from '../wire/kernels.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
-import { digestText, MANIFEST, MANIFEST_DIGEST } from './names.ts';
-import { type Bundle, installWeights, kernelOf, kernelVariants } from './open.ts';
+import { digestText, kernelFile, MANIFEST, MANIFEST_DIGEST } from './names.ts';
+import { type Bundle, installWeights, kernelIds, kernelsFor } from './open.ts';
 import { tampered } from './tar.ts';
 
 /**
  * The form of a bundle that a device runs from: `<digest>/` with manifest.json, weights.bin (resident bytes, as they are
- * mapped into memory), kernels/<variant>.wasm, the golden inputs, and installed.sha256 (sha256sum format) over all of them.
+ * mapped into memory), kernels/..., the golden inputs, and installed.sha256 (sha256sum format) over all of them.
  */
 export interface InstalledBundle {
   readonly manifest: Manifest;
@@ -17,15 +18,11 @@ export interface InstalledBundle {
   readonly folder: string;
   /** program.weightBytes bytes. */
   readonly weights: Uint8Array;
-  readonly kernels: ReadonlyMap<string, Uint8Array>;
+  readonly kernels: readonly KernelModule[];
 }
 
 const WEIGHTS_BIN = 'weights.bin';
 const INSTALLED = 'installed.sha256';
-
-function kernelFile(variant: string): string {
-  return `kernels/${variant}.wasm`;
-}
 
 /**
  * Installs a bundle under `dir`, atomically, and returns its folder; what is there already and intact stays.
@@ -45,8 +42,8 @@ export async function installBundle(bundle: Bundle, dir: string, fs: FileSystem 
   const files = filesOf(bundle);
   await replaceAtomically(folder, fs, async (temporary) => {
     await fs.makeFolder(temporary);
-    await fs.makeFolder(join(temporary, 'kernels'));
-    await fs.makeFolder(join(temporary, 'golden'));
+    for (const folder of new Set([...files.keys()].map((name) => dirname(name))))
+      await fs.makeFolder(join(temporary, folder));
     for (const [name, bytes] of files) await fs.write(join(temporary, name), bytes);
     // A damaged installation makes room; a whole one was kept above.
     await fs.remove(folder);
@@ -61,7 +58,8 @@ function filesOf(bundle: Bundle): Map<string, Uint8Array> {
     [MANIFEST_DIGEST, encoder.encode(digestText(bundle.digest))],
     [WEIGHTS_BIN, installWeights(bundle)],
   ]);
-  for (const variant of kernelVariants(bundle)) files.set(kernelFile(variant), kernelOf(bundle, variant)!);
+  for (const platform of PLATFORMS)
+    for (const kernels of kernelsFor(bundle, platform)) files.set(kernelFile(kernels), kernels.bytes);
   const golden = bundle.manifest.golden?.inputs;
   if (golden !== undefined) files.set(golden, bundle.parts.get(golden)!);
   const sums = [...files].map(([name, bytes]) => `${sha256(bytes)}  ${name}\n`);
@@ -103,8 +101,8 @@ export async function openInstalled(
   const weights = await read(WEIGHTS_BIN);
   if (weights.length !== manifest.program.weightBytes)
     throw tampered(`installed file '${WEIGHTS_BIN}' has a wrong size`);
-  const kernels = new Map<string, Uint8Array>();
-  for (const variant of kernelVariants({ manifest })) kernels.set(variant, await read(kernelFile(variant)));
+  const kernels: KernelModule[] = [];
+  for (const id of kernelIds({ manifest })) kernels.push({ ...id, bytes: await read(kernelFile(id)) });
   return { manifest, digest, folder, weights, kernels };
 }
 

@@ -1,3 +1,5 @@
+import { type KernelId, PLATFORMS } from '../wire/kernels.ts';
+
 /** Names of the parts of a bundle; a role fixes the name, so that no reader has to trust one. */
 
 export type PartRole = 'weights' | 'kernel' | 'kernel-source' | 'golden' | 'graph' | 'report';
@@ -12,20 +14,31 @@ export const REPORT = 'report.json.z';
 export const GOLDEN_INPUTS = 'golden/inputs.npz';
 export const KERNEL_SOURCE = 'kernels/kernels.c.z';
 
-const KERNEL = /^kernels\/([a-z0-9][a-z0-9-]*)\.wasm\.z$/;
+const WASM_KERNELS = /^kernels\/([a-z0-9][a-z0-9-]*)\.wasm$/;
+const NATIVE_KERNELS = /^kernels\/([a-z0-9]+-[a-z0-9]+)\/([a-z0-9][a-z0-9-]*)\.so$/;
 
-/** Part of a kernel variant; a variant is a word of lower-case letters, digits and dashes. */
-export function kernelPart(variant: string): string {
-  return `kernels/${variant}.wasm.z`;
+/** File of a module of kernels in an installation; in a bundle it is deflated. */
+export function kernelFile({ platform, variant }: KernelId): string {
+  return platform === 'wasm' ? `kernels/${variant}.wasm` : `kernels/${platform}/${variant}.so`;
+}
+
+/** Part of a module of kernels. */
+export function kernelPart(kernels: KernelId): string {
+  return `${kernelFile(kernels)}.z`;
 }
 
 /** The inverse of kernelPart; undefined for other names. */
-export function variantOf(name: string): string | undefined {
-  return KERNEL.exec(name)?.[1];
+export function kernelIdOf(name: string): KernelId | undefined {
+  const file = name.endsWith('.z') ? name.slice(0, -2) : '';
+  const wasm = WASM_KERNELS.exec(file);
+  if (wasm) return { platform: 'wasm', variant: wasm[1]! };
+  const native = NATIVE_KERNELS.exec(file);
+  const platform = PLATFORMS.find((p) => p !== 'wasm' && p === native?.[1]);
+  return native && platform ? { platform, variant: native[2]! } : undefined;
 }
 
 export function nameFitsRole(name: string, role: PartRole): boolean {
-  if (role === 'kernel') return variantOf(name) !== undefined;
+  if (role === 'kernel') return kernelIdOf(name) !== undefined;
   return (
     name ===
     { weights: WEIGHTS, 'kernel-source': KERNEL_SOURCE, golden: GOLDEN_INPUTS, graph: GRAPH, report: REPORT }[role]

@@ -3,6 +3,7 @@ import { type FileSystem, nodeFileSystem, readBytes } from '../util/files.ts';
 import { sha256 } from '../util/hash.ts';
 import { readNpz } from '../util/npz.ts';
 import type { Tensor } from '../util/tensor.ts';
+import type { KernelId, KernelModule, Platform } from '../wire/kernels.ts';
 import { decodeTensors, decodeWeights, type Extent } from '../wire/weights.ts';
 import { inflate } from './deflate.ts';
 import { type Json, type Manifest, type Part, parseManifest, type Segment } from './manifest.ts';
@@ -10,11 +11,11 @@ import {
   digestText,
   GRAPH,
   KERNEL_SOURCE,
+  kernelIdOf,
   kernelPart,
   MANIFEST,
   MANIFEST_DIGEST,
   REPORT,
-  variantOf,
   WEIGHTS,
 } from './names.ts';
 import { offsetAfter, reachesEnd, readTar, readTarPrefix, type TarFile, tampered, unreadable } from './tar.ts';
@@ -182,14 +183,16 @@ export function weightTensorsOf(bundle: Bundle): Map<string, Tensor> {
   return new Map(weights.map((slot, i) => [slot.name, tensors[i]!]));
 }
 
-/** Variants of kernels in the bundle, in name order. */
-export function kernelVariants(bundle: Pick<Bundle, 'manifest'>): string[] {
-  return bundle.manifest.parts.map((p) => variantOf(p.name)).filter((variant) => variant !== undefined);
+/** What kernels the bundle has, in the order of their names. */
+export function kernelIds(bundle: Pick<Bundle, 'manifest'>): KernelId[] {
+  return bundle.manifest.parts.map((p) => kernelIdOf(p.name)).filter((id) => id !== undefined);
 }
 
-/** A WebAssembly module; undefined when the bundle has no such variant. */
-export function kernelOf(bundle: Bundle, variant: string): Uint8Array | undefined {
-  return contentOf(bundle, kernelPart(variant));
+/** The kernels for a platform. */
+export function kernelsFor(bundle: Bundle, platform: Platform): KernelModule[] {
+  return kernelIds(bundle)
+    .filter((id) => id.platform === platform)
+    .map((id) => ({ ...id, bytes: contentOf(bundle, kernelPart(id))! }));
 }
 
 export function kernelSourceOf(bundle: Bundle): string | undefined {

@@ -3,6 +3,7 @@ import { sha256 } from '../util/hash.ts';
 import { writeNpz } from '../util/npz.ts';
 import type { Tensor } from '../util/tensor.ts';
 import { segmentsOf } from '../wire/container.ts';
+import type { KernelModule } from '../wire/kernels.ts';
 import type { Program } from '../wire/program.ts';
 import { deflate } from './deflate.ts';
 import {
@@ -29,12 +30,6 @@ import {
 } from './names.ts';
 import { type TarFile, writeTar } from './tar.ts';
 
-export interface Kernel {
-  /** Word for the instruction set, of lower-case letters, digits and dashes: simd, relaxed, ... */
-  readonly variant: string;
-  readonly wasm: Uint8Array;
-}
-
 export interface BundleSpec {
   readonly toolVersion: string;
   readonly model: Manifest['model'];
@@ -45,7 +40,7 @@ export interface BundleSpec {
   readonly program: Program;
   /** The stream of encodeWeights, in the order of program.weights. */
   readonly weights: Uint8Array;
-  readonly kernels: readonly Kernel[];
+  readonly kernels: readonly KernelModule[];
   readonly kernelSource?: string;
   /** Inputs with the samples as first axis, and the output hashes that every engine must reproduce. */
   readonly golden?: { readonly inputs: Readonly<Record<string, Tensor>>; readonly outputs: Golden['outputs'] };
@@ -89,7 +84,7 @@ export function packBundle(spec: BundleSpec): Uint8Array {
 
 function contentsOf(spec: BundleSpec): Content[] {
   const out: Content[] = [{ name: WEIGHTS, role: 'weights', bytes: spec.weights }];
-  for (const kernel of spec.kernels) out.push(deflated(kernelPart(kernel.variant), 'kernel', kernel.wasm));
+  for (const kernel of spec.kernels) out.push(deflated(kernelPart(kernel), 'kernel', kernel.bytes));
   if (spec.kernelSource !== undefined)
     out.push(deflated(KERNEL_SOURCE, 'kernel-source', new TextEncoder().encode(spec.kernelSource)));
   if (spec.golden)

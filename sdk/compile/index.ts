@@ -1,6 +1,7 @@
 import type { Graph, Packing } from '../ir/graph.ts';
 import { valueNamed } from '../ir/graph.ts';
 import { byteLength, type Tensor } from '../util/tensor.ts';
+import type { KernelModule } from '../wire/kernels.ts';
 import { residentBytes } from '../wire/layout.ts';
 import {
   type Program,
@@ -17,7 +18,7 @@ import { fuse, type Group, leadOf, viewAliases } from './fuse.ts';
 import { type Lifetimes, lifetimes, OVERREAD, type Written } from './lifetimes.ts';
 import { lowerGraph } from './lower.ts';
 import { align } from './memory.ts';
-import type { CompiledModule, Target, Vectors } from './target.ts';
+import type { Target, Vectors } from './target.ts';
 
 export interface CompileOptions {
   /** Values that must exist in memory under their own name. */
@@ -43,7 +44,7 @@ export interface CompiledProgram {
   readonly program: Program;
   readonly weights: readonly WeightItem[];
   readonly source: string;
-  readonly modules: readonly CompiledModule[];
+  readonly modules: readonly KernelModule[];
   /** Smallest possible arena for this order of steps, bytes. */
   readonly arenaLowerBound: number;
   /** Every value that is in memory at some time, views included. */
@@ -65,7 +66,7 @@ export async function compileGraph(
   const planned = planProgram(graph, target.vectors, options);
   const wanted = target.variants.filter((v) => !options.variants || options.variants.includes(v.id));
   const names = planned.program.steps.map((_, i) => `ew_step_${i}`);
-  const modules: CompiledModule[] = [];
+  const modules: KernelModule[] = [];
   for (const v of wanted) modules.push(await target.build(planned.source, v, names));
   return { ...planned, modules };
 }
@@ -123,7 +124,7 @@ export function planProgram(
   return {
     program,
     weights: weights.items,
-    source: module.source(vectors.header, calls),
+    source: `${module.source(vectors.header, calls)}${vectors.entry?.(program) ?? ''}`,
     arenaLowerBound: plan.lowerBound,
     ...index(graph, written, bands, lives, alias, slot),
   };

@@ -1,5 +1,8 @@
 import type { Graph } from '../ir/graph.ts';
 import type { Tensor } from '../util/tensor.ts';
+import type { KernelModule, Platform } from '../wire/kernels.ts';
+import type { Program } from '../wire/program.ts';
+import type { Profile } from './profile.ts';
 
 /**
  * What the compiler needs to know about a target: data first (the vector header its kernels are written against, its
@@ -14,11 +17,6 @@ export interface KernelVariant {
   readonly flags: readonly string[];
 }
 
-export interface CompiledModule {
-  readonly variant: string;
-  readonly bytes: Uint8Array;
-}
-
 /**
  * What kernels are written with. The program (steps, arena, weights) does not depend on it, but for the scratch: kernels of several
  * targets run the same program.
@@ -31,15 +29,25 @@ export interface Vectors {
    * or 8 of 16 bits at a time (targets/aarch64/simd.ts). Without them products are made of `b16_dot7` and `h8_dot`.
    */
   readonly sums?: boolean;
+  /** C text behind the kernels, for an engine that needs more than the functions of the steps. */
+  entry?(program: Program): string;
 }
 
 export interface Target {
   readonly id: string;
   readonly summary: string;
+  readonly platform: Platform;
   readonly vectors: Vectors;
   readonly variants: readonly KernelVariant[];
-  /** Compiles one C translation unit; content-addressed caching is the target's business. */
-  build(source: string, variant: KernelVariant, exportsNames: readonly string[]): Promise<CompiledModule>;
+  /** Whether its kernels are for a board; WebAssembly runs on all of them. */
+  serves(profile: Profile): boolean;
+  /** What compiles its kernels here, in words; undefined when there is nothing that could. */
+  toolchain(): Promise<string | undefined>;
+  /**
+   * Compiles one C translation unit; content-addressed caching is the target's business. Throws EW5001_TOOL_MISSING when there is no
+   * toolchain.
+   */
+  build(source: string, variant: KernelVariant, exportsNames: readonly string[]): Promise<KernelModule>;
 }
 
 /** The target without kernels: runs a graph by the definitions of its operators, so that every other one can be compared with it. */

@@ -6,11 +6,14 @@ import { buildWasm } from './toolchain.ts';
 export const wasmTarget: Target = {
   id: 'wasm',
   summary: 'WebAssembly SIMD, any board with Node; no toolchain needed',
+  platform: 'wasm',
   vectors: { header: WASM_SIMD_HEADER },
   variants: [
     { id: 'simd128', defines: [], flags: ['-msimd128'] },
     // Signed 8 bit by unsigned 7 bit dot products; an engine uses it only after a known-answer test (sdk/device/engine/probe.ts).
     { id: 'dot7', defines: ['EW_DOT7'], flags: ['-msimd128', '-mrelaxed-simd'] },
   ],
+  serves: () => true,
+  toolchain: async () => '@yowasp/clang',
   build: buildWasm,
 };

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import type { CompiledModule, KernelVariant } from '../../sdk/compile/target.ts';
+import type { KernelVariant } from '../../sdk/compile/target.ts';
+import { cached } from '../../sdk/util/cache.ts';
 import { EigenError } from '../../sdk/util/errors.ts';
+import type { KernelModule } from '../../sdk/wire/kernels.ts';
 
 /** Bumped when flags below change, so that cached modules are not reused. */
 const RECIPE = 1;
@@ -32,20 +32,12 @@ const FLAGS = [
   '-Wl,--export=__heap_base',
 ] as const;
 
-/** Where compiled kernels are kept between runs; EIGEN_CACHE moves it, EIGEN_CACHE=off turns it off. */
-export function cacheFolder(): string | undefined {
-  const set = process.env.EIGEN_CACHE;
-  if (set === 'off') return undefined;
-  if (set) return set;
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'eigenweights');
-}
-
 /** Compiles one C file to a WebAssembly module that imports a shared memory `env.memory`. */
 export async function buildWasm(
   source: string,
   variant: KernelVariant,
   exportNames: readonly string[],
-): Promise<CompiledModule> {
+): Promise<KernelModule> {
   const flags = [
     ...FLAGS,
     ...variant.flags,
@@ -55,16 +47,9 @@ export async function buildWasm(
   const key = createHash('sha256')
     .update(`${RECIPE}\n${flags.join(' ')}\n${source}`)
     .digest('hex');
-  const folder = cacheFolder();
-  const file = folder && join(folder, 'kernels', `${key}.wasm`);
-  if (file) {
-    const hit = await readFile(file).catch(() => undefined);
-    // Whole, because it was renamed into place. Not validated: Node 20 does not know the relaxed instructions.
-    if (hit) return { variant: variant.id, bytes: new Uint8Array(hit) };
-  }
-  const bytes = await runCompiler(source, flags);
-  if (file) await store(file, bytes);
-  return { variant: variant.id, bytes };
+  // Not validated: Node 20 does not know the relaxed instructions.
+  const bytes = await cached(join('kernels', `${key}.wasm`), () => runCompiler(source, flags));
+  return { platform: 'wasm', variant: variant.id, bytes };
 }
 
 async function runCompiler(source: string, flags: readonly string[]): Promise<Uint8Array> {
@@ -161,17 +146,5 @@ class WholeBody {
   /** The only pipe there is counts bytes for a progress display. */
   pipeThrough(): this {
     return this;
-  }
-}
-
-/** A cache that cannot be written is no error: the module is compiled again next time. */
-async function store(file: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(temporary, bytes);
-    await rename(temporary, file);
-  } catch {
-    // Read-only or full: compile again next time.
   }
 }

@@ -1,15 +1,12 @@
 // timeout: 240
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compileGraph } from '../../sdk/compile/index.ts';
-import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
 import { type Graph, GraphBuilder } from '../../sdk/ir/graph.ts';
 import type { OpCase, OpDef } from '../../sdk/ir/op.ts';
 import { OPS } from '../../sdk/ir/ops/index.ts';
-import { residentBlock } from '../../sdk/runner.ts';
 import { isEigenError } from '../../sdk/util/errors.ts';
 import { bytesOf, sizeOf, type Tensor } from '../../sdk/util/tensor.ts';
-import { wasmTarget } from '../../targets/wasm/index.ts';
+import { engineCases } from '../support/engines.ts';
 
 /**
  * Every case of every operator on every engine, compared with the operator's own reference semantics. All cases go into
@@ -89,19 +86,12 @@ function firstDifference(got: Tensor, want: Tensor): string {
   return 'bytes differ';
 }
 
-const compiled = await compileGraph(graph, wasmTarget);
-const weights = residentBlock(compiled);
 const inputs = Object.assign({}, ...placed.map((p) => p.inputs)) as Record<string, Tensor>;
 const runs: { name: string; outputs: Record<string, Tensor> }[] = [];
-for (const variant of compiled.modules.map((m) => m.variant)) {
+for (const { name, load } of await engineCases(graph)) {
   for (const threads of [1, 2]) {
-    const name = `wasm ${variant}, ${threads} thread${threads > 1 ? 's' : ''}`;
-    if (!WebAssembly.validate(compiled.modules.find((m) => m.variant === variant)!.bytes)) {
-      if (threads === 1) console.log(`# skip conformance on ${name}: this Node has no relaxed SIMD`);
-      continue;
-    }
-    const engine = await WasmEngine.load(compiled.program, compiled.modules, weights, { threads, variant });
-    runs.push({ name, outputs: engine.run(inputs) });
+    const engine = await load(threads);
+    runs.push({ name: `${name}, ${threads} thread${threads > 1 ? 's' : ''}`, outputs: engine.run(inputs) });
     engine.close();
   }
 }

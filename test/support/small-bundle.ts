@@ -64,8 +64,9 @@ export function smallSpec(change: Partial<BundleSpec> = {}): BundleSpec {
     program,
     weights: bytes,
     kernels: [
-      { variant: 'simd', wasm: Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0) },
-      { variant: 'relaxed', wasm: Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0) },
+      { platform: 'wasm', variant: 'simd', bytes: Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0) },
+      { platform: 'wasm', variant: 'relaxed', bytes: Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0) },
+      { platform: 'linux-x64', variant: 'avx2', bytes: Uint8Array.of(0x7f, 0x45, 0x4c, 0x46) },
     ],
     kernelSource: 'void ew_step_0(void) {}\n',
     golden: {

@@ -58,6 +58,7 @@ export const UNREACHABLE: readonly { from: string; never: readonly string[] }[] 
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@bufbuild/protobuf': ['sdk/model/onnx', 'sdk/testing'],
   '@yowasp/clang': ['sdk/compile/toolchain', 'targets/wasm'],
+  koffi: ['sdk/device/engine'],
   fflate: ['sdk/util', 'sdk/bundle'],
   mqtt: ['sdk/deploy', 'sdk/device', 'sdk/fleet'],
   'onnxruntime-web': ['sdk/measure/oracle'],

@@ -1,6 +1,7 @@
 import { buildFloat } from '../../index.ts';
 import { type Answer, defineCommand, requiredFlag, switchFlag } from '../command.ts';
 import { formatBytes, table } from '../format.ts';
+import { kernelsText } from '../kernels-text.ts';
 import { MODEL_FLAGS } from '../model-flags.ts';
 import { pathIn, readText } from '../values.ts';
 
@@ -34,6 +35,7 @@ export const compile = defineCommand({
         'resident',
         `${formatBytes(program.weightBytes)} weights + ${formatBytes(program.arenaBytes)} activations (exact)`,
       ],
+      ['kernels', kernelsText(built.native)],
       [context.dryRun ? 'would write' : 'wrote', `${flags.out}, ${formatBytes(built.bundleBytes)}`],
     ];
     return { data: { ...built, out: context.dryRun ? null : out }, text: table(rows) };

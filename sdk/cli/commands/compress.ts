@@ -13,6 +13,7 @@ import { writeAtomic } from '../../util/files.ts';
 import { type Answer, type Context, defineCommand, requiredFlag, switchFlag, valueFlag } from '../command.ts';
 import { estimateText, layersText, reportText } from '../compression-text.ts';
 import { formatBytes, formatPercent, formatSeconds } from '../format.ts';
+import { kernelsText } from '../kernels-text.ts';
 import { MODEL_FLAGS } from '../model-flags.ts';
 import {
   pathIn,
@@ -146,6 +147,7 @@ function answer(built: CompressedBuild, out: string, context: Context): Answer {
     ...(built.dataFree ? [DATA_FREE_NOTE] : []),
     reportText(built.report, built),
     ...(context.verbose > 0 ? [layersText(built.report)] : []),
+    ...(built.native ? [`kernels: ${kernelsText(built.native)}`] : []),
     `took ${formatSeconds(total)}: ${Object.entries(built.timings)
       .map(([stage, s]) => `${stage} ${formatSeconds(s)}`)
       .join(', ')}`,

@@ -1,24 +1,13 @@
 import { EigenError } from '../../util/errors.ts';
-import { byteLength, bytesOf, formatType, sameShape, type Tensor, tensor, viewBytes } from '../../util/tensor.ts';
-import type { Program, Slot } from '../../wire/program.ts';
+import type { KernelModule } from '../../wire/kernels.ts';
+import type { Program } from '../../wire/program.ts';
+import { Engine, type EngineOptions } from './engine.ts';
 import { type DotProbe, probeDot7 } from './probe.ts';
 import { type StepFunction, Team } from './team.ts';
 
 const PAGE = 65536;
 const STACK = 65536;
 const align = (n: number, to: number): number => Math.ceil(n / to) * to;
-
-export interface KernelModule {
-  readonly variant: string;
-  readonly bytes: Uint8Array;
-}
-
-export interface EngineOptions {
-  /** Parts of every step that run at the same time; 1 by default. Results do not depend on it. */
-  readonly threads?: number;
-  /** Forces a kernel variant; by default the start-up probe chooses. */
-  readonly variant?: string;
-}
 
 /** The relaxed dot product has to be this much faster than the plain one in the probe before it is used. */
 const WORTH_IT = 1.1;
@@ -34,8 +23,9 @@ export function preferredVariant(probe: DotProbe = probeDot7()): { variant: 'dot
   return { variant: 'simd128', reason: `the relaxed dot product is right, but only ${times}; ${WORTH_IT} is needed` };
 }
 
-/** The kernel modules in the order of preference on this machine. */
-export function chooseModule(modules: readonly KernelModule[], wanted?: string): KernelModule {
+/** The WebAssembly kernels for this machine. */
+export function chooseModule(all: readonly KernelModule[], wanted?: string): KernelModule {
+  const modules = all.filter((m) => m.platform === 'wasm');
   if (wanted) {
     const hit = modules.find((m) => m.variant === wanted);
     if (!hit)
@@ -59,12 +49,7 @@ export function chooseModule(modules: readonly KernelModule[], wanted?: string):
  * Runs a program in this process on WebAssembly. One linear memory holds, in this order: stacks, resident weights,
  * arena, scratch of every part.
  */
-export class WasmEngine {
-  readonly program: Program;
-  readonly variant: string;
-  readonly threads: number;
-  /** Bytes of the engine's memory that the model needs: weights + arena + scratch. */
-  readonly modelBytes: number;
+export class WasmEngine extends Engine {
   private readonly memory: WebAssembly.Memory;
   private readonly steps: readonly StepFunction[];
   private readonly team: Team | undefined;
@@ -73,16 +58,13 @@ export class WasmEngine {
   private readonly scratchAt: number;
 
   private constructor(program: Program, module: KernelModule, threads: number) {
-    this.program = program;
-    this.variant = module.variant;
-    this.threads = threads;
+    super(program, module, threads, program.scratchBytes);
     const compiled = new WebAssembly.Module(module.bytes as Uint8Array<ArrayBuffer>);
     // The module's own data ends at __heap_base, which only an instance can tell; stacks come first, so it is small.
     const heap = align(heapBase(compiled), 64);
     this.weightsAt = align(heap + STACK * (threads - 1), 64);
     this.arenaAt = align(this.weightsAt + program.weightBytes, 64);
     this.scratchAt = align(this.arenaAt + program.arenaBytes, 64);
-    this.modelBytes = program.weightBytes + program.arenaBytes + program.scratchBytes * threads;
     const pages = Math.ceil((this.scratchAt + program.scratchBytes * threads + PAGE) / PAGE);
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     const { exports } = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
@@ -112,30 +94,6 @@ export class WasmEngine {
     return engine;
   }
 
-  /** One inference. Inputs and outputs by name, outputs are copies. */
-  run(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-    this.setInputs(inputs);
-    this.runSteps(0, this.program.steps.length);
-    return Object.fromEntries(this.program.outputs.map((o) => [o.name, this.readSlot(o)]));
-  }
-
-  setInputs(inputs: Readonly<Record<string, Tensor>>): void {
-    for (const slot of this.program.inputs) {
-      const t = inputs[slot.name];
-      if (!t || t.dtype !== slot.dtype || !sameShape(t.shape, slot.shape)) {
-        throw new EigenError(
-          'EW3202_DATA_INVALID',
-          `input '${slot.name}' must be ${formatType(slot)}, got ${t ? formatType(t) : 'nothing'}`,
-          {
-            hint: `The model's inputs are: ${this.program.inputs.map((s) => `${s.name} ${formatType(s)}`).join('; ')}.`,
-          },
-        );
-      }
-      this.bytes(this.arenaAt + slot.offset, byteLength(slot)).set(bytesOf(t.data));
-    }
-  }
-
-  /** Runs steps [from, to) on what is in the arena; `ended` is told of each step when all its parts have ended, for profiles. */
   runSteps(from: number, to: number, ended?: (step: number) => void): void {
     if (this.team) {
       this.team.run(this.steps, from, to, ended);
@@ -147,27 +105,10 @@ export class WasmEngine {
     }
   }
 
-  /** Copy of a slot's present content. */
-  readSlot(slot: Slot): Tensor {
-    const copy = this.bytes(this.arenaAt + slot.offset, byteLength(slot)).slice();
-    return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, copy));
-  }
-
-  /** A slot's content in place: it changes when the engine runs. */
-  viewSlot(slot: Slot): Tensor {
-    return tensor(
-      slot.dtype,
-      slot.shape,
-      viewBytes(slot.dtype, this.bytes(this.arenaAt + slot.offset, byteLength(slot))),
-    );
-  }
-
-  /** View of arena bytes, for saving and restoring a paused run. Shared with the kernels: do not keep it. */
   arena(offset: number, bytes: number): Uint8Array {
     return this.bytes(this.arenaAt + offset, bytes);
   }
 
-  /** Overwrites resident weight bytes. */
   writeWeights(offset: number, bytes: Uint8Array): void {
     this.bytes(this.weightsAt + offset, bytes.byteLength).set(bytes);
   }

@@ -9,9 +9,9 @@ import {
   describeBundle,
   goldenInputsOf,
   installWeights,
-  kernelOf,
+  kernelIds,
   kernelSourceOf,
-  kernelVariants,
+  kernelsFor,
   openBundle,
   packBundle,
   readBundle,
@@ -52,15 +52,22 @@ function withManifest(
   ]);
 }
 
+const KERNEL_IDS = [
+  { platform: 'linux-x64', variant: 'avx2' },
+  { platform: 'wasm', variant: 'relaxed' },
+  { platform: 'wasm', variant: 'simd' },
+];
+
 test('everything packed is there again', () => {
   const spec = smallSpec();
   const bundle = openBundle(packBundle(spec));
   assert.equal(bundle.manifest.program, spec.program);
   assert.equal(bundle.manifest.settings, spec.settings);
   assert.is(bundle.digest, sha256(bundle.manifestBytes));
-  assert.equal(kernelVariants(bundle), ['relaxed', 'simd']);
-  assert.equal(kernelOf(bundle, 'simd'), spec.kernels[0].wasm);
-  assert.is(kernelOf(bundle, 'avx'), undefined);
+  assert.equal(kernelIds(bundle), KERNEL_IDS);
+  assert.equal(kernelsFor(bundle, 'wasm'), [spec.kernels[1], spec.kernels[0]]);
+  assert.equal(kernelsFor(bundle, 'linux-x64'), [spec.kernels[2]]);
+  assert.equal(kernelsFor(bundle, 'linux-arm64'), []);
   assert.is(kernelSourceOf(bundle), spec.kernelSource);
   assert.equal(reportOf(bundle), spec.report);
   assert.equal(goldenInputsOf(bundle), { x: tensor('f32', [2, 16]) });
@@ -77,7 +84,7 @@ test('parts start 64-byte aligned, and the optional ones are optional', () => {
   const bundle = openBundle(packBundle({ ...least, kernels: [] }));
   assert.equal([...bundle.parts.keys()], ['weights.ewt']);
   assert.equal(
-    [reportOf(bundle), kernelSourceOf(bundle), goldenInputsOf(bundle), kernelVariants(bundle)],
+    [reportOf(bundle), kernelSourceOf(bundle), goldenInputsOf(bundle), kernelIds(bundle)],
     [undefined, undefined, undefined, []],
   );
 });
@@ -280,7 +287,7 @@ test('a spec that makes no valid bundle is refused when packing', () => {
   assert.throws(() => packBundle(smallSpec({ precision: '' })), /packBundle: manifest\.json: precision/);
   assert.throws(() => packBundle(smallSpec({ settings: { x: Number.NaN } })), /JSON cannot hold NaN/);
   assert.throws(
-    () => packBundle(smallSpec({ kernels: [{ variant: 'A b', wasm: new Uint8Array(8) }] })),
+    () => packBundle(smallSpec({ kernels: [{ platform: 'wasm', variant: 'A b', bytes: new Uint8Array(8) }] })),
     /name does not belong/,
   );
 });

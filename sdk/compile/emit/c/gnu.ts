@@ -40,7 +40,7 @@ typedef i32 ew_any4 __attribute__((aligned(1), may_alias));
 #define EW_SHUFFLE(type, a, b, ...) ((b16)__builtin_shuffle((type)(a), (type)(b), (type){__VA_ARGS__}))
 #endif
 
-#define f4_load(p) ((f4) *(const ew_any16 *)(p))
+EW_INLINE f4 f4_load(const void *p) { return *(const ew_any16 *)p; }
 #define f4_store(p, v) (*(ew_any16 *)(p) = (v))
 EW_INLINE i4 i4_splat(i32 x) { return (i4){x, x, x, x}; }
 EW_INLINE h8 h8_splat(i16 x) { return (h8)(ew_i16x8){x, x, x, x, x, x, x, x}; }

@@ -1,0 +1,74 @@
+import { EigenError } from '../../util/errors.ts';
+import { byteLength, bytesOf, formatType, sameShape, type Tensor, tensor, viewBytes } from '../../util/tensor.ts';
+import type { KernelId, Platform } from '../../wire/kernels.ts';
+import type { Program, Slot } from '../../wire/program.ts';
+
+export interface EngineOptions {
+  /** Parts of every step that run at the same time; 1 by default. Results do not depend on it. */
+  readonly threads?: number;
+  /** Forces a kernel variant; by default what the machine can do decides. */
+  readonly variant?: string;
+}
+
+/** Runs a program in this process: inputs and outputs lie in an arena, steps are functions of a module of kernels. */
+export abstract class Engine {
+  readonly program: Program;
+  readonly platform: Platform;
+  readonly variant: string;
+  readonly threads: number;
+  /** Bytes of memory that the model needs: weights + arena + scratch. */
+  readonly modelBytes: number;
+
+  protected constructor(program: Program, kernels: KernelId, threads: number, scratchBytes: number) {
+    this.program = program;
+    this.platform = kernels.platform;
+    this.variant = kernels.variant;
+    this.threads = threads;
+    this.modelBytes = program.weightBytes + program.arenaBytes + scratchBytes * threads;
+  }
+
+  /** Runs steps [from, to) on what is in the arena; `ended` is told of each step when all its parts have ended, for profiles. */
+  abstract runSteps(from: number, to: number, ended?: (step: number) => void): void;
+
+  /** View of arena bytes, for saving and restoring a paused run. Shared with the kernels: do not keep it. */
+  abstract arena(offset: number, bytes: number): Uint8Array;
+
+  /** Overwrites resident weight bytes. */
+  abstract writeWeights(offset: number, bytes: Uint8Array): void;
+
+  abstract close(): void;
+
+  /** One inference. Inputs and outputs by name, outputs are copies. */
+  run(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+    this.setInputs(inputs);
+    this.runSteps(0, this.program.steps.length);
+    return Object.fromEntries(this.program.outputs.map((o) => [o.name, this.readSlot(o)]));
+  }
+
+  setInputs(inputs: Readonly<Record<string, Tensor>>): void {
+    for (const slot of this.program.inputs) {
+      const t = inputs[slot.name];
+      if (!t || t.dtype !== slot.dtype || !sameShape(t.shape, slot.shape)) {
+        throw new EigenError(
+          'EW3202_DATA_INVALID',
+          `input '${slot.name}' must be ${formatType(slot)}, got ${t ? formatType(t) : 'nothing'}`,
+          {
+            hint: `The model's inputs are: ${this.program.inputs.map((s) => `${s.name} ${formatType(s)}`).join('; ')}.`,
+          },
+        );
+      }
+      this.arena(slot.offset, byteLength(slot)).set(bytesOf(t.data));
+    }
+  }
+
+  /** Copy of a slot's present content. */
+  readSlot(slot: Slot): Tensor {
+    const copy = this.arena(slot.offset, byteLength(slot)).slice();
+    return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, copy));
+  }
+
+  /** A slot's content in place: it changes when the engine runs. */
+  viewSlot(slot: Slot): Tensor {
+    return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, this.arena(slot.offset, byteLength(slot))));
+  }
+}

@@ -1,0 +1,83 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { cacheFolder, keep } from '../../util/cache.ts';
+import { EigenError } from '../../util/errors.ts';
+import { readBytes } from '../../util/files.ts';
+import { sha256 } from '../../util/hash.ts';
+
+/** The functions of a shared object of kernels (sdk/compile/emit/c/shared-object.ts); addresses are numbers. */
+export interface KernelLibrary {
+  stepCount(): number;
+  scratchBytes(): number;
+  /** Known answers that the kernels' own dot product gets wrong. */
+  wrong(): number;
+  map(path: string | null, bytes: number): bigint | null;
+  unmap(at: bigint, bytes: number): void;
+  open(weights: bigint, arena: bigint, scratch: bigint, parts: number): bigint | null;
+  run(team: bigint, from: number, to: number): void;
+  close(team: bigint): void;
+  /** Memory at an address, in place. */
+  view(at: bigint, bytes: number): Uint8Array;
+}
+
+/** What the functions are; the version of sdk/compile/emit/c/shared-object.ts. */
+const VERSION = 1;
+
+const loaded = new Map<string, KernelLibrary>();
+
+/**
+ * Loads a shared object, once a process. Throws EW5003_ENGINE_UNAVAILABLE when the package koffi is absent, the system refuses the
+ * object, or it is of another version.
+ */
+export async function loadLibrary(bytes: Uint8Array): Promise<KernelLibrary> {
+  const digest = sha256(bytes);
+  const hit = loaded.get(digest);
+  if (hit) return hit;
+  const koffi = await import('koffi').then(
+    (m) => m.default,
+    (cause: unknown) => {
+      throw unavailable('the package koffi is not installed', 'npm install koffi', cause);
+    },
+  );
+  const file = await fileOf(digest, bytes);
+  let library: KernelLibrary;
+  try {
+    const object = koffi.load(file);
+    const func = (declaration: string) => object.func(declaration);
+    const version = func('int32_t ew_version(void)') as () => number;
+    if (version() !== VERSION) throw new Error(`its version is ${version()}, not ${VERSION}`);
+    library = {
+      stepCount: func('int32_t ew_step_count(void)'),
+      scratchBytes: func('int64_t ew_scratch_bytes(void)'),
+      wrong: func('int32_t ew_wrong(void)'),
+      map: func('void *ew_map(const char *path, uint64_t bytes)'),
+      unmap: func('void ew_unmap(void *at, uint64_t bytes)'),
+      open: func('void *ew_open(void *weights, void *arena, void *scratch, int32_t parts)'),
+      run: func('void ew_run(void *team, int32_t from, int32_t to)'),
+      close: func('void ew_close(void *team)'),
+      view: (at, length) => new Uint8Array(koffi.view(at, length)),
+    };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw unavailable(
+      `the native kernels cannot be loaded: ${reason}`,
+      'Build the bundle again on this machine.',
+      cause,
+    );
+  }
+  loaded.set(digest, library);
+  return library;
+}
+
+function unavailable(message: string, hint: string, cause: unknown): EigenError {
+  return new EigenError('EW5003_ENGINE_UNAVAILABLE', message, { hint, cause });
+}
+
+/** A file with the object in it: the system loads nothing else. */
+async function fileOf(digest: string, bytes: Uint8Array): Promise<string> {
+  const folder = cacheFolder() ?? join(tmpdir(), `eigenweights-${process.getuid?.() ?? 0}`);
+  const file = join(folder, 'loaded', `${digest}.so`);
+  const there = await readBytes(file).catch(() => undefined);
+  if (!there || sha256(there) !== digest) await keep(file, bytes);
+  return file;
+}

@@ -1,0 +1,118 @@
+import { EigenError } from '../../util/errors.ts';
+import { type KernelModule, thisPlatform } from '../../wire/kernels.ts';
+import type { Program } from '../../wire/program.ts';
+import { Engine, type EngineOptions } from './engine.ts';
+import { type KernelLibrary, loadLibrary } from './library.ts';
+import { processorFlags, runnable } from './processor.ts';
+
+/** The resident block of a program: its bytes, or a file of them, whose pages all processes share that have it open. */
+export type ResidentWeights = Uint8Array | { readonly file: string };
+
+/** Runs a program in this process on a shared object. Weights, arena and scratch are mapped memory. */
+export class NativeEngine extends Engine {
+  private readonly library: KernelLibrary;
+  private readonly mappings: readonly Mapping[];
+  private readonly memory: { readonly weights: Uint8Array; readonly arena: Uint8Array };
+  private team: bigint | undefined;
+
+  private constructor(
+    program: Program,
+    kernels: KernelModule,
+    library: KernelLibrary,
+    weights: ResidentWeights,
+    threads: number,
+  ) {
+    const scratch = Number(library.scratchBytes());
+    super(program, kernels, threads, scratch);
+    this.library = library;
+    const file = weights instanceof Uint8Array ? null : weights.file;
+    const mapped = [
+      mapBytes(library, program.weightBytes, file),
+      mapBytes(library, program.arenaBytes, null),
+      mapBytes(library, scratch * threads, null),
+    ] as const;
+    this.mappings = mapped;
+    const [w, a, s] = mapped;
+    this.memory = { weights: library.view(w.at, w.bytes), arena: library.view(a.at, a.bytes) };
+    if (weights instanceof Uint8Array) this.memory.weights.set(weights);
+    const team = library.open(w.at, a.at, s.at, threads);
+    if (!team) throw unavailable(`${threads} threads cannot be started`);
+    this.team = team;
+  }
+
+  /**
+   * Loads the best kernels that this processor runs and that know their known answers.
+   * Throws EW5003_ENGINE_UNAVAILABLE saying why there are none.
+   */
+  static async load(
+    program: Program,
+    modules: readonly KernelModule[],
+    weights: ResidentWeights,
+    options: EngineOptions = {},
+  ): Promise<NativeEngine> {
+    const there = runnable(modules, thisPlatform(), processorFlags());
+    const wanted = options.variant === undefined ? there : there.filter((m) => m.variant === options.variant);
+    if (wanted.length === 0) throw unavailable(reasonOf(modules, options.variant));
+    for (const module of wanted) {
+      const library = await loadLibrary(module.bytes);
+      if (library.wrong() !== 0) continue;
+      if (library.stepCount() !== program.steps.length)
+        throw unavailable(`the kernels have ${library.stepCount()} steps, the program ${program.steps.length}`);
+      return new NativeEngine(program, module, library, weights, Math.max(1, options.threads ?? 1));
+    }
+    throw unavailable('this processor gives wrong answers to the native kernels');
+  }
+
+  override runSteps(from: number, to: number, ended?: (step: number) => void): void {
+    if (!ended) {
+      this.library.run(this.team!, from, to);
+      return;
+    }
+    for (let i = from; i < to; i++) {
+      this.library.run(this.team!, i, i + 1);
+      ended(i);
+    }
+  }
+
+  override arena(offset: number, bytes: number): Uint8Array {
+    return this.memory.arena.subarray(offset, offset + bytes);
+  }
+
+  override writeWeights(offset: number, bytes: Uint8Array): void {
+    this.memory.weights.set(bytes, offset);
+  }
+
+  /** Ends the threads and gives the memory back: views of it must not be used any more. */
+  override close(): void {
+    if (this.team === undefined) return;
+    this.library.close(this.team);
+    this.team = undefined;
+    for (const m of this.mappings) this.library.unmap(m.at, m.bytes);
+  }
+}
+
+interface Mapping {
+  readonly at: bigint;
+  readonly bytes: number;
+}
+
+function mapBytes(library: KernelLibrary, size: number, file: string | null): Mapping {
+  const bytes = Math.max(size, 1);
+  const at = library.map(file, bytes);
+  if (!at) throw unavailable(file ? `${file} cannot be mapped` : `no ${bytes} bytes of memory for the model`);
+  return { at, bytes };
+}
+
+function unavailable(message: string): EigenError {
+  return new EigenError('EW5003_ENGINE_UNAVAILABLE', message, {
+    hint: 'Use --engine wasm; it gives the same outputs.',
+  });
+}
+
+function reasonOf(modules: readonly KernelModule[], wanted: string | undefined): string {
+  const natives = modules.filter((m) => m.platform !== 'wasm').map((m) => `${m.platform} ${m.variant}`);
+  const there = natives.length === 0 ? 'it has none' : `it has ${natives.join(', ')}`;
+  return wanted === undefined
+    ? `the bundle has no native kernels that this processor runs; ${there}`
+    : `the bundle has no native kernels of variant '${wanted}' that this processor runs; ${there}`;
+}

@@ -1,0 +1,53 @@
+import { type CompiledProgram, type CompileOptions, compileGraph } from '../../sdk/compile/index.ts';
+import type { Engine } from '../../sdk/device/engine/engine.ts';
+import { NativeEngine } from '../../sdk/device/engine/native.ts';
+import { processorFlags, runnable } from '../../sdk/device/engine/processor.ts';
+import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
+import type { Graph } from '../../sdk/ir/graph.ts';
+import { residentBlock } from '../../sdk/runner.ts';
+import { skip } from '../../sdk/testing/skip.ts';
+import { thisPlatform } from '../../sdk/wire/kernels.ts';
+import { TARGETS } from '../../targets/index.ts';
+
+/** One variant of kernels of a graph, on the engine that runs it here. */
+export interface EngineCase {
+  readonly name: string;
+  readonly compiled: CompiledProgram;
+  load(threads: number): Promise<Engine>;
+}
+
+/** Everything that can run a graph here: every variant of every target. What cannot is named. */
+export async function engineCases(graph: Graph, options: CompileOptions = {}): Promise<EngineCase[]> {
+  const cases: EngineCase[] = [];
+  for (const target of TARGETS) {
+    if (target.platform !== 'wasm' && target.platform !== thisPlatform()) continue;
+    if ((await target.toolchain()) === undefined) {
+      skip(`kernels of target ${target.id}`, 'no compiler for it here');
+      continue;
+    }
+    const compiled = await compileGraph(graph, target, options);
+    const weights = residentBlock(compiled);
+    for (const module of compiled.modules) {
+      const name = `${target.id} ${module.variant}`;
+      if (target.platform === 'wasm') {
+        if (!WebAssembly.validate(module.bytes as Uint8Array<ArrayBuffer>))
+          skip(`kernels of ${name}`, 'this Node has no relaxed SIMD', 'unsupported');
+        else
+          cases.push({
+            name,
+            compiled,
+            load: (threads) =>
+              WasmEngine.load(compiled.program, [module], weights, { threads, variant: module.variant }),
+          });
+      } else if (runnable([module], thisPlatform(), processorFlags()).length === 0)
+        skip(`kernels of ${name}`, 'this processor does not run them', 'unsupported');
+      else
+        cases.push({
+          name,
+          compiled,
+          load: (threads) => NativeEngine.load(compiled.program, [module], weights, { threads }),
+        });
+    }
+  }
+  return cases;
+}
