@@ -20,7 +20,8 @@ export async function keyOf(task: QualityTask, models: string, sources: string, 
   return sha256(JSON.stringify([task.id, task.model, task.dims ?? {}, task.set ?? {}, data, sources, limit]));
 }
 
-async function filesIn(folder: string): Promise<string[]> {
+/** Every file under a folder, in the order of names. */
+export async function filesIn(folder: string): Promise<string[]> {
   const names = (await readdir(folder)).sort();
   const found = await Promise.all(
     names.map(async (name) => {
@@ -31,7 +32,8 @@ async function filesIn(folder: string): Promise<string[]> {
   return found.flat();
 }
 
-async function hashOf(root: string, files: readonly string[]): Promise<string> {
+/** Of paths relative to `root` and contents. */
+export async function hashOf(root: string, files: readonly string[]): Promise<string> {
   const parts: string[] = [];
   for (const f of files) parts.push(relative(root, f), sha256(await readFile(f)));
   return sha256(parts.join('\n'));

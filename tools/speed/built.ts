@@ -13,7 +13,7 @@ export async function builtModels(folder: string): Promise<SampleModel[]> {
   for (const [id, bytes] of Object.entries(models)) {
     const path = join(folder, `${id}.onnx`);
     await writeFile(path, bytes);
-    made.push({ id: `built/${id}`, path, inputs: 'noise' });
+    made.push({ id: `built/${id}`, path, inputs: 'noise', work: id === 'mlp' ? 'products' : 'convolutions' });
   }
   return made;
 }

@@ -4,6 +4,7 @@ import { type ModelRequest, type NamedType, readArrays, type SampleArrays, type 
 import { Rng } from '../../sdk/util/rng.ts';
 import { newArray, sizeOf } from '../../sdk/util/tensor.ts';
 import { MODELS } from '../quality/task.ts';
+import type { WorkKind } from './results.ts';
 
 export type InputKind = 'noise' | 'bars';
 
@@ -12,6 +13,7 @@ export interface SampleModel extends ModelRequest {
   readonly id: string;
   /** What its float inputs look like: standard normal noise, or pictures of dark bars for a detector that finds nothing in noise. */
   readonly inputs: InputKind;
+  readonly work: WorkKind;
   /** Samples to take instead, .npz. */
   readonly calibration?: string;
 }
@@ -19,29 +21,31 @@ export interface SampleModel extends ModelRequest {
 interface Entry extends Omit<ModelRequest, 'path'> {
   readonly path: string;
   readonly inputs?: InputKind;
+  /** Convolutions unless it says so. */
+  readonly work?: WorkKind;
 }
 
 /** Sizes of dynamic dimensions as the models are used: lines of text, windows of tokens, frames of sound. */
 const SHARED: readonly Entry[] = [
   { path: 'kws_dscnn/model.onnx' },
   { path: 'cifar_resnet8/model.onnx' },
-  { path: 'mnist_mlp/model.onnx' },
+  { path: 'mnist_mlp/model.onnx', work: 'products' },
   { path: 'ocr_ppocr2_cls/model.onnx', dims: { 'p2o.DynamicDimension.1': 48, 'p2o.DynamicDimension.2': 192 } },
   { path: 'vww_mobilenet/model.onnx' },
-  { path: 'anomaly_autoencoder/model.onnx' },
-  { path: 'lm_charrnn_darwin/model.onnx', dims: { T: 64 } },
-  { path: 'lm_charrnn_shakespeare/model.onnx', dims: { T: 64 } },
-  { path: 'vad_silero/model.onnx', dims: { sequence: 576 }, set: { sr: 16000 } },
+  { path: 'anomaly_autoencoder/model.onnx', work: 'products' },
+  { path: 'lm_charrnn_darwin/model.onnx', dims: { T: 64 }, work: 'products' },
+  { path: 'lm_charrnn_shakespeare/model.onnx', dims: { T: 64 }, work: 'products' },
+  { path: 'vad_silero/model.onnx', dims: { sequence: 576 }, set: { sr: 16000 }, work: 'products' },
   { path: 'cifar_resnet8/model_large.onnx' },
   { path: 'pitch_crepe_tiny/model.onnx' },
-  { path: 'fashion_mnist/model_mlp.onnx' },
+  { path: 'fashion_mnist/model_mlp.onnx', work: 'products' },
   {
     path: 'ocr_ppocr4_det/model.onnx',
     dims: { 'p2o.DynamicDimension.1': 320, 'p2o.DynamicDimension.2': 320 },
     inputs: 'bars',
   },
   { path: 'fashion_mnist/model.onnx' },
-  { path: 'lm_gpt_shakespeare/model.onnx', dims: { T: 128 } },
+  { path: 'lm_gpt_shakespeare/model.onnx', dims: { T: 128 }, work: 'products' },
   { path: 'imagenet_mobilenet_v1/model.onnx' },
   { path: 'ocr_ppocr4_rec/model.onnx', dims: { 'p2o.DynamicDimension.1': 320 } },
 ];
@@ -49,22 +53,24 @@ const SHARED: readonly Entry[] = [
 /** The fp32 models beside the checkout, small ones first; none where the folder is absent. */
 export function sharedModels(): SampleModel[] {
   return SHARED.filter(({ path }) => existsSync(join(MODELS, path))).map(
-    ({ path, inputs = 'noise', ...rest }): SampleModel => {
+    ({ path, inputs = 'noise', work = 'convolutions', ...rest }): SampleModel => {
       const calibration = join(MODELS, path, '../calib.npz');
-      // Samples of a length of their own do not fit a program of another.
-      const fits = rest.dims?.T !== 64 && existsSync(calibration);
       return {
         ...rest,
         id: path.replace('/model', '').replace('.onnx', ''),
         path: resolve(MODELS, path),
         inputs,
-        ...(fits ? { calibration } : {}),
+        work,
+        ...(existsSync(calibration) ? { calibration } : {}),
       };
     },
   );
 }
 
-/** `count` samples for a model: the first ones of its calibration data, or made up from a seed. Inputs that are set are left out. */
+/**
+ * `count` samples for a model: the first ones of its calibration data, cut to the lengths that the model takes, or made up from a seed.
+ * Inputs that are set are left out.
+ */
 export async function samplesFor(
   model: SampleModel,
   inputs: readonly NamedType[],
@@ -72,7 +78,7 @@ export async function samplesFor(
 ): Promise<SampleArrays> {
   if (model.calibration) {
     const arrays = await readArrays(model.calibration);
-    return Object.fromEntries(inputs.map(({ name }) => [name, firstOf(arrays[name]!, count)]));
+    return Object.fromEntries(inputs.map(({ name, shape }) => [name, firstOf(arrays[name]!, count, shape)]));
   }
   const rng = new Rng(20240613);
   return Object.fromEntries(inputs.map((input) => [input.name, made(input, count, rng, model.inputs)]));
@@ -88,10 +94,15 @@ export function setInputs({ set = {} }: ModelRequest): Record<string, Tensor> {
   );
 }
 
-function firstOf(t: Tensor, count: number): Tensor {
-  const [samples = 0, ...rest] = t.shape;
+/** The first samples of an array [N, ...]; longer sequences than in `shape` [1, length, ...] lose their ends. */
+function firstOf(t: Tensor, count: number, shape: readonly number[]): Tensor {
+  const [samples = 0, length = 1, ...rest] = t.shape;
   const n = Math.min(count, samples);
-  return { dtype: t.dtype, shape: [n, ...rest], data: t.data.slice(0, n * sizeOf(rest)) } as Tensor;
+  const kept = Math.min(length, shape.length === t.shape.length ? (shape[1] ?? 1) : length);
+  const [from, to] = [length * sizeOf(rest), kept * sizeOf(rest)];
+  const data = newArray(t.dtype, n * to) as Float32Array;
+  for (let i = 0; i < n; i++) data.set(t.data.subarray(i * from, i * from + to) as Float32Array, i * to);
+  return { dtype: t.dtype, shape: t.shape.length < 2 ? [n] : [n, kept, ...rest], data } as Tensor;
 }
 
 /** Tokens are below this: every vocabulary is larger. */

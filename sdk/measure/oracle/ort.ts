@@ -1,4 +1,6 @@
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { EigenError } from '../../util/errors.ts';
 import { type DType, type Tensor, type TypedArray, viewBytes } from '../../util/tensor.ts';
 
@@ -18,6 +20,8 @@ export interface OracleOptions {
   readonly threads?: number;
   /** Files that hold weights outside the model, by the path that the model names. */
   readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
+  /** Folder in whose node_modules the package lies; found from this package by default. */
+  readonly from?: string;
 }
 
 /** The part of onnxruntime's JavaScript API that is used here; both packages have it. */
@@ -63,7 +67,7 @@ const DTYPES = new Map(Object.entries(ORT_TYPES).map(([dtype, type]) => [type, d
  * Throws EW5001_TOOL_MISSING without the package, EW3001_MODEL_UNREADABLE when onnxruntime refuses the model.
  */
 export async function openOracle(name: OracleName, model: Uint8Array, options: OracleOptions = {}): Promise<Oracle> {
-  const ort = await load(name);
+  const ort = await load(name, options.from);
   const threads = options.threads ?? 1;
   if (name === 'onnxruntime-web') ort.env.wasm.numThreads = threads;
   const session = await ort.InferenceSession.create(model, {
@@ -98,9 +102,11 @@ function toTensor(t: OrtTensor): Tensor {
   return { dtype, shape: [...t.dims], data: viewBytes(dtype, bytes) } as Tensor;
 }
 
-async function load(name: OracleName): Promise<OrtModule> {
+async function load(name: OracleName, from: string | undefined): Promise<OrtModule> {
   try {
-    return (await import(name)) as unknown as OrtModule;
+    const path =
+      from === undefined ? name : pathToFileURL(createRequire(join(from, 'package.json')).resolve(name)).href;
+    return (await import(path)) as unknown as OrtModule;
   } catch (cause) {
     const hint =
       name === 'onnxruntime-node'

@@ -15,7 +15,8 @@ export function withQuality(readme: string, document: QualityDocument): string {
   return document.ablations.length < 3 ? tables : between(tables, ABLATION, ablationMarkdown(document.ablations));
 }
 
-function between(readme: string, [begin, end]: readonly [string, string], text: string): string {
+/** Replaces what is between two markers. Throws when the text has lost them. */
+export function between(readme: string, [begin, end]: readonly [string, string], text: string): string {
   const from = readme.indexOf(begin);
   const to = readme.indexOf(end);
   if (from < 0 || to < from) throw new Error(`README.md has lost the marker ${begin.trim()}`);

@@ -1,0 +1,173 @@
+/** One contestant in a process of its own: opens models, takes turns, tells the times (see protocol.ts). Ends with its parent. */
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { type EngineName, openOracle, openSession, readArrays, type Tensor, writeArrays } from '../../sdk/index.ts';
+import { sha256 } from '../../sdk/util/hash.ts';
+import { bytesOf } from '../../sdk/util/tensor.ts';
+import type { Answer, Message, Opened, OpenMessage, Reply, Turn } from './protocol.ts';
+import { ratioOf } from './results.ts';
+
+/** Before the first turn: compilers of JavaScript and WebAssembly replace their first code. */
+const WARM_MS = 250;
+const CALIBRATION = 400_000;
+
+type Outputs = Readonly<Record<string, Tensor>>;
+
+interface Open {
+  readonly detail: string;
+  run(): Promise<Outputs>;
+  runSteps?(ended: (step: number) => void): void;
+  close(): unknown;
+}
+
+interface State extends Open {
+  readonly digest: string;
+}
+
+let state: State | undefined;
+
+async function openFile(m: OpenMessage, path: string): Promise<Open> {
+  const inputs = await readArrays(m.inputs);
+  if (m.runtime === 'ours') {
+    const engine = (m.variant ?? m.engine) as EngineName;
+    const session = await openSession(path, { engine });
+    return {
+      detail: session.engine,
+      run: () => session.run(inputs),
+      runSteps: (ended) => session.runSteps(inputs, ended),
+      close: () => session.close(),
+    };
+  }
+  if (m.runtime === 'tfjs') throw new Error('no translation of the model to TensorFlow.js');
+  const oracle = await openOracle(m.runtime, await readFile(path), m.from === undefined ? {} : { from: m.from });
+  const form = /int8-(\w+)/.exec(basename(path));
+  const detail = `${oracle.name} ${oracle.version}${form ? `, int8: ${form[1]}` : ''}`;
+  return { detail, run: () => oracle.run(inputs), close: () => oracle.close() };
+}
+
+/** The fastest of the forms of a model; opened one after another, timed when warm. */
+async function openModel(m: OpenMessage): Promise<Open> {
+  let best: { readonly open: Open; readonly seconds: number } | undefined;
+  for (const path of m.paths) {
+    const open = await openFile(m, path);
+    const { seconds } = m.paths.length > 1 ? await timed(open, WARM_MS) : { seconds: 0 };
+    if (best && best.seconds <= seconds) {
+      await open.close();
+      continue;
+    }
+    await best?.open.close();
+    best = { open, seconds };
+  }
+  return best!.open;
+}
+
+/** Mean of the inferences in so many milliseconds, after one that is not counted. */
+async function timed({ run }: Open, ms: number): Promise<{ seconds: number; last: Outputs }> {
+  await run();
+  const start = performance.now();
+  let [runs, elapsed] = [0, 0];
+  let last: Outputs;
+  do {
+    last = await run();
+    runs++;
+    elapsed = performance.now() - start;
+  } while (elapsed < ms);
+  return { seconds: elapsed / runs / 1000, last };
+}
+
+function digestOf(outputs: Outputs): string {
+  return sha256(
+    ...Object.keys(outputs)
+      .sort()
+      .map((name) => bytesOf(outputs[name]!.data)),
+  );
+}
+
+async function open(m: OpenMessage): Promise<Opened> {
+  await close();
+  const opened = await openModel(m);
+  const outputs = await opened.run();
+  await writeArrays(m.outputs, outputs);
+  state = { ...opened, digest: digestOf(outputs) };
+  await timed(opened, WARM_MS);
+  return { detail: state.detail, digest: state.digest };
+}
+
+/** Integer arithmetic in registers: its time tells of the clock and of who else is on the core, and of nothing that a model does. */
+let sink = 1;
+function calibrate(): number {
+  const start = performance.now();
+  let x = sink | 1;
+  for (let i = 0; i < CALIBRATION; i++) {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+  }
+  sink = x;
+  return (performance.now() - start) / 1000;
+}
+
+/** Every output that is timed is one that was compared: the last of a turn must have the bits of the first. */
+async function turn(ms: number): Promise<Turn> {
+  const model = opened();
+  const before = calibrate();
+  const used = process.cpuUsage();
+  const start = performance.now();
+  const { seconds, last } = await timed(model, ms);
+  const elapsed = performance.now() - start;
+  const { user, system } = process.cpuUsage(used);
+  if (digestOf(last) !== model.digest) throw new Error('the outputs of a timed run differ from those of the first one');
+  return { seconds, calibration: Math.max(before, calibrate()), share: (user + system) / 1000 / elapsed };
+}
+
+/** Medians of the steps' times; what telling of a step costs is a part of each, about a tenth of a microsecond. */
+function steps(runs: number): number[] {
+  const { runSteps } = opened();
+  if (!runSteps) throw new Error('only ours tells of its steps');
+  const times: number[][] = [];
+  for (let r = 0; r <= runs; r++) {
+    let last = performance.now();
+    runSteps((step) => {
+      const now = performance.now();
+      // The first run warms up.
+      if (r === 0) times[step] = [];
+      else times[step]!.push((now - last) / 1000);
+      last = now;
+    });
+  }
+  return times.map((t) => ratioOf(t).median);
+}
+
+function opened(): State {
+  if (!state) throw new Error('nothing is open');
+  return state;
+}
+
+async function close(): Promise<null> {
+  await state?.close();
+  state = undefined;
+  return null;
+}
+
+async function answer(m: Message): Promise<Answer<Message>> {
+  switch (m.type) {
+    case 'open':
+      return open(m);
+    case 'turn':
+      return turn(m.ms);
+    case 'steps':
+      return steps(m.runs);
+    case 'close':
+      return close();
+  }
+}
+
+for (let i = 0; i < 20; i++) calibrate();
+process.on('message', (m: Message) => {
+  answer(m).then(
+    (ok) => process.send!({ ok } satisfies Reply),
+    (cause: unknown) =>
+      process.send!({ error: cause instanceof Error ? cause.message : String(cause) } satisfies Reply),
+  );
+});
+process.on('disconnect', () => process.exit(0));

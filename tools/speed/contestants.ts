@@ -1,0 +1,48 @@
+import type { WorkKind } from './results.ts';
+
+/** What a child process runs: this package, or somebody else's on the original model. */
+export type Runtime = 'ours' | 'onnxruntime-web' | 'onnxruntime-node' | 'tfjs';
+
+/** One column of the comparison, a process of its own for the whole benchmark. */
+export interface Contestant {
+  readonly id: string;
+  readonly title: string;
+  readonly runtime: Runtime;
+  /** Major version of the Node that it runs on. */
+  readonly node: number;
+  /** Ours: name of the engine. */
+  readonly engine?: string;
+  /** Ours: kernel variant that is forced. */
+  readonly variant?: string;
+  /** Which file of the model: as it is, or quantized to 8 bits. */
+  readonly model?: 'fp32' | 'int8';
+}
+
+export const CONTESTANTS: readonly Contestant[] = [
+  { id: 'wasm20', title: 'ours wasm, Node 20', runtime: 'ours', node: 20, engine: 'wasm' },
+  { id: 'wasm24', title: 'ours wasm, Node 24', runtime: 'ours', node: 24, engine: 'wasm' },
+  { id: 'native', title: 'ours native', runtime: 'ours', node: 20, engine: 'native' },
+  { id: 'web20', title: 'onnxruntime-web, Node 20', runtime: 'onnxruntime-web', node: 20, model: 'fp32' },
+  { id: 'web24', title: 'onnxruntime-web, Node 24', runtime: 'onnxruntime-web', node: 24, model: 'fp32' },
+  { id: 'node', title: 'onnxruntime-node fp32', runtime: 'onnxruntime-node', node: 20, model: 'fp32' },
+  { id: 'int8', title: 'onnxruntime-node int8', runtime: 'onnxruntime-node', node: 20, model: 'int8' },
+  { id: 'tfjs', title: 'tfjs-wasm', runtime: 'tfjs', node: 20, model: 'fp32' },
+];
+
+/** The contestant whose outputs all others are compared with. */
+export const REFERENCE = 'web20';
+
+interface Pair {
+  readonly ours: string;
+  readonly over: string;
+  readonly goal?: Readonly<Record<WorkKind, number>>;
+}
+
+/** Comparisons that are shown, with the goals of the project. */
+export const PAIRS: readonly Pair[] = [
+  { ours: 'wasm20', over: 'web20', goal: { convolutions: 3.3, products: 2.3 } },
+  { ours: 'wasm24', over: 'web24', goal: { convolutions: 4.5, products: 2.3 } },
+  { ours: 'native', over: 'node', goal: { convolutions: 3, products: 3 } },
+  { ours: 'native', over: 'int8', goal: { convolutions: 1.05, products: 1.05 } },
+  { ours: 'wasm20', over: 'tfjs' },
+];

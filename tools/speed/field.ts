@@ -1,0 +1,201 @@
+import { join } from 'node:path';
+import { relativeError } from '../../sdk/app/self-test.ts';
+import { readBundle } from '../../sdk/bundle/index.ts';
+import { ENGINES, readArrays, type Tensor } from '../../sdk/index.ts';
+import { type Contestant, PAIRS, REFERENCE } from './contestants.ts';
+import { COMPETITORS, installCompetitors, installedVersion, nodeOf } from './packages.ts';
+import type { Prepared } from './prepare.ts';
+import { bundled, Child } from './process.ts';
+import type { Opened, OpenMessage } from './protocol.ts';
+import {
+  type Absence,
+  type Comparison,
+  type ModelSpeed,
+  ratioOf,
+  type SpeedRow,
+  type StepTable,
+  type StepTime,
+} from './results.ts';
+import { type RoundOptions, type Rounds, takeRounds } from './rounds.ts';
+
+/** An fp32 runtime that differs more than this from another has computed something else. */
+const FP32_TOLERANCE = 1e-3;
+/** Inferences that steps are timed over. */
+const STEP_RUNS = 30;
+
+/** A contestant that opened the model. */
+interface Entrant {
+  readonly contestant: Contestant;
+  readonly child: Child;
+  readonly opened: Opened;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+}
+
+/** The contestants' processes, for all models of a run. */
+export class Field {
+  /** What else takes part in the times: Nodes and runtimes with their versions. */
+  readonly versions: readonly string[];
+  private readonly children: ReadonlyMap<Contestant, Child>;
+  private readonly absent: readonly Absence[];
+
+  private constructor(
+    children: ReadonlyMap<Contestant, Child>,
+    absent: readonly Absence[],
+    versions: readonly string[],
+  ) {
+    this.children = children;
+    this.absent = absent;
+    this.versions = versions;
+  }
+
+  /** Installs competitors where they are missing, and finds the Nodes. */
+  static async open(root: string, contestants: readonly Contestant[], tell: (text: string) => void): Promise<Field> {
+    const problem = await installCompetitors(tell);
+    const script = await bundled(root, 'tools/speed/child.ts', join(root, 'out/speed/child.mjs'));
+    const nodes = new Map<number, string | undefined>();
+    for (const { node } of contestants) if (!nodes.has(node)) nodes.set(node, await nodeOf(node));
+    const children = new Map<Contestant, Child>();
+    const absent: Absence[] = [];
+    for (const c of contestants) {
+      const node = nodes.get(c.node);
+      const reason = node === undefined ? `there is no Node ${c.node}` : await missing(c, problem);
+      if (node === undefined || reason !== '') absent.push({ contestant: c.id, reason });
+      else children.set(c, new Child(node, script));
+    }
+    for (const a of absent) tell(`${a.contestant} is left out: ${a.reason}`);
+    const versions = [...nodes].flatMap(([major, path]) => (path === undefined ? [] : [`Node ${major}`]));
+    for (const name of ['onnxruntime-node', '@tensorflow/tfjs-core']) {
+      const version = await installedVersion(name);
+      if (version !== undefined) versions.push(`${name} ${version}`);
+    }
+    return new Field(children, absent, versions);
+  }
+
+  /** Throws when the reference does not run, or when outputs are not what they must be. */
+  async measure(prepared: Prepared, folder: string, options: RoundOptions): Promise<ModelSpeed> {
+    const { entrants, absent } = await this.enter(prepared, folder);
+    const reference = entrants.find((e) => e.contestant.id === REFERENCE);
+    if (!reference) throw new Error(`${REFERENCE}: ${absent.find((a) => a.contestant === REFERENCE)?.reason}`);
+    const errors = new Map(entrants.map((e) => [e, largestError(e.outputs, reference.outputs)]));
+    checkOutputs(errors);
+    const takers = entrants.map(({ contestant: { id }, child }) => ({
+      id,
+      turn: (ms: number) => child.ask({ type: 'turn', ms }),
+    }));
+    const rounds = await takeRounds(takers, options);
+    const comparisons = compared(prepared, rounds);
+    const steps = await stepsOf(prepared, entrants, comparisons);
+    await Promise.all(entrants.map((e) => e.child.ask({ type: 'close' })));
+    const { kept, dropped, repeated } = rounds;
+    return {
+      model: prepared.model.id,
+      work: prepared.model.work,
+      macs: prepared.macs,
+      rows: entrants.map((e): SpeedRow => {
+        const { id } = e.contestant;
+        const { detail, digest } = e.opened;
+        return { contestant: id, detail, ...ratioOf(rounds.seconds[id]!), error: errors.get(e)!, digest };
+      }),
+      absent,
+      comparisons,
+      rounds: { kept, dropped, repeated },
+      steps,
+    };
+  }
+
+  close(): void {
+    for (const child of this.children.values()) child.stop();
+  }
+
+  /** Opens the model in every process. One that cannot is absent, and no reason not to time the others. */
+  private async enter(prepared: Prepared, folder: string): Promise<{ entrants: Entrant[]; absent: Absence[] }> {
+    const entrants: Entrant[] = [];
+    const absent: Absence[] = [...this.absent];
+    for (const [contestant, child] of this.children) {
+      const message = openMessage(contestant, prepared, join(folder, `outputs-${contestant.id}.npz`));
+      try {
+        const opened = await child.ask(message);
+        entrants.push({ contestant, child, opened, outputs: await readArrays(message.outputs) });
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message.split('\n')[0]! : String(cause);
+        absent.push({ contestant: contestant.id, reason });
+      }
+    }
+    return { entrants, absent };
+  }
+}
+
+/** Why a contestant cannot take part, or ''. */
+async function missing({ runtime, engine }: Contestant, problem: string): Promise<string> {
+  if (runtime === 'ours') {
+    return (ENGINES as readonly string[]).includes(engine ?? '') ? '' : `there is no engine '${engine}'`;
+  }
+  if (runtime === 'onnxruntime-web') return '';
+  const name = runtime === 'tfjs' ? '@tensorflow/tfjs-backend-wasm' : runtime;
+  return (await installedVersion(name)) === undefined ? problem || `${name} is not installed` : '';
+}
+
+function openMessage(c: Contestant, p: Prepared, outputs: string): OpenMessage {
+  const ours = c.runtime === 'ours';
+  return {
+    type: 'open',
+    runtime: c.runtime,
+    paths: ours ? [p.bundle] : c.model === 'int8' ? p.int8 : [p.model.path],
+    inputs: ours || c.model === 'int8' ? p.inputs : p.originalInputs,
+    outputs,
+    ...(c.engine === undefined ? {} : { engine: c.engine }),
+    ...(c.variant === undefined ? {} : { variant: c.variant }),
+    ...(ours || c.runtime === 'onnxruntime-web' ? {} : { from: COMPETITORS }),
+  };
+}
+
+/** Of all outputs; infinite when one is missing. */
+function largestError(got: Readonly<Record<string, Tensor>>, reference: Readonly<Record<string, Tensor>>): number {
+  const errors = Object.entries(reference).map(([name, expected]) => {
+    const tensor = got[name];
+    return tensor ? relativeError(tensor, expected) : Number.POSITIVE_INFINITY;
+  });
+  return Math.max(0, ...errors);
+}
+
+/** Ours must agree to the bit with each other, fp32 runtimes nearly so, and nothing may be missing or NaN. */
+function checkOutputs(errors: ReadonlyMap<Entrant, number>): void {
+  const ours = [...errors.keys()].filter((e) => e.contestant.runtime === 'ours');
+  for (const e of ours) {
+    if (e.opened.digest === ours[0]!.opened.digest) continue;
+    throw new Error(`${e.contestant.title} gives other outputs than ${ours[0]!.contestant.title}`);
+  }
+  for (const [{ contestant: c }, error] of errors) {
+    const limit = c.model === 'fp32' ? FP32_TOLERANCE : Number.MAX_VALUE;
+    if (!(error <= limit)) throw new Error(`${c.title} differs by ${error} from ${REFERENCE}`);
+  }
+}
+
+function compared({ model }: Prepared, { seconds }: Rounds): Comparison[] {
+  return PAIRS.flatMap(({ ours, over, goal }) => {
+    const [mine, theirs] = [seconds[ours], seconds[over]];
+    if (!mine || !theirs) return [];
+    const ratio = ratioOf(theirs.map((t, r) => t / mine[r]!));
+    return [{ ours, over, ratio, ...(goal ? { goal: goal[model.work] } : {}) }];
+  });
+}
+
+/** Where the time goes, of ours that are slower than promised. */
+async function stepsOf(
+  { bundle }: Prepared,
+  entrants: readonly Entrant[],
+  comparisons: readonly Comparison[],
+): Promise<StepTable[]> {
+  const slow = new Set(comparisons.filter((c) => c.ratio.median < (c.goal ?? 0)).map((c) => c.ours));
+  const { program } = (await readBundle(bundle)).manifest;
+  const tables: StepTable[] = [];
+  for (const { contestant, child } of entrants) {
+    if (!slow.has(contestant.id)) continue;
+    const medians = await child.ask({ type: 'steps', runs: STEP_RUNS });
+    const steps = program.steps.map(
+      ({ node, kind, macs }, i): StepTime => ({ name: node, op: kind, macs, median: medians[i]! }),
+    );
+    tables.push({ contestant: contestant.id, steps });
+  }
+  return tables;
+}

@@ -1,0 +1,160 @@
+import { CONTESTANTS, PAIRS, REFERENCE } from '../contestants.ts';
+import type { Comparison, ModelSpeed, SpeedDocument, StepTable } from '../results.ts';
+
+/** Steps that a table of a slow model lists; the others are summed up. */
+const LISTED = 12;
+
+export const titleOf = (id: string): string => CONTESTANTS.find((c) => c.id === id)?.title ?? id;
+
+export function time(seconds: number): string {
+  if (seconds < 1e-3) return `${(seconds * 1e6).toFixed(seconds < 1e-4 ? 1 : 0)} us`;
+  return `${(seconds * 1e3).toFixed(seconds < 0.1 ? 2 : 0)} ms`;
+}
+
+export function comparisonTitle({ ours, over }: Pick<Comparison, 'ours' | 'over'>): string {
+  return `${titleOf(ours)} over ${titleOf(over)}`;
+}
+
+/** Pairs that any model has. */
+export function pairsOf(models: readonly ModelSpeed[]): Pick<Comparison, 'ours' | 'over'>[] {
+  return PAIRS.filter(({ ours, over }) =>
+    models.some((m) => m.comparisons.some((c) => c.ours === ours && c.over === over)),
+  );
+}
+
+export const missed = (c: Comparison): boolean => c.goal !== undefined && c.ratio.median < c.goal;
+
+function ratioCell(c: Comparison | undefined): string {
+  if (!c) return '-';
+  const { median, low, high } = c.ratio;
+  const note = missed(c) ? `, goal ${c.goal}` : '';
+  return `${median.toFixed(2)}x (${low.toFixed(2)} to ${high.toFixed(2)}${note})`;
+}
+
+/** One row a model: how many times faster ours is. */
+export function ratioTable(models: readonly ModelSpeed[]): string[][] {
+  const pairs = pairsOf(models);
+  return [
+    ['model', ...pairs.map(comparisonTitle)],
+    ...models.map((m) => [
+      m.model,
+      ...pairs.map((p) => ratioCell(m.comparisons.find((c) => c.ours === p.ours && c.over === p.over))),
+    ]),
+  ];
+}
+
+/** Contestants that ran any model, in order. */
+function columnsOf(models: readonly ModelSpeed[]): string[] {
+  return CONTESTANTS.map((c) => c.id).filter((id) => models.some((m) => m.rows.some((r) => r.contestant === id)));
+}
+
+/** One row a model: medians of everyone. */
+export function timeTable(models: readonly ModelSpeed[]): string[][] {
+  const ids = columnsOf(models);
+  return [
+    ['model', 'MACs', ...ids.map(titleOf), 'rounds'],
+    ...models.map((m) => [
+      m.model,
+      `${(m.macs / 1e6).toFixed(m.macs < 1e7 ? 2 : 0)} M`,
+      ...ids.map((id) => {
+        const row = m.rows.find((r) => r.contestant === id);
+        return row ? time(row.median) : '-';
+      }),
+      roundsCell(m),
+    ]),
+  ];
+}
+
+function roundsCell({ rounds: { kept, dropped, repeated } }: ModelSpeed): string {
+  const notes = [...(dropped ? [`${dropped} dropped`] : []), ...(repeated ? [`${repeated} turns repeated`] : [])];
+  return notes.length > 0 ? `${kept} (${notes.join(', ')})` : String(kept);
+}
+
+/** The steps that take most of the time, and the rest together. */
+export function stepTable({ steps }: StepTable): string[][] {
+  const total = steps.reduce((sum, s) => sum + s.median, 0);
+  const sorted = [...steps].sort((a, b) => b.median - a.median);
+  const rest = sorted.slice(LISTED);
+  const line = (name: string, op: string, macs: number, median: number): string[] => [
+    name,
+    op,
+    time(median),
+    `${((100 * median) / total).toFixed(1)} %`,
+    macs > 0 ? `${(macs / 1e6).toFixed(2)} M` : '',
+    macs > 0 ? (macs / median / 1e9).toFixed(1) : '',
+  ];
+  const sum = (of: (s: (typeof steps)[number]) => number): number => rest.reduce((a, s) => a + of(s), 0);
+  return [
+    ['step', 'kernel', 'time', 'share', 'MACs', 'GMAC/s'],
+    ...sorted.slice(0, LISTED).map((s) => line(s.name, s.op, s.macs, s.median)),
+    ...(rest.length > 0
+      ? [
+          line(
+            `${rest.length} others`,
+            '',
+            sum((s) => s.macs),
+            sum((s) => s.median),
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** One row a model: how far outputs are from the reference's. */
+export function errorTable(models: readonly ModelSpeed[]): string[][] {
+  const ids = columnsOf(models).filter((id) => id !== REFERENCE);
+  return [
+    ['largest difference, relative', ...ids.map(titleOf)],
+    ...models.map((m) => [
+      m.model,
+      ...ids.map((id) => m.rows.find((r) => r.contestant === id)?.error.toExponential(1) ?? '-'),
+    ]),
+  ];
+}
+
+/** Everybody's absence with its reason; the same reason is said once. */
+export function absenceLines(models: readonly ModelSpeed[]): string[] {
+  const where = new Map<string, string[]>();
+  for (const m of models) {
+    for (const a of m.absent) {
+      const line = `${titleOf(a.contestant)}: ${a.reason}`;
+      where.set(line, [...(where.get(line) ?? []), m.model]);
+    }
+  }
+  return [...where].map(([line, names]) => (names.length === models.length ? line : `${line} (${names.join(', ')})`));
+}
+
+export function machineLine({ machine, settings }: SpeedDocument): string {
+  const { processor, cores, node, others } = machine;
+  return `${processor}, ${cores} cores, Node ${node}; ${others.join(', ')}; one thread, ${settings.rounds} interleaved rounds of ${settings.turnMs} ms turns`;
+}
+
+function aligned(table: readonly (readonly string[])[]): string {
+  const widths = table[0]!.map((_, i) => Math.max(...table.map((row) => row[i]!.length)));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((c, i) => (i === 0 ? c.padEnd(widths[i]!) : c.padStart(widths[i]!)))
+      .join('  ')
+      .trimEnd();
+  return table.map(line).join('\n');
+}
+
+/** The document for the terminal: ratios first. */
+export function documentText(document: SpeedDocument): string {
+  const { models } = document;
+  if (models.length === 0) return 'nothing was measured';
+  const slow = models.flatMap((m) =>
+    m.steps.map(
+      (s) =>
+        `${m.model}, ${titleOf(s.contestant)}: slower than the goal; where its time goes\n${aligned(stepTable(s))}`,
+    ),
+  );
+  return [
+    `How many times faster ours is, median of the ratios of each round (middle half)\n${aligned(ratioTable(models))}`,
+    `Time of one inference, median\n${aligned(timeTable(models))}`,
+    `Outputs against those of ${titleOf(REFERENCE)}\n${aligned(errorTable(models))}`,
+    ...slow,
+    ...absenceLines(models),
+    machineLine(document),
+  ].join('\n\n');
+}

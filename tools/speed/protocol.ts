@@ -1,0 +1,62 @@
+import type { Runtime } from './contestants.ts';
+
+/** What a child is to run. */
+export interface OpenMessage {
+  readonly type: 'open';
+  readonly runtime: Runtime;
+  /** Bundle or ONNX file; of several forms of a model, the fastest is the one that counts. */
+  readonly paths: readonly string[];
+  /** .npz with the inputs of one run. */
+  readonly inputs: string;
+  /** Where its outputs go, .npz. */
+  readonly outputs: string;
+  readonly engine?: string;
+  readonly variant?: string;
+  /** Folder whose node_modules hold the runtime; beside this package by default. */
+  readonly from?: string;
+}
+
+export interface Opened {
+  readonly detail: string;
+  /** Hash of the outputs. */
+  readonly digest: string;
+}
+
+/** One turn of a round. */
+export interface TurnMessage {
+  readonly type: 'turn';
+  /** Inferences are repeated until this has passed. */
+  readonly ms: number;
+}
+
+/** Seconds. */
+export interface Turn {
+  /** Of one inference. */
+  readonly seconds: number;
+  /** Of a fixed piece of arithmetic, the slower of before and after the turn. */
+  readonly calibration: number;
+  /** Processor time of this process by time on the clock: below 1 when something else had the core. */
+  readonly share: number;
+}
+
+/** Times of every step, each the median of `runs` inferences. */
+export interface StepsMessage {
+  readonly type: 'steps';
+  readonly runs: number;
+}
+
+export interface CloseMessage {
+  readonly type: 'close';
+}
+
+export type Message = OpenMessage | TurnMessage | StepsMessage | CloseMessage;
+
+export type Answer<M extends Message> = M extends OpenMessage
+  ? Opened
+  : M extends TurnMessage
+    ? Turn
+    : M extends StepsMessage
+      ? readonly number[]
+      : null;
+
+export type Reply = { readonly ok: Opened | Turn | readonly number[] | null } | { readonly error: string };
