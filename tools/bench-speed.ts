@@ -73,9 +73,7 @@ async function measured(
   const before = await readFile(path, 'utf8').catch(() => undefined);
   const earlier = before === undefined ? undefined : (JSON.parse(before) as { run: string; speed: ModelSpeed });
   if (earlier?.run === run && !options.fresh) return earlier.speed;
-  const prepared = await prepare(model, folder, hashes, (event) => {
-    if (event.done === event.total) console.error(`  ${event.stage}`);
-  });
+  const prepared = await prepare(model, folder, hashes, (text) => console.error(`  ${text}`));
   const speed = await field.measure(prepared, folder, options);
   await writeAtomic(path, `${JSON.stringify({ run, speed }, null, 2)}\n`);
   return speed;

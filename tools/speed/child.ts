@@ -1,14 +1,25 @@
 /** One contestant in a process of its own: opens models, takes turns, tells the times (see protocol.ts). Ends with its parent. */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type EngineName, openOracle, openSession, readArrays, type Tensor, writeArrays } from '../../sdk/index.ts';
+import type { ProfileRow } from '../../sdk/app/profile-bundle.ts';
+import {
+  type EngineName,
+  openOracle,
+  openSession,
+  profileBundle,
+  readArrays,
+  type Tensor,
+  writeArrays,
+} from '../../sdk/index.ts';
 import { sha256 } from '../../sdk/util/hash.ts';
 import { bytesOf } from '../../sdk/util/tensor.ts';
 import type { Answer, Message, Opened, OpenMessage, Reply, Turn } from './protocol.ts';
-import { ratioOf } from './results.ts';
+import { spreadOf } from './results.ts';
 
 /** Before the first turn: compilers of JavaScript and WebAssembly replace their first code. */
 const WARM_MS = 250;
+/** Inferences are timed together up to this: reading the clock costs a small part of it. */
+const BATCH_MS = 0.5;
 const CALIBRATION = 400_000;
 
 type Outputs = Readonly<Record<string, Tensor>>;
@@ -16,7 +27,7 @@ type Outputs = Readonly<Record<string, Tensor>>;
 interface Open {
   readonly detail: string;
   run(): Promise<Outputs>;
-  runSteps?(ended: (step: number) => void): void;
+  profile?(): Promise<readonly ProfileRow[]>;
   close(): unknown;
 }
 
@@ -29,12 +40,12 @@ let state: State | undefined;
 async function openFile(m: OpenMessage, path: string): Promise<Open> {
   const inputs = await readArrays(m.inputs);
   if (m.runtime === 'ours') {
-    const engine = (m.variant ?? m.engine) as EngineName;
+    const engine = m.engine as EngineName;
     const session = await openSession(path, { engine });
     return {
       detail: session.engine,
       run: () => session.run(inputs),
-      runSteps: (ended) => session.runSteps(inputs, ended),
+      profile: async () => (await profileBundle({ bundle: path, input: m.inputs, engine })).rows,
       close: () => session.close(),
     };
   }
@@ -61,18 +72,25 @@ async function openModel(m: OpenMessage): Promise<Open> {
   return best!.open;
 }
 
-/** Mean of the inferences in so many milliseconds, after one that is not counted. */
+/**
+ * Time of one inference, after one that is not counted: the median over the turn's batches, so that what takes the core away for a
+ * moment is not counted as work.
+ */
 async function timed({ run }: Open, ms: number): Promise<{ seconds: number; last: Outputs }> {
-  await run();
+  let last = await run();
+  const batches: number[] = [];
   const start = performance.now();
-  let [runs, elapsed] = [0, 0];
-  let last: Outputs;
-  do {
-    last = await run();
-    runs++;
-    elapsed = performance.now() - start;
-  } while (elapsed < ms);
-  return { seconds: elapsed / runs / 1000, last };
+  for (let now = start; now - start < ms; ) {
+    const began = now;
+    let runs = 0;
+    do {
+      last = await run();
+      runs++;
+      now = performance.now();
+    } while (now - began < BATCH_MS);
+    batches.push((now - began) / runs / 1000);
+  }
+  return { seconds: spreadOf(batches).median, last };
 }
 
 function digestOf(outputs: Outputs): string {
@@ -120,22 +138,10 @@ async function turn(ms: number): Promise<Turn> {
   return { seconds, calibration: Math.max(before, calibrate()), share: (user + system) / 1000 / elapsed };
 }
 
-/** Medians of the steps' times; what telling of a step costs is a part of each, about a tenth of a microsecond. */
-function steps(runs: number): number[] {
-  const { runSteps } = opened();
-  if (!runSteps) throw new Error('only ours tells of its steps');
-  const times: number[][] = [];
-  for (let r = 0; r <= runs; r++) {
-    let last = performance.now();
-    runSteps((step) => {
-      const now = performance.now();
-      // The first run warms up.
-      if (r === 0) times[step] = [];
-      else times[step]!.push((now - last) / 1000);
-      last = now;
-    });
-  }
-  return times.map((t) => ratioOf(t).median);
+async function profile(): Promise<readonly ProfileRow[]> {
+  const layers = opened().profile;
+  if (!layers) throw new Error('only ours tells of its layers');
+  return layers();
 }
 
 function opened(): State {
@@ -155,8 +161,8 @@ async function answer(m: Message): Promise<Answer<Message>> {
       return open(m);
     case 'turn':
       return turn(m.ms);
-    case 'steps':
-      return steps(m.runs);
+    case 'profile':
+      return profile();
     case 'close':
       return close();
   }

@@ -10,10 +10,8 @@ export interface Contestant {
   readonly runtime: Runtime;
   /** Major version of the Node that it runs on. */
   readonly node: number;
-  /** Ours: name of the engine. */
+  /** Ours: name of the engine, or of kernels that it is to have. */
   readonly engine?: string;
-  /** Ours: kernel variant that is forced. */
-  readonly variant?: string;
   /** Which file of the model: as it is, or quantized to 8 bits. */
   readonly model?: 'fp32' | 'int8';
 }
@@ -22,6 +20,7 @@ export const CONTESTANTS: readonly Contestant[] = [
   { id: 'wasm20', title: 'ours wasm, Node 20', runtime: 'ours', node: 20, engine: 'wasm' },
   { id: 'wasm24', title: 'ours wasm, Node 24', runtime: 'ours', node: 24, engine: 'wasm' },
   { id: 'native', title: 'ours native', runtime: 'ours', node: 20, engine: 'native' },
+  { id: 'avx2', title: 'ours native, AVX2', runtime: 'ours', node: 20, engine: 'avx2' },
   { id: 'web20', title: 'onnxruntime-web, Node 20', runtime: 'onnxruntime-web', node: 20, model: 'fp32' },
   { id: 'web24', title: 'onnxruntime-web, Node 24', runtime: 'onnxruntime-web', node: 24, model: 'fp32' },
   { id: 'node', title: 'onnxruntime-node fp32', runtime: 'onnxruntime-node', node: 20, model: 'fp32' },
@@ -44,5 +43,6 @@ export const PAIRS: readonly Pair[] = [
   { ours: 'wasm24', over: 'web24', goal: { convolutions: 4.5, products: 2.3 } },
   { ours: 'native', over: 'node', goal: { convolutions: 3, products: 3 } },
   { ours: 'native', over: 'int8', goal: { convolutions: 1.05, products: 1.05 } },
+  { ours: 'avx2', over: 'node', goal: { convolutions: 1.5, products: 1.5 } },
   { ours: 'wasm20', over: 'tfjs' },
 ];

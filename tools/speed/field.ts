@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { relativeError } from '../../sdk/app/self-test.ts';
-import { readBundle } from '../../sdk/bundle/index.ts';
 import { ENGINES, readArrays, type Tensor } from '../../sdk/index.ts';
 import { type Contestant, PAIRS, REFERENCE } from './contestants.ts';
 import { COMPETITORS, installCompetitors, installedVersion, nodeOf } from './packages.ts';
@@ -11,17 +10,14 @@ import {
   type Absence,
   type Comparison,
   type ModelSpeed,
-  ratioOf,
+  type SlowProfile,
   type SpeedRow,
-  type StepTable,
-  type StepTime,
+  spreadOf,
 } from './results.ts';
 import { type RoundOptions, type Rounds, takeRounds } from './rounds.ts';
 
 /** An fp32 runtime that differs more than this from another has computed something else. */
 const FP32_TOLERANCE = 1e-3;
-/** Inferences that steps are timed over. */
-const STEP_RUNS = 30;
 
 /** A contestant that opened the model. */
 interface Entrant {
@@ -84,7 +80,7 @@ export class Field {
     }));
     const rounds = await takeRounds(takers, options);
     const comparisons = compared(prepared, rounds);
-    const steps = await stepsOf(prepared, entrants, comparisons);
+    const profiles = await profilesOf(entrants, comparisons);
     await Promise.all(entrants.map((e) => e.child.ask({ type: 'close' })));
     const { kept, dropped, repeated } = rounds;
     return {
@@ -94,12 +90,12 @@ export class Field {
       rows: entrants.map((e): SpeedRow => {
         const { id } = e.contestant;
         const { detail, digest } = e.opened;
-        return { contestant: id, detail, ...ratioOf(rounds.seconds[id]!), error: errors.get(e)!, digest };
+        return { contestant: id, detail, ...spreadOf(rounds.seconds[id]!), error: errors.get(e)!, digest };
       }),
       absent,
       comparisons,
       rounds: { kept, dropped, repeated },
-      steps,
+      profiles,
     };
   }
 
@@ -144,7 +140,6 @@ function openMessage(c: Contestant, p: Prepared, outputs: string): OpenMessage {
     inputs: ours || c.model === 'int8' ? p.inputs : p.originalInputs,
     outputs,
     ...(c.engine === undefined ? {} : { engine: c.engine }),
-    ...(c.variant === undefined ? {} : { variant: c.variant }),
     ...(ours || c.runtime === 'onnxruntime-web' ? {} : { from: COMPETITORS }),
   };
 }
@@ -175,27 +170,18 @@ function compared({ model }: Prepared, { seconds }: Rounds): Comparison[] {
   return PAIRS.flatMap(({ ours, over, goal }) => {
     const [mine, theirs] = [seconds[ours], seconds[over]];
     if (!mine || !theirs) return [];
-    const ratio = ratioOf(theirs.map((t, r) => t / mine[r]!));
+    const ratio = spreadOf(theirs.map((t, r) => t / mine[r]!));
     return [{ ours, over, ratio, ...(goal ? { goal: goal[model.work] } : {}) }];
   });
 }
 
 /** Where the time goes, of ours that are slower than promised. */
-async function stepsOf(
-  { bundle }: Prepared,
-  entrants: readonly Entrant[],
-  comparisons: readonly Comparison[],
-): Promise<StepTable[]> {
+async function profilesOf(entrants: readonly Entrant[], comparisons: readonly Comparison[]): Promise<SlowProfile[]> {
   const slow = new Set(comparisons.filter((c) => c.ratio.median < (c.goal ?? 0)).map((c) => c.ours));
-  const { program } = (await readBundle(bundle)).manifest;
-  const tables: StepTable[] = [];
+  const profiles: SlowProfile[] = [];
   for (const { contestant, child } of entrants) {
-    if (!slow.has(contestant.id)) continue;
-    const medians = await child.ask({ type: 'steps', runs: STEP_RUNS });
-    const steps = program.steps.map(
-      ({ node, kind, macs }, i): StepTime => ({ name: node, op: kind, macs, median: medians[i]! }),
-    );
-    tables.push({ contestant: contestant.id, steps });
+    if (slow.has(contestant.id))
+      profiles.push({ contestant: contestant.id, rows: await child.ask({ type: 'profile' }) });
   }
-  return tables;
+  return profiles;
 }

@@ -3,15 +3,7 @@ import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { graphOfBundle } from '../../sdk/app/bundle-graph.ts';
 import { readBundle } from '../../sdk/bundle/index.ts';
-import {
-  buildCompressed,
-  inspectPath,
-  type NamedType,
-  type Progress,
-  readArrays,
-  samplesOf,
-  writeArrays,
-} from '../../sdk/index.ts';
+import { buildCompressed, inspectPath, type NamedType, readArrays, samplesOf, writeArrays } from '../../sdk/index.ts';
 import { buildBundle, openModel, openProfile } from '../../sdk/pipeline.ts';
 import { writeAtomic } from '../../sdk/util/files.ts';
 import { sha256 } from '../../sdk/util/hash.ts';
@@ -74,7 +66,7 @@ export async function prepare(
   model: SampleModel,
   folder: string,
   hashes: SourceHashes,
-  progress: Progress,
+  tell: (text: string) => void,
 ): Promise<Prepared> {
   await mkdir(folder, { recursive: true });
   const inputs = await inputsOf(model);
@@ -88,21 +80,18 @@ export async function prepare(
   await writeArrays(paths.originalInputs, { ...sample, ...setInputs(model) });
 
   const compressed = await kept(folder, 'compressed', '.ewb', sha256(source, hashes.compressing), async (out) => {
-    await buildCompressed(
-      model,
-      {
-        target: TARGET,
-        calibration,
-        cwd: folder,
-        out,
-        force: true,
-        // What sizes in between would have kept is asked by nobody here.
-        stages: { frontierPoints: 0 },
-      },
-      { progress },
-    );
+    tell('compresses it');
+    await buildCompressed(model, {
+      target: TARGET,
+      calibration,
+      cwd: folder,
+      out,
+      force: true,
+      // What sizes in between would have kept is asked by nobody here.
+      stages: { frontierPoints: 0 },
+    });
   });
-  const bundle = await kept(folder, 'bundle', '.ewb', sha256(compressed, hashes.all), (out) =>
+  const bundle = await kept(folder, 'bundle', '.ewb', sha256(source, hashes.compressing, hashes.all), (out) =>
     compiledAgain(model, compressed, out),
   );
   const int8: string[] = [];

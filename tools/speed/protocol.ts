@@ -1,3 +1,4 @@
+import type { ProfileRow } from '../../sdk/app/profile-bundle.ts';
 import type { Runtime } from './contestants.ts';
 
 /** What a child is to run. */
@@ -10,8 +11,8 @@ export interface OpenMessage {
   readonly inputs: string;
   /** Where its outputs go, .npz. */
   readonly outputs: string;
+  /** Ours. */
   readonly engine?: string;
-  readonly variant?: string;
   /** Folder whose node_modules hold the runtime; beside this package by default. */
   readonly from?: string;
 }
@@ -39,24 +40,23 @@ export interface Turn {
   readonly share: number;
 }
 
-/** Times of every step, each the median of `runs` inferences. */
-export interface StepsMessage {
-  readonly type: 'steps';
-  readonly runs: number;
+/** Times every layer; ours only. */
+export interface ProfileMessage {
+  readonly type: 'profile';
 }
 
 export interface CloseMessage {
   readonly type: 'close';
 }
 
-export type Message = OpenMessage | TurnMessage | StepsMessage | CloseMessage;
+export type Message = OpenMessage | TurnMessage | ProfileMessage | CloseMessage;
 
 export type Answer<M extends Message> = M extends OpenMessage
   ? Opened
   : M extends TurnMessage
     ? Turn
-    : M extends StepsMessage
-      ? readonly number[]
+    : M extends ProfileMessage
+      ? readonly ProfileRow[]
       : null;
 
-export type Reply = { readonly ok: Opened | Turn | readonly number[] | null } | { readonly error: string };
+export type Reply = { readonly ok: Opened | Turn | readonly ProfileRow[] | null } | { readonly error: string };

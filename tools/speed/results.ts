@@ -1,23 +1,16 @@
+import type { ProfileRow } from '../../sdk/app/profile-bundle.ts';
+import { quantile } from '../../sdk/measure/quantile.ts';
+import type { Spread } from '../../sdk/measure/step-times.ts';
 import type { Machine } from '../quality/results.ts';
 
 /** What the work of a model is: the goals differ. */
 export type WorkKind = 'convolutions' | 'products';
 
-/** Of the two times of a round: median over the rounds that count, and the quartiles. */
-export interface Ratio {
-  readonly median: number;
-  readonly low: number;
-  readonly high: number;
-}
-
-/** Times of one implementation on one model, seconds an inference; quartiles. */
-export interface SpeedRow {
+/** Times of one implementation on one model, seconds an inference: median and quartiles of the rounds that count. */
+export interface SpeedRow extends Spread {
   readonly contestant: string;
   /** Package and version, and what it runs on: kernels, instruction set. */
   readonly detail: string;
-  readonly median: number;
-  readonly low: number;
-  readonly high: number;
   /** Largest difference of an output from onnxruntime's in fp32, relative to the largest magnitude of that output. */
   readonly error: number;
   /** Hash of the outputs. */
@@ -28,7 +21,8 @@ export interface SpeedRow {
 export interface Comparison {
   readonly ours: string;
   readonly over: string;
-  readonly ratio: Ratio;
+  /** Of the two times of a round. */
+  readonly ratio: Spread;
   /** What it should be at least; absent where nothing is promised. */
   readonly goal?: number;
 }
@@ -39,18 +33,10 @@ export interface Absence {
   readonly reason: string;
 }
 
-/** Time of one step of a program, a kernel, seconds. */
-export interface StepTime {
-  readonly name: string;
-  readonly op: string;
-  readonly macs: number;
-  readonly median: number;
-}
-
-/** Steps of one of our contestants on a model whose goal it misses. */
-export interface StepTable {
+/** Layers of one of our contestants on a model whose goal it misses. */
+export interface SlowProfile {
   readonly contestant: string;
-  readonly steps: readonly StepTime[];
+  readonly rows: readonly ProfileRow[];
 }
 
 export interface ModelSpeed {
@@ -62,7 +48,7 @@ export interface ModelSpeed {
   readonly comparisons: readonly Comparison[];
   /** Rounds that count, those that were disturbed and left out, and turns that were disturbed and taken again. */
   readonly rounds: { readonly kept: number; readonly dropped: number; readonly repeated: number };
-  readonly steps: readonly StepTable[];
+  readonly profiles: readonly SlowProfile[];
 }
 
 export interface SpeedFailure {
@@ -80,13 +66,8 @@ export interface SpeedDocument {
   readonly failures: readonly SpeedFailure[];
 }
 
-/** Median and quartiles of positive values. */
-export function ratioOf(values: readonly number[]): Ratio {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number): number => {
-    const place = share * (sorted.length - 1);
-    const low = Math.floor(place);
-    return sorted[low]! + (sorted[Math.ceil(place)]! - sorted[low]!) * (place - low);
-  };
-  return { median: at(0.5), low: at(0.25), high: at(0.75) };
+/** Median and quartiles. */
+export function spreadOf(values: readonly number[]): Spread {
+  const all = Float64Array.from(values);
+  return { median: quantile(all, 0.5), low: quantile(all, 0.25), high: quantile(all, 0.75) };
 }

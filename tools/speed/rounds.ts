@@ -1,5 +1,5 @@
 import type { Turn } from './protocol.ts';
-import { ratioOf } from './results.ts';
+import { spreadOf } from './results.ts';
 
 /** Takes turns: a contestant in its process. */
 export interface Taker {
@@ -85,7 +85,7 @@ class Usual {
   /** Above 1 for a disturbed turn. */
   noiseOf({ calibration, share }: Turn): number {
     this.seen.push(calibration);
-    const slower = calibration / ratioOf(this.seen).low / SLOWER;
+    const slower = calibration / spreadOf(this.seen).low / SLOWER;
     return Math.max(slower, SHARE / share);
   }
 }

@@ -8,8 +8,8 @@ import {
   machineLine,
   missed,
   pairsOf,
+  profileTable,
   ratioTable,
-  stepTable,
   time,
   timeTable,
   titleOf,
@@ -87,11 +87,12 @@ function timeFigure({ model, rows }: ModelSpeed): report.Markup {
 
 function slowSection(models: readonly ModelSpeed[]): { title: string; content: report.Markup[] }[] {
   const content = models.flatMap((m) =>
-    m.steps.map((s) =>
+    m.profiles.map((s) =>
       figureOf({
         title: `${m.model}, ${titleOf(s.contestant)}.`,
-        caption: 'Kernels by their share of the time, median of each over 30 inferences.',
-        content: tableFrom(stepTable(s)),
+        caption:
+          'Layers by their share of the time, median of each over many inferences; the roof is that of the machine.',
+        content: tableFrom(profileTable(s)),
       }),
     ),
   );

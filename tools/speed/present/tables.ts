@@ -1,7 +1,8 @@
+import type { ProfileRow } from '../../../sdk/app/profile-bundle.ts';
 import { CONTESTANTS, PAIRS, REFERENCE } from '../contestants.ts';
-import type { Comparison, ModelSpeed, SpeedDocument, StepTable } from '../results.ts';
+import type { Comparison, ModelSpeed, SlowProfile, SpeedDocument } from '../results.ts';
 
-/** Steps that a table of a slow model lists; the others are summed up. */
+/** Layers that a table of a slow model lists; the others are summed up. */
 const LISTED = 12;
 
 export const titleOf = (id: string): string => CONTESTANTS.find((c) => c.id === id)?.title ?? id;
@@ -55,7 +56,7 @@ export function timeTable(models: readonly ModelSpeed[]): string[][] {
     ['model', 'MACs', ...ids.map(titleOf), 'rounds'],
     ...models.map((m) => [
       m.model,
-      `${(m.macs / 1e6).toFixed(m.macs < 1e7 ? 2 : 0)} M`,
+      millions(m.macs),
       ...ids.map((id) => {
         const row = m.rows.find((r) => r.contestant === id);
         return row ? time(row.median) : '-';
@@ -70,35 +71,42 @@ function roundsCell({ rounds: { kept, dropped, repeated } }: ModelSpeed): string
   return notes.length > 0 ? `${kept} (${notes.join(', ')})` : String(kept);
 }
 
-/** The steps that take most of the time, and the rest together. */
-export function stepTable({ steps }: StepTable): string[][] {
-  const total = steps.reduce((sum, s) => sum + s.median, 0);
-  const sorted = [...steps].sort((a, b) => b.median - a.median);
+/** The layers that take most of the time, and the rest together. */
+export function profileTable({ rows }: SlowProfile): string[][] {
+  const sorted = [...rows].sort((a, b) => b.seconds.median - a.seconds.median);
   const rest = sorted.slice(LISTED);
-  const line = (name: string, op: string, macs: number, median: number): string[] => [
-    name,
-    op,
-    time(median),
-    `${((100 * median) / total).toFixed(1)} %`,
-    macs > 0 ? `${(macs / 1e6).toFixed(2)} M` : '',
-    macs > 0 ? (macs / median / 1e9).toFixed(1) : '',
-  ];
-  const sum = (of: (s: (typeof steps)[number]) => number): number => rest.reduce((a, s) => a + of(s), 0);
+  const sum = (of: (r: ProfileRow) => number): number => rest.reduce((a, r) => a + of(r), 0);
   return [
-    ['step', 'kernel', 'time', 'share', 'MACs', 'GMAC/s'],
-    ...sorted.slice(0, LISTED).map((s) => line(s.name, s.op, s.macs, s.median)),
+    ['layer', 'kernel', 'time', 'share', 'MACs', 'GMAC/s', 'of the roof'],
+    ...sorted
+      .slice(0, LISTED)
+      .map((r) => [
+        r.node,
+        r.kind,
+        time(r.seconds.median),
+        percent(r.share),
+        r.macs > 0 ? millions(r.macs) : '',
+        r.macs > 0 ? r.GMACps.toFixed(1) : '',
+        r.ofRoof === null ? '' : `${percent(r.ofRoof)} (${r.bound})`,
+      ]),
     ...(rest.length > 0
       ? [
-          line(
+          [
             `${rest.length} others`,
             '',
-            sum((s) => s.macs),
-            sum((s) => s.median),
-          ),
+            time(sum((r) => r.seconds.median)),
+            percent(sum((r) => r.share)),
+            millions(sum((r) => r.macs)),
+            (sum((r) => r.macs) / sum((r) => r.seconds.median) / 1e9).toFixed(1),
+            '',
+          ],
         ]
       : []),
   ];
 }
+
+const percent = (v: number): string => `${(100 * v).toFixed(1)} %`;
+const millions = (macs: number): string => `${(macs / 1e6).toFixed(macs < 1e7 ? 2 : 0)} M`;
 
 /** One row a model: how far outputs are from the reference's. */
 export function errorTable(models: readonly ModelSpeed[]): string[][] {
@@ -144,9 +152,9 @@ export function documentText(document: SpeedDocument): string {
   const { models } = document;
   if (models.length === 0) return 'nothing was measured';
   const slow = models.flatMap((m) =>
-    m.steps.map(
+    m.profiles.map(
       (s) =>
-        `${m.model}, ${titleOf(s.contestant)}: slower than the goal; where its time goes\n${aligned(stepTable(s))}`,
+        `${m.model}, ${titleOf(s.contestant)}: slower than the goal; where its time goes\n${aligned(profileTable(s))}`,
     ),
   );
   return [
