@@ -1,6 +1,7 @@
 /**
  * The networks that boards are published with, as lists of layers: what calibrates the cost model. Shapes are from the
- * papers (MobileNet 1704.04861, MobileNetV2 1801.04381, EfficientNet 1905.11946, ResNet 1512.03385, SqueezeNet 1.1
+ * papers (MobileNet 1704.04861, MobileNetV2 1801.04381, MobileNetV3 large 1905.02244, ShuffleNetV2 1807.11164,
+ * EfficientNet 1905.11946, ResNet 1512.03385, SqueezeNet 1.1
  * 1602.07360, VGG 1409.1556), batch 1, 1000 classes.
  */
 export interface ReferenceLayer {
@@ -36,6 +37,14 @@ class Layers {
 
   linear(from: number, to: number): void {
     this.all.push({ kind: 'linear', macs: from * to, elements: from * to + from + to, winograd: false });
+  }
+
+  /** Channels scaled by what two small layers make of their means. */
+  squeezeExcite(size: number, channels: number, narrow: number): void {
+    this.move('pool', size * size * channels);
+    this.linear(channels, narrow);
+    this.linear(narrow, channels);
+    this.move('map', 2 * size * size * channels);
   }
 
   /** Elementwise work or pooling that moves this many elements. */
@@ -78,12 +87,7 @@ function invertedResiduals(rows: readonly (readonly number[])[], squeezeExcite: 
       const wide = c * expansion!;
       if (expansion! > 1) net.conv({ size, from: c, to: wide, kernel: 1 });
       const out = net.conv({ size, from: wide, to: wide, kernel: kernel!, stride, depthwise: true });
-      if (squeezeExcite) {
-        net.move('pool', out * out * wide);
-        net.linear(wide, c / 4);
-        net.linear(c / 4, wide);
-        net.move('map', 2 * out * out * wide);
-      }
+      if (squeezeExcite) net.squeezeExcite(out, wide, c / 4);
       net.conv({ size: out, from: wide, to: to!, kernel: 1 });
       if (stride === 1 && c === to) net.move('map', 3 * out * out * c);
       size = out;
@@ -92,6 +96,55 @@ function invertedResiduals(rows: readonly (readonly number[])[], squeezeExcite: 
   }
   net.conv({ size, from: c, to: 1280, kernel: 1 });
   return head(net, size, 1280);
+}
+
+/** Rows: kernel, expanded channels, channels, stride, 1 with squeeze and excite. */
+function mobilenetV3(rows: readonly (readonly number[])[]): ReferenceLayer[] {
+  const net = new Layers();
+  let size = net.conv({ size: 224, from: 3, to: 16, kernel: 3, stride: 2 });
+  let c = 16;
+  for (const [kernel, wide, to, stride, squeezeExcite] of rows as readonly [number, number, number, number, number][]) {
+    if (wide !== c) net.conv({ size, from: c, to: wide, kernel: 1 });
+    const out = net.conv({ size, from: wide, to: wide, kernel, stride, depthwise: true });
+    if (squeezeExcite === 1) net.squeezeExcite(out, wide, wide / 4);
+    net.conv({ size: out, from: wide, to, kernel: 1 });
+    if (stride === 1 && c === to) net.move('map', 3 * out * out * c);
+    size = out;
+    c = to;
+  }
+  net.conv({ size, from: c, to: 960, kernel: 1 });
+  net.move('pool', size * size * 960);
+  net.linear(960, 1280);
+  net.linear(1280, 1000);
+  return net.all;
+}
+
+/** Rows: channels, units. Half of the channels pass a unit of stride 1 untouched; both halves are shuffled after each unit. */
+function shufflenetV2(rows: readonly (readonly number[])[]): ReferenceLayer[] {
+  const net = new Layers();
+  let size = net.conv({ size: 224, from: 3, to: 24, kernel: 3, stride: 2 });
+  net.move('pool', size * size * 24 * 1.25);
+  size /= 2;
+  let c = 24;
+  for (const [to, units] of rows as readonly [number, number][]) {
+    const half = to / 2;
+    for (let i = 0; i < units; i++) {
+      const stride = i === 0 ? 2 : 1;
+      const from = i === 0 ? c : half;
+      if (i === 0) {
+        const out = net.conv({ size, from, to: from, kernel: 3, stride, depthwise: true });
+        net.conv({ size: out, from, to: half, kernel: 1 });
+      }
+      net.conv({ size, from, to: half, kernel: 1 });
+      const out = net.conv({ size, from: half, to: half, kernel: 3, stride, depthwise: true });
+      net.conv({ size: out, from: half, to: half, kernel: 1 });
+      net.move('map', 2 * out * out * to);
+      size = out;
+    }
+    c = to;
+  }
+  net.conv({ size, from: c, to: 1024, kernel: 1 });
+  return head(net, size, 1024);
 }
 
 function resnet(repeats: readonly number[], bottleneck: boolean): ReferenceLayer[] {
@@ -168,6 +221,7 @@ function squeezenet(): ReferenceLayer[] {
     net.conv({ size, from: squeeze!, to: expand as number, kernel: 1 });
     net.conv({ size, from: squeeze!, to: expand as number, kernel: 3 });
     c = 2 * (expand as number);
+    net.move('map', 2 * size * size * c);
   }
   net.conv({ size, from: c, to: 1000, kernel: 1 });
   net.move('pool', size * size * 1000);
@@ -199,10 +253,35 @@ const B0 = [
   [6, 320, 1, 1, 3],
 ];
 
+const V3_LARGE = [
+  [3, 16, 16, 1, 0],
+  [3, 64, 24, 2, 0],
+  [3, 72, 24, 1, 0],
+  [5, 72, 40, 2, 1],
+  [5, 120, 40, 1, 1],
+  [5, 120, 40, 1, 1],
+  [3, 240, 80, 2, 0],
+  [3, 200, 80, 1, 0],
+  [3, 184, 80, 1, 0],
+  [3, 184, 80, 1, 0],
+  [3, 480, 112, 1, 1],
+  [3, 672, 112, 1, 1],
+  [5, 672, 160, 2, 1],
+  [5, 960, 160, 1, 1],
+  [5, 960, 160, 1, 1],
+];
+const SHUFFLE = [
+  [116, 4],
+  [232, 8],
+  [464, 4],
+];
+
 /** By the name that profiles use in `latencies[].ms`. */
 export const REFERENCE_NETWORKS: Readonly<Record<string, readonly ReferenceLayer[]>> = {
   mobilenet_v1: mobilenetV1(),
   mobilenet_v2: invertedResiduals(V2, false),
+  mobilenet_v3: mobilenetV3(V3_LARGE),
+  shufflenet_v2: shufflenetV2(SHUFFLE),
   efficientnet_b0: invertedResiduals(B0, true),
   resnet18: resnet([2, 2, 2, 2], false),
   resnet50: resnet([3, 4, 6, 3], true),
