@@ -9,8 +9,8 @@ export interface ReferenceLayer {
   readonly macs: number;
   /** Elements read and written, activations and weights, each once. */
   readonly elements: number;
-  /** A 3x3 convolution of stride 1: the published float runtimes do it with fewer multiplications (Winograd). */
-  readonly winograd: boolean;
+  /** Elements of input and output of a 3x3 convolution of stride 1, which the published float runtimes transform (Winograd); else 0. */
+  readonly winograd: number;
 }
 
 interface Conv {
@@ -31,12 +31,13 @@ class Layers {
     const weights = to * (depthwise ? 1 : from) * kernel * kernel;
     const elements = size * size * from + out * out * to + weights;
     const winograd = kernel === 3 && stride === 1 && !depthwise;
-    this.all.push({ kind: 'conv', macs: out * out * weights, elements, winograd });
+    const ends = elements - weights;
+    this.all.push({ kind: 'conv', macs: out * out * weights, elements, winograd: winograd ? ends : 0 });
     return out;
   }
 
   linear(from: number, to: number): void {
-    this.all.push({ kind: 'linear', macs: from * to, elements: from * to + from + to, winograd: false });
+    this.all.push({ kind: 'linear', macs: from * to, elements: from * to + from + to, winograd: 0 });
   }
 
   /** Channels scaled by what two small layers make of their means. */
@@ -49,7 +50,7 @@ class Layers {
 
   /** Elementwise work or pooling that moves this many elements. */
   move(kind: 'map' | 'pool', elements: number): void {
-    this.all.push({ kind, macs: 0, elements, winograd: false });
+    this.all.push({ kind, macs: 0, elements, winograd: 0 });
   }
 }
 
