@@ -100,14 +100,19 @@ class WasmSession implements Session {
     this.restore(from as SavedState);
     // Nothing to run: the state is in place again and is still what was saved.
     if (to === from.step) return from;
-    if (spent) for (const r of (from as SavedState).ranges) this.giveBack(r.data);
+    if (spent) this.release(from as SavedState);
     this.engine.runSteps(from.step, to);
-    return this.save(to, this.compiled.program.steps[to]?.live ?? this.compiled.program.outputs);
+    return this.save(to, this.liveAt(to));
   }
 
-  async complete(from: Snapshot): Promise<void> {
+  async play(from: Snapshot, to = this.steps, spent?: 'spent'): Promise<void> {
     this.restore(from as SavedState);
-    this.engine.runSteps(from.step, this.steps);
+    if (spent) this.release(from as SavedState);
+    this.engine.runSteps(from.step, to);
+  }
+
+  bytesAt(step: number): number {
+    return this.liveAt(step).reduce((sum, s) => sum + byteLength(s), 0);
   }
 
   read(value: string): Tensor {
@@ -126,6 +131,15 @@ class WasmSession implements Session {
   close(): void {
     this.spare.clear();
     this.engine.close();
+  }
+
+  private liveAt(step: number): readonly Slot[] {
+    const { steps, inputs, outputs } = this.compiled.program;
+    return step === 0 ? inputs : (steps[step]?.live ?? outputs);
+  }
+
+  private release(state: SavedState): void {
+    for (const r of state.ranges) this.giveBack(r.data);
   }
 
   private restore(state: SavedState): void {

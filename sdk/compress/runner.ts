@@ -37,10 +37,12 @@ export interface Session {
    * may become that of the result.
    */
   advance(from: Snapshot, to: number, spent?: 'spent'): Promise<Snapshot>;
-  /** Runs from a state to the end, so that outputs can be read; nothing is saved. */
-  complete(from: Snapshot): Promise<void>;
+  /** Runs steps [from.step, to), to the end when absent, so that what is there then can be read; nothing is saved. */
+  play(from: Snapshot, to?: number, spent?: 'spent'): Promise<void>;
+  /** Bytes of a state before step `step`. */
+  bytesAt(step: number): number;
   /**
-   * A kept value (or graph output) after the latest `advance`, `complete` or `run`; it must be live there: produced, and not
+   * A kept value (or graph output) after the latest `advance`, `play` or `run`; it must be live there: produced, and not
    * past its last use. Good until the session runs again: copy what is to be kept.
    */
   read(value: string): Tensor;

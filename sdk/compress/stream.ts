@@ -3,16 +3,35 @@ import type { Tensor } from '../util/tensor.ts';
 import type { Session, Snapshot } from './runner.ts';
 import type { Sample } from './types.ts';
 
-/** Samples on their way through a session, all stopped at the same step, so that every layer is run once a sample. */
+/** What the states of a stream's samples may take together, bytes. */
+const STATE_BYTES = 64 << 20;
+/** How often a sample's steps may be run again to stay within that, in whole runs. */
+const REPEATS = 2;
+
+/**
+ * Samples on their way through a session, all stopped at the same step, so that every layer is run once a sample. Where the states of all
+ * samples would take too much memory, as in the first layers of networks on images, they stay where they are, and the
+ * few steps from there on are run again for what is read.
+ */
 export class Stream {
   private readonly session: Session;
-  private readonly at: Snapshot[];
+  private readonly inputs: readonly Sample[];
+  /** A state of every sample, at the same step or before; none: the sample itself. */
+  private readonly at: (Snapshot | undefined)[];
+  private readonly reached: number[];
   /** States that were handed out and must stay valid. */
   private readonly lent = new Set<Snapshot>();
+  private readonly limit: number;
+  private decided = { step: 0, keep: false };
+  /** Steps that were run again, of one sample. */
+  private repeated = 0;
 
-  constructor(session: Session, samples: readonly Sample[]) {
+  constructor(session: Session, samples: readonly Sample[], limit = STATE_BYTES) {
     this.session = session;
-    this.at = samples.map((s) => session.start(s));
+    this.inputs = samples;
+    this.limit = limit;
+    this.at = samples.map(() => undefined);
+    this.reached = samples.map(() => 0);
   }
 
   get samples(): number {
@@ -24,18 +43,36 @@ export class Stream {
    * are good until the next read.
    */
   async read(i: number, values: readonly string[]): Promise<Tensor[]> {
-    const from = this.at[i]!;
-    const to = Math.max(from.step, ...values.map((v) => this.session.readyAt(v)));
-    // Also when nothing is left to run: the session may hold another sample's state.
-    const lent = this.lent.delete(from);
-    this.at[i] = await this.session.advance(from, to, lent ? undefined : 'spent');
+    const to = Math.max(this.reached[i]!, ...values.map((v) => this.session.readyAt(v)));
+    this.reached[i] = to;
+    const known = this.at[i];
+    const from = known ?? this.session.start(this.inputs[i]!);
+    if (from.step === to || this.keeps(to, from.step)) {
+      // Also when nothing is left to run: the session may hold another sample's state.
+      const lent = this.lent.delete(from);
+      this.at[i] = await this.session.advance(from, to, lent ? undefined : 'spent');
+    } else {
+      await this.session.play(from, to, known ? undefined : 'spent');
+    }
     return values.map((v) => this.session.read(v));
   }
 
-  /** State of sample i, to run on from without moving the stream. */
+  /** State of sample i no later than where it was read last, to run on from without moving the stream. */
   snapshot(i: number): Snapshot {
-    this.lent.add(this.at[i]!);
-    return this.at[i]!;
+    const state = (this.at[i] ??= this.session.start(this.inputs[i]!));
+    this.lent.add(state);
+    return state;
+  }
+
+  /** Whether states are kept at `step`: the same for all samples. */
+  private keeps(step: number, from: number): boolean {
+    if (this.decided.step !== step) {
+      const { session, limit, samples } = this;
+      const keep = session.bytesAt(step) * samples <= limit || this.repeated > REPEATS * session.steps;
+      if (!keep) this.repeated += step - from;
+      this.decided = { step, keep };
+    }
+    return this.decided.keep;
   }
 }
 

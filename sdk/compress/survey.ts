@@ -303,7 +303,7 @@ async function probeDivergence(
     for (const [name, data] of p.constants) session.setConstant(name, data);
     const scores = [];
     for (let i = 0; i < before.length; i++) {
-      await session.complete(before[i]!);
+      await session.play(before[i]!);
       const outputs = Object.fromEntries(ctx.graph.outputs.map((o) => [o, session.read(o)]));
       scores.push(scoreOf(held.references[i]!, outputs));
     }

@@ -69,8 +69,16 @@ class ReferenceSession implements Session {
     return this.save(to, live);
   }
 
-  async complete(from: Snapshot): Promise<void> {
-    await this.advance(from, this.steps);
+  async play(from: Snapshot, to = this.steps): Promise<void> {
+    await this.advance(from, to);
+  }
+
+  bytesAt(step: number): number {
+    let bytes = 0;
+    for (const [name, last] of this.lastUse)
+      if (last >= step && !this.constants.has(name) && name !== '' && this.readyAt(name) <= step)
+        bytes += byteLength(valueNamed(this.graph, name).type);
+    return bytes;
   }
 
   read(value: string): Tensor {

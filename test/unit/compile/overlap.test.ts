@@ -94,7 +94,7 @@ for (const graph of [small, large]) {
     let state = session.start(x);
     for (let step = 1; step <= session.steps; step++) {
       state = await session.advance(state, step);
-      if (step < session.steps) await session.complete(session.start({ x: tensor('f32', x.x.shape) }));
+      if (step < session.steps) await session.play(session.start({ x: tensor('f32', x.x.shape) }));
     }
     assert.equal(session.read(graph.outputs[0]!).data, whole.data);
     session.close();
