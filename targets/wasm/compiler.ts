@@ -1,0 +1,139 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { EigenError } from '../../sdk/util/errors.ts';
+
+/**
+ * The compiler in a process of its own: 75 MB of WebAssembly that needs 300 MB to run, of which a process gets nothing back, and which a
+ * compression has no room for. The process ends when nothing was asked of it for a while.
+ */
+
+/** Work that V8 allows a function before it is optimized: beyond all use, since optimizing the compiler takes longer than it runs. */
+const BUDGET = 1_000_000_000;
+/** Loading takes about a second: worth waiting for the next module, as long as the memory is not missed. */
+const IDLE_MS = 2000;
+
+/**
+ * The process's program, as text so that it needs no file beside the bundled SDK and no loader. The package fetches its files and streams
+ * them into the engine, which would copy them several times; as much of a Response as it asks for hands on the bytes that they are.
+ */
+const PROGRAM = `
+class Body { constructor(bytes) { this.bytes = bytes; } pipeThrough() { return this; } }
+globalThis.Response = class {
+  constructor(content) { this.body = content instanceof Body ? content : new Body(content); }
+  async arrayBuffer() {
+    const { buffer, byteOffset, byteLength } = this.body.bytes;
+    return byteLength === buffer.byteLength ? buffer : buffer.slice(byteOffset, byteOffset + byteLength);
+  }
+};
+WebAssembly.compileStreaming = async (source) => new WebAssembly.Module(await (await source).arrayBuffer());
+const { runClang } = await import(process.env.EIGEN_COMPILER);
+process.on('disconnect', () => process.exit());
+// Here and not where it is used: that thread may be busy for long.
+const idle = setTimeout(() => process.exit(), ${IDLE_MS});
+process.on('message', async ({ id, source, flags }) => {
+  clearTimeout(idle);
+  let log = '';
+  const print = (bytes) => { if (bytes) log += Buffer.from(bytes).toString(); };
+  try {
+    // A run that has to load the compiler prints its progress.
+    await runClang(undefined, {}, { fetchProgress: () => {} });
+    const out = await runClang(['clang', ...flags, 'kernels.c', '-o', 'kernels.wasm'], { 'kernels.c': source }, { stdout: print, stderr: print });
+    process.send({ id, bytes: out['kernels.wasm'] });
+  } catch (error) {
+    process.send({ id, log: log || String(error) });
+  }
+  idle.refresh();
+});
+`;
+
+interface Answer {
+  readonly id: number;
+  readonly bytes?: Uint8Array;
+  readonly log?: string;
+}
+
+/** A running compiler. */
+class Compiler {
+  private readonly process: ChildProcess;
+  private readonly waiting = new Map<number, (answer: Answer | undefined) => void>();
+  private next = 0;
+
+  constructor(entry: string) {
+    this.process = spawn(process.execPath, [`--wasm-tiering-budget=${BUDGET}`, '--input-type=module', '-e', PROGRAM], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      serialization: 'advanced',
+      env: { ...process.env, EIGEN_COMPILER: entry, NODE_OPTIONS: '' },
+    });
+    this.process.on('message', (answer: Answer) => this.settle(answer.id, answer));
+    this.process.on('error', () => this.lost());
+    this.process.on('exit', () => this.lost());
+    this.hold(false);
+  }
+
+  /** Resolves to the module's bytes or to what the compiler said, to nothing when the process ended meanwhile. */
+  compile(source: string, flags: readonly string[]): Promise<Answer | undefined> {
+    const id = this.next++;
+    this.hold(true);
+    return new Promise((resolve) => {
+      this.waiting.set(id, resolve);
+      this.process.send({ id, source, flags }, (error) => error && this.lost());
+    });
+  }
+
+  private settle(id: number, answer: Answer | undefined): void {
+    this.waiting.get(id)?.(answer);
+    this.waiting.delete(id);
+    if (this.waiting.size === 0) this.hold(false);
+  }
+
+  /** A compiler at work keeps the program alive, an idle one does not. */
+  private hold(busy: boolean): void {
+    const method = busy ? 'ref' : 'unref';
+    this.process[method]();
+    this.process.channel?.[method]();
+  }
+
+  private lost(): void {
+    if (running === this) running = undefined;
+    for (const id of [...this.waiting.keys()]) this.settle(id, undefined);
+  }
+}
+
+let running: Compiler | undefined;
+
+/** Processes that are started for one module: the first may have been about to end. */
+const TRIES = 2;
+
+/**
+ * Compiles one C file with clang to WebAssembly. Throws EW5001_TOOL_MISSING when the package that carries the compiler is not there,
+ * EW5002_COMPILER_FAILED with the first error it reports.
+ */
+export async function compileC(source: string, flags: readonly string[]): Promise<Uint8Array> {
+  let answer: Answer | undefined;
+  for (let i = 0; i < TRIES && !answer; i++) {
+    running ??= new Compiler(entryPoint());
+    answer = await running.compile(source, flags);
+  }
+  if (answer?.bytes) return answer.bytes;
+  const log = answer?.log ?? 'its process ended; is there enough memory?';
+  throw new EigenError(
+    'EW5002_COMPILER_FAILED',
+    `the kernel compiler failed: ${log.split('\n').find((l) => l.includes('error')) ?? log}`,
+    {
+      hint: 'If memory is not short, this is a defect of the generated code; set EIGEN_DEBUG=1 and report it with the model.',
+      details: { log: log.slice(0, 4000) },
+    },
+  );
+}
+
+function entryPoint(): string {
+  try {
+    return pathToFileURL(createRequire(import.meta.url).resolve('@yowasp/clang')).href;
+  } catch (cause) {
+    throw new EigenError('EW5001_TOOL_MISSING', 'the package @yowasp/clang is not installed', {
+      hint: 'Run npm install; it carries the compiler for kernels.',
+      cause,
+    });
+  }
+}
