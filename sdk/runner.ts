@@ -5,6 +5,7 @@ import type { Target } from './compile/target.ts';
 import type { Runner, Session, SessionOptions, Snapshot } from './compress/runner.ts';
 import { WasmEngine } from './device/engine/wasm.ts';
 import type { Graph } from './ir/graph.ts';
+import { Slabs } from './util/slabs.ts';
 import { byteLength, type Tensor } from './util/tensor.ts';
 import { packWeight } from './wire/layout.ts';
 import type { Slot } from './wire/program.ts';
@@ -49,9 +50,6 @@ export function residentBlock(compiled: Omit<CompiledProgram, 'modules'>): Uint8
   return block;
 }
 
-/** Spent memory kept for later states, bytes. */
-const SPARE_LIMIT = 24 << 20;
-
 interface SavedState extends Snapshot {
   readonly ranges: readonly { offset: number; data: Uint8Array }[];
 }
@@ -63,9 +61,8 @@ class WasmSession implements Session {
   private readonly ready = new Map<string, number>();
   private readonly slots = new Map<string, Slot>();
   private readonly uses = new Map<string, number>();
-  /** Memory of spent snapshots by size. */
-  private readonly spare = new Map<number, Uint8Array[]>();
-  private spareBytes = 0;
+  /** Memory of states. */
+  private readonly slabs = new Slabs();
 
   constructor(compiled: CompiledProgram, engine: WasmEngine, keep: ReadonlySet<string>) {
     this.compiled = compiled;
@@ -100,15 +97,19 @@ class WasmSession implements Session {
     this.restore(from as SavedState);
     // Nothing to run: the state is in place again and is still what was saved.
     if (to === from.step) return from;
-    if (spent) this.release(from as SavedState);
+    if (spent) this.release(from);
     this.engine.runSteps(from.step, to);
     return this.save(to, this.liveAt(to));
   }
 
   async play(from: Snapshot, to = this.steps, spent?: 'spent'): Promise<void> {
     this.restore(from as SavedState);
-    if (spent) this.release(from as SavedState);
+    if (spent) this.release(from);
     this.engine.runSteps(from.step, to);
+  }
+
+  release(state: Snapshot): void {
+    for (const r of (state as SavedState).ranges) this.slabs.give(r.data);
   }
 
   bytesAt(step: number): number {
@@ -129,7 +130,7 @@ class WasmSession implements Session {
   }
 
   close(): void {
-    this.spare.clear();
+    this.slabs.clear();
     this.engine.close();
   }
 
@@ -138,42 +139,16 @@ class WasmSession implements Session {
     return step === 0 ? inputs : (steps[step]?.live ?? outputs);
   }
 
-  private release(state: SavedState): void {
-    for (const r of state.ranges) this.giveBack(r.data);
-  }
-
   private restore(state: SavedState): void {
     for (const r of state.ranges) this.engine.arena(r.offset, r.data.byteLength).set(r.data);
   }
 
   private save(step: number, live: readonly Slot[]): SavedState {
     const ranges = live.map((s) => {
-      const data = this.take(byteLength(s));
+      const data = this.slabs.take(byteLength(s));
       data.set(this.engine.arena(s.offset, data.byteLength));
       return { offset: s.offset, data };
     });
     return { step, ranges, bytes: ranges.reduce((a, r) => a + r.data.byteLength, 0) };
-  }
-
-  // A pass over many samples saves gigabytes in pieces of few sizes; left to the garbage collector they pile up.
-  private take(bytes: number): Uint8Array {
-    const hit = this.spare.get(bytes)?.pop();
-    if (hit) this.spareBytes -= bytes;
-    return hit ?? new Uint8Array(bytes);
-  }
-
-  private giveBack(data: Uint8Array): void {
-    const bytes = data.byteLength;
-    const list = this.spare.get(bytes) ?? [];
-    list.push(data);
-    // The sizes of the layers passed last are the ones that will be asked for.
-    this.spare.delete(bytes);
-    this.spare.set(bytes, list);
-    this.spareBytes += bytes;
-    for (const [size, old] of this.spare) {
-      if (this.spareBytes <= SPARE_LIMIT) break;
-      this.spareBytes -= size * old.length;
-      this.spare.delete(size);
-    }
   }
 }

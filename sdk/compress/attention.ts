@@ -31,6 +31,7 @@ export async function attentionRanges(
       range.add(x!);
       ranges.set(v, range);
     }
+    stream.close();
   }
   return ranges;
 }

@@ -39,6 +39,8 @@ export interface Session {
   advance(from: Snapshot, to: number, spent?: 'spent'): Promise<Snapshot>;
   /** Runs steps [from.step, to), to the end when absent, so that what is there then can be read; nothing is saved. */
   play(from: Snapshot, to?: number, spent?: 'spent'): Promise<void>;
+  /** The state is not used any more: its memory may become that of another one. */
+  release(state: Snapshot): void;
   /** Bytes of a state before step `step`. */
   bytesAt(step: number): number;
   /**

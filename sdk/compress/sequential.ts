@@ -59,6 +59,8 @@ export async function quantizeAll(
     install(pair, layer, quantized);
     out.set(layer, quantized);
   }
+  float?.close();
+  integer?.close();
   ctx.progress({ stage: 'quantize', done: out.size, total: out.size });
   return out;
 }

@@ -19,8 +19,9 @@ export class Stream {
   /** A state of every sample, at the same step or before; none: the sample itself. */
   private readonly at: (Snapshot | undefined)[];
   private readonly reached: number[];
-  /** States that were handed out and must stay valid. */
+  /** States that were handed out and must stay valid, and those of them that the stream has moved past. */
   private readonly lent = new Set<Snapshot>();
+  private readonly past: Snapshot[] = [];
   private readonly limit: number;
   private decided = { step: 0, keep: false };
   /** Steps that were run again, of one sample. */
@@ -49,19 +50,43 @@ export class Stream {
     const from = known ?? this.session.start(this.inputs[i]!);
     if (from.step === to || this.keeps(to, from.step)) {
       // Also when nothing is left to run: the session may hold another sample's state.
-      const lent = this.lent.delete(from);
-      this.at[i] = await this.session.advance(from, to, lent ? undefined : 'spent');
+      const lent = this.lent.has(from);
+      const state = await this.session.advance(from, to, lent ? undefined : 'spent');
+      if (lent && state !== from) this.past.push(from);
+      this.at[i] = state;
     } else {
       await this.session.play(from, to, known ? undefined : 'spent');
     }
     return values.map((v) => this.session.read(v));
   }
 
-  /** State of sample i no later than where it was read last, to run on from without moving the stream. */
-  snapshot(i: number): Snapshot {
-    const state = (this.at[i] ??= this.session.start(this.inputs[i]!));
-    this.lent.add(state);
-    return state;
+  /**
+   * States of samples [from, to), none later than where its sample was read last, to run on from without moving the stream. They are
+   * good until states are asked for again.
+   */
+  states(from: number, to: number): Snapshot[] {
+    this.takeBack();
+    const states: Snapshot[] = [];
+    for (let i = from; i < to; i++) {
+      const state = this.at[i] ?? this.session.start(this.inputs[i]!);
+      this.at[i] = state;
+      this.lent.add(state);
+      states.push(state);
+    }
+    return states;
+  }
+
+  /** Gives the memory of all states back to the session. */
+  close(): void {
+    this.takeBack();
+    for (const state of this.at) if (state) this.session.release(state);
+    this.at.fill(undefined);
+  }
+
+  private takeBack(): void {
+    for (const state of this.past) this.session.release(state);
+    this.past.length = 0;
+    this.lent.clear();
   }
 
   /** Whether states are kept at `step`: the same for all samples. */

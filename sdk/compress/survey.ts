@@ -78,6 +78,7 @@ export async function survey(ctx: Context, session: Session, held: HeldOut, prob
     if (surveyed.ranges) out.ranges.set(layer.input, surveyed.ranges);
   }
   await readBetween(stream, session, between, session.steps, out.ranges);
+  stream.close();
   if (ctx.options.rangeMargin !== 1) for (const r of out.ranges.values()) r.widen(ctx.options.rangeMargin);
   ctx.progress({ stage: 'sensitivity', done, total: done });
   return out;
@@ -119,7 +120,7 @@ async function surveyLayer(
 ): Promise<LayerSurvey> {
   const { options } = ctx;
   const read = needsMoments(layer) ? await readLayer(ctx, stream, layer) : undefined;
-  const before = read?.before ?? Array.from({ length: probes }, (_, i) => stream.snapshot(ctx.fit.length + i));
+  const before = read?.before ?? stream.states(ctx.fit.length, ctx.fit.length + probes);
   const weights = layer.matrices.map((m) => weightsOf(ctx.graph, m));
   const relative = layer.matrices.map((m, i) => rowExponents(weights[i]!, m.rows, read?.rowSteps));
   const probeStep = deviation(weights) / 3.5;
@@ -185,7 +186,7 @@ async function readLayer(ctx: Context, stream: Stream, layer: Layer): Promise<La
     if (i < fitCount) statistics.add(x, undefined);
     if (lstm && i < fitCount) states.push(read.map(copyOf));
   }
-  const before = Array.from({ length: stream.samples - fitCount }, (_, i) => stream.snapshot(fitCount + i));
+  const before = stream.states(fitCount, stream.samples);
   if (lstm) {
     for (let i = 0; i < fitCount; i++) {
       const [y] = await stream.read(i, [lstm.y]);

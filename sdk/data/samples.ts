@@ -142,7 +142,8 @@ function fits(array: readonly number[], input: readonly number[]): boolean {
 
 function sampleAt(t: Tensor, { dtype, shape }: TensorType, i: number): Tensor {
   const size = sizeOf(shape);
-  const part = t.data.slice(i * size, (i + 1) * size);
+  // A view: data can be large, and nobody writes to samples.
+  const part = t.data.subarray(i * size, (i + 1) * size);
   if (t.dtype === dtype) return { dtype, shape: [...shape], data: part } as Tensor;
   const data = newArray(dtype, size);
   for (let k = 0; k < size; k++) data[k] = (isBig(dtype) ? BigInt(part[k]!) : Number(part[k])) as never;

@@ -73,6 +73,8 @@ class ReferenceSession implements Session {
     await this.advance(from, to);
   }
 
+  release(): void {}
+
   bytesAt(step: number): number {
     let bytes = 0;
     for (const [name, last] of this.lastUse)
