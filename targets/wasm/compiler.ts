@@ -30,7 +30,8 @@ WebAssembly.compileStreaming = async (source) => new WebAssembly.Module(await (a
 const { runClang } = await import(process.env.EIGEN_COMPILER);
 process.on('disconnect', () => process.exit());
 // Here and not where it is used: that thread may be busy for long.
-const idle = setTimeout(() => process.exit(), ${IDLE_MS});
+const wait = () => setTimeout(() => process.exit(), ${IDLE_MS});
+let idle = wait();
 process.on('message', async ({ id, source, flags }) => {
   clearTimeout(idle);
   let log = '';
@@ -43,7 +44,8 @@ process.on('message', async ({ id, source, flags }) => {
   } catch (error) {
     process.send({ id, log: log || String(error) });
   }
-  idle.refresh();
+  clearTimeout(idle);
+  idle = wait();
 });
 `;
 
