@@ -8,7 +8,6 @@
  * --ablation     each stage of the compressor left out, at equal bytes   --fresh    forget what was kept
  * --json         print the document instead of the tables                 --write    put the tables into README.md
  */
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -21,7 +20,8 @@ import { keyOf, sourcesHash } from './quality/key.ts';
 import { qualityPage } from './quality/present/page.ts';
 import { withQuality } from './quality/present/readme.ts';
 import { ablationMarkdown, documentMarkdown } from './quality/present/tables.ts';
-import type { Ablation, QualityDocument, QualityFailure, QualityRow } from './quality/results.ts';
+import { bundleChild, runChild } from './quality/process.ts';
+import type { Ablation, CompressionStep, QualityDocument, QualityFailure, QualityRow } from './quality/results.ts';
 import { MODELS, type QualityTask } from './quality/task.ts';
 import { TASKS } from './quality/tasks.ts';
 
@@ -41,26 +41,9 @@ async function openFolder(task: QualityTask, key: string, fresh: boolean): Promi
   return folder;
 }
 
-/** Runs a step in a process of its own; resolves to what went wrong, or ''. */
-function child(args: readonly string[]): Promise<string> {
-  const script = join(root, 'tools/quality/child.ts');
-  return new Promise((done, fail) => {
-    const p = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
-      cwd: root,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let tail = '';
-    p.stderr.on('data', (text: Buffer) => {
-      process.stderr.write(text);
-      tail = (tail + text).slice(-4000);
-    });
-    p.on('error', fail);
-    p.on('close', (code) => done(code === 0 ? '' : tail.trim() || `exit code ${code}`));
-  });
-}
-
 /** Runs the steps that have no result yet and reads all of them; a failure where one did not work out. */
 async function results(
+  script: string,
   task: QualityTask,
   steps: readonly string[],
   folder: string,
@@ -83,12 +66,21 @@ async function results(
       } catch (cause) {
         return failed('calibration', cause instanceof Error ? cause.message : String(cause));
       }
-      const error = await child([step, task.id, MODELS, calibration, folder, ...(limit ? [limit] : [])]);
+      const args = [step, task.id, MODELS, calibration, folder, ...(limit ? [limit] : [])];
+      const { error, treeBytes } = await runChild(script, args);
       if (error !== '') return failed(step, error);
+      if (step === 'compress') await notePeak(path, treeBytes);
     }
     found[step] = JSON.parse(await readFile(path, 'utf8'));
   }
   return found;
+}
+
+/** The step itself knows the peak of its own process only. */
+async function notePeak(path: string, treeBytes: number): Promise<void> {
+  const step = JSON.parse(await readFile(path, 'utf8')) as CompressionStep;
+  const peakBytes = Math.max(step.peakBytes, treeBytes);
+  await writeAtomic(path, `${JSON.stringify({ ...step, peakBytes }, null, 2)}\n`);
 }
 
 const isFailure = (r: Record<string, unknown> | QualityFailure): r is QualityFailure => 'error' in r;
@@ -139,6 +131,7 @@ async function main(): Promise<number> {
     console.error(`bench-quality: no task's name contains '${values.filter}', there are: ${names}`);
     return 2;
   }
+  const script = await bundleChild(root, OUT);
   const machine = { processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
   const sources = await sourcesHash(root);
   const run = sha256(sources, values.samples ?? 'all');
@@ -148,7 +141,7 @@ async function main(): Promise<number> {
     console.error(`${i + 1}/${tasks.length} ${task.id}`);
     const key = await keyOf(task, MODELS, sources, values.samples ?? 'all');
     const folder = await openFolder(task, key, values.fresh);
-    const found = await results(task, values.ablation ? ABLATION_STEPS : STEPS, folder, values.samples);
+    const found = await results(script, task, values.ablation ? ABLATION_STEPS : STEPS, folder, values.samples);
     if (isFailure(found)) failures.push(found);
     else if (values.ablation) ablations = replaced(ablations, found.ablation as Ablation);
     else rows = replaced(rows, rowOf(task, found));

@@ -10,8 +10,8 @@ import { EigenError } from '../../sdk/util/errors.ts';
 
 /** Work that V8 allows a function before it is optimized: beyond all use, since optimizing the compiler takes longer than it runs. */
 const BUDGET = 1_000_000_000;
-/** Loading takes about a second: worth waiting for the next module, as long as the memory is not missed. */
-const IDLE_MS = 2000;
+/** The modules of one program are asked for one after another; between two programs the memory is needed for other things. */
+const IDLE_MS = 500;
 
 /**
  * The process's program, as text so that it needs no file beside the bundled SDK and no loader. The package fetches its files and streams

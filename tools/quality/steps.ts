@@ -26,7 +26,7 @@ import { type Forward, modelOf, type QualityTask } from './task.ts';
 const TARGET = 'raspberry-pi-4b';
 const FACTOR = 8;
 export const MIN_QUALITY = 0.985;
-/** What the compressor's process may take at its peak: 4 x the fp32 weights and this. */
+/** What the compressor's processes may take together at their peak: 4 x the fp32 weights and this. */
 const PEAK_EXTRA = 500e6;
 
 /** One task in work: where things are, and how it tells of its progress. */
