@@ -87,11 +87,13 @@ export class Passes {
 
   /** The plan within the memory goal where that loses next to nothing, else the one without. */
   private async withGoal(tight: Plan, free: Plan, wireBytes: number, dampings: readonly number[]): Promise<Candidate> {
-    const { memoryGoalBytes, minQuality } = this.prepared.ctx.options;
+    const { memoryGoalBytes, minQuality, smallest } = this.prepared.ctx.options;
     const small = await this.within(tight, wireBytes, dampings, memoryGoalBytes);
     if (small.point.divergence <= HARMLESS) return small;
     const large = await this.within(free, wireBytes, dampings);
-    const alike = isAlike(small.point, large.point, minQuality);
+    // Where the size is sought, memory is no reason to miss the quality.
+    const kept = !smallest || small.point.low >= minQuality;
+    const alike = kept && isAlike(small.point, large.point, minQuality);
     if (alike) this.install(small);
     return alike ? small : large;
   }

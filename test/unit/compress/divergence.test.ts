@@ -73,6 +73,17 @@ test('of many sigmoid classes, knowing only which are rare keeps nothing', () =>
   assert.ok(kept((k) => answers[(k + 1) % classes]!) === 0);
 });
 
+test('of single values, what is explained of their variance over all samples', () => {
+  const answers = [0.01, 0.5, 0.9, 0.02].map((v) => y([1, 1], [v]));
+  const references = withBaselines(answers.map((a) => referenceOf([{ name: 'y', kind: 'squared' }], a, 1)));
+  const off = [0.02, 0.5, 0.9, 0.02].map((v) => y([1, 1], [v]));
+  const scores = references.map((r, k) => scoreOf(r, off[k]!));
+  const mean = (0.01 + 0.5 + 0.9 + 0.02) / 4;
+  const variance = [0.01, 0.5, 0.9, 0.02].reduce((sum, v) => sum + (v - mean) ** 2, 0);
+  const kept = scores.reduce((sum, s) => sum + s.kept, 0) / scores.reduce((sum, s) => sum + s.full, 0);
+  assert.ok(Math.abs(kept - (1 - 0.01 ** 2 / variance)) < 1e-6, `${kept}`);
+});
+
 const score = { divergence: 0.01, rows: 1, agreeing: 1, kept: 0.99, full: 1 };
 const scores = Array.from({ length: 30 }, (_, i) => (i < 3 ? { ...score, kept: 0.7, agreeing: 0 } : score));
 const evaluation: Evaluation = { samples: 30, scores, measure: { kind: 'score' }, changes: [], metric: undefined };
