@@ -84,7 +84,10 @@ interface ReferencePart extends OutputMeasure {
   readonly values: Float32Array;
   /** Classes of a position of sigmoids: 1 for yes-or-no answers and maps of them. */
   readonly classes: number;
-  /** Divergence from always answering the mean of all samples, of several sigmoid classes; see withBaselines. */
+  /**
+   * What always answering the mean of all samples is off by: of several sigmoid classes the divergence, of single squared values the
+   * mean square of all samples; see withBaselines.
+   */
   readonly baseline?: number;
 }
 
@@ -107,12 +110,13 @@ export function referenceOf(
 
 /**
  * References that know what an answer is worth which does not look at its sample: of many classes most are absent most of the time, so
- * that a share of right answers says nothing.
+ * that a share of right answers says nothing, and one value has no variance of its own.
  */
 export function withBaselines(references: readonly Reference[]): Reference[] {
   const parts = references[0]?.parts ?? [];
   const means = parts.map((part, k) => {
-    if (part.classes === 1) return undefined;
+    const single = part.kind === 'squared' && part.width === 1;
+    if (part.classes === 1 && !single) return undefined;
     const mean = new Float64Array(part.values.length);
     for (const r of references)
       for (let i = 0; i < mean.length; i++) mean[i]! += r.parts[k]!.values[i]! / references.length;
@@ -121,7 +125,10 @@ export function withBaselines(references: readonly Reference[]): Reference[] {
   return references.map((r) => ({
     parts: r.parts.map((part, k) => {
       const mean = means[k];
-      return mean ? { ...part, baseline: sigmoidDivergence(part.values, mean) } : part;
+      if (!mean) return part;
+      if (part.kind === 'sigmoid') return { ...part, baseline: sigmoidDivergence(part.values, mean) };
+      const square = (r: Reference): number => (r.parts[k]!.values[0]! - mean[0]!) ** 2;
+      return { ...part, baseline: references.reduce((sum, r) => sum + square(r), 0) / references.length };
     }),
   }));
 }
@@ -152,7 +159,7 @@ function softmax(from: Float32Array, to: Float32Array): void {
  * Compares a compressed model's outputs with the reference. `kept` / `full` estimates the share of the original's score
  * that is kept when nothing but the original is known: with answers drawn from the original's own distribution, the original
  * is right with probability max p, the compressed model with the original's probability of the class it picks. For several sigmoid classes,
- * 1 - divergence / baseline; for squared error, 1 - error / variance.
+ * 1 - divergence / baseline; for squared error, 1 - error / variance, that of the sample's values or, of single values, of all samples.
  */
 export function scoreOf(reference: Reference, outputs: Readonly<Record<string, Tensor>>): Score {
   return scoresOf(reference, outputs, 1)[0]!;
@@ -167,7 +174,7 @@ export function scoresOf(
   const totals = Array.from({ length: blocks }, () => ({ divergence: 0, rows: 0, agreeing: 0, kept: 0, full: 0 }));
   like(reference, outputs).parts.forEach(({ values: got }, k) => {
     const part = reference.parts[k]!;
-    if (part.kind === 'squared') addSquared(totals[0]!, part.values, got);
+    if (part.kind === 'squared') addSquared(totals[0]!, part, got);
     else if (part.kind === 'sigmoid') addSigmoid(totals[0]!, part, got);
     else addRows(totals, part.values, got, part.width);
   });
@@ -244,7 +251,7 @@ function largestOf(values: Float32Array, at: number, count: number): number {
   return best;
 }
 
-function addSquared(total: Mutable, p: Float32Array, q: Float32Array): void {
+function addSquared(total: Mutable, { values: p, baseline = 0 }: ReferencePart, q: Float32Array): void {
   let mean = 0;
   for (const v of p) mean += v / p.length;
   let error = 0;
@@ -259,7 +266,8 @@ function addSquared(total: Mutable, p: Float32Array, q: Float32Array): void {
   // Gaussian divergence at unit noise-to-signal: half the relative squared error.
   total.divergence += relative / 2;
   total.rows++;
-  total.agreeing += Math.max(0, 1 - relative);
-  total.kept += Math.max(0, 1 - relative);
+  const kept = baseline > 0 ? 1 - error / baseline : Math.max(0, 1 - relative);
+  total.agreeing += kept;
+  total.kept += kept;
   total.full++;
 }
