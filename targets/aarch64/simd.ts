@@ -74,11 +74,15 @@ EW_INLINE sum7 sum7_add(sum7 s, const i8 *a, b16 b0, b16 b1, b16 b2, b16 b3, b16
 /* two partial sums a channel: two steps' products are added in 16 bits, then neighbours into the sums */
 typedef struct { int32x4_t c01, c23, c45, c67; } sum7;
 EW_INLINE sum7 sum7_zero(void) { const int32x4_t z = vdupq_n_s32(0); return (sum7){z, z, z, z}; }
-#define EW_SUM7_PAIR(sum, half, b, c) vpadalq_s16(sum, vmlal_s8(vmull_s8(x, half(EW_S8(b))), y, half(EW_S8(c))))
+/* four sums side by side, for cores that run in order */
 #define EW_SUM7_STEPS(i, j, b0, b1, b2, b3) { \\
-  const int8x8_t x = (int8x8_t)vdup_laneq_s32(q, i), y = (int8x8_t)vdup_laneq_s32(q, j); \\
-  s.c01 = EW_SUM7_PAIR(s.c01, vget_low_s8, b0, b2); s.c23 = EW_SUM7_PAIR(s.c23, vget_high_s8, b0, b2); \\
-  s.c45 = EW_SUM7_PAIR(s.c45, vget_low_s8, b1, b3); s.c67 = EW_SUM7_PAIR(s.c67, vget_high_s8, b1, b3); }
+  const int8x16_t x = (int8x16_t)vdupq_laneq_s32(q, i), y = (int8x16_t)vdupq_laneq_s32(q, j); \\
+  int16x8_t p01 = vmull_s8(vget_low_s8(x), vget_low_s8(EW_S8(b0))), p23 = vmull_high_s8(x, EW_S8(b0)); \\
+  int16x8_t p45 = vmull_s8(vget_low_s8(x), vget_low_s8(EW_S8(b1))), p67 = vmull_high_s8(x, EW_S8(b1)); \\
+  p01 = vmlal_s8(p01, vget_low_s8(y), vget_low_s8(EW_S8(b2))); p23 = vmlal_high_s8(p23, y, EW_S8(b2)); \\
+  p45 = vmlal_s8(p45, vget_low_s8(y), vget_low_s8(EW_S8(b3))); p67 = vmlal_high_s8(p67, y, EW_S8(b3)); \\
+  s.c01 = vpadalq_s16(s.c01, p01); s.c23 = vpadalq_s16(s.c23, p23); \\
+  s.c45 = vpadalq_s16(s.c45, p45); s.c67 = vpadalq_s16(s.c67, p67); }
 EW_INLINE sum7 sum7_add(sum7 s, const i8 *a, b16 b0, b16 b1, b16 b2, b16 b3, b16 b4, b16 b5, b16 b6, b16 b7) {
   const int32x4_t q = (int32x4_t)vld1q_s8(a);
   EW_SUM7_STEPS(0, 1, b0, b1, b2, b3) EW_SUM7_STEPS(2, 3, b4, b5, b6, b7)
