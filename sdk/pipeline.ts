@@ -130,7 +130,8 @@ async function nativeKernels(
   const compiler = await target.toolchain();
   if (compiler === undefined)
     return { ...none, note: `no compiler for ${target.platform} was found, eigenweights doctor says what to install` };
-  const { modules } = await compileGraph(graph, target);
+  const variants = target.variantsFor?.(profile);
+  const { modules } = await compileGraph(graph, target, variants ? { variants } : {});
   return { modules, kernels: modules.map((m) => `${m.platform} ${m.variant}`), note: compiler };
 }
 

@@ -41,6 +41,8 @@ export interface Target {
   readonly variants: readonly KernelVariant[];
   /** Whether its kernels are for a board; WebAssembly runs on all of them. */
   serves(profile: Profile): boolean;
+  /** Ids of the variants that are of use on a board it serves; all when absent. */
+  variantsFor?(profile: Profile): readonly string[];
   /** What compiles its kernels here, in words; undefined when there is nothing that could. */
   toolchain(): Promise<string | undefined>;
   /**

@@ -8,6 +8,14 @@ const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     avx2: ['avx2', 'popcnt'],
     avx512vnni: ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'avx512_vnni', 'popcnt'],
   },
+  'linux-arm64': {
+    'cortex-a35': ['asimd'],
+    'cortex-a53': ['asimd'],
+    'cortex-a57': ['asimd'],
+    'cortex-a72': ['asimd'],
+    'cortex-a76': ['asimd', 'asimddp', 'atomics'],
+    'cortex-a78ae': ['asimd', 'asimddp', 'atomics'],
+  },
 };
 
 /** Instruction sets that the first processor of this machine lists; none where the system does not tell. */
