@@ -9,8 +9,12 @@ import { NEON_HEADER } from './simd.ts';
  * the order in which the compiler puts them.
  */
 
-/** Scheduling before registers are assigned makes the accumulators of products spill. */
-const KEEP_ORDER = '-fno-schedule-insns';
+const FLAGS = [
+  // Scheduling before registers are assigned makes the accumulators of products spill.
+  '-fno-schedule-insns',
+  // Atomic operations as they are, not by functions of a library that is not linked.
+  '-mno-outline-atomics',
+] as const;
 
 /** What older steppings of a core compute wrongly unless the compiler avoids it. */
 const ERRATA: Readonly<Record<string, readonly string[]>> = {
@@ -18,7 +22,7 @@ const ERRATA: Readonly<Record<string, readonly string[]>> = {
 };
 
 function variant(core: string): KernelVariant {
-  return { id: core, defines: ['EW_DOT7'], flags: [`-mcpu=${core}`, KEEP_ORDER, ...(ERRATA[core] ?? [])] };
+  return { id: core, defines: ['EW_DOT7'], flags: [`-mcpu=${core}`, ...FLAGS, ...(ERRATA[core] ?? [])] };
 }
 
 /** Kernels for the cores that a board has. */

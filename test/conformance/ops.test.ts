@@ -1,67 +1,12 @@
 // timeout: 240
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Graph, GraphBuilder } from '../../sdk/ir/graph.ts';
-import type { OpCase, OpDef } from '../../sdk/ir/op.ts';
-import { OPS } from '../../sdk/ir/ops/index.ts';
-import { isEigenError } from '../../sdk/util/errors.ts';
 import { bytesOf, sizeOf, type Tensor } from '../../sdk/util/tensor.ts';
+import { conformanceGraph } from '../support/conformance-graph.ts';
 import { engineCases } from '../support/engines.ts';
 
-/**
- * Every case of every operator on every engine, compared with the operator's own reference semantics. All cases go into
- * one program, so that the kernel compiler runs once.
- */
-interface Placed {
-  readonly op: OpDef;
-  readonly opCase: OpCase;
-  readonly inputs: Record<string, Tensor>;
-  readonly outputs: string[];
-  readonly expected: Tensor[];
-}
-
-function place(builder: GraphBuilder, op: OpDef, opCase: OpCase, id: string): Placed {
-  const inputs: Record<string, Tensor> = {};
-  const names = opCase.inputs.map((t, i) => {
-    if (!t) return '';
-    const name = `${id}.in${i}`;
-    if (opCase.constants?.includes(i)) return builder.constant(name, t);
-    inputs[name] = t;
-    return builder.input(name, { dtype: t.dtype, shape: t.shape });
-  });
-  const expected = op.evaluate(opCase.inputs, opCase.attrs);
-  const outputs = expected.map((_, i) => `${id}.out${i}`);
-  builder.node(
-    { name: id, op: op.name, inputs: names, outputs, attrs: opCase.attrs },
-    expected.map((t) => ({ dtype: t.dtype, shape: t.shape })),
-  );
-  builder.outputs.push(...outputs);
-  return { op, opCase, inputs, outputs, expected };
-}
-
-function runsOnDevices(op: OpDef, c: OpCase): boolean {
-  const outputs = op.infer(c.inputs, c.attrs);
-  try {
-    op.lower!(c.inputs, c.attrs, outputs);
-    return true;
-  } catch (e) {
-    if (isEigenError(e) && e.code === 'EW3102_OP_UNSUPPORTED') return false;
-    throw e;
-  }
-}
-
-const builder = new GraphBuilder('conformance');
-const placed: Placed[] = [];
-/** Cases that a device never sees: integer arithmetic on shapes, NCHW images. The operator refuses them with a clear error. */
-const hostOnly: { name: string; opCase: OpCase }[] = [];
-for (const op of OPS) {
-  if (!op.lower) continue;
-  (op.cases ?? []).forEach((c, i) => {
-    if (runsOnDevices(op, c)) placed.push(place(builder, op, c, `${op.name}.${i}`));
-    else hostOnly.push({ name: `${op.name}, ${c.name}`, opCase: c });
-  });
-}
-const graph: Graph = builder.build();
+/** Every case of every operator on every engine, compared with the operator's own reference semantics. */
+const { graph, inputs, placed, hostOnly } = conformanceGraph();
 
 function difference(got: Tensor, want: Tensor, exact: boolean): string | undefined {
   if (exact)
@@ -86,7 +31,6 @@ function firstDifference(got: Tensor, want: Tensor): string {
   return 'bytes differ';
 }
 
-const inputs = Object.assign({}, ...placed.map((p) => p.inputs)) as Record<string, Tensor>;
 const runs: { name: string; outputs: Record<string, Tensor> }[] = [];
 for (const { name, load } of await engineCases(graph)) {
   for (const threads of [1, 2]) {
