@@ -6,6 +6,7 @@
  *
  * --filter TEXT  tasks whose name has one of these parts (a,b)      --samples N  a limit of labelled samples
  * --ablation     each stage of the compressor left out, at equal bytes   --fresh    forget what was kept
+ * --export       the bundles at 8x as ONNX files in onnxruntime-web, against their own kernels
  * --json         print the document instead of the tables                 --write    put the tables into README.md
  */
 import { existsSync } from 'node:fs';
@@ -19,9 +20,16 @@ import { variants } from './quality/ablation.ts';
 import { keyOf, sourcesHash } from './quality/key.ts';
 import { qualityPage } from './quality/present/page.ts';
 import { withQuality } from './quality/present/readme.ts';
-import { ablationMarkdown, documentMarkdown } from './quality/present/tables.ts';
+import { ablationMarkdown, documentMarkdown, exportMarkdown } from './quality/present/tables.ts';
 import { bundleChild, runChild } from './quality/process.ts';
-import type { Ablation, CompressionStep, QualityDocument, QualityFailure, QualityRow } from './quality/results.ts';
+import type {
+  Ablation,
+  CompressionStep,
+  ExportStep,
+  QualityDocument,
+  QualityFailure,
+  QualityRow,
+} from './quality/results.ts';
 import { MODELS, type QualityTask } from './quality/task.ts';
 import { TASKS } from './quality/tasks.ts';
 
@@ -29,8 +37,21 @@ const root = resolve(import.meta.dirname, '..');
 const OUT = join(root, 'out');
 /** Tasks that an ablation takes when none are named. */
 const ABLATED = ['kws_dscnn', 'cifar_resnet8_large', 'lm_charrnn_shakespeare'];
-const STEPS = ['compress', 'smallest', 'evaluate'];
-const ABLATION_STEPS = ['compress', ...variants().map((v) => `variant-${v.id}`), 'ablation'];
+/** Tasks that are exported when none are named: convolutions small and large, attention, recurrence. */
+const EXPORTED = [
+  'kws_dscnn',
+  'cifar_resnet8',
+  'imagenet_mobilenet_v1',
+  'lm_gpt_shakespeare',
+  'lm_charrnn_shakespeare',
+];
+/** What is measured of a task, step by step. */
+const STEPS = {
+  quality: ['compress', 'smallest', 'evaluate'],
+  ablation: ['compress', ...variants().map((v) => `variant-${v.id}`), 'ablation'],
+  export: ['compress', 'export'],
+} as const;
+type Mode = keyof typeof STEPS;
 
 /** A task's folder of results, emptied when they are of other sources or data. */
 async function openFolder(task: QualityTask, key: string, fresh: boolean): Promise<string> {
@@ -91,10 +112,10 @@ async function writeDocument(document: QualityDocument): Promise<void> {
 }
 
 /** What an earlier run with the same sources and samples found; this one replaces the tasks that it looks at. */
-async function earlier(run: string): Promise<Pick<QualityDocument, 'rows' | 'ablations'>> {
+async function earlier(run: string): Promise<Pick<QualityDocument, 'rows' | 'ablations' | 'exports'>> {
   const text = await readFile(join(OUT, 'quality.json'), 'utf8').catch(() => undefined);
   const document = text === undefined ? undefined : (JSON.parse(text) as QualityDocument);
-  return document?.run === run ? document : { rows: [], ablations: [] };
+  return document?.run === run ? document : { rows: [], ablations: [], exports: [] };
 }
 
 const ORDER = new Map(TASKS.map((t, i) => [t.id, i]));
@@ -104,9 +125,10 @@ function replaced<T extends { readonly task: string }>(all: readonly T[], one: T
   return [...all.filter((r) => r.task !== one.task), one].sort(byTask);
 }
 
-function chosen(filter: string, ablation: boolean): QualityTask[] {
+function chosen(filter: string, mode: Mode): QualityTask[] {
   const parts = filter.split(',').filter(Boolean);
-  if (parts.length === 0 && ablation) return TASKS.filter((t) => ABLATED.includes(t.id));
+  const usual = { quality: undefined, ablation: ABLATED, export: EXPORTED }[mode];
+  if (parts.length === 0 && usual) return TASKS.filter((t) => usual.includes(t.id));
   return TASKS.filter((t) => parts.length === 0 || parts.some((p) => t.id.includes(p)));
 }
 
@@ -116,6 +138,7 @@ async function main(): Promise<number> {
       filter: { type: 'string', default: '' },
       samples: { type: 'string' },
       ablation: { type: 'boolean', default: false },
+      export: { type: 'boolean', default: false },
       fresh: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
@@ -125,7 +148,8 @@ async function main(): Promise<number> {
     console.error(`bench-quality: there is no ${MODELS}, the models and labelled data that it measures on`);
     return 2;
   }
-  const tasks = chosen(values.filter, values.ablation);
+  const mode: Mode = values.ablation ? 'ablation' : values.export ? 'export' : 'quality';
+  const tasks = chosen(values.filter, mode);
   if (tasks.length === 0) {
     const names = TASKS.map((t) => t.id).join(', ');
     console.error(`bench-quality: no task's name contains '${values.filter}', there are: ${names}`);
@@ -135,25 +159,31 @@ async function main(): Promise<number> {
   const machine = { processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
   const sources = await sourcesHash(root);
   const run = sha256(sources, values.samples ?? 'all');
-  let { rows, ablations } = await earlier(run);
+  let { rows, ablations, exports } = await earlier(run);
   const failures: QualityFailure[] = [];
   for (const [i, task] of tasks.entries()) {
     console.error(`${i + 1}/${tasks.length} ${task.id}`);
     const key = await keyOf(task, MODELS, sources, values.samples ?? 'all');
     const folder = await openFolder(task, key, values.fresh);
-    const found = await results(script, task, values.ablation ? ABLATION_STEPS : STEPS, folder, values.samples);
+    const found = await results(script, task, STEPS[mode], folder, values.samples);
     if (isFailure(found)) failures.push(found);
-    else if (values.ablation) ablations = replaced(ablations, found.ablation as Ablation);
+    else if (mode === 'ablation') ablations = replaced(ablations, found.ablation as Ablation);
+    else if (mode === 'export') exports = replaced(exports, found.export as ExportStep);
     else rows = replaced(rows, rowOf(task, found));
     // After every task, so that an interrupted run leaves what it found.
-    await writeDocument({ run, machine, rows, ablations, failures });
+    await writeDocument({ run, machine, rows, ablations, exports, failures });
   }
-  const document = { run, machine, rows, ablations, failures };
+  const document = { run, machine, rows, ablations, exports, failures };
   if (values.json) console.log(JSON.stringify(document, null, 2));
-  else console.log(values.ablation ? ablationMarkdown(ablations) : documentMarkdown(document));
+  else console.log(textOf(document, mode));
   for (const f of failures) console.error(`FAILED ${f.task}, ${f.step}, after ${f.seconds.toFixed(0)} s: ${f.error}`);
   if (values.write) await writeReadme(document);
   return failures.length > 0 ? 1 : 0;
+}
+
+function textOf(document: QualityDocument, mode: Mode): string {
+  if (mode === 'ablation') return ablationMarkdown(document.ablations);
+  return mode === 'export' ? exportMarkdown(document.exports) : documentMarkdown(document);
 }
 
 function rowOf(task: QualityTask, found: Record<string, unknown>): QualityRow {

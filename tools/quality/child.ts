@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { ProgressEvent } from '../../sdk/index.ts';
 import { writeAtomic } from '../../sdk/util/files.ts';
 import { variants } from './ablation.ts';
+import { exportStep } from './export.ts';
 import { ablationStep, compressStep, evaluateStep, type Setting, smallestStep, variantStep } from './steps.ts';
 import { TASKS } from './tasks.ts';
 
@@ -17,6 +18,7 @@ const STEPS: Readonly<Record<string, (s: Setting) => Promise<unknown>>> = {
   smallest: smallestStep,
   evaluate: evaluateStep,
   ablation: ablationStep,
+  export: exportStep,
   ...Object.fromEntries(variants().map((v) => [`variant-${v.id}`, (s: Setting) => variantStep(s, v)])),
 };
 

@@ -87,6 +87,27 @@ export interface Ablation {
   readonly rows: readonly AblationRow[];
 }
 
+/** A bundle as an ONNX file, run by onnxruntime-web. */
+export interface ExportedFile {
+  readonly form: 'qdq' | 'nbits';
+  readonly bytes: number;
+  readonly gzippedBytes: number;
+  /** Against the kernels in the bundle. */
+  readonly judgement: Judgement;
+}
+
+/** What the files of one task say that its bundle says. */
+export interface ExportStep {
+  readonly task: string;
+  readonly metric: string;
+  readonly samples: number;
+  /** The bundle's score. */
+  readonly bundle: number;
+  /** fp32 bytes of the original's weights. */
+  readonly originalBytes: number;
+  readonly forms: readonly ExportedFile[];
+}
+
 /** A task that could not be done, with the end of what its process said. */
 export interface QualityFailure {
   readonly task: string;
@@ -108,6 +129,7 @@ export interface QualityDocument {
   readonly machine: Machine;
   readonly rows: readonly QualityRow[];
   readonly ablations: readonly Ablation[];
+  readonly exports: readonly ExportStep[];
   readonly failures: readonly QualityFailure[];
 }
 

@@ -5,8 +5,8 @@ import { variants } from '../../../tools/quality/ablation.ts';
 import type { Judgement } from '../../../tools/quality/compare.ts';
 import { qualityPage } from '../../../tools/quality/present/page.ts';
 import { withQuality } from '../../../tools/quality/present/readme.ts';
-import { ablationMarkdown, documentMarkdown } from '../../../tools/quality/present/tables.ts';
-import type { Ablation, QualityDocument, QualityRow } from '../../../tools/quality/results.ts';
+import { ablationMarkdown, documentMarkdown, exportMarkdown } from '../../../tools/quality/present/tables.ts';
+import type { Ablation, ExportStep, QualityDocument, QualityRow } from '../../../tools/quality/results.ts';
 import { TASKS } from '../../../tools/quality/tasks.ts';
 
 const judgement = (retention: number): Judgement => ({
@@ -93,11 +93,26 @@ const ablation = (task: string): Ablation => ({
   })),
 });
 
+const exported = (task: string): ExportStep => ({
+  task,
+  metric: 'top-1',
+  samples: 400,
+  bundle: 0.9,
+  originalBytes: 8000,
+  forms: (['qdq', 'nbits'] as const).map((form, i) => ({
+    form,
+    bytes: 2000 + i,
+    gzippedBytes: 1100,
+    judgement: { ...judgement(0.999), divergence: 0.0001 },
+  })),
+});
+
 const document: QualityDocument = {
   run: '0',
   machine: { processor: 'p', cores: 2, node: 'v20.1.0' },
   rows: [row('a<b')],
   ablations: [ablation('one'), ablation('two')],
+  exports: [exported('e')],
   failures: [{ task: 'c', step: 'compress', error: 'no & why', seconds: 3 }],
 };
 
@@ -111,6 +126,12 @@ test('tables: quality, and what it costs', () => {
   assert.match(ablationMarkdown(document.ablations), '| no refit | 0.0200; 97.0 %; 89.0 % | 0.0200; 97.0 %; 89.0 % |');
 });
 
+test('tables: exported files, a form a line', () => {
+  const text = exportMarkdown(document.exports);
+  assert.match(text, '| e | top-1 | 400 | QDQ | 0.9000 | 0.8991 | 97.00 % | 0.00010 | 25.0 % | 13.8 % |');
+  assert.match(text, '| MatMulNBits |');
+});
+
 test('page: every part, values escaped, no script', () => {
   const page = qualityPage(document);
   assert.match(page, '1 of 1 tasks keep at least 98.5 %');
@@ -122,7 +143,7 @@ test('page: every part, values escaped, no script', () => {
   assert.not.match(qualityPage({ ...document, rows: [], ablations: [], failures: [] }), /NaN|undefined|Infinity/);
 });
 
-test('README: a table only when every task is measured; ablations of three tasks', () => {
+test('README: a table only when every task is measured; ablations of three tasks, exports of five', () => {
   const readme = [
     'x',
     '<!-- quality: written by `npm run bench:quality -- --write` -->',
@@ -130,13 +151,21 @@ test('README: a table only when every task is measured; ablations of three tasks
     '<!-- /quality -->',
     '<!-- ablation: written by `npm run bench:quality -- --ablation --write` -->',
     '<!-- /ablation -->',
+    '<!-- exports: written by `npm run bench:quality -- --export --write` -->',
+    '<!-- /exports -->',
     'y',
   ].join('\n');
   assert.is(withQuality(readme, document), readme);
-  const all = { ...document, rows: TASKS.map((t) => row(t.id)), ablations: ['p', 'q', 'r'].map(ablation) };
+  const all = {
+    ...document,
+    rows: TASKS.map((t) => row(t.id)),
+    ablations: ['p', 'q', 'r'].map(ablation),
+    exports: [...'vwxyz'].map(exported),
+  };
   const written = withQuality(readme, all);
   assert.ok(TASKS.every((t) => written.includes(`| ${t.id} |`)));
   assert.match(written, '| full recipe |');
+  assert.match(written, '| z | top-1 | 400 | QDQ |');
   assert.not.match(written, 'old');
   assert.is(withQuality(written, all), written);
   assert.throws(() => withQuality('nothing', all), /lost the marker/);

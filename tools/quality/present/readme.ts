@@ -1,6 +1,6 @@
 import type { QualityDocument } from '../results.ts';
 import { TASKS } from '../tasks.ts';
-import { ablationMarkdown, documentMarkdown } from './tables.ts';
+import { ablationMarkdown, documentMarkdown, exportMarkdown } from './tables.ts';
 
 const QUALITY = ['<!-- quality: written by `npm run bench:quality -- --write` -->\n', '<!-- /quality -->'] as const;
 const ABLATION = [
@@ -8,11 +8,18 @@ const ABLATION = [
   '<!-- /ablation -->',
 ] as const;
 
+const EXPORTS = [
+  '<!-- exports: written by `npm run bench:quality -- --export --write` -->\n',
+  '<!-- /exports -->',
+] as const;
+
 /** README text with the measured tables between their markers; a table whose tasks are not all measured stays as it is. */
 export function withQuality(readme: string, document: QualityDocument): string {
   const complete = TASKS.every((t) => document.rows.some((r) => r.task === t.id));
   const tables = complete ? between(readme, QUALITY, documentMarkdown(document)) : readme;
-  return document.ablations.length < 3 ? tables : between(tables, ABLATION, ablationMarkdown(document.ablations));
+  const stages =
+    document.ablations.length < 3 ? tables : between(tables, ABLATION, ablationMarkdown(document.ablations));
+  return document.exports.length < 5 ? stages : between(stages, EXPORTS, exportMarkdown(document.exports));
 }
 
 /** Replaces what is between two markers. Throws when the text has lost them. */

@@ -1,5 +1,13 @@
 import type { Judgement } from '../compare.ts';
-import { type Ablation, type ProgramBytes, type QualityDocument, type QualityRow, sumOf } from '../results.ts';
+import {
+  type Ablation,
+  type ExportedFile,
+  type ExportStep,
+  type ProgramBytes,
+  type QualityDocument,
+  type QualityRow,
+  sumOf,
+} from '../results.ts';
 
 export const percent = (share: number, digits = 2): string => `${(100 * share).toFixed(digits)} %`;
 export const bytes = (n: number): string => n.toLocaleString('en');
@@ -104,4 +112,27 @@ export function ablationMarkdown(ablations: readonly Ablation[]): string {
     ...ablations.map((a) => ({ title: a.task, cell: (name: string) => cell(a, name) })),
   ];
   return markdownOf(columns, names);
+}
+
+type ExportRow = ExportStep & { readonly file: ExportedFile };
+
+const EXPORTS: readonly Column<ExportRow>[] = [
+  { title: 'task', text: true, cell: (r) => r.task },
+  { title: 'metric', text: true, cell: (r) => r.metric },
+  { title: 'samples', cell: (r) => bytes(r.samples) },
+  { title: 'form', text: true, cell: ({ file }) => (file.form === 'qdq' ? 'QDQ' : 'MatMulNBits') },
+  { title: 'bundle', cell: (r) => r.bundle.toFixed(4) },
+  { title: 'ONNX', cell: ({ file }) => file.judgement.score.toFixed(4) },
+  { title: 'same answer', cell: ({ file }) => percent(file.judgement.agreement) },
+  { title: 'divergence, nats', cell: ({ file }) => file.judgement.divergence.toPrecision(2) },
+  { title: 'file, share of fp32', cell: (r) => percent(r.file.bytes / r.originalBytes, 1) },
+  { title: 'the file gzipped', cell: (r) => percent(r.file.gzippedBytes / r.originalBytes, 1) },
+];
+
+/** A file a line. */
+export function exportMarkdown(exports: readonly ExportStep[]): string {
+  return markdownOf(
+    EXPORTS,
+    exports.flatMap((e) => e.forms.map((file) => ({ ...e, file }))),
+  );
 }
