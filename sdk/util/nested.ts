@@ -5,8 +5,8 @@
  * codes that k stands for.
  */
 
-/** Planes that are ever split off: below a ninth of the grid nothing of use is left. */
-export const MAX_PLANES = 2;
+/** Planes that are ever split off: below a 27th of the grid nothing of use is left. */
+export const MAX_PLANES = 3;
 
 /** round(q / 3^level) of an integer. */
 export function coarse(q: number, level: number): number {

@@ -25,7 +25,7 @@ import { decodePlanes, lanesOf, readStream, type Shape, writeStream } from './ra
 import { DIRECT_TOKENS, tokensOf, unzigzag, widthOf, writeFixed, zigzag } from './tokens.ts';
 
 /**
- * Weight codes: whole, or as a base and up to two planes that refine it (sdk/util/nested.ts), each a chunk of bytes of its own.
+ * Weight codes: whole, or as a base and up to three planes that refine it (sdk/util/nested.ts), each a chunk of bytes of its own.
  * The base begins with a byte: the mode of ints.ts, plus 16 for every plane. With planes there follow the largest magnitude of a
  * code and, from the finest to the coarsest level, the points that stand for coarse values: a byte with the two offsets, the first
  * in the low bits, and a byte with `inner`. Then the models of the whole codes as in ints.ts, and the stream of the coarse values. A
@@ -55,6 +55,8 @@ export function panelPoints(codes: Int8Array, rows: number, cols: number): Point
 const PLANE_COST = 0.015;
 /** Share of the codes' energy that a base may miss: what misses more says next to nothing. */
 const LARGEST_ERROR = 0.9;
+/** Planes of a long stream: each is one more pass of the decoder. */
+const LONG_PLANES = 2;
 /** Of a plane besides its digits and states: its points, its entry in the list of refinements. */
 const PLANE_BYTES = 6;
 
@@ -95,8 +97,9 @@ export function codeSizes(codes: Int8Array, rows: number, cols: number): number[
 function planeCount(counts: Float64Array, { models, shape }: Modelled): number {
   const energy = counts.reduce((sum, n, i) => sum + n * (i - 128) ** 2, 0);
   const bytes = models.reduce((sum, m) => sum + m.payloadBits, 0) / 8;
-  const cost = 2 * lanesOf(shape) + PLANE_BYTES;
-  for (let count = MAX_PLANES; count > 0; count--) {
+  const lanes = lanesOf(shape);
+  const cost = 2 * lanes + PLANE_BYTES;
+  for (let count = lanes > 1 ? LONG_PLANES : MAX_PLANES; count > 0; count--) {
     if (
       count * cost <= PLANE_COST * bytes &&
       coarseningError(counts, pointsOf(counts, count)) <= LARGEST_ERROR * energy
@@ -106,7 +109,7 @@ function planeCount(counts: Float64Array, { models, shape }: Modelled): number {
   return 0;
 }
 
-/** Frequencies of every class by level: of the codes, of their thirds, of their ninths. */
+/** Frequencies of every class by level: of the codes, of their thirds, of their ninths and so on. */
 function levelsOf({ models }: { readonly models: readonly { readonly frequencies: Uint16Array }[] }, count: number) {
   const levels: Uint16Array[][] = [models.map((m) => m.frequencies)];
   for (let i = 0; i < count; i++) levels.push(levels[i].map(coarserFrequencies));

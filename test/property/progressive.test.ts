@@ -35,7 +35,7 @@ test('codes: the sum of the parts is the whole, and what is missing leaves the c
 
 test('coarse codes fit the panels of the codes they stand for', () => {
   fc.assert(
-    fc.property(matrices, fc.constantFrom(1, 2), ({ rows, cols, sd, limit, seed }, level) => {
+    fc.property(matrices, fc.constantFrom(1, 2, 3), ({ rows, cols, sd, limit, seed }, level) => {
       const codes = normalCodes(rows, cols, sd, limit, seed);
       const layout = panelLayout(codes, rows, cols);
       const back = coarsen(codes, panelPoints(codes, rows, cols)(level, codeCounts(codes)));

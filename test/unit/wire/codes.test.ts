@@ -23,6 +23,7 @@ test('planes cost a few bytes, with one model and with row classes', () => {
     [64, 576, 2.6],
     [256, 400, 3.15],
     [512, 27, 6],
+    [64, 64, 9],
     [30, 3000, 20],
   ] as const) {
     const codes = normalCodes(rows, cols, sd);
@@ -42,13 +43,20 @@ test('planes cost a few bytes, with one model and with row classes', () => {
 });
 
 test('base and planes give the codes, without the last ones the coarse codes', () => {
-  const codes = normalCodes(64, 300, 3.15);
-  const { base, planes, points } = encodeCodes(codes, 64, 300, panelPoints(codes, 64, 300));
-  assert.is(planes.length, 2);
-  for (let there = 0; there <= 2; there++) {
-    const out = new Int8Array(codes.length);
-    decodeCodes(base, planes.slice(0, there), out);
-    assert.equal(out, there === 2 ? codes : coarsen(codes, points[1 - there]!));
+  for (const [cols, sd, count] of [
+    [300, 3.15, 2],
+    [64, 9, 3],
+    [600, 9, 2],
+  ] as const) {
+    const codes = normalCodes(64, cols, sd);
+    const { base, planes, points } = encodeCodes(codes, 64, cols, panelPoints(codes, 64, cols));
+    // Of long streams no more than two.
+    assert.is(planes.length, count);
+    for (let there = 0; there <= count; there++) {
+      const out = new Int8Array(codes.length);
+      decodeCodes(base, planes.slice(0, there), out);
+      assert.equal(out, there === count ? codes : coarsen(codes, points[count - 1 - there]!));
+    }
   }
 });
 
