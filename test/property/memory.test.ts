@@ -29,6 +29,8 @@ const buffers = fc
     }),
   );
 const STEPS = 40;
+// A plan takes milliseconds where random buffers leave it loose.
+const RUNS = { numRuns: 40 };
 
 test('pieces of different buffers that live at the same time never overlap', () => {
   fc.assert(
@@ -36,7 +38,7 @@ test('pieces of different buffers that live at the same time never overlap', () 
       const plan = planMemory(list, STEPS);
       for (const a of list) {
         const at = plan.offsets.get(a.id)!;
-        assert.is(at % 64, 0);
+        assert.is(at % 16, 0);
         for (const p of a.pieces) {
           const start = at + p.at;
           assert.ok(start + p.bytes <= plan.arenaBytes);
@@ -51,6 +53,7 @@ test('pieces of different buffers that live at the same time never overlap', () 
         }
       }
     }),
+    RUNS,
   );
 });
 
@@ -60,12 +63,13 @@ test('the arena is never smaller than the live bytes, and is equal to them for a
       const plan = planMemory(list, STEPS);
       assert.ok(plan.arenaBytes >= plan.lowerBound);
     }),
+    RUNS,
   );
   const chain = [400, 900, 100, 700].map(
     (bytes, i): Buffer => ({ id: `c${i}`, pieces: [{ at: 0, bytes, from: i, to: i + 1 }] }),
   );
   const plan = planMemory(chain, 5);
-  assert.is(plan.arenaBytes, align(400) + align(900));
+  assert.is(plan.arenaBytes, align(400, 16) + align(900, 16));
   assert.is(plan.lowerBound, 1300);
   assert.is(plan.peakStep, 1);
 });
@@ -80,6 +84,26 @@ test('a result that takes over its operand needs no memory of its own', () => {
   assert.is(plan.lowerBound, 1088);
 });
 
+test('networks in a row, a branch or two, come within 5 % of what is live', () => {
+  const network = fc.array(fc.record({ kb: fc.integer({ min: 1, max: 40 }), skip: fc.boolean() }), {
+    minLength: 3,
+    maxLength: 20,
+  });
+  fc.assert(
+    fc.property(network, (layers) => {
+      const list = layers.map(
+        ({ kb, skip }, i): Buffer => ({
+          id: `v${i}`,
+          pieces: [{ at: 0, bytes: 1000 * kb, from: i, to: i + (skip ? 3 : 1) }],
+        }),
+      );
+      const plan = planMemory(list, layers.length + 3);
+      assert.ok(plan.arenaBytes <= 1.05 * plan.lowerBound, `${plan.arenaBytes} for ${plan.lowerBound}`);
+    }),
+    { ...RUNS, seed: 7 },
+  );
+});
+
 test('the plan does not depend on the order of the buffers', () => {
   fc.assert(
     fc.property(buffers, (list) => {
@@ -87,6 +111,7 @@ test('the plan does not depend on the order of the buffers', () => {
       const b = planMemory([...list].reverse(), STEPS);
       assert.equal([...a.offsets].sort(), [...b.offsets].sort());
     }),
+    RUNS,
   );
 });
 
