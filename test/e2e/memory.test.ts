@@ -50,7 +50,7 @@ async function compressed(sample: SampleModel, model: Model): Promise<Graph> {
     ...ROUND_TO_NEAREST,
     frontierPoints: 0,
     wireBudgetBytes: Math.floor(model.originalBytes / 8),
-    sizer: (codes: Int8Array, rows: number, cols: number) => encodeInts(codes, rows, cols).length,
+    sizer: (codes: Int8Array | Int32Array, rows: number, cols: number) => encodeInts(codes, rows, cols).length,
   };
   return (await compress(model.graph, data, options, engineRunner({}), () => {})).graph;
 }
