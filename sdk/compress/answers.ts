@@ -1,5 +1,5 @@
 import { Rng } from '../util/rng.ts';
-import type { Interval } from '../util/stats.ts';
+import { bootstrapRatio, type Interval, mean } from '../util/stats.ts';
 import type { Reference } from './divergence.ts';
 
 /** The original's distributions over classes, one a sample. */
@@ -31,7 +31,11 @@ export function changeOf(original: Float32Array, compressed: Float32Array): Chan
  * Share of the original's right answers that are kept, by its own probabilities: it is right with probability max p, the compressed
  * network with the probability of the class it picks. Few held-out samples are close to another answer, so that the answers which
  * they change are too few to count. So every change that compression makes to a sample is tried on every answer there is: what is
- * rare among n samples is seen among n^2 pairs. The interval is a bootstrap of both.
+ * rare among n samples is seen among n^2 pairs. The interval is a bootstrap of both. That takes changes to be much the same for all answers,
+ * which large ones are not: a network that answers the same whatever it sees takes away every sample's own answer and no other. Where
+ * counting finds clearly less, counting is right.
+ *
+ * The first answers are those of the samples that the changes are of.
  */
 export function expectedScore(
   answers: Answers,
@@ -64,7 +68,16 @@ export function expectedScore(
   const shares = Float64Array.from({ length: ROUNDS }, () => share(draw(kept.length), draw(tried))).sort();
   const at = (p: number): number => shares[Math.round(p * (ROUNDS - 1))]!;
   const ones = (n: number): Float64Array => new Float64Array(n).fill(1);
-  return { quality: share(ones(kept.length), ones(tried)), low: at(0.025), high: at(0.975) };
+  const quality = share(ones(kept.length), ones(tried));
+  const counted = countedScore(answers, changes, seed);
+  return quality > counted.high ? counted : { quality, low: at(0.025), high: at(0.975) };
+}
+
+/** The share by every sample's own change. */
+function countedScore(answers: Answers, changes: readonly Change[], seed: number): ReturnType<typeof expectedScore> {
+  const kept = changes.map((change, i) => answers[i]![largestOfSum(Float64Array.from(answers[i]!, log), change)]!);
+  const full = changes.map((_, i) => Math.max(...answers[i]!));
+  return { quality: mean(kept) / mean(full), ...bootstrapRatio(kept, full, seed) };
 }
 
 function largestOfSum(logs: Float64Array, change: Change): number {

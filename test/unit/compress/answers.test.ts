@@ -13,20 +13,19 @@ function softmax(logits: readonly number[]): Float32Array {
   return Float32Array.from(e, (v) => v / sum);
 }
 
-test('no change keeps everything; the answer that is picked counts with its probability', () => {
-  const answers = [Float32Array.of(0.6, 0.4), Float32Array.of(0.3, 0.7)];
+test('no change keeps everything; a change counts with what it would do to other answers too', () => {
+  const answers = [Float32Array.of(0.7, 0.3), Float32Array.of(0.55, 0.45)];
   const same = expectedScore(
     answers,
     answers.map((p) => changeOf(p, p)),
     1,
   );
   assert.equal([same.quality, same.low, same.high], [1, 1, 1]);
-  // The change of the first sample, odds of 1.5 to odds of 1/9, takes the first answer over and leaves the second.
-  const one = expectedScore(answers, [changeOf(answers[0]!, Float32Array.of(0.1, 0.9))], 1);
-  near(one.quality, (0.4 + 0.7) / (0.6 + 0.7));
+  // Odds of 7 to 3 become 6 to 4: not another answer, but it would be one where odds are 55 to 45.
+  const change = changeOf(answers[0]!, Float32Array.of(0.6, 0.4));
+  near(expectedScore(answers, [change], 1).quality, (0.7 + 0.45) / (0.7 + 0.55));
   // Of two changes, one of them none, half of that is lost.
-  const two = expectedScore(answers, [changeOf(answers[0]!, Float32Array.of(0.1, 0.9)), new Float32Array(2)], 1);
-  near(two.quality, (0.5 + 0.7) / (0.6 + 0.7));
+  near(expectedScore(answers, [change, new Float32Array(2)], 1).quality, (0.7 + 0.5) / (0.7 + 0.55));
 });
 
 test('few samples: nearer to what many would say than counting their own answers', () => {
@@ -62,6 +61,22 @@ test('few samples: nearer to what many would say than counting their own answers
   }
   assert.ok(mine < 0.5 * plain, `squared errors ${mine} and ${plain}`);
   assert.ok(covered >= 0.85 * trials, `${covered} of ${trials} intervals hold ${truth}`);
+});
+
+test('a network that always gives the same answer keeps what that answer is worth', () => {
+  const classes = 8;
+  const answers = Array.from({ length: 40 }, (_, i) =>
+    softmax(Array.from({ length: classes }, (_v, c) => (c === i % classes ? 4 : 0))),
+  );
+  const stuck = softmax(Array.from({ length: classes }, (_, c) => (c === 0 ? 5 : 0)));
+  const { quality, high } = expectedScore(
+    answers,
+    answers.map((p) => changeOf(p, stuck)),
+    1,
+  );
+  const [right, wrong] = [answers[0]![0]!, answers[1]![0]!];
+  near(quality, (right + 7 * wrong) / (8 * right));
+  assert.ok(high < 0.4);
 });
 
 test('answers: one distribution or one probability a sample', () => {
