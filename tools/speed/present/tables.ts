@@ -137,7 +137,8 @@ export function machineLine({ machine, settings }: SpeedDocument): string {
   return `${processor}, ${cores} cores, Node ${node}; ${others.join(', ')}; one thread, ${settings.rounds} interleaved rounds of ${settings.turnMs} ms turns`;
 }
 
-function aligned(table: readonly (readonly string[])[]): string {
+/** Columns of text. */
+export function aligned(table: readonly (readonly string[])[]): string {
   const widths = table[0]!.map((_, i) => Math.max(...table.map((row) => row[i]!.length)));
   const line = (row: readonly string[]): string =>
     row
