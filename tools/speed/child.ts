@@ -11,10 +11,12 @@ import {
   type Tensor,
   writeArrays,
 } from '../../sdk/index.ts';
+import { openModel } from '../../sdk/pipeline.ts';
 import { sha256 } from '../../sdk/util/hash.ts';
 import { bytesOf } from '../../sdk/util/tensor.ts';
 import type { Answer, Message, Opened, OpenMessage, Reply, Turn } from './protocol.ts';
 import { spreadOf } from './results.ts';
+import { openTf } from './tfjs.ts';
 
 /** Before the first turn: compilers of JavaScript and WebAssembly replace their first code. */
 const WARM_MS = 250;
@@ -49,7 +51,16 @@ async function openFile(m: OpenMessage, path: string): Promise<Open> {
       close: () => session.close(),
     };
   }
-  if (m.runtime === 'tfjs') throw new Error('no translation of the model to TensorFlow.js');
+  if (m.runtime === 'tfjs') {
+    const { dims, set } = m;
+    const { graph } = await openModel({ path, ...(dims ? { dims } : {}), ...(set ? { set } : {}) });
+    const translated = await openTf(graph, m.from!);
+    return {
+      detail: `tfjs ${translated.version}`,
+      run: async () => translated.run(inputs),
+      close: () => translated.close(),
+    };
+  }
   const oracle = await openOracle(m.runtime, await readFile(path), m.from === undefined ? {} : { from: m.from });
   const form = /int8-(\w+)/.exec(basename(path));
   const detail = `${oracle.name} ${oracle.version}${form ? `, int8: ${form[1]}` : ''}`;
@@ -57,7 +68,7 @@ async function openFile(m: OpenMessage, path: string): Promise<Open> {
 }
 
 /** The fastest of the forms of a model; opened one after another, timed when warm. */
-async function openModel(m: OpenMessage): Promise<Open> {
+async function openFastest(m: OpenMessage): Promise<Open> {
   let best: { readonly open: Open; readonly seconds: number } | undefined;
   for (const path of m.paths) {
     const open = await openFile(m, path);
@@ -103,7 +114,7 @@ function digestOf(outputs: Outputs): string {
 
 async function open(m: OpenMessage): Promise<Opened> {
   await close();
-  const opened = await openModel(m);
+  const opened = await openFastest(m);
   const outputs = await opened.run();
   await writeArrays(m.outputs, outputs);
   state = { ...opened, digest: digestOf(outputs) };

@@ -67,13 +67,15 @@ export class Field {
     return new Field(children, absent, versions);
   }
 
-  /** Throws when the reference does not run, or when outputs are not what they must be. */
+  /** Throws when the reference does not run, or when ours do not give the same outputs. */
   async measure(prepared: Prepared, folder: string, options: RoundOptions): Promise<ModelSpeed> {
-    const { entrants, absent } = await this.enter(prepared, folder);
-    const reference = entrants.find((e) => e.contestant.id === REFERENCE);
-    if (!reference) throw new Error(`${REFERENCE}: ${absent.find((a) => a.contestant === REFERENCE)?.reason}`);
-    const errors = new Map(entrants.map((e) => [e, largestError(e.outputs, reference.outputs)]));
-    checkOutputs(errors);
+    const entered = await this.enter(prepared, folder);
+    const reference = entered.entrants.find((e) => e.contestant.id === REFERENCE);
+    if (!reference) throw new Error(`${REFERENCE}: ${entered.absent.find((a) => a.contestant === REFERENCE)?.reason}`);
+    const errors = new Map(entered.entrants.map((e) => [e, largestError(e.outputs, reference.outputs)]));
+    const wrong = wrongOf(errors);
+    const entrants = entered.entrants.filter((e) => !wrong.has(e));
+    const absent = [...entered.absent, ...[...wrong].map(([e, reason]) => ({ contestant: e.contestant.id, reason }))];
     const takers = entrants.map(({ contestant: { id }, child }) => ({
       id,
       turn: (ms: number) => child.ask({ type: 'turn', ms }),
@@ -81,7 +83,7 @@ export class Field {
     const rounds = await takeRounds(takers, options);
     const comparisons = compared(prepared, rounds);
     const profiles = await profilesOf(entrants, comparisons);
-    await Promise.all(entrants.map((e) => e.child.ask({ type: 'close' })));
+    await Promise.all(entered.entrants.map((e) => e.child.ask({ type: 'close' })));
     const { kept, dropped, repeated } = rounds;
     return {
       model: prepared.model.id,
@@ -137,7 +139,8 @@ function openMessage(c: Contestant, p: Prepared, outputs: string): OpenMessage {
     type: 'open',
     runtime: c.runtime,
     paths: ours ? [p.bundle] : c.model === 'int8' ? p.int8 : [p.model.path],
-    inputs: ours || c.model === 'int8' ? p.inputs : p.originalInputs,
+    ...(c.runtime === 'tfjs' ? { dims: p.model.dims ?? {}, set: p.model.set ?? {} } : {}),
+    inputs: ours || c.model === 'int8' || c.runtime === 'tfjs' ? p.inputs : p.originalInputs,
     outputs,
     ...(c.engine === undefined ? {} : { engine: c.engine }),
     ...(ours || c.runtime === 'onnxruntime-web' ? {} : { from: COMPETITORS }),
@@ -153,17 +156,22 @@ function largestError(got: Readonly<Record<string, Tensor>>, reference: Readonly
   return Math.max(0, ...errors);
 }
 
-/** Ours must agree to the bit with each other, fp32 runtimes nearly so, and nothing may be missing or NaN. */
-function checkOutputs(errors: ReadonlyMap<Entrant, number>): void {
+/**
+ * Those whose outputs are not what they must be: fp32 runtimes have to agree nearly, nothing may be missing or NaN.
+ * Throws when ours do not agree to the bit with each other.
+ */
+function wrongOf(errors: ReadonlyMap<Entrant, number>): Map<Entrant, string> {
   const ours = [...errors.keys()].filter((e) => e.contestant.runtime === 'ours');
   for (const e of ours) {
     if (e.opened.digest === ours[0]!.opened.digest) continue;
     throw new Error(`${e.contestant.title} gives other outputs than ${ours[0]!.contestant.title}`);
   }
-  for (const [{ contestant: c }, error] of errors) {
-    const limit = c.model === 'fp32' ? FP32_TOLERANCE : Number.MAX_VALUE;
-    if (!(error <= limit)) throw new Error(`${c.title} differs by ${error} from ${REFERENCE}`);
+  const wrong = new Map<Entrant, string>();
+  for (const [e, error] of errors) {
+    const limit = e.contestant.model === 'fp32' ? FP32_TOLERANCE : Number.MAX_VALUE;
+    if (!(error <= limit)) wrong.set(e, `its outputs differ by ${error.toExponential(1)}`);
   }
+  return wrong;
 }
 
 function compared({ model }: Prepared, { seconds }: Rounds): Comparison[] {

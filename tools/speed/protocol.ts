@@ -7,6 +7,9 @@ export interface OpenMessage {
   readonly runtime: Runtime;
   /** Bundle or ONNX file; of several forms of a model, the fastest is the one that counts. */
   readonly paths: readonly string[];
+  /** How the original's open ends are tied, for runtimes that it is translated for. */
+  readonly dims?: Readonly<Record<string, number>>;
+  readonly set?: Readonly<Record<string, number>>;
   /** .npz with the inputs of one run. */
   readonly inputs: string;
   /** Where its outputs go, .npz. */
