@@ -18,8 +18,8 @@ export async function builtModels(folder: string): Promise<SampleModel[]> {
   return made;
 }
 
-/** Collects nodes and weights; each call returns the name of what it computes. */
-class Builder {
+/** Collects nodes and random weights from a seed; each call returns the name of what it computes. */
+export class Builder {
   readonly nodes: OnnxNodeSpec[] = [];
   readonly initializers: Record<string, Tensor> = {};
   private readonly rng = new Rng(20240614);

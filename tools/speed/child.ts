@@ -43,7 +43,7 @@ async function openFile(m: OpenMessage, path: string): Promise<Open> {
   const inputs = await readArrays(m.inputs);
   if (m.runtime === 'ours') {
     const engine = m.engine as EngineName;
-    const session = await openSession(path, { engine });
+    const session = await openSession(path, { engine, threads: m.threads });
     return {
       detail: session.engine,
       run: () => session.run(inputs),

@@ -16,6 +16,8 @@ export interface OpenMessage {
   readonly outputs: string;
   /** Ours. */
   readonly engine?: string;
+  /** Ours; 1 by default. Others always have one. */
+  readonly threads?: number;
   /** Folder whose node_modules hold the runtime; beside this package by default. */
   readonly from?: string;
 }

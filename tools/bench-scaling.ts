@@ -1,0 +1,147 @@
+/**
+ * How the time of a layer grows with its work: layers of one kind from 1 to 100 million multiply-accumulates, in one thread and in two,
+ * on every engine. Prints how far each is from the line through all sizes of its kind, and how much faster two threads are.
+ * Writes out/scaling.json and out/scaling.html.
+ *
+ * --engine LIST  engines to time (native,wasm)   --rounds N  rounds that count (9)   --json  print the document instead of the tables
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { readBundle } from '../sdk/bundle/index.ts';
+import {
+  buildCompressed,
+  ENGINES,
+  inspectPath,
+  type NamedType,
+  ROUND_TO_NEAREST,
+  samplesOf,
+  writeArrays,
+} from '../sdk/index.ts';
+import { writeAtomic } from '../sdk/util/files.ts';
+import { fitTime, timeBy } from './speed/fit.ts';
+import { type Layer, layersOfSizes } from './speed/layers.ts';
+import { type SampleModel, samplesFor } from './speed/models.ts';
+import { sourceHashes } from './speed/prepare.ts';
+import { scalingPage, scalingText } from './speed/present/scaling.ts';
+import { bundled, Child } from './speed/process.ts';
+import { spreadOf } from './speed/results.ts';
+import { takeRounds } from './speed/rounds.ts';
+import type { LayerTime, ScalingDocument, ScalingSeries } from './speed/scaling.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const FOLDER = join(root, 'out/speed/layers');
+const TURN_MS = 40;
+const SAMPLES = 4;
+
+interface Built {
+  readonly family: string;
+  readonly bundle: string;
+  readonly inputs: string;
+  readonly macs: number;
+  readonly bytes: number;
+}
+
+/** Times depend on shapes and bit widths, not on how well weights are rounded: plain rounding is enough. */
+async function built(layer: Layer, key: string): Promise<Built> {
+  const stem = join(FOLDER, `${layer.id}-${key.slice(0, 16)}`);
+  const paths = { bundle: `${stem}.ewb`, inputs: `${stem}-inputs.npz` };
+  if (!existsSync(paths.bundle)) {
+    const model: SampleModel = { id: layer.id, path: `${stem}.onnx`, inputs: 'noise', work: 'products' };
+    await writeFile(model.path, layer.build());
+    const { inputs } = (await inspectPath(model)) as { inputs: readonly NamedType[] };
+    const arrays = await samplesFor(model, inputs, SAMPLES);
+    const calibration = `${stem}-samples.npz`;
+    await writeArrays(calibration, arrays);
+    await writeArrays(paths.inputs, samplesOf(arrays, inputs).at(0));
+    const stages = { ...ROUND_TO_NEAREST, frontierPoints: 0 };
+    await buildCompressed(model, {
+      target: 'host',
+      calibration,
+      stages,
+      minQuality: 0,
+      cwd: FOLDER,
+      force: true,
+      out: paths.bundle,
+    });
+  }
+  const { steps } = (await readBundle(paths.bundle)).manifest.program;
+  const sum = (of: (s: (typeof steps)[number]) => number): number => steps.reduce((a, s) => a + of(s), 0);
+  return { family: layer.family, ...paths, macs: sum((s) => s.macs), bytes: sum((s) => s.bytes) };
+}
+
+async function timed(layer: Built, engine: string, children: readonly Child[], rounds: number): Promise<LayerTime> {
+  for (const [i, child] of children.entries()) {
+    const outputs = join(FOLDER, `outputs-${i}.npz`);
+    const { bundle, inputs } = layer;
+    await child.ask({ type: 'open', runtime: 'ours', paths: [bundle], inputs, outputs, engine, threads: i + 1 });
+  }
+  const takers = children.map((child, i) => ({ id: String(i), turn: (ms: number) => child.ask({ type: 'turn', ms }) }));
+  const { seconds } = await takeRounds(takers, { rounds, turnMs: TURN_MS });
+  await Promise.all(children.map((child) => child.ask({ type: 'close' })));
+  const [one, two] = [seconds['0']!, seconds['1']!];
+  return {
+    macs: layer.macs,
+    bytes: layer.bytes,
+    seconds: spreadOf(one).median,
+    twoThreads: spreadOf(one.map((t, r) => t / two[r]!)).median,
+  };
+}
+
+/** The layers of one kind on one engine, with the line that fits them best. */
+function seriesOf(engine: string, family: string, times: readonly LayerTime[]): ScalingSeries {
+  const line = fitTime(times);
+  return { engine, family, line, layers: times.map((t) => ({ ...t, deviation: t.seconds / timeBy(line, t) - 1 })) };
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      engine: { type: 'string', default: 'native,wasm' },
+      rounds: { type: 'string', default: '9' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const rounds = Number(values.rounds);
+  const engines = values.engine.split(',').filter(Boolean);
+  const unknown = engines.find((e) => !(ENGINES as readonly string[]).includes(e));
+  if (!Number.isInteger(rounds) || rounds < 1 || unknown !== undefined) {
+    console.error(unknown ? `bench-scaling: there is no engine '${unknown}'` : 'bench-scaling: --rounds takes a count');
+    return 2;
+  }
+  if (availableParallelism() < 2) console.error('bench-scaling: one core only, two threads cannot be faster');
+  await mkdir(FOLDER, { recursive: true });
+  const { all } = await sourceHashes(root);
+  const layers: Built[] = [];
+  for (const layer of layersOfSizes()) {
+    console.error(`builds ${layer.id}, ${layer.family}`);
+    layers.push(await built(layer, all));
+  }
+  const script = await bundled(root, 'tools/speed/child.ts', join(root, 'out/speed/child.mjs'));
+  const children = [1, 2].map(() => new Child(process.execPath, script));
+  const series: ScalingSeries[] = [];
+  try {
+    for (const engine of engines) {
+      for (const family of new Set(layers.map((l) => l.family))) {
+        console.error(`times ${engine}, ${family}`);
+        const times: LayerTime[] = [];
+        for (const layer of layers) {
+          if (layer.family === family) times.push(await timed(layer, engine, children, rounds));
+        }
+        series.push(seriesOf(engine, family, times));
+      }
+    }
+  } finally {
+    for (const child of children) child.stop();
+  }
+  const machine = { processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
+  const document: ScalingDocument = { machine, rounds, series };
+  await writeAtomic(join(root, 'out/scaling.json'), `${JSON.stringify(document, null, 2)}\n`);
+  await writeAtomic(join(root, 'out/scaling.html'), scalingPage(document));
+  console.log(values.json ? JSON.stringify(document, null, 2) : scalingText(document));
+  return 0;
+}
+
+process.exitCode = await main();
