@@ -33,7 +33,6 @@ EW_INLINE i4 ew_x86_to_int(f4 v) {
 /* pshufb gives 0 where the top bit of an index is set: from 16 on it is, after a saturated sum */
 #define b16_swizzle(v, index) ((b16)_mm_shuffle_epi8(EW_M(v), _mm_adds_epu8(EW_M(index), _mm_set1_epi8(0x70))))
 #define b16_pick(v, index) ((b16)_mm_shuffle_epi8(EW_M(v), EW_M(index)))
-#define b16_blend(mask, a, b) ((b16)_mm_blendv_epi8(EW_M(b), EW_M(a), EW_M(mask)))
 EW_INLINE f4 ew_x86_bools(const u8 *p) { return (f4)_mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(*(const ew_any4 *)p))); }
 #define f4_load_bool ew_x86_bools
 #ifdef EW_DOT7

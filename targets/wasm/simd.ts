@@ -84,19 +84,14 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define b16_mask wasm_i8x16_bitmask
 /* byte i is byte index[i] of v, 0 where there is none */
 #define b16_swizzle(v, index) wasm_i8x16_swizzle((v), (index))
-/* as b16_swizzle and v_select, where what an index outside of v or a mask that is not all ones or zeros gives does not matter */
+/* as b16_swizzle, for indices below 16 or from 128 on */
 #ifdef EW_DOT7
 #define b16_pick(v, index) wasm_i8x16_relaxed_swizzle((v), (index))
-#define b16_blend(mask, a, b) wasm_i8x16_relaxed_laneselect((a), (b), (mask))
 #else
 #define b16_pick b16_swizzle
-#define b16_blend v_select
 #endif
-/* bytes moved up by 1, 2, 4, 8 places, zeros below */
-#define b16_up1(v) wasm_i8x16_shuffle(wasm_i64x2_const(0, 0), (v), 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)
-#define b16_up2(v) wasm_i8x16_shuffle(wasm_i64x2_const(0, 0), (v), 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)
-#define b16_up4(v) wasm_i8x16_shuffle(wasm_i64x2_const(0, 0), (v), 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27)
-#define b16_up8(v) wasm_i8x16_shuffle(wasm_i64x2_const(0, 0), (v), 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
+/* eight bytes from p, then eight from q */
+#define b16_load_halves(p, q) wasm_v128_load64_lane((q), wasm_v128_load64_zero(p), 1)
 #define b16_narrow(a, b) wasm_i8x16_narrow_i16x8((a), (b))
 #define b16_narrow_u8(a, b) wasm_u8x16_narrow_i16x8((a), (b))
 #define b16_shr_u wasm_u8x16_shr

@@ -17,6 +17,8 @@ const FLAGS = [
   '-ffreestanding',
   '-fno-vectorize',
   '-fno-slp-vectorize',
+  '-mllvm',
+  '-disable-lsr',
   '-nostdlib',
   '-matomics',
   '-mbulk-memory',

@@ -28,9 +28,16 @@ export const FORMS: readonly Form[] = [
   ...bits('h8_zip_lo(a, b)', 'h8_zip_hi(a, b)', 'h8_narrow(a, b)', 'h8_narrow(i4_shr(a, 15), i4_shr(b, 16))'),
   ...bits('h8_extend_lo_i8(a)', 'h8_extend_hi_i8(a)', 'i4_extend_lo(a)', 'i4_extend_hi(a)'),
   ...bits('b16_splat(-3)', 'b16_add(a, b)', 'b16_sub(a, b)', 'b16_eq(a, v_select(c, a, b))', 'i4_splat(b16_mask(a))'),
-  ...bits('b16_swizzle(a, b)', 'b16_swizzle(a, v_and(b, b16_splat(15)))', 'b16_pick(a, v_and(b, b16_splat(15)))'),
-  ...bits('b16_blend(b16_eq(v_and(c, b16_splat(1)), b16_splat(0)), a, b)', 'b16_up1(a)', 'b16_up2(a)', 'b16_up4(a)'),
-  ...bits('b16_up8(a)', 'b16_narrow(a, b)', 'b16_narrow_u8(a, b)', 'b16_shr_u(a, 3)', 'b16_shl(a, 2)', 'b16_pairs(a)'),
+  ...bits('b16_swizzle(a, b)', 'b16_swizzle(a, v_and(b, b16_splat(15)))', 'b16_pick(a, v_and(b, b16_splat((i8)0x8f)))'),
+
+  ...bits(
+    'b16_load_halves(p + 1, p + 19)',
+    'b16_narrow(a, b)',
+    'b16_narrow_u8(a, b)',
+    'b16_shr_u(a, 3)',
+    'b16_shl(a, 2)',
+    'b16_pairs(a)',
+  ),
   ...bits('b16_load_splat4(p + 3)', 'b16_narrow(h8_extend_lo_i8(a), h8_extend_hi_i8(b))'),
   ...floats('ew_exp(a)', 'ew_log(a)', 'ew_tanh(a)', 'ew_erf(a)', 'ew_sin(a)', 'ew_pow(a, b)', 'ew_mod(a, b)'),
 ];

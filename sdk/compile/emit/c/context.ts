@@ -1,6 +1,6 @@
 import type { Graph } from '../../../ir/graph.ts';
 import { valueNamed } from '../../../ir/graph.ts';
-import { byteLength, type DType, sizeOf, type TensorType } from '../../../util/tensor.ts';
+import { byteLength, type DType, sizeOf, type Tensor, type TensorType } from '../../../util/tensor.ts';
 import { residentBytes } from '../../../wire/layout.ts';
 import { panelLayout, widestPanels } from '../../../wire/panels.ts';
 import { WEIGHT_ALIGN, type WeightLayout } from '../../../wire/program.ts';
@@ -116,6 +116,11 @@ export class KernelContext {
 
   type(value: string): TensorType {
     return valueNamed(this.graph, value).type;
+  }
+
+  /** What a value always is, where that is known. */
+  constant(value: string): Tensor | undefined {
+    return this.tuning.mutable.has(value) ? undefined : valueNamed(this.graph, value).data;
   }
 
   /** The value that owns the bytes of a value: itself, or what it is a view of. */

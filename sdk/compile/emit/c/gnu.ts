@@ -84,6 +84,7 @@ EW_INLINE f4 v_select(f4 mask, f4 a, f4 b) { return (a & mask) | (b & ~mask); }
 #define h8_zip_hi(a, b) EW_SHUFFLE(ew_i16x8, a, b, 4, 12, 5, 13, 6, 14, 7, 15)
 #define h8_shr_u(v, n) ((h8)((ew_u16x8)(v) >> ((n) & 15)))
 #define b16_load(p) f4_load(p)
+#define b16_load_halves(p, q) ((b16)(ew_i64x2){*(const ew_any8 *)(p), *(const ew_any8 *)(q)})
 #define b16_store(p, v) f4_store((p), (v))
 #define b16_add(a, b) ((b16)((ew_u8x16)(a) + (ew_u8x16)(b)))
 #define b16_sub(a, b) ((b16)((ew_u8x16)(a) - (ew_u8x16)(b)))
@@ -94,10 +95,6 @@ EW_INLINE void b16_store_lo8(void *p, b16 v) { *(ew_any8 *)p = ((ew_i64x2)v)[0];
 #define b16_pairs(v) EW_SHUFFLE(ew_i8x16, v, v, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15)
 #define b16_load_splat4(p) f4_load_splat(p)
 #define EW_ZERO ((b16){0, 0, 0, 0})
-#define b16_up1(v) EW_SHUFFLE(ew_i8x16, EW_ZERO, v, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)
-#define b16_up2(v) EW_SHUFFLE(ew_i8x16, EW_ZERO, v, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)
-#define b16_up4(v) EW_SHUFFLE(ew_i8x16, EW_ZERO, v, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27)
-#define b16_up8(v) EW_SHUFFLE(ew_i8x16, EW_ZERO, v, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
 #define ew_copy(d, s, n) __builtin_memcpy((d), (s), (n))
 #define ew_fill(d, v, n) __builtin_memset((d), (v), (n))
 `;
@@ -172,9 +169,6 @@ EW_INLINE b16 b16_swizzle(b16 v, b16 index) {
 #endif
 #ifndef b16_pick
 #define b16_pick b16_swizzle
-#endif
-#ifndef b16_blend
-#define b16_blend v_select
 #endif
 #ifndef f4_load_bool
 EW_INLINE f4 f4_load_bool(const u8 *p) { return f4_make((float)p[0], (float)p[1], (float)p[2], (float)p[3]); }

@@ -1,29 +1,34 @@
 /** C version of sdk/ir/math.ts: the same operations in the same order, so the same bits. Compiled with -ffp-contract=off. */
 export const MATH = `
 EW_INLINE f4 ew_rint(f4 v) { return f4_sub(f4_add(v, f4_splat(12582912.0f)), f4_splat(12582912.0f)); }
+/* rounded, and as integers */
+EW_INLINE i4 ew_rint_i4(f4 v, f4 *rounded) {
+  const f4 t = f4_add(v, f4_splat(12582912.0f));
+  *rounded = f4_sub(t, f4_splat(12582912.0f)); return i4_sub(t, i4_splat(0x4B400000));
+}
 EW_INLINE f4 ew_pow2i(i4 n) { return i4_shl(i4_add(n, i4_splat(127)), 23); }
 #define EW_H(r, x, c) f4_add(f4_mul(r, x), f4_splat(c))
 /* e^(x + lo) */
 EW_INLINE f4 ew_exp_lo(f4 x, f4 lo) {
   f4 y = f4_min(f4_max(x, f4_splat(-104.0f)), f4_splat(89.0f));
-  f4 n = ew_rint(f4_mul(y, f4_splat(1.44269504088896341f)));
+  f4 n; i4 k = ew_rint_i4(f4_mul(y, f4_splat(1.44269504088896341f)), &n);
   f4 r = f4_add(f4_sub(f4_sub(y, f4_mul(n, f4_splat(0.693359375f))), f4_mul(n, f4_splat(-2.12194440e-4f))), lo);
   f4 p = f4_splat(1.9875691500e-4f);
   p = EW_H(p, r, 1.3981999507e-3f); p = EW_H(p, r, 8.3334519073e-3f); p = EW_H(p, r, 4.1665795894e-2f);
   p = EW_H(p, r, 1.6666665459e-1f); p = EW_H(p, r, 5.0000001201e-1f);
   p = f4_add(f4_add(f4_mul(p, f4_mul(r, r)), r), f4_splat(1.0f));
-  i4 k = i4_from_f4(n), half = i4_shr(k, 1);
+  i4 half = i4_shr(k, 1);
   return f4_mul(f4_mul(p, ew_pow2i(half)), ew_pow2i(i4_sub(k, half)));
 }
 EW_INLINE f4 ew_exp(f4 x) {
   f4 y = f4_min(f4_max(x, f4_splat(-104.0f)), f4_splat(89.0f));
-  f4 n = ew_rint(f4_mul(y, f4_splat(1.44269504088896341f)));
+  f4 n; i4 k = ew_rint_i4(f4_mul(y, f4_splat(1.44269504088896341f)), &n);
   f4 r = f4_sub(f4_sub(y, f4_mul(n, f4_splat(0.693359375f))), f4_mul(n, f4_splat(-2.12194440e-4f)));
   f4 p = f4_splat(1.9875691500e-4f);
   p = EW_H(p, r, 1.3981999507e-3f); p = EW_H(p, r, 8.3334519073e-3f); p = EW_H(p, r, 4.1665795894e-2f);
   p = EW_H(p, r, 1.6666665459e-1f); p = EW_H(p, r, 5.0000001201e-1f);
   p = f4_add(f4_add(f4_mul(p, f4_mul(r, r)), r), f4_splat(1.0f));
-  i4 k = i4_from_f4(n), half = i4_shr(k, 1);
+  i4 half = i4_shr(k, 1);
   return f4_mul(f4_mul(p, ew_pow2i(half)), ew_pow2i(i4_sub(k, half)));
 }
 EW_INLINE f4 ew_sigmoid(f4 x) { return f4_div(f4_splat(1.0f), f4_add(f4_splat(1.0f), ew_exp(f4_neg(x)))); }

@@ -1,5 +1,6 @@
 import { ATTENTION } from './attention.ts';
 import type { KernelContext, KernelText } from './context.ts';
+import { GEMV, gemvMacro } from './gemv.ts';
 import { MATH } from './math.ts';
 import { PANELS, widthMacro } from './panels.ts';
 import { PRELUDE } from './prelude.ts';
@@ -7,6 +8,9 @@ import { VECTORS } from './vectors.ts';
 
 /** Names that kernels use for their own helpers; each gets the kernel's name in front. */
 const LOCAL = /\b(epi|gather|pair_filters)\(/g;
+
+/** What kernels call of emit/c/gemv.ts. */
+const USES_GEMV = /\bew_(gemv|bytes|make_row)_/;
 
 export interface StepCall {
   /** Index of the kernel function. */
@@ -28,11 +32,18 @@ export class ModuleWriter {
   private readonly byText = new Map<string, number>();
   /** Widths of panels that any kernel reads. */
   private readonly widths = new Set<number>();
+  /** Those that kernels multiply with one row. */
+  private readonly gemvWidths = new Set<number>();
   private attention = false;
 
   add(ctx: KernelContext, text: KernelText): number {
-    for (const o of ctx.operands)
-      if (o.kind === 'weight' && o.layout.kind === 'panels') for (const b of o.layout.widths) this.widths.add(b);
+    for (const o of ctx.operands) {
+      if (o.kind !== 'weight' || o.layout.kind !== 'panels') continue;
+      for (const b of o.layout.widths) {
+        this.widths.add(b);
+        if (USES_GEMV.test(text.body)) this.gemvWidths.add(b);
+      }
+    }
     if (ctx.group.root?.spec.kind === 'qattention') this.attention = true;
     const params = ctx.resolve(ctx.parameters());
     const helpers = ctx.resolve(text.helpers);
@@ -60,7 +71,12 @@ export class ModuleWriter {
 
   private panels(): string {
     if (this.widths.size === 0) return '';
-    const macros = [...this.widths].sort().map((b) => `#define ${widthMacro(b)}\n`);
-    return macros.join('') + PANELS;
+    const define = (widths: ReadonlySet<number>, macro: (bits: number) => string): string =>
+      [...widths]
+        .sort()
+        .map((b) => `#define ${macro(b)}\n`)
+        .join('');
+    const gemv = this.gemvWidths.size > 0 ? define(this.gemvWidths, gemvMacro) + GEMV : '';
+    return define(this.widths, widthMacro) + PANELS + gemv;
   }
 }

@@ -8,38 +8,74 @@ import { LIST_BITS, PANEL_ROWS, planesOf, TILES_PER_START } from '../../../wire/
 /** Name of the macro that compiles in the unpacking of a width. */
 export const widthMacro = (bits: number): string => `EW_WIDTH_${bits}`;
 
-const WIDTHS = [2, 3, 4, 5, 6, 7, 8] as const;
-const VECTORS = [0, 1, 2, 3, 4, 5, 6, 7] as const;
+export const WIDTHS = [2, 3, 4, 5, 6, 7, 8] as const;
+/** Ranks of the marked bytes among themselves, 128 for the others. */
+function rankTable(): string {
+  return Array.from({ length: 256 }, (_, marks) => {
+    let rank = 0;
+    return `{${Array.from({ length: 8 }, (_, i) => ((marks >> i) & 1 ? rank++ : 128)).join(', ')}}`;
+  }).join(', ');
+}
 
-/** `ew_unpack<bits>(w, t, units, zero)`: units of codes, less zero, to bytes [column / 4][row][column % 4]. */
-function unpackUnits(bits: number): string {
-  const parts: string[][] = VECTORS.map(() => []);
+/** Bits [from, from + width) of every byte of `source`, moved to `to`; shifts may drag bits across bytes, which the mask removes. */
+function field(source: string, from: number, to: number, width: number): string {
+  const moved =
+    to > from ? `i4_shl(${source}, ${to - from})` : to < from ? `h8_shr_u(${source}, ${from - to})` : source;
+  return `v_and(${moved}, b16_splat(${((1 << width) - 1) << to}))`;
+}
+
+/** C text that walks over units, half a unit at a time so that codes come in the order of the list. */
+interface UnitText {
+  readonly bytes: number;
+  /** Once a unit, from `w`. */
+  readonly loads: string;
+  /** Vector 4 * k + i of the unit's codes plus 2^(bits-1), with the listed ones put in from `list`. */
+  readonly vectors: readonly string[];
+  /** After a half. */
+  readonly shifts: string;
+}
+
+export function unitText(bits: number): UnitText {
   const loads: string[] = [];
+  const shifts: string[] = [];
+  const fields: string[][] = [[], [], [], []];
   let at = 0;
-  let low = 0;
+  let to = 0;
   for (const width of planesOf(bits)) {
-    // A plane has `width` vectors, each with a field of every `width`-th vector of codes.
-    for (let j = 0; j < width; j++) {
+    // The first half of the vectors lies in the lower four bits of the bytes of a plane, or, at eight bits, in the first half of it.
+    const vectors = Math.min(width, 4);
+    for (let j = 0; j < vectors; j++) {
       const name = `q${width}_${j}`;
-      loads.push(`const b16 ${name} = b16_load(w + ${at});`);
-      at += 16;
-      for (let f = 0; f < 8 / width; f++) {
-        const shifted = f === 0 ? name : `b16_shr_u(${name}, ${f * width})`;
-        const field = f === 8 / width - 1 ? shifted : `v_and(${shifted}, b16_splat(${(1 << width) - 1}))`;
-        parts[j + f * width]!.push(low === 0 ? field : `b16_shl(${field}, ${low})`);
+      if (width < 8) {
+        loads.push(`b16 ${name} = b16_load(w + ${at + 16 * j});`);
+        shifts.push(`${name} = h8_shr_u(${name}, 4);`);
       }
+      for (let i = j; i < 4; i += vectors)
+        fields[i]!.push(
+          width < 8 ? field(name, Math.floor(i / width) * width, to, width) : `b16_load(w + 64 * k + ${16 * j})`,
+        );
     }
-    low += width;
+    at += 16 * width;
+    to += width;
   }
-  const stores = parts.map(
-    (p, i) => `b16_store(t + ${16 * i}, b16_sub(${p.reduce((x, y) => `v_or(${x}, ${y})`)}, zero));`,
-  );
+  const whole = fields.map((f) => f.reduce((x, y) => `v_or(${x}, ${y})`));
+  const vectors = whole.map((u) => (bits < 8 ? `ew_listed(${u}, &list)` : u));
+  return { bytes: at, loads: loads.join(' '), vectors, shifts: shifts.join(' ') };
+}
+
+/** `ew_unpack<bits>(w, t, units, up, list)`: units of codes plus `up`, to bytes [column / 4][row][column % 4]; returns the rest of the list. */
+function unpackUnits(bits: number): string {
+  const { bytes, loads, vectors, shifts } = unitText(bits);
   return `#ifdef ${widthMacro(bits)}
-static void ew_unpack${bits}(const u8 *w, u8 *t, i32 units, b16 zero) {
-  for (; units > 0; units--, w += ${at}, t += 128) {
-    ${loads.join(' ')}
-    ${stores.join(' ')}
+static const u8 *ew_unpack${bits}(const u8 *w, u8 *t, i32 units, b16 up, const u8 *list) {
+  for (; units > 0; units--, w += ${bytes}) {
+    ${loads}
+    EW_ROLLED for (i32 k = 0; k < 2; k++, t += 64) {
+      ${vectors.map((v, i) => `b16_store(t + ${16 * i}, b16_add(${v}, up));`).join(' ')}
+      ${shifts}
+    }
   }
+  return list;
 }
 #endif
 `;
@@ -53,7 +89,7 @@ export const DOT7_BITS = 7;
 /** Eight fields in a row of 1..8 bits: the two bytes each lies in, and the factor that moves it to the upper one's begin. */
 function fieldTable(order: (i: number) => number): string {
   const rows = [1, 2, 3, 4, 5, 6, 7, 8].map((width) => {
-    const bits = VECTORS.map((i) => order(i) * width);
+    const bits = Array.from({ length: 8 }, (_, i) => order(i) * width);
     const pick = bits.flatMap((b) => [b >> 3, (b >> 3) + 1]);
     const scale = bits.flatMap((b) => [(1 << (8 - (b & 7))) & 0xff, 1 >> (b & 7)]);
     return `{${[...pick, ...scale].join(', ')}}`;
@@ -69,8 +105,27 @@ function fieldTable(order: (i: number) => number): string {
  * - `ew_panel_i16(p, tile, rows, cols, t, sums)`: as pairs [column / 2][8 rows][2], and the sum of each row, where wanted.
  * - `ew_panel_u7(p, tile, rows, cols, t, sums)`: as ew_panel, offset for the 7-bit dot product; the sums are those of the codes.
  */
-export const PANELS = `${WIDTHS.map(unpackUnits).join('')}
-/* the 8 bits of w from bit \`at\` on, and some more above them */
+export const PANELS = `
+/* for the marks of eight bytes: which one of those marked each is, 128 for the others */
+static const u8 ew_ranks[256][8] = {${rankTable()}};
+static const u8 ew_upper[16] = {0, 0, 0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8, 8, 8};
+/* the next ones of a list where m marks bytes, 0 elsewhere */
+EW_INLINE b16 ew_next(b16 m, const u8 **list) {
+  const u32 marks = (u32)b16_mask(m), low = marks & 255, high = marks >> 8;
+  const u8 *p = *list, *q = p + __builtin_popcount(low);
+  *list = p + __builtin_popcount(marks);
+  return b16_pick(b16_load_halves(p, q), v_or(b16_load_halves(ew_ranks[low], ew_ranks[high]), b16_load(ew_upper)));
+}
+/* bytes with the next ones of a list where they are 0 */
+EW_INLINE b16 ew_listed(b16 u, const u8 **list) { return v_or(u, ew_next(b16_eq(u, b16_splat(0)), list)); }
+/* the same for the n bytes of t, a multiple of 16, where they are \`mark\` */
+EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list) {
+  for (i32 k = 0; k < n; k += 16) {
+    const b16 u = b16_load(t + k), m = b16_eq(u, b16_splat((i8)mark));
+    b16_store(t + k, v_or(v_andnot(u, m), ew_next(m, &list)));
+  }
+}
+${WIDTHS.map(unpackUnits).join('')}/* the 8 bits of w from bit \`at\` on, and some more above them */
 EW_INLINE u32 ew_bits(const u8 *w, u32 at) { return (u32)(w[at / 8] | w[at / 8 + 1] << 8) >> (at & 7); }
 /* eight fields of 1 .. 8 bits, first to last and last to first: the bytes they lie in, and what shifts them to the upper of those two */
 static const u8 ew_fields[2][8][32] = {${fieldTable((i) => i)}, ${fieldTable((i) => 7 - i)}};
@@ -85,60 +140,57 @@ EW_SHARED void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 off
     b16_store_lo8(d + i, b16_add(b16_narrow_u8(x, x), add));
   }
 }
-/* what stands in a list, one after another, where the n bytes of t are wanted */
-EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 wanted, const u8 *list) {
-  const b16 mark = b16_splat((i8)wanted);
-  for (i32 k = 0; k < n; k += 16) {
-    const b16 x = b16_load(t + k), m = b16_eq(x, mark);
-    /* minus the number of marks up to each byte */
-    b16 c = b16_add(m, b16_up1(m)); c = b16_add(c, b16_up2(c)); c = b16_add(c, b16_up4(c)); c = b16_add(c, b16_up8(c));
-    b16_store(t + k, b16_blend(m, b16_pick(b16_load(list), v_not(c)), x));
-    list += __builtin_popcount((u32)b16_mask(m));
-  }
-}
-/* the listed codes plus offset at d, half a tile of n codes at most, and room for as many behind them */
-static void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, i32 offset, u8 *d) {
+/* the listed codes plus zero, as bytes, at d: half a tile of n codes at most, and room for as many behind them */
+EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d) {
   const i32 width = w[0] & 15, tail = w[0] >> 4, bits = (bytes - 1) * 8, half = n / 2;
   const i32 count = bits / width < half ? bits / width : half, tails = bits / (width + tail) < half ? bits / (width + tail) : half;
   ew_unpack_fields(w + 1, width, 0, count, 0, d);
   if (tail) {
     ew_unpack_fields(w + bytes, tail, 1, tails, (1 << width) - 1, d + half);
-    ew_fill_in(d, count, (1 << width) - 1, d + half);
+    ew_fill_in(d, (count + 15) / 16 * 16, (1 << width) - 1, d + half);
   }
-  const b16 one = b16_splat(1), least = b16_splat((i8)zero), up = b16_splat((i8)offset);
+  const b16 one = b16_splat(1), least = b16_splat((i8)zero), up = least;
   for (i32 i = 0; i < count; i += 16) {
     const b16 e = b16_load(d + i), sign = b16_sub(b16_splat(0), v_and(e, one));
     b16_store(d + i, b16_add(b16_sub(v_xor(b16_add(b16_shr_u(e, 1), least), sign), sign), up));
   }
 }
-EW_SHARED void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i32 offset, u8 *t, u8 *list) {
-  const i32 tiles = (rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS}, padded = (cols + 15) / 16 * 16;
+/* where tile \`tile\` begins, and its entry */
+EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entry) {
+  const i32 tiles = (rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS};
   const u16 *entries = (const u16 *)(p + 4 * ((tiles + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1));
   const u8 *w = tile < ${TILES_PER_START} ? (const u8 *)(entries + tiles) : p + ((const u32 *)p)[tile / ${TILES_PER_START} - 1];
   for (i32 i = tile / ${TILES_PER_START} * ${TILES_PER_START}; i < tile; i++)
     w += ((entries[i] >> ${LIST_BITS}) + 1) * cols + (entries[i] & ${2 ** LIST_BITS - 1});
-  const i32 bits = (entries[tile] >> ${LIST_BITS}) + 1, zero = 1 << (bits - 1);
+  *entry = entries[tile];
+  return w;
+}
+/* columns [from, cols) of height rows, which lie at w, to whole vectors at t; what fills those up is \`fill\` */
+EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i32 fill, u8 *t) {
+  const u32 mask = (1u << bits) - 1; u32 at = 0;
+  ew_fill(t, fill, (u32)((cols + 15) / 16 * 16 - from) * ${PANEL_ROWS});
+  for (i32 c = 0; c < cols - from; c++) {
+    u8 *d = t + (c >> 2) * 32 + (c & 3);
+    for (i32 r = 0; r < height; r++, at += (u32)bits) d[4 * r] = (u8)(ew_bits(w, at) & mask);
+  }
+}
+EW_SHARED void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i32 offset, u8 *t, u8 *room) {
+  const u8 *list = room;
+  i32 entry; const u8 *w = ew_tile(p, tile, rows, cols, &entry);
+  const i32 padded = (cols + 15) / 16 * 16, bits = (entry >> ${LIST_BITS}) + 1, zero = 1 << (bits - 1);
   const i32 height = rows - tile * ${PANEL_ROWS} < ${PANEL_ROWS} ? rows - tile * ${PANEL_ROWS} : ${PANEL_ROWS};
-  const i32 units = height == ${PANEL_ROWS} ? cols / 16 : 0;
-  const b16 less = b16_splat((i8)(zero - offset));
+  const i32 units = height == ${PANEL_ROWS} ? cols / 16 : 0, rest = (padded - units * 16) * ${PANEL_ROWS}, bytes = entry & ${2 ** LIST_BITS - 1};
+  const b16 up = b16_splat((i8)(offset - zero));
+  if (bytes) ew_list(w + (bits * height * cols + 7) / 8, bytes, padded * ${PANEL_ROWS}, zero, room);
   switch (bits) {
-${WIDTHS.map((b) => `#ifdef ${widthMacro(b)}\n    case ${b}: ew_unpack${b}(w, t, units, less); break;\n#endif`).join('\n')}
+${WIDTHS.map((b) => `#ifdef ${widthMacro(b)}\n    case ${b}: list = ew_unpack${b}(w, t, units, up, list); break;\n#endif`).join('\n')}
     default: return;
   }
-  w += units * 16 * bits;
-  if (units * 16 < padded) {
-    const u32 mask = (1u << bits) - 1; u32 at = 0;
-    ew_fill(t + units * 128, offset, (u32)(padded - units * 16) * ${PANEL_ROWS});
-    for (i32 c = units * 16; c < cols; c++) {
-      u8 *d = t + (c >> 2) * 32 + (c & 3);
-      for (i32 r = 0; r < height; r++, at += (u32)bits) d[4 * r] = (u8)((i32)(ew_bits(w, at) & mask) - zero + offset);
-    }
-    w += (at + 7) / 8;
-  }
-  const i32 bytes = entries[tile] & ${2 ** LIST_BITS - 1}, codes = padded * ${PANEL_ROWS};
-  if (bytes == 0) return;
-  ew_list(w, bytes, codes, zero, offset, list);
-  ew_fill_in(t, codes, offset - zero, list);
+  if (rest == 0) return;
+  t += units * 128;
+  ew_rest(w + units * 16 * bits, bits, units * 16, cols, height, zero, t);
+  if (bytes) ew_fill_in(t, rest, 0, list);
+  for (i32 k = 0; k < rest; k += 16) b16_store(t + k, b16_add(b16_load(t + k), up));
 }
 static void ew_panel_rows(const u8 *p, i32 rows, i32 cols, u8 *t, i8 *d) {
   for (i32 r = 0; r < rows; r++, d += cols) {
@@ -147,18 +199,18 @@ static void ew_panel_rows(const u8 *p, i32 rows, i32 cols, u8 *t, i8 *d) {
   }
 }
 EW_SHARED void ew_panel_i16(const u8 *p, i32 tile, i32 rows, i32 cols, i16 *t, i32 *sums) {
-  const i32 padded = (cols + 15) / 16 * 16;
+  i32 padded = (cols + 15) / 16 * 16;
   /* The bytes lie in the upper half of t: what is written never reaches what is still to be read. */
   u8 *s = (u8 *)t + padded * ${PANEL_ROWS};
   ew_panel(p, tile, rows, cols, 0, s, (u8 *)t);
-  const h8 one = h8_splat(1); i4 s0 = i4_splat(0), s1 = i4_splat(0);
   for (i32 k = 0; k < padded; k += 4, s += 32, t += 32) {
     const b16 x = b16_pairs(b16_load(s)), y = b16_pairs(b16_load(s + 16));
-    const h8 a = h8_extend_lo_i8(x), b = h8_extend_lo_i8(y), c = h8_extend_hi_i8(x), d = h8_extend_hi_i8(y);
-    h8_store(t, a); h8_store(t + 8, b); h8_store(t + 16, c); h8_store(t + 24, d);
-    s0 = i4_add(s0, i4_add(h8_dot(a, one), h8_dot(c, one))); s1 = i4_add(s1, i4_add(h8_dot(b, one), h8_dot(d, one)));
+    h8_store(t, h8_extend_lo_i8(x)); h8_store(t + 8, h8_extend_lo_i8(y)); h8_store(t + 16, h8_extend_hi_i8(x)); h8_store(t + 24, h8_extend_hi_i8(y));
   }
-  if (sums) { i4_store(sums, s0); i4_store(sums + 4, s1); }
+  if (!sums) return;
+  const h8 one = h8_splat(1); i4 s0 = i4_splat(0), s1 = s0;
+  for (t -= padded * ${PANEL_ROWS}; padded > 0; padded -= 2, t += 16) { s0 = i4_add(s0, h8_dot(h8_load(t), one)); s1 = i4_add(s1, h8_dot(h8_load(t + 8), one)); }
+  i4_store(sums, s0); i4_store(sums + 4, s1);
 }
 #ifdef EW_DOT7
 EW_SHARED void ew_panel_u7(const u8 *p, i32 tile, i32 rows, i32 cols, u8 *t, i32 *sums) {

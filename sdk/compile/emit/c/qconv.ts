@@ -1,9 +1,10 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
-import { type KernelContext, type KernelText, splitOf } from './context.ts';
+import { type KernelContext, type KernelText, share, splitOf } from './context.ts';
 import { blockedLoops, blockRows, clip, depthwiseShare, raggedLoops, raggedTaps, realRows, rowSplit } from './conv.ts';
 import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
 import { type Done, microDot7, microI16, NR, type Rows, rolled, rowsPerTile } from './gemm.ts';
+import { rowForm } from './gemv.ts';
 import { emitGather, type Geometry, geometryOf, linearGeometry } from './geometry.ts';
 import { DOT7_BITS, DOT7_OFFSET } from './panels.ts';
 import { eightOf } from './vectors.ts';
@@ -23,7 +24,7 @@ export function emitQConv(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>): Ke
   const [x, w, m, bias, zp] = l.node.inputs as [string, string, string, string, string];
   const y = l.node.outputs[0]!;
   const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(y));
-  return productInt(ctx, geo, { x, w, y, zp: `*${ctx.read(zp)}` }, scalingOf(ctx, m, bias));
+  return productInt(ctx, geo, { x, w, y, zp: zeroPoint(ctx, zp) }, scalingOf(ctx, m, bias));
 }
 
 /** Integer x [..., K] with one scale a row or one zero point, times codes [N, K]. */
@@ -33,7 +34,12 @@ export function emitQLinear(ctx: KernelContext, l: Lowered<KernelOf<'qlinear'>>)
   const [o, k] = ctx.type(w).shape as [number, number];
   const geo = linearGeometry(spaceOf(ctx.type(y).shape).rows, k, o);
   const scaling = { ...scalingOf(ctx, ws, bias), ...(xs ? { rowScale: ctx.read(xs) } : {}) };
-  return productInt(ctx, geo, { x, w, y, zp: zp ? `*${ctx.read(zp)}` : '0' }, scaling);
+  return productInt(ctx, geo, { x, w, y, zp: zp ? zeroPoint(ctx, zp) : '0' }, scaling);
+}
+
+/** C expression of the one zero point; '0' where it is known to be that. */
+function zeroPoint(ctx: KernelContext, zp: string): string {
+  return ctx.constant(zp)?.data[0] === 0 ? '0' : `*${ctx.read(zp)}`;
 }
 
 function scalingOf(ctx: KernelContext, m: string, bias: string): Scaling {
@@ -48,6 +54,8 @@ function productInt(
   v: { x: string; w: string; y: string; zp: string },
   scaling: Scaling,
 ): KernelText {
+  if (geo.m === 1 && geo.groups === 1 && (ctx.type(v.x).dtype === 'i8' || v.zp === '0'))
+    return productOfRow(ctx, geo, v, scaling);
   const kp = Math.ceil(geo.k / 16) * 16;
   const narrow = ctx.type(v.x).dtype === 'i8';
   const space: Space = { ...spaceOf(ctx.type(v.y).shape), whole: geo.og % NR === 0 };
@@ -72,6 +80,39 @@ function productInt(
   };
 }
 
+/** One row: codes are multiplied as they are unpacked. */
+function productOfRow(
+  ctx: KernelContext,
+  geo: Geometry,
+  v: { x: string; w: string; y: string; zp: string },
+  scaling: Scaling,
+): KernelText {
+  const kp = Math.ceil(geo.k / 16) * 16;
+  const type = ctx.type(v.x).dtype === 'i8' ? 'i8' : 'i16';
+  const space: Space = { ...spaceOf(ctx.type(v.y).shape), whole: geo.og % NR === 0 };
+  const src = ctx.read(v.x);
+  const { pointer: panels, bits } = ctx.panels(v.w, geo.o, geo.k);
+  const gather = geo.pointwise ? '' : emitGather('gather', geo, { from: type, to: type, pitch: kp });
+  const gathered = geo.pointwise ? src : `((${type} *)${ctx.scratch(kp * 2)})`;
+  const row = `((ew_row_${rowForm(type, bits)} *)${ctx.scratch(kp * 2)})`;
+  const room = ctx.scratch(16 * kp);
+  const out = `((i32 *)${ctx.scratch(64)})`;
+  const epi = emitEpilogue(ctx, 'epi', space, v.y);
+  const { use } = finish({ ctx, geo, scaling, mr: 1 });
+  const form = rowForm(type, bits);
+  const body = `const i32 zp = ${v.zp}; (void)zp;
+  ${share(geo.o, NR, 'n0', 'n1')}
+  if (n0 >= n1) return;
+  ${gather ? `gather(${src}, ${gathered}, 0, 1, 0, zp);` : ''}
+  const i32 sum = ${type === 'i8' ? `ew_make_row_${form}(${gathered}, ${geo.k}, zp, ${row})` : `ew_make_row16_${form}(${gathered}, ${geo.k}, ${row})`}, G = 0, m = 0, r = 0;
+  for (i32 n = n0; n < n1; n += ${NR}) {
+    const i32 nv = ${geo.o} - n < ${NR} ? ${geo.o} - n : ${NR}; (void)nv;
+    ew_gemv_${form}(${panels}, n / ${NR}, ${geo.o}, ${geo.k}, ${row}, sum, zp, ${room}, ${out}); ${scaling.setup}
+    ${use(`i4_load(${out})`, `i4_load(${out} + 4)`)}
+  }`;
+  return { helpers: gather + epi, body, macs: geo.k * geo.o };
+}
+
 type ProductText = Omit<KernelText, 'macs'>;
 
 interface Product {
@@ -91,7 +132,7 @@ interface Product {
 }
 
 /** f32 results of one row from its two integer sums, handed to the epilogue. */
-function finish(p: Product): Done {
+function finish(p: Pick<Product, 'ctx' | 'geo' | 'scaling' | 'mr'>): Done {
   const { geo, scaling, ctx } = p;
   const scaled = (c: string, k: number): string => {
     const f = scaling.rowScale ? `f4_mul(f4_from_i4(${c}), xs)` : `f4_from_i4(${c})`;

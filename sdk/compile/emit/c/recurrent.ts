@@ -2,7 +2,9 @@ import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
 import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
 import { emitRowTail } from './epilogue.ts';
-import { type Done, MR, microF32, microI16, NR } from './gemm.ts';
+import { type Done, MR, microDot7, microF32, microI16, NR } from './gemm.ts';
+import { rowForm } from './gemv.ts';
+import { DOT7_BITS, DOT7_OFFSET } from './panels.ts';
 
 /** Sizes of a recurrent layer: x [t,b,i], d directions, h units, g gates a unit; rows = d*g*h. */
 interface Sizes {
@@ -25,15 +27,11 @@ function sizesOf(ctx: KernelContext, x: string, hidden: number, direction: strin
 interface Recurrent {
   /** Once a direction. */
   readonly setup: string;
-  /** Once a sample, before its first step. */
-  readonly begin: string;
   readonly step: string;
-  /** After the cell, when `hs` is that of the step. */
-  readonly end: string;
 }
 
 /** Products of the input matrix that are held at a time, bytes. */
-const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES = 32 * 1024;
 /** Up to this size the codes of the input matrix are unpacked once for all chunks. */
 const UNPACKED_BYTES = 256 * 1024;
 
@@ -99,7 +97,7 @@ function recurrence(
   for (i32 dir = d0; dir < d1; dir++) {
     const i32 first = dir * ${gh} / ${NR} * ${NR};
     ${rec.setup}
-    for (i32 b = 0; b < ${s.b}; b++) { ${local} ${state(h0, 'hs')} ${initialC ? state(c0, 'cs') : ''} ${rec.begin} }
+    for (i32 b = 0; b < ${s.b}; b++) { ${local} ${state(h0, 'hs')} ${initialC ? state(c0, 'cs') : ''} }
     for (i32 k0 = 0; k0 < ${s.t}; k0 += ${chunk.steps}) {
       const i32 kn = ${s.t} - k0 < ${chunk.steps} ? ${s.t} - k0 : ${chunk.steps};
       const i32 t0 = ${backwards} ? ${s.t} - k0 - kn : k0, m0 = t0 * ${s.b}, mn = kn * ${s.b};
@@ -110,8 +108,7 @@ function recurrence(
           const i32 t = ${backwards} ? t0 + kn - 1 - k : t0 + k; (void)t;
           const float *in = gx + ((t - t0) * ${s.b} + b) * ${chunk.pitch} + dir * ${gh} - first;
           ${rec.step}
-          for (i32 j = 0; j < ${s.h}; j += 4) { ${cell} }
-          ${rec.end}
+          ${cell}
           ${store} ${emitRowTail(ctx, 'hs', row)}
         }
       }
@@ -130,17 +127,21 @@ function initialStates(l: Lowered, cell: boolean): [string, string] {
   return [l.node.inputs[at] ?? '', cell ? (l.node.inputs[at + 1] ?? '') : ''];
 }
 
-/** Gate pre-activations arrive as input part + recurrent part (+ bias); order i o f c. */
+/**
+ * Gate pre-activations arrive as input part + recurrent part (+ bias); order i o f c. Two loops, so that a processor has several steps
+ * of each in the works: in one, a step is a chain of two tanh and longer than it looks ahead.
+ */
 function lstmCell(h: number, bias?: (gate: number) => string): string {
   const sum = (g: number): string => {
     const at = g === 0 ? 'j' : `${g * h} + j`;
     const parts = `f4_add(f4_load(in + ${at}), f4_load(gates + ${at}))`;
     return bias ? `f4_add(${parts}, ${bias(g)})` : parts;
   };
-  return `
+  return `for (i32 j = 0; j < ${h}; j += 4) {
         const f4 gi = ew_sigmoid(${sum(0)}), go = ew_sigmoid(${sum(1)}), gf = ew_sigmoid(${sum(2)}), gc = ew_tanh(${sum(3)});
-        const f4 c = f4_add(f4_mul(gf, f4_load(cs + j)), f4_mul(gi, gc));
-        f4_store(cs + j, c); f4_store(hs + j, f4_mul(go, ew_tanh(c)));`;
+        f4_store(cs + j, f4_add(f4_mul(gf, f4_load(cs + j)), f4_mul(gi, gc))); f4_store(hs + j, go);
+      }
+      for (i32 j = 0; j < ${h}; j += 4) f4_store(hs + j, f4_mul(f4_load(hs + j), ew_tanh(f4_load(cs + j))));`;
 }
 
 /** f32 product of the chunk's rows of x with panels; `init` gives the start values of eight channels. */
@@ -187,11 +188,10 @@ function biasSum(pb: string, s: Sizes, n: string, k: number): string {
 
 function recurrentF32(ctx: KernelContext, s: Sizes, r: string): Recurrent {
   const gh = s.g * s.h;
-  const plain = { setup: '', begin: '', end: '' };
   if (gh % NR !== 0 && s.d > 1) {
     const p = ctx.read(r);
     const step = `for (i32 n = 0; n < ${gh}; n++) { const float *q = ${p} + (dir * ${gh} + n) * ${s.h}; float acc = 0.0f; for (i32 k2 = 0; k2 < ${s.h}; k2++) acc = acc + hs[k2] * q[k2]; gates[n] = acc; }`;
-    return { ...plain, step };
+    return { setup: '', step };
   }
   const p = ctx.weight(r, { kind: 'panelsF32', rows: s.rows, cols: s.h });
   const micro = microF32(
@@ -202,10 +202,11 @@ function recurrentF32(ctx: KernelContext, s: Sizes, r: string): Recurrent {
     ['f4_splat(0.0f)', 'f4_splat(0.0f)'],
     { use: (a, b) => `f4_store(gates + n, ${a}); f4_store(gates + n + 4, ${b});` },
   );
-  return { ...plain, step: `for (i32 n = 0; n < ${gh}; n += ${NR}) ${micro}` };
+  return { setup: '', step: `for (i32 n = 0; n < ${gh}; n += ${NR}) ${micro}` };
 }
 
-/** Integer products: x by the scales of its rows, if any, h by 1/127. Codes of the recurrent matrix are unpacked once a direction, those of the input matrix where they are not too many. */
+/** Integer products: x by the scales of its rows, if any, h by 1/127. Codes of the recurrent matrix are unpacked once a direction, those of the input matrix where they are not too many; for a single
+ * step of one sample they are multiplied as they are unpacked. */
 export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): KernelText {
   const [x, xs, w, ws, r, rs, bias] = l.node.inputs as [string, string, string, string, string, string, string];
   const s = sizesOf(ctx, x, l.spec.hidden, l.spec.direction, 4);
@@ -216,12 +217,16 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const hp = Math.ceil(s.h / 16) * 16;
   const rows = `((i16 *)${ctx.scratch((chunk.steps * s.b + MR) * ip * 2)})`;
   const tile = `((i16 *)${ctx.scratch(8 * Math.max(ip, hp) * 2)})`;
+  const listRoom = `(${tile} + ${4 * Math.max(ip, hp)})`;
   const sums = `((i32 *)${ctx.scratch(32)})`;
   const tiles = Math.ceil(gh / NR) + (gh % NR === 0 ? 0 : 1);
-  const unpacked = `((i8 *)${ctx.scratch(tiles * NR * hp)})`;
-  const hq = `((i16 *)${ctx.scratch(s.b * hp * 2)})`;
-  const { pointer: wp } = ctx.panels(w, s.rows, s.i);
-  const { pointer: rp } = ctx.panels(r, s.rows, s.h);
+  const single = s.t * s.b === 1;
+  const hq = `((i16 *)${ctx.scratch(hp * 2)})`;
+  const out8 = `((i32 *)${ctx.scratch(64)})`;
+  const { pointer: wp, bits: inputBits } = ctx.panels(w, s.rows, s.i);
+  const { pointer: rp, bits } = ctx.panels(r, s.rows, s.h);
+  const form = rowForm('i8', bits);
+  const row = `((ew_row_${form} *)${ctx.scratch(hp * 2)})`;
   const px = ctx.read(x);
   const pxs = xs ? ctx.read(xs) : '';
   const [pws, prs, pb] = [ctx.read(ws), ctx.read(rs), ctx.read(bias)];
@@ -237,6 +242,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const inputs = once ? `((i8 *)${ctx.scratch(tiles * NR * ip)})` : '';
   const inputTile = once ? `${inputs} + (n - first) * ${ip}` : tile;
   const unpackInput = `ew_panel_i16(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${tile}, ${sums});`;
+  const unpackInput7 = `ew_panel(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${DOT7_OFFSET}, (u8 *)${inputTile}, (u8 *)${listRoom});`;
   const micro = microI16(
     ctx.tuning.sums,
     ip,
@@ -251,37 +257,64 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
     s.i === ip
       ? `ew_widen(${rows}, ${px} + m0 * ${ip}, mn * ${ip});`
       : `for (i32 m = 0; m < mn; m++) ew_widen(${rows} + m * ${ip}, ${px} + (m0 + m) * ${s.i}, ${s.i});`;
-  const product = `${widen}
+  const inputForm = rowForm('i8', inputBits);
+  const inputRow = `((ew_row_${inputForm} *)${rows})`;
+  const one = `const i32 m = 0, r = 0, sum = ew_make_row_${inputForm}(${px}, ${s.i}, 0, ${inputRow});
+      ${tilesOfDirection(gh, `ew_gemv_${inputForm}(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${inputRow}, sum, 0, (u8 *)${tile}, ${out8}); ${store.use(`i4_load(${out8})`, `i4_load(${out8} + 4)`)}`)}`;
+  const many = `${widen}
       ${tilesOfDirection(gh, `${once ? '' : unpackInput} for (i32 m = 0; m < mn; m += ${mr}) ${micro}`)}`;
+  const byDot7 = (): string => {
+    const rowSums = `((i32 *)${ctx.scratch((chunk.steps * s.b + MR) * 4)})`;
+    const inPlace = s.i === ip && chunk.exact;
+    const rows7 = inPlace ? `(${px} + m0 * ${ip})` : `((i8 *)${rows})`;
+    const copy = inPlace
+      ? ''
+      : `ew_fill(${rows7}, 0, mn * ${ip}); for (i32 m = 0; m < mn; m++) ew_copy(${rows7} + m * ${ip}, ${px} + (m0 + m) * ${s.i}, ${s.i});`;
+    const init = (r: number): [string, string] => [`i4_splat(${rowSums}[m + ${r}])`, `i4_splat(${rowSums}[m + ${r}])`];
+    const micro7 = microDot7(
+      ctx.tuning.sums,
+      ip,
+      mr,
+      { base: `${rows7} + m * ${ip}`, pitch: ip },
+      once ? `(u8 *)${inputTile}` : `(u8 *)${tile}`,
+      init,
+      store,
+    );
+    return `${copy} ew_row_sums(${rows7}, ${rowSums}, mn, ${ip}, ${DOT7_OFFSET});
+      ${tilesOfDirection(gh, `${once ? '' : unpackInput7} for (i32 m = 0; m < mn; m += ${mr}) ${micro7}`)}`;
+  };
+  const product = single
+    ? `{ ${one} }`
+    : inputBits > DOT7_BITS
+      ? many
+      : `\n#ifdef EW_DOT7\n${byDot7()}\n#else\n${many}\n#endif\n`;
   const out = (a: string, k: number): string =>
-    `f4_mul(f4_from_i4(${a}), f4_mul(ew_load_row(${prs}, n + ${k}, ${s.rows}), f4_splat(${f32Literal(1 / 127)})))`;
+    `f4_mul(f4_from_i4(${a}), f4_mul(${s.rows % NR === 0 ? `f4_load(${prs} + n + ${k})` : `ew_load_row(${prs}, n + ${k}, ${s.rows})`}, f4_splat(${f32Literal(1 / 127)})))`;
   // Tiles of eight rows may straddle two directions; rows of the other one are left out.
   const own = (a: string, b: string): string =>
     gh % NR === 0
       ? `float *o = gates + n - first; f4_store(o, ${out(a, 0)}); f4_store(o + 4, ${out(b, 4)});`
       : `float q[8]; f4_store(q, ${out(a, 0)}); f4_store(q + 4, ${out(b, 4)}); for (i32 z = 0; z < 8; z++) if (n + z >= dir * ${gh} && n + z < dir * ${gh} + ${gh}) gates[n + z - dir * ${gh}] = q[z];`;
-  const gemv = microI16(
-    ctx.tuning.sums,
-    hp,
-    1,
-    { base: 'codes', pitch: 0 },
-    `${unpacked} + (n - first) * ${hp}`,
-    zero,
-    { use: own },
-    'i8',
-  );
-  const quantizeH = `ew_quantize_h(hs, codes, ${s.h}, ${hp});`;
-  const codes = `i16 *codes = ${hq} + b * ${hp};`;
+  const own8 = own(`i4_load(${out8})`, `i4_load(${out8} + 4)`);
+  const hidden = `ew_quantize_h(hs, ${hq}, ${s.h}, ${hp}); const i32 sum = ew_make_row16_${form}(${hq}, ${s.h}, ${row});`;
+  const unpacked = single ? '' : `((u8 *)${ctx.scratch(tiles * NR * hp)})`;
+  const unpackedTile = `${unpacked} + (n - first) * ${hp}`;
+  const gemv = single
+    ? `ew_gemv_${form}(${rp}, n / ${NR}, ${s.rows}, ${s.h}, ${row}, sum, 0, (u8 *)${tile}, ${out8});`
+    : `ew_bytes_${form}(${unpackedTile}, ${hp}, ${row}, sum, ${out8});`;
+  const narrowed = `${unpackInput} ew_narrow(${inputTile}, ${tile}, ${NR * ip});`;
+  const unpackOnce =
+    inputBits > DOT7_BITS ? narrowed : `\n#ifdef EW_DOT7\n${unpackInput7}\n#else\n${narrowed}\n#endif\n`;
+  const unpack = `ew_panel(${rp}, n / ${NR}, ${s.rows}, ${s.h}, EW_OFFSET_${form.toUpperCase()}, ${unpackedTile}, (u8 *)${tile});${once ? unpackOnce : ''}`;
   const rec: Recurrent = {
-    setup: tilesOfDirection(
-      gh,
-      `ew_panel_i16(${rp}, n / ${NR}, ${s.rows}, ${s.h}, ${tile}, ${sums}); ew_narrow(${unpacked} + (n - first) * ${hp}, ${tile}, ${NR * hp});${once ? ` ${unpackInput} ew_narrow(${inputTile}, ${tile}, ${NR * ip});` : ''}`,
-    ),
-    begin: `${codes} ${quantizeH}`,
-    step: `${codes} ${tilesOfDirection(gh, gemv)}`,
-    end: quantizeH,
+    setup: single ? '' : tilesOfDirection(gh, unpack),
+    step: `${hidden} ${tilesOfDirection(gh, `${gemv} ${own8}`)}`,
   };
-  const cell = lstmCell(s.h, (g) => `ew_load_row(${pb}, dir * ${gh} + ${g * s.h} + j, ${s.rows})`);
+  const cell = lstmCell(s.h, (g) =>
+    s.h % 4 === 0
+      ? `f4_load(${pb} + dir * ${gh} + ${g * s.h} + j)`
+      : `ew_load_row(${pb}, dir * ${gh} + ${g * s.h} + j, ${s.rows})`,
+  );
   return recurrence(ctx, l, s, chunk, product, rec, cell, true);
 }
 
@@ -315,6 +348,6 @@ export function emitGru(ctx: KernelContext, l: Lowered<KernelOf<'gru'>>): Kernel
   const candidate = before
     ? `f4_add(f4_add(f4_load(in + ${2 * h} + j), ${wb(2)}), f4_mul(${rGate}, f4_add(f4_load(gates + ${2 * h} + j), ${wb(5)})))`
     : `f4_add(f4_add(f4_load(in + ${2 * h} + j), f4_load(gates + ${2 * h} + j)), f4_add(${wb(2)}, ${wb(5)}))`;
-  const cell = `const f4 z = ${zGate}, c = ew_tanh(${candidate}); f4_store(hs + j, f4_add(f4_mul(f4_sub(f4_splat(1.0f), z), c), f4_mul(z, f4_load(hs + j))));`;
-  return recurrence(ctx, l, s, chunk, product, { setup: '', begin: '', step, end: '' }, cell, false);
+  const cell = `for (i32 j = 0; j < ${h}; j += 4) { const f4 z = ${zGate}, c = ew_tanh(${candidate}); f4_store(hs + j, f4_add(f4_mul(f4_sub(f4_splat(1.0f), z), c), f4_mul(z, f4_load(hs + j)))); }`;
+  return recurrence(ctx, l, s, chunk, product, { setup: '', step }, cell, false);
 }
