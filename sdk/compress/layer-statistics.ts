@@ -3,7 +3,7 @@ import { Rng } from '../util/rng.ts';
 import type { Tensor } from '../util/tensor.ts';
 import type { Context } from './context.ts';
 import { rowsPerSample } from './context.ts';
-import type { Layer } from './layers.ts';
+import { type Layer, weightsOf } from './layers.ts';
 import { LstmImportance, quantizeHidden, recurrentRows } from './lstm.ts';
 import { depthwisePitch, type MomentSums, momentSums, type TileMoments } from './moments.ts';
 import { type Decoding, gatherRows, PLAIN, sourceColumns } from './rows.ts';
@@ -39,7 +39,9 @@ export class LayerStatistics {
     const widest = Math.max(this.pitch, ...layer.matrices.map((m) => m.cols * m.tiles.length));
     this.x = la.alloc(this.perSample * widest * 4);
     this.xq = la.alloc(this.perSample * widest * 4);
-    this.sums = layer.matrices.map((m, i) => momentSums(la, layer, m, i === 0 ? this.pitch : m.cols * m.tiles.length));
+    this.sums = layer.matrices.map((m, i) =>
+      momentSums(la, layer, m, i === 0 ? this.pitch : m.cols * m.tiles.length, weightsOf(ctx.graph, m)),
+    );
     this.importance = layer.kind === 'lstm' ? new LstmImportance(layer) : undefined;
   }
 

@@ -1,10 +1,14 @@
 import type { Linalg } from '../util/linalg/linalg.ts';
 import type { Layer, Matrix, Tile } from './layers.ts';
 
-/** Second moments of a tile's inputs: h = E[xq xq^T], g = E[x xq^T] (row-major f32 [cols][cols]), centred when the layer has a bias. */
+/**
+ * Second moments of a tile's inputs, centred when the layer has a bias: h = E[xq xq^T] (row-major f32 [cols][cols]), and what the refit
+ * needs of the float inputs x.
+ */
 export interface TileMoments {
   readonly h: Float32Array;
-  readonly g: Float32Array;
+  /** E[x xq^T], f32 [cols][cols], or E[xq (W x)^T], f32 [cols][rows filled up to a multiple of 4]: whichever is less work. */
+  readonly cross: { readonly of: 'inputs' | 'outputs'; readonly sums: Float32Array };
   /** Means of x and xq: the exact input of bias correction. */
   readonly mean: Float64Array;
   readonly meanQuantized: Float64Array;
@@ -17,8 +21,9 @@ export interface MomentSums {
   finish(centred: boolean): TileMoments[];
 }
 
-export function momentSums(la: Linalg, layer: Layer, matrix: Matrix, pitch: number): MomentSums {
-  return layer.kind === 'depthwise' ? new ChannelSums(la, matrix, pitch) : new TileSums(la, matrix.tiles, pitch);
+/** `weights` [rows][cols] of the matrix. */
+export function momentSums(la: Linalg, layer: Layer, matrix: Matrix, pitch: number, weights: Float32Array): MomentSums {
+  return layer.kind === 'depthwise' ? new ChannelSums(la, matrix, pitch) : new TileSums(la, matrix, pitch, weights);
 }
 
 /** Pitch of the source rows of a depthwise layer: taps x channels, channels padded to whole vectors. */
@@ -51,9 +56,81 @@ class Means {
   }
 }
 
+/** Sums E[x xq^T] of a tile, by its inputs or by its outputs. */
+interface CrossSums {
+  add(x: number, xq: number, rows: number): void;
+  finish(count: number, mean: Float64Array, meanQuantized: Float64Array, centred: boolean): TileMoments['cross'];
+}
+
+class InputCross implements CrossSums {
+  private readonly la: Linalg;
+  private readonly cols: number;
+  private readonly pitch: number;
+  private readonly g: number;
+
+  constructor(la: Linalg, cols: number, pitch: number) {
+    this.la = la;
+    this.cols = cols;
+    this.pitch = pitch;
+    this.g = la.alloc(cols * cols * 4);
+  }
+
+  add(x: number, xq: number, rows: number): void {
+    const { la, cols, pitch } = this;
+    la.product32(this.g, x, xq, cols, cols, rows, { lda: pitch, ldb: pitch });
+  }
+
+  finish(count: number, mean: Float64Array, meanQuantized: Float64Array, centred: boolean): TileMoments['cross'] {
+    const { la, cols } = this;
+    return { of: 'inputs', sums: normalise(la.f32(this.g, cols * cols), count, mean, meanQuantized, centred) };
+  }
+}
+
+/** With few outputs, W x is soon computed, and there are few products with it. */
+class OutputCross implements CrossSums {
+  private readonly la: Linalg;
+  private readonly cols: number;
+  private readonly pitch: number;
+  /** Outputs, filled up. */
+  private readonly n: number;
+  private readonly wt: number;
+  private readonly sums: number;
+
+  constructor(la: Linalg, tile: Tile, pitch: number, weights: Float32Array, columns: number) {
+    this.la = la;
+    this.cols = tile.cols;
+    this.pitch = pitch;
+    this.n = fill4(tile.rows);
+    this.wt = la.alloc(tile.cols * this.n * 4);
+    this.sums = la.alloc(tile.cols * this.n * 4);
+    const wt = la.f32(this.wt, tile.cols * this.n);
+    for (let r = 0; r < tile.rows; r++)
+      for (let c = 0; c < tile.cols; c++) wt[c * this.n + r] = weights[(tile.row0 + r) * columns + tile.col0 + c]!;
+  }
+
+  add(x: number, xq: number, rows: number): void {
+    const { la, cols, pitch, n } = this;
+    const mark = la.mark();
+    const y = la.alloc(rows * n * 4);
+    la.product32(y, x, this.wt, rows, n, cols, { transposed: true, lda: pitch });
+    la.product32(this.sums, xq, y, cols, n, rows, { lda: pitch });
+    la.release(mark);
+  }
+
+  finish(count: number, mean: Float64Array, meanQuantized: Float64Array, centred: boolean): TileMoments['cross'] {
+    const { la, cols, n } = this;
+    const wt = la.f32(this.wt, cols * n);
+    const output = new Float64Array(n);
+    for (let c = 0; c < cols; c++) for (let r = 0; r < n; r++) output[r]! += wt[c * n + r]! * mean[c]!;
+    return { of: 'outputs', sums: normalise(la.f32(this.sums, cols * n), count, meanQuantized, output, centred) };
+  }
+}
+
+export const fill4 = (n: number): number => Math.ceil(n / 4) * 4;
+
 class TileSums implements MomentSums {
   private readonly h: number[];
-  private readonly g: number[];
+  private readonly cross: CrossSums[];
   private readonly means: Means;
   private readonly meansQuantized: Means;
   private readonly la: Linalg;
@@ -62,12 +139,14 @@ class TileSums implements MomentSums {
   private count = 0;
   private same = true;
 
-  constructor(la: Linalg, tiles: readonly Tile[], pitch: number) {
+  constructor(la: Linalg, { tiles, cols }: Matrix, pitch: number, weights: Float32Array) {
     this.la = la;
     this.tiles = tiles;
     this.pitch = pitch;
     this.h = tiles.map((t) => la.alloc(t.cols * t.cols * 4));
-    this.g = tiles.map((t) => la.alloc(t.cols * t.cols * 4));
+    this.cross = tiles.map((t) =>
+      2 * fill4(t.rows) < t.cols ? new OutputCross(la, t, pitch, weights, cols) : new InputCross(la, t.cols, pitch),
+    );
     this.means = new Means(la, pitch);
     this.meansQuantized = new Means(la, pitch);
   }
@@ -76,9 +155,8 @@ class TileSums implements MomentSums {
     const { la, pitch } = this;
     this.tiles.forEach((t, i) => {
       const [a, aq] = [x + t.src0 * 4, xq + t.src0 * 4];
-      const pitches = { lda: pitch, ldb: pitch };
-      la.product32(this.h[i]!, aq, aq, t.cols, t.cols, rows, { ...pitches, upper: true });
-      if (x !== xq) la.product32(this.g[i]!, a, aq, t.cols, t.cols, rows, pitches);
+      la.product32(this.h[i]!, aq, aq, t.cols, t.cols, rows, { lda: pitch, ldb: pitch, upper: true });
+      if (x !== xq) this.cross[i]!.add(a, aq, rows);
     });
     this.means.add(x, rows);
     if (x !== xq) this.meansQuantized.add(xq, rows);
@@ -94,10 +172,10 @@ class TileSums implements MomentSums {
       const meanQuantized = slice(this.meansQuantized);
       const h = normalise(this.la.f32(this.h[i]!, t.cols * t.cols), this.count, meanQuantized, meanQuantized, centred);
       mirror(h, t.cols);
-      const g = this.same
-        ? h
-        : normalise(this.la.f32(this.g[i]!, t.cols * t.cols), this.count, mean, meanQuantized, centred);
-      return { h, g, mean, meanQuantized };
+      const cross: TileMoments['cross'] = this.same
+        ? { of: 'inputs', sums: h }
+        : this.cross[i]!.finish(this.count, mean, meanQuantized, centred);
+      return { h, cross, mean, meanQuantized };
     });
   }
 }
@@ -110,10 +188,10 @@ function normalise(
   b: Float64Array,
   centred: boolean,
 ): Float32Array {
-  const k = a.length;
-  const out = new Float32Array(k * k);
-  for (let i = 0; i < k; i++) {
-    for (let j = 0; j < k; j++) out[i * k + j] = sums[i * k + j]! / count - (centred ? a[i]! * b[j]! : 0);
+  const n = b.length;
+  const out = new Float32Array(a.length * n);
+  for (let i = 0; i < a.length; i++) {
+    for (let j = 0; j < n; j++) out[i * n + j] = sums[i * n + j]! / count - (centred ? a[i]! * b[j]! : 0);
   }
   return out;
 }
@@ -166,7 +244,8 @@ class ChannelSums implements MomentSums {
         const own = Float32Array.from({ length: taps * taps }, (_v, i) => sums[i * channels + c]!);
         return normalise(own, count, a, meanQuantized, centred);
       };
-      return { h: of(h, meanQuantized), g: of(g, mean), mean, meanQuantized };
+      const cross = { of: 'inputs', sums: of(g, mean) } as const;
+      return { h: of(h, meanQuantized), cross, mean, meanQuantized };
     });
   }
 }

@@ -3,7 +3,7 @@ import { scaleFromLog8 } from '../util/log8.ts';
 import { maxAbs, rms } from '../util/stats.ts';
 import type { ActivationPlan } from './activations.ts';
 import type { Matrix, Tile } from './layers.ts';
-import type { TileMoments } from './moments.ts';
+import { fill4, type TileMoments } from './moments.ts';
 
 /** A matrix as codes and one multiplier a row: out = sum(codes * x codes) * multipliers[row]. */
 export interface QuantizedMatrix {
@@ -127,16 +127,14 @@ export class MatrixFit {
     const { la } = this;
     const mark = la.mark();
     const k = tile.cols;
-    const n = Math.ceil(tile.rows / 4) * 4;
+    const n = fill4(tile.rows);
     const w = this.putTransposed(this.weights, tile, n);
     const h = la.put32(m.h);
     const hw = la.alloc(k * n * 4);
     la.product32(hw, h, w, k, n, k);
     const energy = dot(la.f32(w, k * n), la.f32(hw, k * n));
     if (this.settings.refit) {
-      const g = la.put32(m.g);
-      const wg = la.alloc(k * n * 4);
-      la.product32(wg, g, w, k, n, k);
+      const wg = this.crossOf(m, w, k, n);
       const { address, lambda } = this.factor(m.h, k, 2 * this.settings.damping);
       const rhs = la.alloc(k * n * 8);
       const [r, a, b] = [la.f64(rhs, k * n), la.f32(wg, k * n), la.f32(w, k * n)];
@@ -146,6 +144,16 @@ export class MatrixFit {
     }
     la.release(mark);
     return Math.max(0, energy);
+  }
+
+  /** E[xq (W x)^T], f32 [k][n]. */
+  private crossOf({ cross }: TileMoments, w: number, k: number, n: number): number {
+    const { la } = this;
+    const sums = la.put32(cross.sums);
+    if (cross.of === 'outputs') return sums;
+    const out = la.alloc(k * n * 4);
+    la.product32(out, sums, w, k, n, k);
+    return out;
   }
 
   /** Upper factor of H + lambda I; dead inputs get the mean diagonal. lambda grows until the factor exists. */
@@ -241,7 +249,7 @@ export class MatrixFit {
     const { la } = this;
     const mark = la.mark();
     const k = tile.cols;
-    const n = Math.ceil(tile.rows / 4) * 4;
+    const n = fill4(tile.rows);
     const padded = (f: (r: number) => number): number =>
       la.put32(Float32Array.from({ length: n }, (_, r) => (r < tile.rows ? f(tile.row0 + r) : 1)));
     const scale = { s: padded((r) => steps[r]!), inv: padded((r) => 1 / steps[r]!), cap: padded(() => limit) };

@@ -50,7 +50,7 @@ function problem(seed: number, rows: number, cols: number): Problem {
   return {
     weights: normal(rows * cols),
     matrix: { value: 'w', rows, cols, tiles: [{ row0: 0, rows, col0: 0, cols, src0: 0 }] },
-    moments: { h: moment(xq, xq), g: moment(x, xq), mean: zero, meanQuantized: zero },
+    moments: { h: moment(xq, xq), cross: { of: 'inputs', sums: moment(x, xq) }, mean: zero, meanQuantized: zero },
     fresh,
     freshQuantized: disturbed(fresh),
   };
