@@ -22,7 +22,7 @@ import { type Plan, Planner, type Replacement } from './planning.ts';
 import { measurePrefixes } from './progressive.ts';
 import type { QualityMeasure } from './quality.ts';
 import { reportOf } from './report.ts';
-import type { Runner, Session } from './runner.ts';
+import type { Runner, Session, SessionOptions } from './runner.ts';
 import { type Pair, quantizeAll } from './sequential.ts';
 import { estimateInts, estimateResident } from './size.ts';
 import { smallest } from './smallest.ts';
@@ -166,11 +166,17 @@ export class Job {
     return whole;
   }
 
+  /** Compiling takes memory that nothing else should hold meanwhile. */
+  private open(graph: Graph, options?: SessionOptions): Promise<Session> {
+    this.ctx.la.reset();
+    return this.runner.open(graph, options);
+  }
+
   private async openFloat(): Promise<Session> {
     const { graph, layers, attentions, storages, progress } = this.ctx;
     progress({ stage: 'compile', done: 0, total: 2, note: 'original' });
     const isComputed = (v: string): boolean => graph.values.get(v)?.data === undefined && !graph.inputs.includes(v);
-    const session = await this.runner.open(graph, {
+    const session = await this.open(graph, {
       keep: [
         ...new Set([...keptValues(layers, storages, isComputed), ...attentionValues(attentions).filter(isComputed)]),
       ],
@@ -221,7 +227,7 @@ export class Job {
     if (attentions.length === 0) return undefined;
     const ranges = await attentionRanges(attentions, float, ctx.fit.slice(0, RANGE_SAMPLES));
     const graph = integerAttention(this.planner.base, attentions, ranges);
-    const session = await this.runner.open(graph);
+    const session = await this.open(graph);
     try {
       const few = Math.min(ATTENTION_SAMPLES, reference.samples.length);
       const { scores } = await evaluate(session, { ...reference, samples: reference.samples.slice(0, few) });
@@ -239,7 +245,7 @@ export class Job {
     const all = [...names.values()];
     const computed = (v: string): boolean =>
       v !== '' && graph.values.get(v)?.data === undefined && !graph.inputs.includes(v);
-    const integer = await this.runner.open(graph, {
+    const integer = await this.open(graph, {
       keep: [...new Set(all.flatMap((n) => [n.input, n.rowScales]).filter(computed))],
       mutable: all.flatMap((n) => [...n.codes, ...n.multipliers, n.bias].filter((v) => v !== '')),
     });

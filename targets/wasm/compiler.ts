@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { EigenError } from '../../sdk/util/errors.ts';
+import { collectGarbage } from '../../sdk/util/garbage.ts';
 
 /**
  * The compiler in a process of its own: 75 MB of WebAssembly that needs 300 MB to run, of which a process gets nothing back, and which a
@@ -62,11 +63,16 @@ class Compiler {
   private next = 0;
 
   constructor(entry: string) {
-    this.process = spawn(process.execPath, [`--wasm-tiering-budget=${BUDGET}`, '--input-type=module', '-e', PROGRAM], {
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      serialization: 'advanced',
-      env: { ...process.env, EIGEN_COMPILER: entry, NODE_OPTIONS: '' },
-    });
+    collectGarbage();
+    this.process = spawn(
+      process.execPath,
+      [`--wasm-tiering-budget=${BUDGET}`, '--max-semi-space-size=2', '--input-type=module', '-e', PROGRAM],
+      {
+        stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+        serialization: 'advanced',
+        env: { ...process.env, EIGEN_COMPILER: entry, NODE_OPTIONS: '' },
+      },
+    );
     this.process.on('message', (answer: Answer) => this.settle(answer.id, answer));
     this.process.on('error', () => this.lost());
     this.process.on('exit', () => this.lost());

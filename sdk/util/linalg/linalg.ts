@@ -74,12 +74,17 @@ let compiled: WebAssembly.Module | undefined;
  * them. Memory is a stack: `release(mark())` frees what was allocated in between. Views die when anything is allocated after them.
  */
 export class Linalg {
-  private readonly memory: WebAssembly.Memory;
-  private readonly lib: Exports;
-  private readonly scratch: number;
-  private top: number;
+  private memory!: WebAssembly.Memory;
+  private lib!: Exports;
+  private scratch = 0;
+  private top = 0;
 
   constructor() {
+    this.reset();
+  }
+
+  /** Frees everything, and lets go of the memory: a heap that has grown never shrinks. */
+  reset(): void {
     compiled ??= new WebAssembly.Module(Buffer.from(LINALG_WASM, 'base64'));
     this.memory = new WebAssembly.Memory({ initial: 4 });
     this.lib = new WebAssembly.Instance(compiled, { env: { memory: this.memory } }).exports as unknown as Exports;
