@@ -12,8 +12,9 @@ import {
   type WeightSlot,
 } from '../wire/program.ts';
 import { KernelContext, type Operand, type Tuning } from './emit/c/context.ts';
-import { emitKernel } from './emit/c/kernel.ts';
-import { ModuleWriter, type StepCall } from './emit/c/module.ts';
+import type { StepCall } from './emit/c/module.ts';
+import { type Emission, vectorEmission } from './emit/emission.ts';
+import { FIRMWARE } from './emit/firmware/module.ts';
 import { fuse, type Group, leadOf, viewAliases } from './fuse.ts';
 import { type Lifetimes, lifetimes, OVERREAD, type Written } from './lifetimes.ts';
 import { lowerGraph } from './lower.ts';
@@ -71,12 +72,20 @@ export async function compileGraph(
   return { ...planned, modules };
 }
 
+/** A program and its kernels as text. */
+export type PlannedProgram = Omit<CompiledProgram, 'modules'>;
+
 /** Everything but the toolchain: pure, so that it can be tested and compared as text. */
-export function planProgram(
-  graph: Graph,
-  vectors: Vectors,
-  options: CompileOptions = {},
-): Omit<CompiledProgram, 'modules'> {
+export function planProgram(graph: Graph, vectors: Vectors, options: CompileOptions = {}): PlannedProgram {
+  return plan(graph, vectorEmission(vectors), options);
+}
+
+/** The program as kernels for microcontrollers run it. */
+export function planFirmware(graph: Graph): PlannedProgram {
+  return plan(graph, FIRMWARE, {});
+}
+
+function plan(graph: Graph, emission: Emission, options: CompileOptions): PlannedProgram {
   const keep = new Set(options.keep ?? []);
   const lowered = lowerGraph(graph);
   const alias = viewAliases(lowered);
@@ -84,19 +93,19 @@ export function planProgram(
   const tuning: Tuning = {
     blockBytes: options.blockBytes ?? DEFAULT_BLOCK,
     mutable: new Set(options.mutable ?? []),
-    sums: vectors.sums === true,
+    sums: emission.sums === true,
   };
   const write = (group: Group, overlapped: boolean): Written => {
     const ctx = new KernelContext(graph, group, tuning, alias, { decoded, overlapped });
-    return { group, ctx, text: emitKernel(ctx) };
+    return { group, ctx, text: emission.kernel(ctx) };
   };
   const first = groups.map((g) => write(g, false));
   const lives = lifetimes(graph, first, alias);
   const written = first.map((w, i) => (lives.overlapped.has(i) ? write(w.group, true) : w));
-  const { plan } = lives;
+  const { arenaBytes, lowerBound } = lives.plan;
   const at = (v: string): number => lives.offsetOf(alias(v));
   const weights = layOutWeights(graph, written);
-  const module = new ModuleWriter();
+  const module = emission.writer();
   const bands = written.map((_, i) => lives.bands.get(i) ?? 1);
   const calls = written.flatMap((w, i): StepCall[] => {
     const call = {
@@ -116,7 +125,7 @@ export function planProgram(
     inputs: graph.inputs.map(slot),
     outputs: graph.outputs.map(slot),
     steps: written.flatMap((w, i) => stepsOf(w, lives.liveAt(i).map(slot), bands[i]!, slot)),
-    arenaBytes: plan.arenaBytes + OVERREAD,
+    arenaBytes: arenaBytes + OVERREAD,
     scratchBytes: align(Math.max(0, ...written.map((w) => w.ctx.scratchBytes))),
     weights: weights.items.map((w) => w.slot),
     weightBytes: weights.bytes,
@@ -124,8 +133,8 @@ export function planProgram(
   return {
     program,
     weights: weights.items,
-    source: `${module.source(vectors.header, calls)}${vectors.entry?.(program) ?? ''}`,
-    arenaLowerBound: plan.lowerBound,
+    source: module.source(calls, program),
+    arenaLowerBound: lowerBound,
     ...index(graph, written, bands, lives, alias, slot),
   };
 }

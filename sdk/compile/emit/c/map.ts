@@ -34,7 +34,7 @@ export function emitMap(ctx: KernelContext): KernelText {
  * Merges the trailing axes along which every operand is either whole or absent, so that the vector axis is long and
  * tensors with few channels are not handled eight lanes at a time for one.
  */
-function collapsedSpace(ctx: KernelContext, shape: readonly number[]): Space {
+export function collapsedSpace(ctx: KernelContext, shape: readonly number[]): Space {
   const rank = shape.length;
   const operands = operandShapes(ctx).map((s) => [...new Array<number>(Math.max(0, rank - s.length)).fill(1), ...s]);
   let start = rank === 0 ? 0 : rank - 1;

@@ -58,7 +58,7 @@ export function emitMatmul(ctx: KernelContext, l: Lowered<KernelOf<'matmul'>>): 
 }
 
 /** Element offset of batch index z in an operand whose batch axes broadcast. */
-function batchOffset(shape: readonly number[], full: readonly number[], unit: number): string {
+export function batchOffset(shape: readonly number[], full: readonly number[], unit: number): string {
   const rank = full.length;
   const padded = [...new Array<number>(Math.max(0, rank - shape.length)).fill(1), ...shape];
   const terms: string[] = [];

@@ -106,7 +106,7 @@ export function emitConcat(ctx: KernelContext, l: Lowered<KernelOf<'concat'>>): 
 }
 
 /** Index i of axis size n as a checked row number: out-of-range indices are clamped, so that bad input cannot read outside the table. */
-function row(index: string, n: number): string {
+export function checkedRow(index: string, n: number): string {
   return `i64 r = (i64)${index}; if (r < 0) r += ${n}; if (r < 0) r = 0; if (r >= ${n}) r = ${n - 1};`;
 }
 
@@ -122,11 +122,11 @@ export function emitGather(ctx: KernelContext, l: Lowered<KernelOf<'gather'>>): 
   if (ctx.group.tail.length > 0) {
     const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y);
     const body = `${share(count, 16, 'r0', 'r1')}
-  for (i32 i = r0; i < r1; i++) { ${row(`${ctx.read(idx)}[i]`, n)} const float *s = ${ctx.read(x)} + (i32)r * ${inner}; ${overRow(ctx, inner, 's', '')} }`;
+  for (i32 i = r0; i < r1; i++) { ${checkedRow(`${ctx.read(idx)}[i]`, n)} const float *s = ${ctx.read(x)} + (i32)r * ${inner}; ${overRow(ctx, inner, 's', '')} }`;
     return { helpers: epi, body, macs: 0 };
   }
   const body = `${share(outer * count, 16, 'r0', 'r1')}
-  for (i32 i = r0; i < r1; i++) { const i32 o = i / ${count}; ${row(`${ctx.read(idx)}[i % ${count}]`, n)} ew_copy(${ctx.write(y)} + i * ${inner}, ${ctx.read(x)} + (o * ${n} + (i32)r) * ${inner}, ${inner} * sizeof(${ctx.cType(y)})); }`;
+  for (i32 i = r0; i < r1; i++) { const i32 o = i / ${count}; ${checkedRow(`${ctx.read(idx)}[i % ${count}]`, n)} ew_copy(${ctx.write(y)} + i * ${inner}, ${ctx.read(x)} + (o * ${n} + (i32)r) * ${inner}, ${inner} * sizeof(${ctx.cType(y)})); }`;
   return { ...NOTHING, body };
 }
 
@@ -159,7 +159,7 @@ export function emitQGather(ctx: KernelContext, l: Lowered<KernelOf<'qgather'>>)
   // Neighbouring indices often lie in the same tile: it is unpacked once for all of them.
   const body = `${share(count, 8, 'r0', 'r1')}
   u8 *c = (u8 *)${tile}; i32 held = -1;
-  for (i32 i = r0; i < r1; i++) { ${row(`${ctx.read(idx)}[i]`, v)} const i32 n = (i32)r / ${PANEL_ROWS}; if (n != held) { ew_panel(${panels}, n, ${v}, ${d}, 0, c, c + ${half}); held = n; }
+  for (i32 i = r0; i < r1; i++) { ${checkedRow(`${ctx.read(idx)}[i]`, v)} const i32 n = (i32)r / ${PANEL_ROWS}; if (n != held) { ew_panel(${panels}, n, ${v}, ${d}, 0, c, c + ${half}); held = n; }
     ${scales.setup} const float s = *${scales.at}; const i8 *q = (const i8 *)c + (i32)r % ${PANEL_ROWS} * 4; float *o = ${to}; for (i32 k = 0; k < ${d}; k++) o[k] = (float)q[(k >> 2) * 32 + (k & 3)] * s; ${tail} ${emitRowTail(ctx, fused ? buffer.pointer : 'o', 'i')} }`;
   return { helpers: epi, body, macs: 0 };
 }

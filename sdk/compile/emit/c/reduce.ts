@@ -45,7 +45,7 @@ function lanes(fn: Fn): string {
 }
 
 /** Folds the reduced axes into one where they are adjacent: [outer, red, inner]. */
-function adjacent(
+export function adjacent(
   shape: readonly number[],
   axes: readonly number[],
 ): { outer: number; red: number; inner: number } | undefined {
@@ -107,23 +107,29 @@ export function emitReduce(ctx: KernelContext, l: Lowered<KernelOf<'reduce'>>): 
   return { helpers: '', body, macs: 0 };
 }
 
-/** Reduced axes with kept ones between them: plain nested index arithmetic. */
-function scattered(shape: readonly number[], axes: readonly number[], fn: Fn, src: string, dst: string): KernelText {
+/** Sizes of what is kept and what is reduced, and C expressions of their element offsets for indices `o` and `k`. */
+export function keptIndex(shape: readonly number[], axes: readonly number[]) {
   const strides = stridesOf(shape);
   const kept = shape.map((_, i) => i).filter((i) => !axes.includes(i));
+  const size = (list: readonly number[]): number => sizeOf(list.map((a) => shape[a]!));
   const index = (list: readonly number[], v: string): string => {
-    let below = sizeOf(list.map((a) => shape[a]!));
+    let below = size(list);
     const terms = list.map((a) => {
       below /= shape[a]!;
       return `(${v} / ${below} % ${shape[a]}) * ${strides[a]}`;
     });
     return terms.length ? terms.join(' + ') : '0';
   };
-  const red = sizeOf(axes.map((a) => shape[a]!));
-  const body = `${share(sizeOf(kept.map((a) => shape[a]!)), 8, 'r0', 'r1')}
+  return { outer: size(kept), red: size(axes), outerIndex: index(kept, 'o'), redIndex: index(axes, 'k') };
+}
+
+/** Reduced axes with kept ones between them: plain nested index arithmetic. */
+function scattered(shape: readonly number[], axes: readonly number[], fn: Fn, src: string, dst: string): KernelText {
+  const { outer, red, outerIndex, redIndex } = keptIndex(shape, axes);
+  const body = `${share(outer, 8, 'r0', 'r1')}
   for (i32 o = r0; o < r1; o++) {
-    const float *s = ${src} + ${index(kept, 'o')}; f4 acc = f4_splat(${START[fn]});
-    for (i32 k = 0; k < ${red}; k++) { f4 v = f4_splat(s[${index(axes, 'k')}]); acc = ${step(fn, 'acc', 'v')}; }
+    const float *s = ${src} + ${outerIndex}; f4 acc = f4_splat(${START[fn]});
+    for (i32 k = 0; k < ${red}; k++) { f4 v = f4_splat(s[${redIndex}]); acc = ${step(fn, 'acc', 'v')}; }
     ${dst}[o] = f4_lane(acc, 0)${fn === 'mean' ? ` / ${red}.0f` : ''};
   }`;
   return { helpers: '', body, macs: 0 };

@@ -1,0 +1,36 @@
+import { emitKernel } from './c/kernel.ts';
+import type { KernelContext, KernelText } from './c/context.ts';
+import { ModuleWriter, type StepCall } from './c/module.ts';
+import type { Program } from '../../wire/program.ts';
+import type { Vectors } from '../target.ts';
+
+/** Collects the kernels of a program; kernels with the same text are one. */
+export interface KernelWriter {
+  /** Index of the kernel function. */
+  add(ctx: KernelContext, text: KernelText): number;
+  /** The whole translation unit. */
+  source(steps: readonly StepCall[], program: Program): string;
+}
+
+/** How kernels are written: the steps and the arena of a program are the same with every way, scratch and weights may differ. */
+export interface Emission {
+  /** See Vectors. */
+  readonly sums?: boolean;
+  kernel(ctx: KernelContext): KernelText;
+  writer(): KernelWriter;
+}
+
+/** Kernels in a vector vocabulary. */
+export function vectorEmission(vectors: Vectors): Emission {
+  return {
+    sums: vectors.sums === true,
+    kernel: emitKernel,
+    writer() {
+      const module = new ModuleWriter();
+      return {
+        add: (ctx, text) => module.add(ctx, text),
+        source: (steps, program) => `${module.source(vectors.header, steps)}${vectors.entry?.(program) ?? ''}`,
+      };
+    },
+  };
+}

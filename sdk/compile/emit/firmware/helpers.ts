@@ -1,0 +1,237 @@
+import { LIST_BITS, PANEL_ROWS, TILES_PER_START } from '../../../wire/panels.ts';
+
+/**
+ * C functions that kernels for microcontrollers share. Each stands once in a file however many layers use it, so that the code of a
+ * network grows with what it does and not with how many layers do it.
+ *
+ * The instruction sets: SXTB16 and SMLAD (Cortex-M4, M7, M33 with DSP), MVE (Cortex-M55), and plain C for every other processor;
+ * which, is decided by the macros that the compiler defines. A tile of unpacked codes is [column / 4][8 rows][column % 4], so that one
+ * pointer finds the four next codes of every row; for MVE it is [8 rows][columns], since vectors run along columns there.
+ */
+const INSTRUCTIONS = `
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+#define EW_MVE 1
+#elif defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__)
+#define EW_DSP 1
+#endif
+EW_INLINE u32 ew_load4(const void *p) { u32 v; memcpy(&v, p, 4); return v; }
+EW_INLINE void ew_store4(void *p, u32 v) { memcpy(p, &v, 4); }
+`;
+
+const SATURATE = `
+EW_INLINE i8 ew_narrow8(i4 a) { const i32 v = (i32)a; return (i8)(v < -128 ? -128 : v > 127 ? 127 : v); }
+EW_INLINE i16 ew_narrow16(i4 a) { const i32 v = (i32)a; return (i16)(v < -32768 ? -32768 : v > 32767 ? 32767 : v); }
+`;
+
+const TILES = `
+/* columns of a tile, and where the code of row r and column c lies, and word i of them in the order they are stored in */
+#ifdef EW_MVE
+#define EW_PITCH(cols) (((cols) + 15) & ~15)
+#define EW_CODE(t, r, c, pitch) ((t) + (r) * (pitch) + (c))
+#define EW_WORD(t, i, pitch) ((t) + ((i) & 7) * (pitch) + ((i) >> 3) * 4)
+#else
+#define EW_PITCH(cols) (((cols) + 3) & ~3)
+#define EW_CODE(t, r, c, pitch) ((t) + ((c) >> 2) * 32 + (r) * 4 + ((c) & 3))
+#define EW_WORD(t, i, pitch) ((t) + (i) * 4)
+#endif
+/* fields of width bits in 16 * width bytes at w into the words from \`at\` on, above \`low\` bits that are there; the last ones less zero */
+static void ew_plane(const u8 *w, i32 width, i32 low, i32 zero, i8 *t, i32 at, i32 pitch) {
+  const u32 mask = ((1u << width) - 1u) * 0x01010101u, keep = low ? 0xffffffffu : 0u;
+  const u32 less = (u32)zero * 0x01010101u, high = zero ? 0x80808080u : 0u;
+  i32 i, f;
+  (void)pitch;
+  for (i = 0; i < width * 4; i++, w += 4) {
+    u32 x = ew_load4(w);
+    for (f = i; f < 32; f += width * 4, x >>= width) {
+      i8 *d = EW_WORD(t, at + f, pitch);
+      const u32 u = ((x & mask) << low) | (ew_load4(d) & keep);
+      ew_store4(d, ((u | high) - less) ^ high);
+    }
+  }
+}
+/* the low bits of what is from bit \`at\` on, and some more above them */
+EW_INLINE i32 ew_bits(const u8 *w, i32 at) { return (w[at >> 3] | w[(at >> 3) + 1] << 8) >> (at & 7); }
+/* Tile \`tile\` of the panels at p, [rows, cols] codes of 2 to 8 bits in tiles of ${PANEL_ROWS} rows; columns are filled up with zeros. */
+static void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i8 *t) {
+  const i32 tiles = (rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS}, pitch = EW_PITCH(cols);
+  const u16 *entries = (const u16 *)(const void *)(p + 4 * ((tiles + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1));
+  const u8 *w = tile < ${TILES_PER_START} ? (const u8 *)(entries + tiles) : p + ew_load4(p + (tile / ${TILES_PER_START} - 1) * 4);
+  i32 i, r, c;
+  for (i = tile & ~${TILES_PER_START - 1}; i < tile; i++) w += ((entries[i] >> ${LIST_BITS}) + 1) * cols + (entries[i] & ${2 ** LIST_BITS - 1});
+  const i32 bits = (entries[tile] >> ${LIST_BITS}) + 1, zero = 1 << (bits - 1), bytes = entries[tile] & ${2 ** LIST_BITS - 1};
+  const i32 height = rows - tile * ${PANEL_ROWS} < ${PANEL_ROWS} ? rows - tile * ${PANEL_ROWS} : ${PANEL_ROWS};
+  const i32 whole = height == ${PANEL_ROWS} ? cols & ~15 : 0;
+  if (whole < pitch) memset(t, 0, (size_t)(pitch * ${PANEL_ROWS}));
+  for (c = 0; c < whole; c += 16) {
+    i32 low = 0, width;
+    for (width = bits == 8 ? 8 : 4; width > 0; width >>= 1) {
+      if (!(bits & width)) continue;
+      ew_plane(w, width, low, low + width == bits && bits < 8 ? zero : 0, t, c * 2, pitch);
+      low += width; w += 16 * width;
+    }
+    if (bits == 8) for (i = 0; i < 32; i++) { i8 *d = EW_WORD(t, c * 2 + i, pitch); ew_store4(d, ew_load4(d) ^ 0x80808080u); }
+  }
+  if (whole < cols) {
+    i32 at = 0;
+    for (c = whole; c < cols; c++) for (r = 0; r < height; r++, at += bits)
+      *EW_CODE(t, r, c, pitch) = (i8)((ew_bits(w, at) & ((1 << bits) - 1)) - zero);
+    w += (at + 7) / 8;
+  }
+  if (bytes == 0) return;
+  /* the listed codes, where the least one stands */
+  const i32 width = w[0] & 15, tail = w[0] >> 4, most = (1 << width) - 1;
+  i32 at = 8, end = bytes * 8;
+  for (i = 0; i < pitch * 2; i++) for (c = 0; c < 4; c++) {
+    i8 *d = EW_WORD(t, i, pitch) + c;
+    i32 e;
+    if (*d != -zero) continue;
+    e = ew_bits(w, at) & most; at += width;
+    if (tail && e == most) { end -= tail; e += ew_bits(w, end) & ((1 << tail) - 1); }
+    *d = (i8)(e & 1 ? -zero - (e >> 1) : zero + (e >> 1));
+  }
+}
+/* sums of the codes of a tile's rows, each times factor */
+static void ew_tile_sums(const i8 *t, i32 cols, i32 factor, i32 *sums) {
+  const i32 pitch = EW_PITCH(cols);
+  i32 r, c;
+  (void)pitch;
+  for (r = 0; r < ${PANEL_ROWS}; r++) {
+    i32 s = 0;
+    for (c = 0; c < cols; c++) s += *EW_CODE(t, r, c, pitch);
+    sums[r] = s * factor;
+  }
+}
+/* codes of the 8 rows of a tile to [column][8] */
+static void ew_columns(const i8 *t, i32 cols, i8 *d) {
+  const i32 pitch = EW_PITCH(cols);
+  i32 r, c;
+  (void)pitch;
+  for (c = 0; c < cols; c++) for (r = 0; r < ${PANEL_ROWS}; r++) *d++ = *EW_CODE(t, r, c, pitch);
+}
+`;
+
+/** One channel's accumulator of the DSP product: two products of pairs. */
+const channels = (text: (r: number) => string): string => [0, 1, 2, 3, 4, 5, 6, 7].map(text).join(' ');
+
+const PRODUCTS = `
+#ifdef EW_DSP
+/* bytes 0 and 2, and bytes 1 and 3, as signed halves */
+EW_INLINE u32 ew_even(u32 x) { u32 d; __asm__("sxtb16 %0, %1" : "=r"(d) : "r"(x)); return d; }
+EW_INLINE u32 ew_odd(u32 x) { u32 d; __asm__("sxtb16 %0, %1, ror #8" : "=r"(d) : "r"(x)); return d; }
+EW_INLINE i32 ew_pair(u32 a, u32 b, i32 c) { i32 d; __asm__("smlad %0, %1, %2, %3" : "=r"(d) : "r"(a), "r"(b), "r"(c)); return d; }
+#endif
+/* acc[r] += sum of a[k] * code of row r and column k; up to the next multiple of 4 columns are read of a */
+static void ew_dot8(const i8 *a, const i8 *t, i32 cols, i32 *acc) {
+#if defined(EW_MVE)
+  const i32 pitch = EW_PITCH(cols);
+  i32 h, k;
+  for (h = 0; h < 2; h++, acc += 4, t += 4 * pitch) {
+    i32 c0 = acc[0], c1 = acc[1], c2 = acc[2], c3 = acc[3];
+    for (k = 0; k < cols; k += 16) {
+      const int8x16_t x = vldrbq_z_s8(a + k, vctp8q((u32)(cols - k)));
+      const i8 *b = t + k;
+      c0 = vmladavaq_s8(c0, x, vldrbq_s8(b)); c1 = vmladavaq_s8(c1, x, vldrbq_s8(b + pitch));
+      c2 = vmladavaq_s8(c2, x, vldrbq_s8(b + 2 * pitch)); c3 = vmladavaq_s8(c3, x, vldrbq_s8(b + 3 * pitch));
+    }
+    acc[0] = c0; acc[1] = c1; acc[2] = c2; acc[3] = c3;
+  }
+#elif defined(EW_DSP)
+  const i8 *const end = a + cols;
+  i32 ${[0, 1, 2, 3, 4, 5, 6, 7].map((r) => `c${r} = acc[${r}]`).join(', ')};
+  for (; a < end; a += 4, t += 32) {
+    const u32 x = ew_load4(a), x0 = ew_even(x), x1 = ew_odd(x);
+    u32 w;
+    ${channels((r) => `w = ew_load4(t + ${4 * r}); c${r} = ew_pair(x0, ew_even(w), c${r}); c${r} = ew_pair(x1, ew_odd(w), c${r});`)}
+  }
+  ${channels((r) => `acc[${r}] = c${r};`)}
+#else
+  i32 ${[0, 1, 2, 3, 4, 5, 6, 7].map((r) => `c${r} = acc[${r}]`).join(', ')}, k;
+  for (k = 0; k < cols; k++) {
+    const i32 x = a[k];
+    const i8 *b = t + (k >> 2) * 32 + (k & 3);
+    ${channels((r) => `c${r} += x * b[${4 * r}];`)}
+  }
+  ${channels((r) => `acc[${r}] = c${r};`)}
+#endif
+}
+/* as ew_dot8, of codes of 16 bits */
+static void ew_dot8_i16(const i16 *a, const i8 *t, i32 cols, i32 *acc) {
+  const i32 pitch = EW_PITCH(cols);
+  i32 r, k;
+  (void)pitch;
+  for (r = 0; r < 8; r++) {
+    i32 c = acc[r];
+    for (k = 0; k < cols; k++) c += a[k] * *EW_CODE(t, r, k, pitch);
+    acc[r] = c;
+  }
+}
+/* acc[r] += sum in order of a[k] * b[k][r] */
+static void ew_dot8_f32(const float *a, const float *b, i32 k, float *acc) {
+  float ${[0, 1, 2, 3, 4, 5, 6, 7].map((r) => `c${r} = acc[${r}]`).join(', ')};
+  for (; k > 0; k--, a++, b += 8) { const float s = *a; ${channels((r) => `c${r} = c${r} + s * b[${r}];`)} }
+  ${channels((r) => `acc[${r}] = c${r};`)}
+}
+`;
+
+/** Taps of a depthwise window: rows x cols of them, steps in elements, filters [tap][8]. */
+const WINDOWS = ['i8', 'i16']
+  .map(
+    (type) => `
+/* acc[r] += sum over a window's taps of x[tap][r] * w[tap][r]; xs and ws are the steps from a row of the window to the next */
+static void ew_window8_${type}(const ${type} *x, i32 xs, i32 step, const i8 *w, i32 ws, i32 rows, i32 cols, i32 *acc) {
+  i32 ${[0, 1, 2, 3, 4, 5, 6, 7].map((r) => `c${r} = acc[${r}]`).join(', ')};
+  for (; rows > 0; rows--, x += xs, w += ws) {
+    const ${type} *a = x;
+    const i8 *b = w;
+    i32 k;
+    for (k = 0; k < cols; k++, a += step, b += 8) { ${channels((r) => `c${r} += a[${r}] * b[${r}];`)} }
+  }
+  ${channels((r) => `acc[${r}] = c${r};`)}
+}
+`,
+  )
+  .join('');
+
+const ROWS = `
+/* n i8 -> i16 */
+static void ew_widen(i16 *d, const i8 *s, i32 n) { i32 i; for (i = 0; i < n; i++) d[i] = s[i]; }
+static void ew_fill16(i16 *d, i32 v, i32 n) { i32 i; for (i = 0; i < n; i++) d[i] = (i16)v; }
+/* n finite half precision values; the product scales the exponent, and is exact */
+EW_SHARED void ew_halves(const u16 *p, i32 n, float *d) {
+  i32 i;
+  for (i = 0; i < n; i++) {
+    const f4 magnitude = f4_mul((u32)(p[i] & 0x7fff) << 13, f4_splat(5192296858534827628530496329220096.0f));
+    f4_store(d + i, magnitude | (u32)(p[i] & 0x8000) << 16);
+  }
+}
+/* one row to i8: scale = max|x| / 127, codes round(x * (127 / max|x|)); a zero row gives 0 */
+static float ew_quantize_row(const float *x, i8 *q, i32 n) {
+  f4 m = 0;
+  i32 k;
+  for (k = 0; k < n; k++) m = f4_max(m, f4_abs(f4_load(x + k)));
+  const float top = ew_float(m);
+  if (top == 0.0f) { memset(q, 0, (size_t)n); return 0.0f; }
+  const f4 inv = f4_splat(127.0f / top);
+  for (k = 0; k < n; k++) q[k] = ew_narrow8(ew_round(f4_mul(f4_load(x + k), inv)));
+  return top / 127.0f;
+}
+/* h in [-1, 1] to round(h * 127) */
+static void ew_quantize_h(const float *h, i8 *q, i32 n) {
+  i32 k;
+  for (k = 0; k < n; k++) q[k] = ew_narrow8(ew_round(f4_mul(f4_load(h + k), f4_splat(127.0f))));
+}
+/* sum of four partial sums, in the order that all engines take it in */
+EW_INLINE float ew_sum4(const float *s) { return (s[0] + s[1]) + (s[2] + s[3]); }
+/* n scores to codes of e^(s - max) in steps of 1 / limit; returns one over their sum */
+static float ew_weights(const float *s, i32 n, float limit, i16 *w) {
+  f4 m = f4_load(s);
+  i32 k, total = 0;
+  for (k = 1; k < n; k++) m = f4_max(m, f4_load(s + k));
+  if (m == 0xff800000u) m = 0;
+  for (k = 0; k < n; k++) { w[k] = ew_narrow16(ew_round(f4_mul(ew_exp(f4_sub(f4_load(s + k), m)), f4_splat(limit)))); total += w[k]; }
+  return total > 0 ? 1.0f / (float)total : 0.0f;
+}
+`;
+
+/** Everything a kernel may use, taken apart by emit/firmware/chunks.ts. */
+export const HELPERS: readonly string[] = [INSTRUCTIONS, SATURATE, TILES, PRODUCTS, WINDOWS, ROWS];

@@ -1,0 +1,80 @@
+import { bandLimits, type KernelContext, type KernelText, type Split } from '../c/context.ts';
+import { MATH } from '../c/math.ts';
+import type { StepCall } from '../c/module.ts';
+import { PRELUDE } from '../c/prelude.ts';
+import { VECTORS } from '../c/vectors.ts';
+import type { Emission, KernelWriter } from '../emission.ts';
+import { definitionsFor } from './chunks.ts';
+import { HELPERS } from './helpers.ts';
+import { emitFirmwareKernel } from './kernel.ts';
+import { LANE } from './vocabulary.ts';
+
+/** Kernels for microcontrollers: plain C99, one lane, one part. */
+export const FIRMWARE: Emission = { kernel: emitFirmwareKernel, writer: () => new FirmwareWriter() };
+
+/** Names that kernels use for their own helpers; each gets the kernel's name in front. */
+const LOCAL = /\b(epi|gather)\(/g;
+
+/** What compilers of the GNU family have built in, as the vocabulary defines it. */
+const BUILT_IN: readonly (readonly [RegExp, string])[] = [
+  [/__builtin_inff\(\)/g, 'EW_INFINITY'],
+  [/__builtin_nanf\(""\)/g, 'EW_NAN'],
+  [/__builtin_(floor|ceil)f\b/g, 'ew_$1f'],
+];
+
+const plainC = (text: string): string => BUILT_IN.reduce((t, [from, to]) => t.replace(from, to), text);
+
+/** Of the helpers that are written for vectors, those that take lanes one by one; emit/firmware/helpers.ts has the others. */
+const SHARED = [MATH, PRELUDE.replace(/\n#ifdef EW_DOT7[\s\S]*/, '\n'), VECTORS].map(plainC);
+
+interface Kernel {
+  readonly name: string;
+  readonly split: Split | undefined;
+}
+
+class FirmwareWriter implements KernelWriter {
+  private readonly texts: string[] = [];
+  private readonly kernels: Kernel[] = [];
+  private readonly byText = new Map<string, number>();
+
+  add(ctx: KernelContext, text: KernelText): number {
+    const all = ctx.resolve(ctx.parameters()).split(', ').filter((p) => p !== '');
+    const body = ctx.resolve(text.body);
+    const helpers = this.withOwnOperands(ctx, text.helpers, body, all);
+    const key = `${all}|${helpers.text}|${helpers.body}`;
+    const known = this.byText.get(key);
+    if (known !== undefined) return known;
+    const i = this.kernels.length;
+    this.byText.set(key, i);
+    this.kernels.push({ name: `k${i}`, split: text.split });
+    const own = (s: string): string => s.replace(LOCAL, `k${i}_$1(`);
+    const parameters = [...all, 'u8 *S', ...(text.split ? ['i32 m0', 'i32 m1'] : [])].join(', ');
+    const parts = /\bparts?\b/.test(helpers.body) ? '\n  const i32 part = 0, parts = 1;' : '';
+    this.texts.push(
+      plainC(own(`${helpers.text}static void k${i}(${parameters}) {\n  (void)S;${parts}\n  ${helpers.body}\n}\n`)),
+    );
+    return i;
+  }
+
+  /** The epilogue gets those of the kernel's operands that it uses. */
+  private withOwnOperands(ctx: KernelContext, helpers: string, body: string, all: readonly string[]) {
+    const used = new Set(helpers.match(/\bp\d+\b/g));
+    const own = all.filter((_, i) => used.has(`p${i}`));
+    const names = all.map((_, i) => `p${i}`);
+    const list = (items: readonly string[]): string => items.map((p) => `${p}, `).join('');
+    return {
+      text: helpers.replaceAll(`${ctx.parameters()}, `, list(own)),
+      body: body.replaceAll(`epi(${list(names)}`, `epi(${list(names.filter((p) => used.has(p)))}`),
+    };
+  }
+
+  source(steps: readonly StepCall[]): string {
+    const calls = steps.map((s) => {
+      const { name, split } = this.kernels[s.kernel]!;
+      const limits = split ? bandLimits(split, s.band.of).slice(s.band.index, s.band.index + 2) : [];
+      return `  ${name}(${[...s.addresses, 'S', ...limits].join(', ')});\n`;
+    });
+    const text = `${this.texts.join('\n')}\nstatic void ew_run(const u8 *W, u8 *A, u8 *S) {\n  (void)W;\n${calls.join('')}}\n`;
+    return definitionsFor(text, [LANE, ...HELPERS, ...SHARED]) + text;
+  }
+}

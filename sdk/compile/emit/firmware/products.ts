@@ -1,0 +1,267 @@
+import type { KernelOf } from '../../../ir/kernel.ts';
+import { sizeOf } from '../../../util/tensor.ts';
+import type { Lowered } from '../../lower.ts';
+import { type KernelContext, type KernelText } from '../c/context.ts';
+import { rowSplit } from '../c/conv.ts';
+import { spaceOf } from '../c/epilogue.ts';
+import { MR, NR } from '../c/gemm.ts';
+import { emitGather, type Geometry, geometryOf, linearGeometry } from '../c/geometry.ts';
+import { batchOffset } from '../c/matmul.ts';
+import { eightOf } from '../c/vectors.ts';
+import { constantOf, emitEpilogue, scratchOf, zeroOf } from './epilogue.ts';
+
+/**
+ * Products with constant matrices: a row of activations times a tile of eight rows of the matrix at a time, by a function that all
+ * layers share. Codes are unpacked once a tile for all rows; where rows have to be gathered first, once a tile for a block of them.
+ */
+
+/** Bytes of gathered rows that exist at a time, and rows of a block at least. */
+const GATHER_BYTES = 4096;
+const LEAST_ROWS = 8;
+
+/** Rows of a block: whole ones of the tile height, of which splits are multiples. */
+function blockRows(geo: Geometry, bytes: number): number {
+  const fit = Math.floor(GATHER_BYTES / bytes / MR) * MR;
+  return Math.min(Math.max(LEAST_ROWS, fit), Math.ceil(geo.m / MR) * MR);
+}
+
+interface Product {
+  readonly geo: Geometry;
+  /** Activations. */
+  readonly x: { readonly pointer: string; readonly type: 'i8' | 'i16' | 'float' };
+  /** Rows are copied before results are written. */
+  readonly copied: boolean;
+  /** Value of the taps outside of an image. */
+  readonly outside: string;
+  /** Once a tile. */
+  readonly setup: string;
+  /** The sums of row `a` in `acc`, and what becomes of sum j of row m. */
+  readonly sums: string;
+  readonly done: string;
+}
+
+/** The loops of a product over items m0 .. m1 - 1. */
+function productLoops(ctx: KernelContext, p: Product): { readonly helpers: string; readonly body: string } {
+  const { geo, x } = p;
+  const tiles = (rows: string, row: string): string => `for (i32 n = 0; n < ${geo.og}; n += ${NR}) {
+      const i32 nv = ${geo.og % NR === 0 ? NR : `${geo.og} - n < ${NR} ? ${geo.og} - n : ${NR}`};
+      ${p.setup}
+      for (i32 m = ${rows}) {
+        const ${x.type} *a = ${row};
+        ${p.sums}
+        for (i32 j = 0; j < nv; j++) ${p.done}
+      }
+    }`;
+  const groups = (text: string): string =>
+    `for (i32 g = 0; g < ${geo.groups}; g++) {
+    const i32 G = g * ${geo.og}; (void)G;
+    ${text}
+  }`;
+  if (geo.pointwise && !p.copied)
+    return { helpers: '', body: groups(tiles('m0; m < m1; m++', `${x.pointer} + m * ${geo.k}`)) };
+  const width = x.type === 'float' ? 4 : x.type === 'i16' ? 2 : 1;
+  const pitch = Math.ceil(geo.k / 4) * 4;
+  const block = blockRows(geo, pitch * width);
+  const rows = scratchOf(ctx, x.type, block * pitch);
+  const text = `for (i32 mb = m0; mb < m1; mb += ${block}) {
+    const i32 me = mb + ${block} < m1 ? mb + ${block} : m1;
+    gather(${x.pointer}, ${rows}, mb, me - mb, g, ${p.outside});
+    ${tiles('mb; m < me; m++', `${rows} + (m - mb) * ${pitch}`)}
+    }`;
+  return { helpers: emitGather('gather', geo, { from: x.type, to: x.type, pitch }), body: groups(text) };
+}
+
+type Conv = Lowered<KernelOf<'conv'> | KernelOf<'qconv'>>;
+
+const geometry = (ctx: KernelContext, l: Conv): Geometry =>
+  geometryOf(l.spec, ctx.type(l.node.inputs[0]!), ctx.type(l.node.inputs[1]!), ctx.type(l.node.outputs[0]!));
+
+export function emitQConv(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>): KernelText {
+  const [x, w, m, bias, zp] = l.node.inputs as [string, string, string, string, string];
+  return integerProduct(ctx, geometry(ctx, l), { x, w, m, bias, zp, y: l.node.outputs[0]! });
+}
+
+export function emitQLinear(ctx: KernelContext, l: Lowered<KernelOf<'qlinear'>>): KernelText {
+  const [x, xs, w, m, bias, zp = ''] = l.node.inputs as [string, string, string, string, string, string?];
+  const y = l.node.outputs[0]!;
+  const [o, k] = ctx.type(w).shape as [number, number];
+  return integerProduct(ctx, linearGeometry(spaceOf(ctx.type(y).shape).rows, k, o), { x, xs, w, m, bias, zp, y });
+}
+
+interface Operands {
+  readonly x: string;
+  readonly w: string;
+  readonly m: string;
+  readonly bias: string;
+  /** Empty: zero. */
+  readonly zp: string;
+  /** Scales of the rows, if any. */
+  readonly xs?: string;
+  readonly y: string;
+}
+
+function integerProduct(ctx: KernelContext, geo: Geometry, v: Operands): KernelText {
+  const type = ctx.type(v.x).dtype as 'i8' | 'i16';
+  const pointer = ctx.read(v.x);
+  const zp = v.zp === '' ? '0' : zeroOf(ctx, v.zp, '0');
+  const centred = v.zp === '' || constantOf(ctx, v.zp) === 0;
+  const { pointer: panels } = ctx.panels(v.w, geo.o, geo.k);
+  const epi = emitEpilogue(ctx, spaceOf(ctx.type(v.y).shape), v.y);
+  const tile = scratchOf(ctx, 'i8', NR * Math.ceil(geo.k / 16) * 16);
+  const eight = (name: string) => eightOf(ctx.vector(name), 'G + n', () => ctx.scratch(NR * 4));
+  const [multiplier, bias] = [eight(v.m), eight(v.bias)];
+  const scale = v.xs ? `f4_mul(f4_from_i4(i4_splat(acc[j])), f4_load(${ctx.read(v.xs)} + m))` : 'f4_from_i4(i4_splat(acc[j]))';
+  const loops = productLoops(ctx, {
+    geo,
+    x: { pointer, type },
+    copied: ctx.overlapped,
+    outside: zp,
+    setup: `ew_panel(${panels}, (G + n) / ${NR}, ${geo.o}, ${geo.k}, ${tile}); ${multiplier.setup} ${bias.setup}
+      ${centred ? '' : `i32 z[${NR}]; ew_tile_sums(${tile}, ${geo.k}, -(${zp}), z);`}`,
+    sums: `i32 acc[${NR}]${centred ? ' = {0}' : `; memcpy(acc, z, sizeof acc)`};
+        ${type === 'i8' ? 'ew_dot8' : 'ew_dot8_i16'}(a, ${tile}, ${geo.k}, acc);`,
+    done: `epi(${ctx.arguments()}, m, G + n + j, f4_add(f4_mul(${scale}, f4_load(${multiplier.at} + j)), f4_load(${bias.at} + j)));`,
+  });
+  const { split } = rowSplit(geo);
+  if (!split) return whole(geo, epi, loops);
+  return { helpers: loops.helpers + epi, body: loops.body, macs: geo.m * geo.k * geo.o, split };
+}
+
+/** f32 convolution. */
+export function emitConv(ctx: KernelContext, l: Lowered<KernelOf<'conv'>>): KernelText {
+  const [x, w, bias] = l.node.inputs as [string, string, string?];
+  return floatProduct(ctx, geometry(ctx, l), x, w, bias, l.node.outputs[0]!);
+}
+
+/** f32 x [..., K] times w [N, K] transposed. */
+export function emitLinear(ctx: KernelContext, l: Lowered<KernelOf<'linear'>>): KernelText {
+  const [x, w, bias] = l.node.inputs as [string, string, string?];
+  const y = l.node.outputs[0]!;
+  const [o, k] = ctx.type(w).shape as [number, number];
+  return floatProduct(ctx, linearGeometry(spaceOf(ctx.type(y).shape).rows, k, o), x, w, bias, y);
+}
+
+function floatProduct(
+  ctx: KernelContext,
+  geo: Geometry,
+  x: string,
+  w: string,
+  bias: string | undefined,
+  y: string,
+): KernelText {
+  const pointer = ctx.read(x);
+  const panels = ctx.weight(w, { kind: 'panelsF32', rows: geo.o, cols: geo.k });
+  const epi = emitEpilogue(ctx, spaceOf(ctx.type(y).shape), y);
+  const start = bias ? `${ctx.read(bias)}[G + n + (j < nv ? j : 0)]` : '0.0f';
+  const loops = productLoops(ctx, {
+    geo,
+    x: { pointer, type: 'float' },
+    copied: false,
+    outside: '0',
+    setup: '',
+    sums: `float acc[${NR}];
+        for (i32 j = 0; j < ${NR}; j++) acc[j] = ${start};
+        ew_dot8_f32(a, ${panels} + (G + n) * ${geo.k}, ${geo.k}, acc);`,
+    done: `epi(${ctx.arguments()}, m, G + n + j, f4_load(acc + j));`,
+  });
+  return whole(geo, epi, loops);
+}
+
+function whole(geo: Geometry, epi: string, loops: { helpers: string; body: string }): KernelText {
+  return {
+    helpers: loops.helpers + epi,
+    body: `const i32 m0 = 0, m1 = ${geo.m};
+  ${loops.body}`,
+    macs: geo.m * geo.k * geo.o,
+  };
+}
+
+/** Grouped convolution whose groups are not whole tiles: one channel at a time. Rare, so plain. */
+export function emitRaggedConv(ctx: KernelContext, l: Conv): KernelText {
+  const geo = geometry(ctx, l);
+  const [x, w] = l.node.inputs as [string, string];
+  const y = l.node.outputs[0]!;
+  const src = ctx.read(x);
+  const integer = l.spec.kind === 'qconv';
+  const epi = emitEpilogue(ctx, spaceOf(ctx.type(y).shape), y);
+  const text = integer ? raggedInteger(ctx, l, geo) : raggedFloat(ctx, l, w);
+  const body = `${text.setup}
+  for (i32 o = 0; o < ${geo.o}; o++) {
+  ${text.channel}
+  for (i32 row = 0; row < ${geo.m}; row++) {
+    const i32 px = row % ${geo.ow}, py = row / ${geo.ow} % ${geo.oh}, b = row / ${geo.ow * geo.oh};
+    ${text.start}
+    for (i32 ky = 0; ky < ${geo.kh}; ky++) for (i32 kx = 0; kx < ${geo.kw}; kx++) {
+      const i32 y = py * ${geo.strides[0]} - ${geo.pads[0]} + ky * ${geo.dilations[0]}, x = px * ${geo.strides[1]} - ${geo.pads[1]} + kx * ${geo.dilations[1]};
+      if (y < 0 || y >= ${geo.h} || x < 0 || x >= ${geo.w}) continue;
+      const ${ctx.cType(x)} *s = ${src} + ((b * ${geo.h} + y) * ${geo.w} + x) * ${geo.c} + o / ${geo.og} * ${geo.cg};
+      const i32 k = (ky * ${geo.kw} + kx) * ${geo.cg};
+      for (i32 c = 0; c < ${geo.cg}; c++) ${text.add}
+    }
+    epi(${ctx.arguments()}, row, o, ${text.result});
+  }
+  }`;
+  return { helpers: epi, body, macs: geo.m * geo.k * geo.o };
+}
+
+interface Ragged {
+  readonly setup: string;
+  /** Once a channel o. */
+  readonly channel: string;
+  readonly start: string;
+  readonly add: string;
+  readonly result: string;
+}
+
+function raggedFloat(ctx: KernelContext, l: Conv, w: string): Ragged {
+  const cols = sizeOf(ctx.type(w).shape.slice(1));
+  const bias = l.node.inputs[2];
+  return {
+    setup: '',
+    channel: '',
+    start: `float acc = ${bias ? `${ctx.read(bias)}[o]` : '0.0f'};`,
+    add: `acc = acc + s[c] * ${ctx.read(w)}[o * ${cols} + k + c];`,
+    result: 'f4_splat(acc)',
+  };
+}
+
+function raggedInteger(ctx: KernelContext, l: Conv, geo: Geometry): Ragged {
+  const [, w, m, bias, zp] = l.node.inputs as [string, string, string, string, string];
+  const { pointer: panels } = ctx.panels(w, geo.o, geo.k);
+  const tile = scratchOf(ctx, 'i8', NR * Math.ceil(geo.k / 16) * 16);
+  const zero = zeroOf(ctx, zp, `o / ${geo.og} * ${geo.cg} + c`);
+  return {
+    setup: `const i32 pitch = EW_PITCH(${geo.k}); (void)pitch;`,
+    channel: `if (o % ${NR} == 0) ew_panel(${panels}, o / ${NR}, ${geo.o}, ${geo.k}, ${tile});`,
+    start: 'i32 acc = 0;',
+    add: `acc += (s[c] - ${zero}) * *EW_CODE(${tile}, o % ${NR}, k + c, pitch);`,
+    result: `f4_add(f4_mul(f4_from_i4(i4_splat(acc)), f4_load(${ctx.read(m)} + o)), f4_load(${ctx.read(bias)} + o))`,
+  };
+}
+
+/** Product of two activations, batch by batch. */
+export function emitMatmul(ctx: KernelContext, l: Lowered<KernelOf<'matmul'>>): KernelText {
+  const [a, b] = l.node.inputs as [string, string];
+  const y = l.node.outputs[0]!;
+  const { transA, transB } = l.spec;
+  const [as, bs, ys] = [ctx.type(a).shape, ctx.type(b).shape, ctx.type(y).shape];
+  const m = as[as.length - (transA ? 1 : 2)]!;
+  const k = as[as.length - (transA ? 2 : 1)]!;
+  const n = bs[bs.length - (transB ? 2 : 1)]!;
+  const batchShape = ys.slice(0, -2);
+  const batch = sizeOf(batchShape);
+  const [pa, pb] = [ctx.read(a), ctx.read(b)];
+  const epi = emitEpilogue(ctx, spaceOf(ys), y);
+  const [ai, ak] = transA ? [1, m] : [k, 1];
+  const [bj, bk] = transB ? [k, 1] : [1, n];
+  const body = `for (i32 z = 0; z < ${batch}; z++) {
+    const float *A = ${pa} + (${batchOffset(as.slice(0, -2), batchShape, m * k)}), *B = ${pb} + (${batchOffset(bs.slice(0, -2), batchShape, k * n)});
+    for (i32 i = 0; i < ${m}; i++) for (i32 j = 0; j < ${n}; j++) {
+      const float *s = A + i * ${ai}, *t = B + j * ${bj};
+      float acc = 0.0f;
+      for (i32 e = 0; e < ${k}; e++, s += ${ak}, t += ${bk}) acc = acc + *s * *t;
+      epi(${ctx.arguments()}, z * ${m} + i, j, f4_splat(acc));
+    }
+  }`;
+  return { helpers: epi, body, macs: batch * m * k * n };
+}
