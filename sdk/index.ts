@@ -14,6 +14,7 @@ export type { Limits, WireBudget } from './app/compress-options.ts';
 export type { InputRange } from './app/data-free.ts';
 export { diagnose, type Finding } from './app/doctor.ts';
 export { type ExportReport, type ExportRequest, exportBundle } from './app/export.ts';
+export { type FirmwareReport, type FirmwareRequest, writeFirmware } from './app/firmware.ts';
 export { type FrontierReport, type FrontierRequest, type FrontierRow, measureFrontier } from './app/frontier.ts';
 export { type BundleInspection, fitPath, inspectPath, type ModelInspection } from './app/inspect.ts';
 export { type BundleProfile, type ProfileRequest, type ProfileRow, profileBundle } from './app/profile-bundle.ts';

@@ -3,7 +3,9 @@ import { EigenError } from '../util/errors.ts';
 import { byteLength } from '../util/tensor.ts';
 import type { Program } from '../wire/program.ts';
 import { type CostStep, createCostModel, type LatencyEstimate, type Sourced, worstOrigin } from './cost.ts';
+import { codeBytes, STACK_BYTES } from './firmware/size.ts';
 import { measureGraph } from './graph-size.ts';
+import type { PlannedProgram } from './index.ts';
 import { type Profile, provenanceOf, type RuntimeKind } from './profile.ts';
 
 export interface FitOptions {
@@ -56,6 +58,8 @@ interface Measures {
   /** Live activations during each step, bytes. */
   readonly liveBytes: readonly number[];
   readonly bundleBytes: Sourced;
+  /** Of a program that is firmware: kernels, and what they need in RAM beside the arena. */
+  readonly firmware?: { readonly code: Sourced; readonly state: Sourced };
 }
 
 const KB = 1024;
@@ -108,6 +112,31 @@ export function fitProgram(
     },
     profile,
     options,
+  );
+}
+
+/**
+ * Verdict on a program as firmware (planFirmware): constants, arena and scratch are exact, code and stack bounded. Constants and code
+ * are one image; where it is not executed in place, the board holds it in RAM.
+ */
+export function fitFirmware(planned: PlannedProgram, profile: Profile, options: FitOptions = {}): FitReport {
+  const { program } = planned;
+  const exact = (value: number, why: string): Sourced => ({ value, origin: 'exact', why });
+  const code: Sourced = { value: codeBytes(planned), origin: 'estimated', why: 'at most, for GCC with -Os in Thumb-2' };
+  const weightBytes = exact(program.weightBytes, 'constants as the kernels read them');
+  return judge(
+    {
+      name: program.name,
+      steps: program.steps,
+      weights: program.weights.map((w) => ({ layer: w.name, bytes: w.bytes })),
+      weightBytes,
+      arenaBytes: exact(program.arenaBytes + program.scratchBytes, 'the one static array of the library'),
+      liveBytes: liveBytes(program),
+      bundleBytes: sum([weightBytes, code], 'constants and kernels of the library'),
+      firmware: { code, state: { value: STACK_BYTES, origin: 'estimated', why: 'stack of the library, at most' } },
+    },
+    profile,
+    { ...options, runtime: 'firmware' },
   );
 }
 
@@ -170,7 +199,7 @@ function judge(m: Measures, profile: Profile, options: FitOptions): FitReport {
   const ram = [
     ...(inPlace ? [] : [{ part: 'weights', bytes: m.weightBytes }]),
     { part: 'arena', bytes: m.arenaBytes },
-    { part: 'runtime', bytes: RUNTIME_BYTES[runtime] },
+    { part: m.firmware ? 'stack' : 'runtime', bytes: m.firmware?.state ?? RUNTIME_BYTES[runtime] },
   ];
   const checks = [
     checkStorage(m, profile, inPlace),
@@ -188,15 +217,16 @@ function judge(m: Measures, profile: Profile, options: FitOptions): FitReport {
 
 function checkStorage(m: Measures, profile: Profile, inPlace: boolean): LimitCheck {
   const { storage } = profile;
+  const code = m.firmware?.code ?? FIRMWARE_CODE;
   const need = inPlace
-    ? sum([m.weightBytes, FIRMWARE_CODE], 'weights as the kernels read them, and the kernels')
+    ? sum([m.weightBytes, code], 'weights as the kernels read them, and the kernels')
     : m.bundleBytes;
   const medium = storage.bytes === null ? null : storage.bytes - storage.reservedBytes;
   const limit = storage.modelPartitionBytes ?? medium;
   if (limit === null) return { limit: 'storage', ok: true, need, have: null, at: null };
   const path = storage.modelPartitionBytes !== null ? 'storage.modelPartitionBytes' : 'storage.bytes';
   const ok = need.value <= limit;
-  const spare = inPlace ? limit - FIRMWARE_CODE.value : limit;
+  const spare = inPlace ? limit - code.value : limit;
   return { limit: 'storage', ok, need, have: fromProfile(profile, path, limit), at: ok ? null : crossing(m, spare) };
 }
 

@@ -5,6 +5,7 @@ import { compress } from './compress.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { exportCommand } from './export.ts';
+import { firmware } from './firmware.ts';
 import { fit } from './fit.ts';
 import { frontier } from './frontier.ts';
 import { inspect } from './inspect.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   frontier,
   compile,
   fit,
+  firmware,
   run,
   bench,
   profile,

@@ -204,7 +204,7 @@ export function emitResize(ctx: KernelContext, l: Lowered<KernelOf<'resize'>>): 
   const xs = sourceCoordinate(l.spec, 'px', ow, w, scales[1]);
   const loop = `${share(n * oh * ow, 16, 'r0', 'r1')}
   for (i32 row = r0; row < r1; row++) {
-    const i32 px = row % ${ow}, py = row / ${ow} % ${oh}, b = row / ${oh * ow}; ${ctx.cType(y)} *d = ${ctx.write(y)} + row * ${c};`;
+    const i32 px = row % ${ow}, py = row / ${ow} % ${oh}, b = row / ${oh * ow}; (void)px; (void)py; ${ctx.cType(y)} *d = ${ctx.write(y)} + row * ${c};`;
   if (mode === 'nearest') {
     const pick = nearest(l.spec.nearest);
     const body = `${loop}

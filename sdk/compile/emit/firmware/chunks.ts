@@ -68,21 +68,26 @@ function defined(line: string): string[] {
 
 const wordsOf = (text: string): Set<string> => new Set(text.match(/\b[A-Za-z_]\w*\b/g));
 
-/** The definitions of `library` that `text` uses, itself or by way of others, in the library's order. */
+/**
+ * The definitions of `library` that `text` uses, itself or by way of others, each after those it uses. Of several definitions of a name
+ * the first one counts.
+ */
 export function definitionsFor(text: string, library: readonly string[]): string {
-  const chunks = library.flatMap(chunksOf);
-  const used = new Set<Chunk>();
-  const open = [text];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const words = wordsOf(next);
-    for (const chunk of chunks) {
-      if (used.has(chunk) || !chunk.names.some((n) => words.has(n))) continue;
-      used.add(chunk);
-      open.push(chunk.text);
+  const byName = new Map<string, Chunk>();
+  const order = library.flatMap(chunksOf);
+  for (const chunk of order) for (const name of chunk.names) if (!byName.has(name)) byName.set(name, chunk);
+  const place = new Map(order.map((c, i) => [c, i]));
+  const done = new Set<Chunk>();
+  const out: string[] = [];
+  const visit = (source: string): void => {
+    const wanted = [...wordsOf(source)].flatMap((w) => byName.get(w) ?? []);
+    for (const chunk of wanted.sort((a, b) => place.get(a)! - place.get(b)!)) {
+      if (done.has(chunk)) continue;
+      done.add(chunk);
+      visit(chunk.text);
+      out.push(chunk.text);
     }
-  }
-  return chunks
-    .filter((c) => used.has(c))
-    .map((c) => c.text)
-    .join('');
+  };
+  visit(text);
+  return out.join('');
 }

@@ -142,15 +142,15 @@ export function emitLayerNorm(ctx: KernelContext, l: Lowered<KernelOf<'layernorm
     ? `for (i32 k = 0; k < ${d}; k++) f4_store(${decoded} + k, ${source.at(`${source.pointer} + row * ${d} + k`, 'k')}); const float *s = ${decoded};`
     : `const float *s = ${source.pointer} + row * ${d};`;
   const sum = (term: string): string =>
-    `float part[4] = {0}; for (i32 k = 0; k < ${d}; k++) part[k & 3] = part[k & 3] + ${term};`;
-  const mean = rms ? 'const float mu = 0.0f;' : `float mu; { ${sum('s[k]')} mu = ew_sum4(part) / ${d}.0f; }`;
+    `float sums[4] = {0}; for (i32 k = 0; k < ${d}; k++) sums[k & 3] = sums[k & 3] + ${term};`;
+  const mean = rms ? 'const float mu = 0.0f;' : `float mu; { ${sum('s[k]')} mu = ew_sum4(sums) / ${d}.0f; }`;
   let v = 'f4_mul(f4_sub(f4_load(s + n), f4_splat(mu)), inv)';
   if (gamma) v = `f4_mul(${v}, f4_load(${gamma} + n))`;
   if (beta) v = `f4_add(${v}, f4_load(${beta} + n))`;
   const body = `for (i32 row = 0; row < ${rows}; row++) {
     ${row}
     ${mean}
-    float var; { ${sum('(s[k] - mu) * (s[k] - mu)')} var = ew_sum4(part) / ${d}.0f; }
+    float var; { ${sum('(s[k] - mu) * (s[k] - mu)')} var = ew_sum4(sums) / ${d}.0f; }
     const f4 inv = f4_div(f4_splat(1.0f), f4_sqrt(f4_splat(var + ${Math.fround(l.spec.epsilon).toExponential(9)}f)));
     ${overRow(ctx, d, 'row', v, buffer.argument)}
     ${emitRowTail(ctx, buffer.pointer, 'row')}
