@@ -14,8 +14,14 @@ const INSTRUCTIONS = `
 #elif defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__)
 #define EW_DSP 1
 #endif
-EW_INLINE u32 ew_load4(const void *p) { u32 v; memcpy(&v, p, 4); return v; }
-EW_INLINE void ew_store4(void *p, u32 v) { memcpy(p, &v, 4); }
+/* words at any address: one instruction, also where a free-standing compiler would call a function */
+#ifdef __GNUC__
+#define EW_MOVE(d, s) __builtin_memcpy((d), (s), 4)
+#else
+#define EW_MOVE(d, s) memcpy((d), (s), 4)
+#endif
+EW_INLINE u32 ew_load4(const void *p) { u32 v; EW_MOVE(&v, p); return v; }
+EW_INLINE void ew_store4(void *p, u32 v) { EW_MOVE(p, &v); }
 `;
 
 const SATURATE = `
@@ -81,13 +87,17 @@ static void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i8 *t) {
   /* the listed codes, where the least one stands */
   const i32 width = w[0] & 15, tail = w[0] >> 4, most = (1 << width) - 1;
   i32 at = 8, end = bytes * 8;
-  for (i = 0; i < pitch * 2; i++) for (c = 0; c < 4; c++) {
-    i8 *d = EW_WORD(t, i, pitch) + c;
-    i32 e;
-    if (*d != -zero) continue;
-    e = ew_bits(w, at) & most; at += width;
-    if (tail && e == most) { end -= tail; e += ew_bits(w, end) & ((1 << tail) - 1); }
-    *d = (i8)(e & 1 ? -zero - (e >> 1) : zero + (e >> 1));
+  for (i = 0; i < pitch * 2; i++) {
+    i8 *d = EW_WORD(t, i, pitch);
+    const u32 x = ew_load4(d) ^ ((u32)-zero & 0xffu) * 0x01010101u;
+    if (!((x - 0x01010101u) & ~x & 0x80808080u)) continue;
+    for (c = 0; c < 4; c++, d++) {
+      i32 e;
+      if (*d != -zero) continue;
+      e = ew_bits(w, at) & most; at += width;
+      if (tail && e == most) { end -= tail; e += ew_bits(w, end) & ((1 << tail) - 1); }
+      *d = (i8)(e & 1 ? -zero - (e >> 1) : zero + (e >> 1));
+    }
   }
 }
 /* sums of the codes of a tile's rows, each times factor */
@@ -110,66 +120,94 @@ static void ew_columns(const i8 *t, i32 cols, i8 *d) {
 }
 `;
 
-/** One channel's accumulator of the DSP product: two products of pairs. */
-const channels = (text: (r: number) => string): string => [0, 1, 2, 3, 4, 5, 6, 7].map(text).join(' ');
+const CHANNELS = [0, 1, 2, 3, 4, 5, 6, 7] as const;
+const channels = (text: (r: number) => string): string => CHANNELS.map(text).join(' ');
+/** Eight sums in variables, from where they start to where they go. */
+const sumsFrom = (type: string): string => `${type} ${CHANNELS.map((r) => `c${r} = from[${r}]`).join(', ')};`;
+const SUMS_TO = channels((r) => `acc[${r}] = c${r};`);
+
+/** What products of activations of a width differ in. */
+interface Width {
+  readonly type: 'i8' | 'i16';
+  /** Four activations at `a` as halves: the first and the third in x0, the others in x1. */
+  readonly dsp: string;
+  /** Vectors of activations and of codes, and columns in one. */
+  readonly mve: { readonly step: number; readonly a: string; readonly b: (at: string) => string; readonly dot: string };
+}
+
+const WIDTHS: readonly Width[] = [
+  {
+    type: 'i8',
+    dsp: 'const u32 x = ew_load4(a), x0 = ew_even(x), x1 = ew_odd(x);',
+    mve: {
+      step: 16,
+      a: 'const int8x16_t x = vldrbq_z_s8(a + k, vctp8q((u32)(cols - k)));',
+      b: (at) => `vldrbq_s8(${at})`,
+      dot: 'vmladavaq_s8',
+    },
+  },
+  {
+    type: 'i16',
+    dsp: 'const u32 x = ew_load4(a), y = ew_load4(a + 2), x0 = (x & 0xffffu) | y << 16, x1 = x >> 16 | (y & 0xffff0000u);',
+    mve: {
+      step: 8,
+      a: 'const int16x8_t x = vldrhq_z_s16(a + k, vctp16q((u32)(cols - k)));',
+      b: (at) => `vldrbq_s16(${at})`,
+      dot: 'vmladavaq_s16',
+    },
+  },
+];
+
+const product = ({ type, dsp, mve }: Width): string => `
+/* acc[r] = from[r] + sum of a[k] * code of row r and column k; up to the next multiple of 4 columns are read of a */
+static void ew_dot8_${type}(const ${type} *a, const i8 *t, i32 cols, const i32 *from, i32 *acc) {
+#if defined(EW_MVE)
+  const i32 pitch = EW_PITCH(cols);
+  i32 h, k;
+  for (h = 0; h < 2; h++, from += 4, acc += 4, t += 4 * pitch) {
+    i32 c0 = from[0], c1 = from[1], c2 = from[2], c3 = from[3];
+    for (k = 0; k < cols; k += ${mve.step}) {
+      ${mve.a}
+      const i8 *b = t + k;
+      ${[0, 1, 2, 3].map((r) => `c${r} = ${mve.dot}(c${r}, x, ${mve.b(r === 0 ? 'b' : `b + ${r === 1 ? '' : `${r} * `}pitch`)});`).join(' ')}
+    }
+    acc[0] = c0; acc[1] = c1; acc[2] = c2; acc[3] = c3;
+  }
+#else
+  const ${type} *const end = a + cols;
+  ${sumsFrom('i32')}
+#ifdef EW_DSP
+  for (; a < end; a += 4, t += 32) {
+    ${dsp}
+    u32 w;
+    ${channels((r) => `w = ew_load4(t + ${4 * r}); c${r} = ew_pair(x0, ew_even(w), c${r}); c${r} = ew_pair(x1, ew_odd(w), c${r});`)}
+  }
+#else
+  for (; a < end; t += 28) {
+    i32 k;
+    for (k = 0; k < 4 && a < end; k++, t++) { const i32 x = *a++; ${channels((r) => `c${r} += x * t[${4 * r}];`)} }
+  }
+#endif
+  ${SUMS_TO}
+#endif
+}
+`;
 
 const PRODUCTS = `
+static const i32 ew_none[8] = {0};
 #ifdef EW_DSP
-/* bytes 0 and 2, and bytes 1 and 3, as signed halves */
+/* bytes 0 and 2, and bytes 1 and 3, as signed halves; c + a0 * b0 + a1 * b1 of halves */
 EW_INLINE u32 ew_even(u32 x) { u32 d; __asm__("sxtb16 %0, %1" : "=r"(d) : "r"(x)); return d; }
 EW_INLINE u32 ew_odd(u32 x) { u32 d; __asm__("sxtb16 %0, %1, ror #8" : "=r"(d) : "r"(x)); return d; }
 EW_INLINE i32 ew_pair(u32 a, u32 b, i32 c) { i32 d; __asm__("smlad %0, %1, %2, %3" : "=r"(d) : "r"(a), "r"(b), "r"(c)); return d; }
 #endif
-/* acc[r] += sum of a[k] * code of row r and column k; up to the next multiple of 4 columns are read of a */
-static void ew_dot8(const i8 *a, const i8 *t, i32 cols, i32 *acc) {
-#if defined(EW_MVE)
-  const i32 pitch = EW_PITCH(cols);
-  i32 h, k;
-  for (h = 0; h < 2; h++, acc += 4, t += 4 * pitch) {
-    i32 c0 = acc[0], c1 = acc[1], c2 = acc[2], c3 = acc[3];
-    for (k = 0; k < cols; k += 16) {
-      const int8x16_t x = vldrbq_z_s8(a + k, vctp8q((u32)(cols - k)));
-      const i8 *b = t + k;
-      c0 = vmladavaq_s8(c0, x, vldrbq_s8(b)); c1 = vmladavaq_s8(c1, x, vldrbq_s8(b + pitch));
-      c2 = vmladavaq_s8(c2, x, vldrbq_s8(b + 2 * pitch)); c3 = vmladavaq_s8(c3, x, vldrbq_s8(b + 3 * pitch));
-    }
-    acc[0] = c0; acc[1] = c1; acc[2] = c2; acc[3] = c3;
-  }
-#elif defined(EW_DSP)
-  const i8 *const end = a + cols;
-  i32 ${[0, 1, 2, 3, 4, 5, 6, 7].map((r) => `c${r} = acc[${r}]`).join(', ')};
-  for (; a < end; a += 4, t += 32) {
-    const u32 x = ew_load4(a), x0 = ew_even(x), x1 = ew_odd(x);
-    u32 w;
-    ${channels((r) => `w = ew_load4(t + ${4 * r}); c${r} = ew_pair(x0, ew_even(w), c${r}); c${r} = ew_pair(x1, ew_odd(w), c${r});`)}
-  }
-  ${channels((r) => `acc[${r}] = c${r};`)}
-#else
-  i32 ${[0, 1, 2, 3, 4, 5, 6, 7].map((r) => `c${r} = acc[${r}]`).join(', ')}, k;
-  for (k = 0; k < cols; k++) {
-    const i32 x = a[k];
-    const i8 *b = t + (k >> 2) * 32 + (k & 3);
-    ${channels((r) => `c${r} += x * b[${4 * r}];`)}
-  }
-  ${channels((r) => `acc[${r}] = c${r};`)}
-#endif
-}
-/* as ew_dot8, of codes of 16 bits */
-static void ew_dot8_i16(const i16 *a, const i8 *t, i32 cols, i32 *acc) {
-  const i32 pitch = EW_PITCH(cols);
-  i32 r, k;
-  (void)pitch;
-  for (r = 0; r < 8; r++) {
-    i32 c = acc[r];
-    for (k = 0; k < cols; k++) c += a[k] * *EW_CODE(t, r, k, pitch);
-    acc[r] = c;
-  }
-}
+${WIDTHS.map(product).join('')}
 /* acc[r] += sum in order of a[k] * b[k][r] */
 static void ew_dot8_f32(const float *a, const float *b, i32 k, float *acc) {
-  float ${[0, 1, 2, 3, 4, 5, 6, 7].map((r) => `c${r} = acc[${r}]`).join(', ')};
+  const float *from = acc;
+  ${sumsFrom('float')}
   for (; k > 0; k--, a++, b += 8) { const float s = *a; ${channels((r) => `c${r} = c${r} + s * b[${r}];`)} }
-  ${channels((r) => `acc[${r}] = c${r};`)}
+  ${SUMS_TO}
 }
 `;
 
@@ -177,16 +215,16 @@ static void ew_dot8_f32(const float *a, const float *b, i32 k, float *acc) {
 const WINDOWS = ['i8', 'i16']
   .map(
     (type) => `
-/* acc[r] += sum over a window's taps of x[tap][r] * w[tap][r]; xs and ws are the steps from a row of the window to the next */
-static void ew_window8_${type}(const ${type} *x, i32 xs, i32 step, const i8 *w, i32 ws, i32 rows, i32 cols, i32 *acc) {
-  i32 ${[0, 1, 2, 3, 4, 5, 6, 7].map((r) => `c${r} = acc[${r}]`).join(', ')};
+/* acc[r] = from[r] + sum over a window's taps of x[tap][r] * w[tap][r]; xs and ws are the steps from a row of the window to the next */
+static void ew_window8_${type}(const ${type} *x, i32 xs, i32 step, const i8 *w, i32 ws, i32 rows, i32 cols, const i32 *from, i32 *acc) {
+  ${sumsFrom('i32')}
   for (; rows > 0; rows--, x += xs, w += ws) {
     const ${type} *a = x;
     const i8 *b = w;
     i32 k;
     for (k = 0; k < cols; k++, a += step, b += 8) { ${channels((r) => `c${r} += a[${r}] * b[${r}];`)} }
   }
-  ${channels((r) => `acc[${r}] = c${r};`)}
+  ${SUMS_TO}
 }
 `,
   )

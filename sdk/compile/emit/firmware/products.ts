@@ -118,8 +118,8 @@ function integerProduct(ctx: KernelContext, geo: Geometry, v: Operands): KernelT
     outside: zp,
     setup: `ew_panel(${panels}, (G + n) / ${NR}, ${geo.o}, ${geo.k}, ${tile}); ${multiplier.setup} ${bias.setup}
       ${centred ? '' : `i32 z[${NR}]; ew_tile_sums(${tile}, ${geo.k}, -(${zp}), z);`}`,
-    sums: `i32 acc[${NR}]${centred ? ' = {0}' : `; memcpy(acc, z, sizeof acc)`};
-        ${type === 'i8' ? 'ew_dot8' : 'ew_dot8_i16'}(a, ${tile}, ${geo.k}, acc);`,
+    sums: `i32 acc[${NR}];
+        ew_dot8_${type}(a, ${tile}, ${geo.k}, ${centred ? 'ew_none' : 'z'}, acc);`,
     done: `epi(${ctx.arguments()}, m, G + n + j, f4_add(f4_mul(${scale}, f4_load(${multiplier.at} + j)), f4_load(${bias.at} + j)));`,
   });
   const { split } = rowSplit(geo);

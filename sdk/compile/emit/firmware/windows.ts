@@ -29,17 +29,17 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   const tile = scratchOf(ctx, 'i8', NR * Math.ceil(taps / 16) * 16);
   const filter = scratchOf(ctx, 'i8', NR * taps);
   const [dy, dx] = geo.dilations;
-  const window = (at: string, xs: number, step: number, f: string, rows: string, cols: string): string =>
-    `ew_window8_${type}(${at}, ${xs}, ${step}, ${f}, ${geo.kw * NR}, ${rows}, ${cols}, acc);`;
-  const negated = `for (i32 j = 0; j < ${NR}; j++) acc[j] = -acc[j];`;
+  const window = (at: string, xs: number, step: number, f: string, size: string, from: string, to: string): string =>
+    `ew_window8_${type}(${at}, ${xs}, ${step}, ${f}, ${geo.kw * NR}, ${size}, ${from}, ${to});`;
+  const negated = (sums: string): string => `for (i32 j = 0; j < ${NR}; j++) ${sums}[j] = -${sums}[j];`;
   const body = `for (i32 n = 0; n < ${geo.c}; n += ${NR}) {
     const i32 nv = ${geo.c} - n < ${NR} ? ${geo.c} - n : ${NR};
     ${type} zero[${NR}];
-    i32 whole[${NR}] = {0};
+    i32 whole[${NR}], border[${NR}], acc[${NR}];
     ew_panel(${panels}, n / ${NR}, ${geo.c}, ${taps}, ${tile});
     ew_columns(${tile}, ${taps}, ${filter});
     for (i32 j = 0; j < ${NR}; j++) zero[j] = (${type})(j < nv ? ${zeroOf(ctx, zp, 'n + j')} : 0);
-    { i32 acc[${NR}] = {0}; ${window('zero', 0, 0, filter, String(geo.kh), String(geo.kw))} for (i32 j = 0; j < ${NR}; j++) whole[j] = -acc[j]; }
+    ${window('zero', 0, 0, filter, `${geo.kh}, ${geo.kw}`, 'ew_none', 'whole')} ${negated('whole')}
     for (i32 row0 = m0; row0 < m1; row0++) {
       const i32 py = row0 % ${geo.oh}, b = row0 / ${geo.oh};
       ${clip('py', geo.strides[0], geo.pads[0], dy, geo.kh, geo.h, 'y')}
@@ -47,10 +47,9 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
         ${clip('px', geo.strides[1], geo.pads[1], dx, geo.kw, geo.w, 'x')}
         const i8 *f = ${filter} + (y_lo * ${geo.kw} + x_lo) * ${NR};
         const i32 rows = y_hi - y_lo, cols = x_hi - x_lo;
-        i32 acc[${NR}] = {0};
-        if (rows == ${geo.kh} && cols == ${geo.kw}) memcpy(acc, whole, sizeof acc);
-        else { ${window('zero', 0, 0, 'f', 'rows', 'cols')} ${negated} }
-        ${window(`${src} + ((b * ${geo.h} + y_0 + y_lo * ${dy}) * ${geo.w} + x_0 + x_lo * ${dx}) * ${geo.c} + n`, dy * geo.w * geo.c, dx * geo.c, 'f', 'rows', 'cols')}
+        const i32 *from = whole;
+        if (rows < ${geo.kh} || cols < ${geo.kw}) { ${window('zero', 0, 0, 'f', 'rows, cols', 'ew_none', 'border')} ${negated('border')} from = border; }
+        ${window(`${src} + ((b * ${geo.h} + y_0 + y_lo * ${dy}) * ${geo.w} + x_0 + x_lo * ${dx}) * ${geo.c} + n`, dy * geo.w * geo.c, dx * geo.c, 'f', 'rows, cols', 'from', 'acc')}
         for (i32 j = 0; j < nv; j++) epi(${ctx.arguments()}, row0 * ${geo.ow} + px, n + j, f4_add(f4_mul(f4_from_i4(i4_splat(acc[j])), f4_load(${mult} + n + j)), f4_load(${b} + n + j)));
       }
     }
