@@ -1,8 +1,8 @@
 import { TARGETS } from '../targets/index.ts';
 import { packBundle } from './bundle/index.ts';
 import { createCostModel } from './compile/cost.ts';
-import { type FitReport, fitProgram } from './compile/fit.ts';
-import { type CompiledProgram, compileGraph, planProgram } from './compile/index.ts';
+import { type FitReport, fitFirmware, fitProgram } from './compile/fit.ts';
+import { type CompiledProgram, compileGraph, planFirmware, planProgram } from './compile/index.ts';
 import { loadProfile, type Profile } from './compile/profile.ts';
 import type { Target } from './compile/target.ts';
 import {
@@ -115,7 +115,9 @@ export async function buildBundle(
   const bytes = packBundle({ ...contents, golden });
   progress({ stage: 'pack', done: 1, total: 1 });
   const weightWireBytes = contents.weights.length;
-  const fit = fitProgram(compiled.program, { bundleBytes: bytes.length, weightWireBytes }, profile);
+  const fit = isFirmware(profile)
+    ? fitFirmware(planFirmware(graph), profile)
+    : fitProgram(compiled.program, { bundleBytes: bytes.length, weightWireBytes }, profile);
   return { bytes, compiled, ...(compressed ? { compressed } : {}), weightWireBytes, fit, native };
 }
 
@@ -126,6 +128,7 @@ async function nativeKernels(
 ): Promise<NativeBuild & { readonly modules: readonly KernelModule[] }> {
   const target = TARGETS.find((t) => t !== RUNTIME && t.serves(profile));
   const none = { modules: [], kernels: [] };
+  if (isFirmware(profile)) return { ...none, note: 'its kernels are C, which eigenweights firmware writes' };
   if (!target) return { ...none, note: `no native kernels are made for ${profile.id}` };
   const compiler = await target.toolchain();
   if (compiler === undefined)
@@ -133,6 +136,11 @@ async function nativeKernels(
   const variants = target.variantsFor?.(profile);
   const { modules } = await compileGraph(graph, target, variants ? { variants } : {});
   return { modules, kernels: modules.map((m) => `${m.platform} ${m.variant}`), note: compiler };
+}
+
+/** Whether a board's programs are C that is linked into its firmware. */
+function isFirmware(profile: Profile): boolean {
+  return profile.runtimes[0] === 'firmware';
 }
 
 /** Runs graphs as devices will: for compression and evaluation. */
@@ -144,7 +152,7 @@ export function engineRunner({ threads }: Work): Runner {
 export function footprintOn(profile: Profile): FootprintOf {
   const model = createCostModel(profile, { runtime: profile.runtimes[0]! });
   return (graph) => {
-    const { program } = planProgram(graph, RUNTIME.vectors);
+    const { program } = isFirmware(profile) ? planFirmware(graph) : planProgram(graph, RUNTIME.vectors);
     const { weightBytes, arenaBytes, scratchBytes } = program;
     const latencyMs = model.estimate(program.steps).ms.value;
     return { weightBytes, arenaBytes, scratchBytes, latencyMs, msPerByte: 1e-6 / model.constants.bandwidthGBps.value };

@@ -1,11 +1,13 @@
 import { type BundleDescription, describeBundle, openBundle, reportOf } from '../bundle/index.ts';
-import { type FitOptions, type FitReport, fitGraph, fitProgram } from '../compile/fit.ts';
+import { type FitOptions, type FitReport, fitFirmware, fitGraph, fitProgram } from '../compile/fit.ts';
+import { planFirmware } from '../compile/index.ts';
 import type { NamedType } from '../data/samples.ts';
 import { valueNamed } from '../ir/graph.ts';
 import { sniff } from '../model/sniff.ts';
 import { type ModelRequest, openModel, openProfile } from '../pipeline.ts';
 import { readBytes } from '../util/files.ts';
 import { byteLength, sizeOf } from '../util/tensor.ts';
+import { graphOfBundle } from './bundle-graph.ts';
 
 export interface ModelInspection {
   readonly kind: 'model';
@@ -52,6 +54,8 @@ export async function fitPath(request: ModelRequest, target: string, options: Fi
   const bytes = await readBytes(request.path);
   if (sniff(bytes) !== 'ewb') return fitGraph((await openModel(request)).graph, profile, options);
   const bundle = openBundle(bytes);
+  if ((options.runtime ?? profile.runtimes[0]) === 'firmware')
+    return fitFirmware(planFirmware(graphOfBundle(bundle)), profile, options);
   const weights = bundle.manifest.parts.find((p) => p.role === 'weights');
   return fitProgram(
     bundle.manifest.program,

@@ -27,6 +27,7 @@ export interface FirmwareSource {
 
 const C_TYPES: Partial<Record<DType, string>> = {
   f32: 'float',
+  f64: 'double',
   i8: 'int8_t',
   u8: 'uint8_t',
   i16: 'int16_t',

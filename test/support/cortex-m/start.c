@@ -1,12 +1,13 @@
 /*
  * Start-up of a bare Cortex-M under qemu: vectors, floating point, the C library's few functions that a library asks for, and the
- * semihosting calls that print and end the run. Prints instructions of one run (with -icount shift=0) after the program's own lines.
+ * semihosting calls that print and end the run. Prints instructions
+ * of one run (with -icount shift=0) and its stack after the program's own lines.
  */
 #include <stddef.h>
 #include <stdint.h>
 
 int main(void);
-void run_once(void);
+void model_run(void);
 extern uint32_t stack_top;
 extern uint32_t data_from[], data_begin[], data_end[], bss_begin[], bss_end[];
 
@@ -45,6 +46,16 @@ static uint32_t ticks(void (*work)(void)) {
   return (from - SYST_CVR) & 0xffffff;
 }
 
+/* Deepest use of the stack by `work`, bytes: what it leaves of a pattern below this function's own frame. */
+static uint32_t deepest(void (*work)(void)) {
+  volatile uint32_t *const top = (volatile uint32_t *)__builtin_frame_address(0) - 16;
+  volatile uint32_t *p;
+  for (p = top - 3000; p < top; p++) *p = 0xa5a5a5a5;
+  work();
+  for (p = top - 3000; p < top && *p == 0xa5a5a5a5;) p++;
+  return (uint32_t)((const volatile char *)top - (const volatile char *)p);
+}
+
 /* two million instructions */
 static void known(void) {
   __asm__ volatile("ldr r3, =1000000\n1: subs r3, r3, #1\n bne 1b" ::: "r3", "cc");
@@ -62,7 +73,8 @@ void reset(void) {
   for (uint32_t *d = data_begin, *s = data_from; d < data_end;) *d++ = *s++;
   for (uint32_t *d = bss_begin; d < bss_end;) *d++ = 0;
   const int wrong = main();
-  number("instructions ", (uint32_t)((uint64_t)ticks(run_once) * 2000000u / ticks(known)));
+  number("instructions ", (uint32_t)((uint64_t)ticks(model_run) * 2000000u / ticks(known)));
+  number("stack ", deepest(model_run));
   host(0x18, (void *)(wrong ? 0x20023 : 0x20026));
   for (;;);
 }
