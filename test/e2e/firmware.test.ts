@@ -24,7 +24,10 @@ for (const model of ['kws_dscnn', 'cifar_resnet8', 'mnist_mlp']) {
     try {
       const bundle = join(work, 'model.ewb');
       const calibration = shared('models', model, 'calib.npz')!;
-      const built = await buildCompressed({ path }, { target: BOARD, calibration, cwd: work, budget: { factor: 8 }, force: true, out: bundle });
+      const built = await buildCompressed(
+        { path },
+        { target: BOARD, calibration, cwd: work, budget: { factor: 8 }, force: true, out: bundle },
+      );
       const report = await writeFirmware({ path: bundle }, { name: 'model', out: join(work, 'c') });
       const fit = await fitPath({ path: bundle }, BOARD);
       assert.equal(fit, report.fit, 'fit says of the bundle what the library says of itself');

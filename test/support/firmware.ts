@@ -118,7 +118,12 @@ export class FirmwareFolder {
     const object = join(this.path, 'start.o');
     const target = ['-mthumb', ...core.flags, optimization, '-ffreestanding', '-ffunction-sections', '-fdata-sections'];
     await call('arm-none-eabi-gcc', [...target, '-c', join(support, 'start.c'), '-o', object]);
-    const layout = ['-nostdlib', '-Wl,--gc-sections', `-Wl,--defsym=FLASH=${core.flash}`, `-Wl,--defsym=RAM=${core.ram}`];
+    const layout = [
+      '-nostdlib',
+      '-Wl,--gc-sections',
+      `-Wl,--defsym=FLASH=${core.flash}`,
+      `-Wl,--defsym=RAM=${core.ram}`,
+    ];
     await call('arm-none-eabi-gcc', [
       ...[...target, ...STRICT, ...layout, '-T', join(support, 'link.ld'), object],
       ...[...this.sources(), '-lgcc', '-o', program],
@@ -148,7 +153,10 @@ export class FirmwareFolder {
     const sum = (keep: (name: string, type: string) => boolean): number =>
       symbols.filter((s) => s.length === 4 && keep(s[3]!, s[2]!)).reduce((n, s) => n + Number.parseInt(s[1]!, 16), 0);
     return {
-      code: sum((name, type) => /^t$/i.test(type) && /^(ew_|k\d+|f4_|model_run|model_init|model_input|model_output\d)/.test(name)),
+      code: sum(
+        (name, type) =>
+          /^t$/i.test(type) && /^(ew_|k\d+|f4_|model_run|model_init|model_input|model_output\d)/.test(name),
+      ),
       memory: sum((name) => name === 'memory'),
       constants: sum((name) => name === 'model_weights'),
     };

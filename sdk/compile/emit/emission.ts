@@ -1,8 +1,8 @@
-import { emitKernel } from './c/kernel.ts';
-import type { KernelContext, KernelText } from './c/context.ts';
-import { ModuleWriter, type StepCall } from './c/module.ts';
 import type { Program } from '../../wire/program.ts';
 import type { Vectors } from '../target.ts';
+import type { KernelContext, KernelText } from './c/context.ts';
+import { emitKernel } from './c/kernel.ts';
+import { ModuleWriter, type StepCall } from './c/module.ts';
 
 /** Collects the kernels of a program; kernels with the same text are one. */
 export interface KernelWriter {

@@ -3,8 +3,8 @@ import { EigenError } from '../../util/errors.ts';
 import { byteLength, bytesOf, type DType, sizeOf, type Tensor } from '../../util/tensor.ts';
 import type { Slot } from '../../wire/program.ts';
 import type { PlannedProgram } from '../index.ts';
-import { STACK_BYTES } from './size.ts';
 import { SELF_TEST } from './self-test.ts';
+import { STACK_BYTES } from './size.ts';
 
 /** What a library is made from. */
 export interface FirmwareSource {
@@ -340,7 +340,18 @@ ${used}
 
 /** What of the program computes with floats: it matters where there is no unit for them. */
 function floatsIn({ planned }: FirmwareSource): string {
-  const integer = new Set(['qconv', 'qlinear', 'qlstm', 'qattention', 'qgather', 'strided', 'pad', 'concat', 'gather', 'cast']);
+  const integer = new Set([
+    'qconv',
+    'qlinear',
+    'qlstm',
+    'qattention',
+    'qgather',
+    'strided',
+    'pad',
+    'concat',
+    'gather',
+    'cast',
+  ]);
   const floats = planned.program.steps.filter((s) => !integer.has(s.kind) && s.macs > 0);
   const scaling =
     'Products of codes are integers. Around them single precision is used: inputs are quantized, and every sum is scaled, shifted and rounded, three to seven operations an element.';

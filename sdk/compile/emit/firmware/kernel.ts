@@ -58,8 +58,6 @@ function pick<L extends Lowered<Extract<KernelSpec, { kind: 'conv' | 'qconv' }>>
 export function emitFirmwareKernel(ctx: KernelContext): KernelText {
   const { root } = ctx.group;
   if (root && isKind(root, 'view')) throw new Error(`node '${root.node.name}' is a view and has no kernel`);
-  const text = root
-    ? (RENDERERS[root.spec.kind as keyof typeof RENDERERS] as Renderer<Kind>)(ctx, root)
-    : emitMap(ctx);
+  const text = root ? (RENDERERS[root.spec.kind as keyof typeof RENDERERS] as Renderer<Kind>)(ctx, root) : emitMap(ctx);
   return { ...text, body: `${ctx.expansions()}${text.body}` };
 }

@@ -38,7 +38,10 @@ class FirmwareWriter implements KernelWriter {
   private readonly byText = new Map<string, number>();
 
   add(ctx: KernelContext, text: KernelText): number {
-    const all = ctx.resolve(ctx.parameters()).split(', ').filter((p) => p !== '');
+    const all = ctx
+      .resolve(ctx.parameters())
+      .split(', ')
+      .filter((p) => p !== '');
     const body = ctx.resolve(text.body);
     const helpers = this.withOwnOperands(ctx, text.helpers, body, all);
     const key = `${all}|${helpers.text}|${helpers.body}`;

@@ -1,7 +1,7 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import { sizeOf } from '../../../util/tensor.ts';
 import type { Lowered } from '../../lower.ts';
-import { type KernelContext, type KernelText } from '../c/context.ts';
+import type { KernelContext, KernelText } from '../c/context.ts';
 import { rowSplit } from '../c/conv.ts';
 import { spaceOf } from '../c/epilogue.ts';
 import { MR, NR } from '../c/gemm.ts';
@@ -110,7 +110,9 @@ function integerProduct(ctx: KernelContext, geo: Geometry, v: Operands): KernelT
   const tile = scratchOf(ctx, 'i8', NR * Math.ceil(geo.k / 16) * 16);
   const eight = (name: string) => eightOf(ctx.vector(name), 'G + n', () => ctx.scratch(NR * 4));
   const [multiplier, bias] = [eight(v.m), eight(v.bias)];
-  const scale = v.xs ? `f4_mul(f4_from_i4(i4_splat(acc[j])), f4_load(${ctx.read(v.xs)} + m))` : 'f4_from_i4(i4_splat(acc[j]))';
+  const scale = v.xs
+    ? `f4_mul(f4_from_i4(i4_splat(acc[j])), f4_load(${ctx.read(v.xs)} + m))`
+    : 'f4_from_i4(i4_splat(acc[j]))';
   const loops = productLoops(ctx, {
     geo,
     x: { pointer, type },
