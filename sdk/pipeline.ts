@@ -1,5 +1,6 @@
 import { TARGETS } from '../targets/index.ts';
 import { packBundle } from './bundle/index.ts';
+import { blockBytesOf } from './compile/blocks.ts';
 import { createCostModel } from './compile/cost.ts';
 import { type FitReport, fitFirmware, fitProgram } from './compile/fit.ts';
 import { type CompiledProgram, compileGraph, planFirmware, planProgram } from './compile/index.ts';
@@ -101,7 +102,7 @@ export async function buildBundle(
     (await compress(model.graph, compression.data, compression.options, engineRunner(work), progress, signal));
   const graph = compressed?.graph ?? model.graph;
   progress({ stage: 'compile', done: 0, total: 1 });
-  const portable = await compileGraph(graph, RUNTIME);
+  const portable = await compileGraph(graph, RUNTIME, { blockBytes: blockBytesOf(profile) });
   const { modules, ...native } = await nativeKernels(graph, profile);
   const compiled = { ...portable, modules: [...portable.modules, ...modules] };
   progress({ stage: 'compile', done: 1, total: 1 });
@@ -134,7 +135,10 @@ async function nativeKernels(
   if (compiler === undefined)
     return { ...none, note: `no compiler for ${target.platform} was found, eigenweights doctor says what to install` };
   const variants = target.variantsFor?.(profile);
-  const { modules } = await compileGraph(graph, target, variants ? { variants } : {});
+  const { modules } = await compileGraph(graph, target, {
+    blockBytes: blockBytesOf(profile),
+    ...(variants ? { variants } : {}),
+  });
   return { modules, kernels: modules.map((m) => `${m.platform} ${m.variant}`), note: compiler };
 }
 
@@ -152,7 +156,9 @@ export function engineRunner({ threads }: Work): Runner {
 export function footprintOn(profile: Profile): FootprintOf {
   const model = createCostModel(profile, { runtime: profile.runtimes[0]! });
   return (graph) => {
-    const { program } = isFirmware(profile) ? planFirmware(graph) : planProgram(graph, RUNTIME.vectors);
+    const { program } = isFirmware(profile)
+      ? planFirmware(graph)
+      : planProgram(graph, RUNTIME.vectors, { blockBytes: blockBytesOf(profile) });
     const { weightBytes, arenaBytes, scratchBytes } = program;
     const latencyMs = model.estimate(program.steps).ms.value;
     return { weightBytes, arenaBytes, scratchBytes, latencyMs, msPerByte: 1e-6 / model.constants.bandwidthGBps.value };

@@ -50,6 +50,8 @@ export interface BundleProfile {
   readonly whole: Spread;
   /** Null with the reference engine, whose interpreter nothing bounds. */
   readonly roof: Roof | null;
+  /** Multiplications of native kernels are reckoned from those of WebAssembly. */
+  readonly roofOrigin: 'measured' | 'estimated';
   readonly machine: { readonly processor: string; readonly cores: number; readonly node: string };
 }
 
@@ -80,7 +82,8 @@ export async function profileBundle(request: ProfileRequest, work: Work = {}): P
         onRun: (done, total) => work.progress?.({ stage: 'profile', done, total }),
       },
     );
-    const roof = engine === 'reference' ? null : roofOfThreads(measureRoof(session.variant), session.threads);
+    const roof =
+      engine === 'reference' ? null : roofOfThreads(measureRoof(session.variant, session.native), session.threads);
     return {
       model: session.bundle.manifest.program.name,
       engine: session.engine,
@@ -89,6 +92,7 @@ export async function profileBundle(request: ProfileRequest, work: Work = {}): P
       rows: rowsOf(layers, times, roof),
       whole: times.whole,
       roof,
+      roofOrigin: session.native ? 'estimated' : 'measured',
       machine: { processor: cpus()[0]?.model ?? 'unknown', cores: probeHost().availableCores, node: process.version },
     };
   } finally {

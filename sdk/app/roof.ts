@@ -1,7 +1,9 @@
+import { cpuPeak } from '../compile/cost-peaks.ts';
 import { probeDot7 } from '../device/engine/probe.ts';
 import { copyGBps, measureMachine } from '../device/probe-measure.ts';
+import { openProfile } from '../pipeline.ts';
 
-/** What this machine could do, measured: no kernel of the same instructions is faster than its roof. */
+/** What this machine could do: no kernel of the same instructions is faster than its roof. */
 export interface Roof {
   /** 10^9 multiply-accumulates a second of the threads together, by the arithmetic of the kernel. */
   readonly integerGMACps: number;
@@ -10,7 +12,8 @@ export interface Roof {
   readonly copies: readonly { readonly bytes: number; readonly GBps: number }[];
 }
 
-export interface Work {
+/** What a step does. */
+export interface StepWork {
   readonly kind: string;
   readonly macs: number;
   readonly bytes: number;
@@ -26,16 +29,34 @@ const SIZES = [2 ** 16, 2 ** 18, 2 ** 20, 2 ** 22, 2 ** 26];
 /** Up to this size a core copies within caches of its own; beyond, all share one memory. */
 const OWN_CACHE = 2 ** 18;
 
-/** The roof over WebAssembly kernels of a variant in one thread; takes about a second. */
-export function measureRoof(variant: string): Roof {
+/** How many times the products of the plain WebAssembly loop an instruction set makes at the same clock: lanes, and pairs or fours of bytes. */
+const X86: Readonly<Record<string, { readonly integer: number; readonly float: number }>> = {
+  sse4: { integer: 1, float: 1 },
+  avx2: { integer: 2, float: 2 },
+  avx512vnni: { integer: 8, float: 4 },
+};
+
+/**
+ * The roof over kernels of a variant in one thread; takes about a second. Loops of WebAssembly are timed; what native kernels could do is
+ * reckoned from them by the instruction sets, which leaves the clock out.
+ */
+export function measureRoof(variant: string, native: boolean): Roof {
   const now = (): number => performance.now();
   const { int16GMACps, fp32GMACps } = measureMachine(now);
-  const gain = variant === 'dot7' ? probeDot7().speedup : 1;
+  const { integer, float } = native
+    ? nativeGain(variant)
+    : { integer: variant === 'dot7' ? probeDot7().speedup : 1, float: 1 };
   return {
-    integerGMACps: int16GMACps * gain,
-    floatGMACps: fp32GMACps,
+    integerGMACps: int16GMACps * integer,
+    floatGMACps: fp32GMACps * float,
     copies: SIZES.map((bytes) => ({ bytes, GBps: copyGBps(bytes, now) })),
   };
+}
+
+/** On Arm by the core; floats are neither fused nor wider there. */
+function nativeGain(variant: string): { readonly integer: number; readonly float: number } {
+  const host = openProfile('host');
+  return X86[variant] ?? { integer: cpuPeak(host, 'int8', 'native') / cpuPeak(host, 'int8', 'wasm'), float: 1 };
 }
 
 /** The roof over threads on cores of their own, from that over one. */
@@ -53,7 +74,7 @@ export function peakOf(roof: Roof, kind: string): number {
 }
 
 /** The time that a step takes at least: of its multiplications or of moving its bytes, whichever is longer. */
-export function boundOf(roof: Roof, work: Work): Bound {
+export function boundOf(roof: Roof, work: StepWork): Bound {
   const compute = work.macs / peakOf(roof, work.kind) / 1e9;
   const memory = work.bytes / (bandwidthFor(roof, work.bytes) * 1e9);
   return compute >= memory ? { seconds: compute, by: 'compute' } : { seconds: memory, by: 'memory' };

@@ -43,6 +43,7 @@ export interface BundleSession {
   readonly engine: string;
   /** Kernel variant in use; the engine itself where it has none. */
   readonly variant: string;
+  readonly native: boolean;
   readonly threads: number;
   /** Why it is not the engine that could be faster, in words. */
   readonly note?: string;
@@ -91,7 +92,7 @@ export async function loadSession(bundle: Bundle, request: SessionRequest = {}):
 
 type Loaded = Pick<
   BundleSession,
-  'engine' | 'variant' | 'threads' | 'note' | 'modelBytes' | 'run' | 'runSteps' | 'selfTest' | 'close'
+  'engine' | 'variant' | 'native' | 'threads' | 'note' | 'modelBytes' | 'run' | 'runSteps' | 'selfTest' | 'close'
 >;
 
 async function loadKernels(bundle: Bundle, { engine, threads = 1 }: SessionRequest): Promise<Loaded> {
@@ -133,6 +134,7 @@ function onEngine(bundle: Bundle, loaded: Engine): Loaded {
   return {
     engine: `${loaded.platform === 'wasm' ? 'wasm' : 'native'} ${loaded.variant}`,
     variant: loaded.variant,
+    native: loaded.platform !== 'wasm',
     threads: loaded.threads,
     modelBytes: loaded.modelBytes,
     run,
@@ -152,6 +154,7 @@ function loadReference(bundle: Bundle): Loaded {
   return {
     engine: REFERENCE.id,
     variant: REFERENCE.id,
+    native: false,
     threads: 1,
     modelBytes: loaded.modelBytes,
     run,

@@ -11,6 +11,7 @@ import {
   type WeightLayout,
   type WeightSlot,
 } from '../wire/program.ts';
+import { DEFAULT_BLOCK } from './blocks.ts';
 import { KernelContext, type Operand, type Tuning } from './emit/c/context.ts';
 import type { StepCall } from './emit/c/module.ts';
 import { type Emission, vectorEmission } from './emit/emission.ts';
@@ -55,8 +56,6 @@ export interface CompiledProgram {
   /** First step that reads a value or a constant. */
   readonly firstUse: ReadonlyMap<string, number>;
 }
-
-const DEFAULT_BLOCK = 96 * 1024;
 
 /** Lowers a normalized graph to a program and builds its kernels for a target. */
 export async function compileGraph(

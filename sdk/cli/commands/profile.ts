@@ -70,7 +70,7 @@ function textOf(p: BundleProfile, whole: boolean): string {
   if (p.roof) {
     const [near, far] = [p.roof.copies[0]!, p.roof.copies.at(-1)!];
     lines.push(
-      `roof (measured): ${p.roof.integerGMACps.toPrecision(3)} GMAC/s in integers, ${p.roof.floatGMACps.toPrecision(3)} in floats; ` +
+      `roof (${p.roofOrigin}): ${p.roof.integerGMACps.toPrecision(3)} GMAC/s in integers, ${p.roof.floatGMACps.toPrecision(3)} in floats; ` +
         `copies ${near.GBps.toPrecision(3)} GB/s in cache, ${far.GBps.toPrecision(3)} in memory`,
     );
   }

@@ -31,9 +31,11 @@ test('threads have multipliers and caches of their own, and one memory', () => {
 });
 
 test('this machine has a roof', () => {
-  const roof = measureRoof('simd128');
-  assert.ok(roof.integerGMACps > 0.1 && roof.floatGMACps > 0.1);
-  assert.ok(roof.copies.every((c) => c.GBps > 0.1));
+  for (const native of [false, true]) {
+    const roof = measureRoof(native ? 'avx2' : 'simd128', native);
+    assert.ok(roof.integerGMACps > 0.1 && roof.floatGMACps > 0.1);
+    assert.ok(roof.copies.every((c) => c.GBps > 0.1));
+  }
 });
 
 test.run();
