@@ -10,7 +10,7 @@ export const DEFAULT_BLOCK = 96 * KB;
  */
 const LARGEST = 192 * KB;
 /** Without a second level, memory is scarce, and as near as any cache. */
-const SMALLEST = 16 * KB;
+export const SMALLEST_BLOCK = 16 * KB;
 /** The rest of the cache holds weights and results. */
 const SHARE = 0.75;
 
@@ -20,5 +20,5 @@ export function blockBytesOf(profile: Profile): number {
   if (profile.family === 'host') return LARGEST;
   const { l2KB, count } = profile.cpu.clusters[0]!;
   if (l2KB === null) return DEFAULT_BLOCK;
-  return Math.max(SMALLEST, Math.min(LARGEST, (SHARE * l2KB * KB) / count));
+  return Math.max(SMALLEST_BLOCK, Math.min(LARGEST, (SHARE * l2KB * KB) / count));
 }

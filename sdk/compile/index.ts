@@ -11,7 +11,7 @@ import {
   type WeightLayout,
   type WeightSlot,
 } from '../wire/program.ts';
-import { DEFAULT_BLOCK } from './blocks.ts';
+import { DEFAULT_BLOCK, SMALLEST_BLOCK } from './blocks.ts';
 import { KernelContext, type Operand, type Tuning } from './emit/c/context.ts';
 import type { StepCall } from './emit/c/module.ts';
 import { type Emission, vectorEmission } from './emit/emission.ts';
@@ -81,7 +81,7 @@ export function planProgram(graph: Graph, vectors: Vectors, options: CompileOpti
 
 /** The program as kernels for microcontrollers run it. */
 export function planFirmware(graph: Graph): PlannedProgram {
-  return plan(graph, FIRMWARE, {});
+  return plan(graph, FIRMWARE, { blockBytes: SMALLEST_BLOCK });
 }
 
 function plan(graph: Graph, emission: Emission, options: CompileOptions): PlannedProgram {
