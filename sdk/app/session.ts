@@ -13,9 +13,8 @@ import { graphOfBundle } from './bundle-graph.ts';
 import { type SelfTest, testKernels, testReference } from './self-test.ts';
 
 const WASM_VARIANTS = ['simd128', 'dot7'] as const;
-const X86_VARIANTS = ['sse4', 'avx2', 'avx512vnni'] as const;
-const ARM_VARIANTS = ['cortex-a35', 'cortex-a53', 'cortex-a57', 'cortex-a72', 'cortex-a76', 'cortex-a78ae'] as const;
-const NATIVE_VARIANTS = [...X86_VARIANTS, ...ARM_VARIANTS] as const;
+/** Of those that one bundle has several of. */
+const NATIVE_VARIANTS = ['sse4', 'avx2', 'avx512vnni'] as const;
 
 /**
  * Engines by name: `native` takes the best kernels that this processor runs, `wasm` the fastest ones that the start-up probe finds

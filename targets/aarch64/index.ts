@@ -25,30 +25,54 @@ function variant(core: string): KernelVariant {
   return { id: core, defines: ['EW_DOT7'], flags: [`-mcpu=${core}`, ...FLAGS, ...(ERRATA[core] ?? [])] };
 }
 
-/** Kernels for the cores that a board has. */
-function coresOf({ cpu }: Profile): Set<string> {
-  return new Set(cpu.clusters.map((c) => c.core));
+/** Cores with the dot product of bytes. */
+const DOT_PRODUCT: ReadonlySet<string> = new Set(['cortex-a76', 'cortex-a78ae']);
+
+/** The variant for each kind of core of a board: its own, or the newest whose instructions it has. */
+function variantsOn({ cpu }: Profile, cores: readonly string[]): string[] {
+  return cpu.clusters.map(({ core, features }) => {
+    const runs = cores.filter((c) => !DOT_PRODUCT.has(c) || features.includes('dotprod'));
+    return cores.includes(core) ? core : runs.at(-1)!;
+  });
 }
 
-function target(id: Profile['family'], boards: string, cores: readonly string[]): Target {
+interface Boards {
+  readonly id: Profile['family'];
+  readonly name: string;
+  readonly cores: readonly string[];
+  /** Other boards that its kernels are for. */
+  readonly alsoServes?: Profile['family'];
+}
+
+function target({ id, name, cores, alsoServes }: Boards): Target {
   return {
     id,
-    summary: `${boards}: shared objects for ${cores.join(', ')}; needs the aarch64 cross gcc or zig`,
+    summary: `${name}: shared objects for ${cores.join(', ')}; needs the aarch64 cross gcc or zig`,
     platform: 'linux-arm64',
     vectors: { header: NEON_HEADER, sums: true, entry: sharedObjectEntry },
     variants: cores.map(variant),
-    serves: (profile) => profile.family === id && cores.some((c) => coresOf(profile).has(c)),
-    variantsFor: (profile) => cores.filter((c) => coresOf(profile).has(c)),
+    serves: ({ family, cpu }) => cpu.arch === 'aarch64' && (family === id || family === alsoServes),
+    variantsFor: (profile) => variantsOn(profile, cores),
     ...sharedObjects('linux-arm64'),
   };
 }
 
-export const raspberryPiTarget: Target = target('raspberry-pi', 'Raspberry Pi', [
-  'cortex-a53',
-  'cortex-a72',
-  'cortex-a76',
-]);
+/** Also for the machine at hand, where it is a board with such cores. */
+export const raspberryPiTarget: Target = target({
+  id: 'raspberry-pi',
+  name: 'Raspberry Pi',
+  cores: ['cortex-a53', 'cortex-a72', 'cortex-a76'],
+  alsoServes: 'host',
+});
 
-export const jetsonTarget: Target = target('jetson', 'CPUs of Jetson boards', ['cortex-a57', 'cortex-a78ae']);
+export const jetsonTarget: Target = target({
+  id: 'jetson',
+  name: 'CPUs of Jetson boards',
+  cores: ['cortex-a57', 'cortex-a78ae'],
+});
 
-export const coralTarget: Target = target('coral', 'CPUs of Coral boards', ['cortex-a35', 'cortex-a53']);
+export const coralTarget: Target = target({
+  id: 'coral',
+  name: 'CPUs of Coral boards',
+  cores: ['cortex-a35', 'cortex-a53'],
+});
