@@ -8,9 +8,9 @@ import { projectRoot } from './shared.ts';
 
 /** 64-bit Arm on this machine: a cross compiler, and an emulator that traps instructions which the core it stands for does not have. */
 const COMPILER = 'aarch64-linux-gnu-gcc';
-const EMULATOR = 'qemu-aarch64-static';
+export const EMULATOR = 'qemu-aarch64-static';
 /** Where the cross compiler keeps the other processor's C library. */
-const LIBRARIES = '/usr/aarch64-linux-gnu';
+export const LIBRARIES = '/usr/aarch64-linux-gnu';
 
 /** Debian packages of what is missing; undefined when all is there. */
 export function missingTools(): string | undefined {
