@@ -19,7 +19,7 @@ import { spreadOf } from './results.ts';
 import { openTf } from './tfjs.ts';
 
 /** Before the first turn: compilers of JavaScript and WebAssembly replace their first code. */
-const WARM_MS = 250;
+const WARM_MS = 400;
 /** Inferences are timed together up to this: reading the clock costs a small part of it. */
 const BATCH_MS = 0.5;
 const CALIBRATION = 400_000;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { relativeError } from '../../sdk/app/self-test.ts';
 import { ENGINES, readArrays, type Tensor } from '../../sdk/index.ts';
 import { type Contestant, PAIRS, REFERENCE } from './contestants.ts';
-import { COMPETITORS, installCompetitors, installedVersion, nodeOf } from './packages.ts';
+import { COMPETITORS, installCompetitors, installedVersion, type NodeBinary, nodeOf } from './packages.ts';
 import type { Prepared } from './prepare.ts';
 import { bundled, Child } from './process.ts';
 import type { Opened, OpenMessage } from './protocol.ts';
@@ -48,7 +48,7 @@ export class Field {
   static async open(root: string, contestants: readonly Contestant[], tell: (text: string) => void): Promise<Field> {
     const problem = await installCompetitors(tell);
     const script = await bundled(root, 'tools/speed/child.ts', join(root, 'out/speed/child.mjs'));
-    const nodes = new Map<number, string | undefined>();
+    const nodes = new Map<number, NodeBinary | undefined>();
     for (const { node } of contestants) if (!nodes.has(node)) nodes.set(node, await nodeOf(node));
     const children = new Map<Contestant, Child>();
     const absent: Absence[] = [];
@@ -56,10 +56,10 @@ export class Field {
       const node = nodes.get(c.node);
       const reason = node === undefined ? `there is no Node ${c.node}` : await missing(c, problem);
       if (node === undefined || reason !== '') absent.push({ contestant: c.id, reason });
-      else children.set(c, new Child(node, script));
+      else children.set(c, new Child(node.path, script));
     }
     for (const a of absent) tell(`${a.contestant} is left out: ${a.reason}`);
-    const versions = [...nodes].flatMap(([major, path]) => (path === undefined ? [] : [`Node ${major}`]));
+    const versions = [...nodes.values()].flatMap((node) => (node ? [`Node ${node.version}`] : []));
     for (const name of ['onnxruntime-node', '@tensorflow/tfjs-core']) {
       const version = await installedVersion(name);
       if (version !== undefined) versions.push(`${name} ${version}`);

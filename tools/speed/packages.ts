@@ -45,11 +45,19 @@ export async function installedVersion(name: string): Promise<string | undefined
   return (JSON.parse(await readFile(path, 'utf8')) as { version: string }).version;
 }
 
-/** Path of a Node of a major version: this one, or the one that npx fetches. Undefined when there is none. */
-export async function nodeOf(major: number): Promise<string | undefined> {
-  if (Number(process.versions.node.split('.')[0]) === major) return process.execPath;
-  return call('npx', ['-y', '-p', `node@${major}`, 'node', '-p', 'process.execPath']).then(
-    ({ stdout }) => stdout.trim(),
+export interface NodeBinary {
+  readonly path: string;
+  /** As `24.21.0`. */
+  readonly version: string;
+}
+
+/** A Node of a major version: this one, or the one that npx fetches. Undefined when there is none. */
+export async function nodeOf(major: number): Promise<NodeBinary | undefined> {
+  const here = process.versions.node;
+  if (Number(here.split('.')[0]) === major) return { path: process.execPath, version: here };
+  const script = 'JSON.stringify({ path: process.execPath, version: process.versions.node })';
+  return call('npx', ['-y', '-p', `node@${major}`, 'node', '-p', script]).then(
+    ({ stdout }) => JSON.parse(stdout) as NodeBinary,
     () => undefined,
   );
 }

@@ -12,6 +12,8 @@ import type { InputFile } from './inputs.ts';
 /** Inferences of a process, and processes of a kind. */
 const RUNS = 10;
 const PROCESSES = 5;
+/** What others are compared with. */
+const ORIGINAL = 'onnxruntime-node fp32';
 
 /** Bytes, medians over several processes. */
 export interface Memory {
@@ -94,8 +96,8 @@ export async function measureMemory(
     try {
       const all = await measured(programs, args, folder);
       const growth = mapped((key) => all[key] - bare[key]);
-      const original = rows[0]?.growth.rss ?? growth.rss;
-      rows.push({ program, growth, ...(program.startsWith('onnx') ? {} : { share: growth.rss / original }) });
+      const original = rows.find((r) => r.program === ORIGINAL);
+      rows.push({ program, growth, ...(original ? { share: growth.rss / original.growth.rss } : {}) });
     } catch (cause) {
       failures.push(`${program}: ${cause instanceof Error ? cause.message : String(cause)}`);
     }

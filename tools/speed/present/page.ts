@@ -4,6 +4,7 @@ import type { Comparison, ModelSpeed, SpeedDocument } from '../results.ts';
 import {
   absenceLines,
   comparisonTitle,
+  detailLines,
   errorTable,
   machineLine,
   missed,
@@ -33,7 +34,10 @@ export function speedPage(document: SpeedDocument): string {
       { title: 'Time of one inference', content: [tableFrom(timeTable(models)), ...models.map(timeFigure)] },
       { title: 'Outputs', content: [tableFrom(errorTable(models))] },
       ...slowSection(models),
-      { title: 'Left out', content: absenceLines(models).map((line) => html`<p>${line}</p>\n`) },
+      {
+        title: 'Who took part',
+        content: [...detailLines(models), ...absenceLines(models)].map((line) => html`<p>${line}</p>\n`),
+      },
     ],
   });
 }

@@ -120,6 +120,19 @@ export function errorTable(models: readonly ModelSpeed[]): string[][] {
   ];
 }
 
+/** What each contestant ran with, and where that was not the same on all models, on which. */
+export function detailLines(models: readonly ModelSpeed[]): string[] {
+  return columnsOf(models).map((id) => {
+    const where = new Map<string, string[]>();
+    for (const m of models) {
+      const detail = m.rows.find((r) => r.contestant === id)?.detail;
+      if (detail !== undefined) where.set(detail, [...(where.get(detail) ?? []), m.model]);
+    }
+    const parts = [...where].map(([detail, names]) => (where.size === 1 ? detail : `${detail} (${names.join(', ')})`));
+    return `${titleOf(id)}: ${parts.join('; ')}`;
+  });
+}
+
 /** Everybody's absence with its reason; the same reason is said once. */
 export function absenceLines(models: readonly ModelSpeed[]): string[] {
   const where = new Map<string, string[]>();
@@ -133,8 +146,8 @@ export function absenceLines(models: readonly ModelSpeed[]): string[] {
 }
 
 export function machineLine({ machine, settings }: SpeedDocument): string {
-  const { processor, cores, node, others } = machine;
-  return `${processor}, ${cores} cores, Node ${node}; ${others.join(', ')}; one thread, ${settings.rounds} interleaved rounds of ${settings.turnMs} ms turns`;
+  const { processor, cores, others } = machine;
+  return `${processor}, ${cores} cores; ${others.join(', ')}; one thread, ${settings.rounds} interleaved rounds of ${settings.turnMs} ms turns`;
 }
 
 /** Columns of text. */
@@ -163,7 +176,8 @@ export function documentText(document: SpeedDocument): string {
     `Time of one inference, median\n${aligned(timeTable(models))}`,
     `Outputs against those of ${titleOf(REFERENCE)}\n${aligned(errorTable(models))}`,
     ...slow,
-    ...absenceLines(models),
+    detailLines(models).join('\n'),
+    absenceLines(models).join('\n'),
     machineLine(document),
   ].join('\n\n');
 }
