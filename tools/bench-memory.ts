@@ -8,7 +8,6 @@
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ENGINES } from '../sdk/index.ts';
 import { writeAtomic } from '../sdk/util/files.ts';
 import { bareNode, bundledPrograms, type MemoryResult, measureMemory } from './speed/memory/measure.ts';
 import { sharedModels } from './speed/models.ts';
@@ -58,12 +57,11 @@ async function main(): Promise<number> {
   if (problem !== '') console.error(problem);
   const [programs, hashes] = [await bundledPrograms(root), await sourceHashes(root)];
   const bare = await bareNode(programs, FOLDER);
-  const engines = ['native', 'wasm'].filter((e) => (ENGINES as readonly string[]).includes(e));
   const results: MemoryResult[] = [];
   for (const model of models) {
     const folder = join(FOLDER, model.id.replaceAll('/', '_'));
     const prepared = await prepare(model, folder, hashes, (text) => console.error(`  ${text}`));
-    const result = await measureMemory(programs, prepared, folder, bare, engines);
+    const result = await measureMemory(programs, prepared, folder, bare);
     results.push(result);
     if (!values.json) console.log(`${textOf(result)}\n`);
   }

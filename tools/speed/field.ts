@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { relativeError } from '../../sdk/app/self-test.ts';
-import { ENGINES, readArrays, type Tensor } from '../../sdk/index.ts';
+import { readArrays, type Tensor } from '../../sdk/index.ts';
 import { type Contestant, PAIRS, REFERENCE } from './contestants.ts';
 import { COMPETITORS, installCompetitors, installedVersion, type NodeBinary, nodeOf } from './packages.ts';
 import type { Prepared } from './prepare.ts';
@@ -124,11 +124,8 @@ export class Field {
 }
 
 /** Why a contestant cannot take part, or ''. */
-async function missing({ runtime, engine }: Contestant, problem: string): Promise<string> {
-  if (runtime === 'ours') {
-    return (ENGINES as readonly string[]).includes(engine ?? '') ? '' : `there is no engine '${engine}'`;
-  }
-  if (runtime === 'onnxruntime-web') return '';
+async function missing({ runtime }: Contestant, problem: string): Promise<string> {
+  if (runtime === 'ours' || runtime === 'onnxruntime-web') return '';
   const name = runtime === 'tfjs' ? '@tensorflow/tfjs-backend-wasm' : runtime;
   return (await installedVersion(name)) === undefined ? problem || `${name} is not installed` : '';
 }

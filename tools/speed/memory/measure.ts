@@ -73,7 +73,6 @@ export async function measureMemory(
   prepared: Prepared,
   folder: string,
   bare: Memory,
-  engines: readonly string[],
 ): Promise<MemoryResult> {
   const inputs = JSON.stringify(await inputFiles(prepared, folder));
   const runs = String(RUNS);
@@ -85,7 +84,7 @@ export async function measureMemory(
       kinds.push([`onnxruntime-node ${name}`, [programs.ort, COMPETITORS, path, inputs, runs]]);
     }
   }
-  for (const engine of engines) {
+  for (const engine of ['native', 'wasm']) {
     kinds.push([`ours ${engine}`, [programs.ours, engine, prepared.bundle, inputs, runs]]);
     const io = ['--input', prepared.inputs, '--output', join(folder, 'run.npz')];
     kinds.push([`eigenweights run, ${engine}`, [programs.cli, 'run', prepared.bundle, ...io, '--engine', engine]]);
@@ -102,9 +101,7 @@ export async function measureMemory(
       failures.push(`${program}: ${cause instanceof Error ? cause.message : String(cause)}`);
     }
   }
-  const shared = engines.includes('native')
-    ? await sharedWeights([programs.ours, 'native', prepared.bundle, inputs, runs, 'hold'])
-    : undefined;
+  const shared = await sharedWeights([programs.ours, 'native', prepared.bundle, inputs, runs, 'hold']);
   return { model: prepared.model.id, rows, failures, ...(shared ? { shared } : {}) };
 }
 
@@ -162,7 +159,14 @@ function parsed(text: string): Memory {
 async function sharedWeights(args: readonly string[]): Promise<MemoryResult['shared']> {
   const children = [0, 1].map(() => spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] }));
   try {
-    await Promise.all(children.map((c) => new Promise((ready) => c.stdout.once('data', ready))));
+    const ready = children.map(
+      (c) =>
+        new Promise<boolean>((settle) => {
+          c.stdout.once('data', () => settle(true));
+          c.once('close', () => settle(false));
+        }),
+    );
+    if ((await Promise.all(ready)).includes(false)) return undefined;
     const maps = await Promise.all(
       children.map(async (c) => weightsMapping(await readFile(`/proc/${c.pid}/smaps`, 'utf8'))),
     );
