@@ -7,6 +7,8 @@ export type Runtime = 'ours' | 'onnxruntime-web' | 'onnxruntime-node' | 'tfjs';
 export interface Contestant {
   readonly id: string;
   readonly title: string;
+  /** Head of its column. */
+  readonly short: string;
   readonly runtime: Runtime;
   /** Major version of the Node that it runs on. */
   readonly node: number;
@@ -17,15 +19,43 @@ export interface Contestant {
 }
 
 export const CONTESTANTS: readonly Contestant[] = [
-  { id: 'wasm20', title: 'ours wasm, Node 20', runtime: 'ours', node: 20, engine: 'wasm' },
-  { id: 'wasm24', title: 'ours wasm, Node 24', runtime: 'ours', node: 24, engine: 'wasm' },
-  { id: 'native', title: 'ours native', runtime: 'ours', node: 20, engine: 'native' },
-  { id: 'avx2', title: 'ours native, AVX2', runtime: 'ours', node: 20, engine: 'avx2' },
-  { id: 'web20', title: 'onnxruntime-web, Node 20', runtime: 'onnxruntime-web', node: 20, model: 'fp32' },
-  { id: 'web24', title: 'onnxruntime-web, Node 24', runtime: 'onnxruntime-web', node: 24, model: 'fp32' },
-  { id: 'node', title: 'onnxruntime-node fp32', runtime: 'onnxruntime-node', node: 20, model: 'fp32' },
-  { id: 'int8', title: 'onnxruntime-node int8', runtime: 'onnxruntime-node', node: 20, model: 'int8' },
-  { id: 'tfjs', title: 'tfjs-wasm', runtime: 'tfjs', node: 20, model: 'fp32' },
+  { id: 'wasm20', short: 'wasm 20', title: 'ours wasm, Node 20', runtime: 'ours', node: 20, engine: 'wasm' },
+  { id: 'wasm24', short: 'wasm 24', title: 'ours wasm, Node 24', runtime: 'ours', node: 24, engine: 'wasm' },
+  { id: 'native', short: 'native', title: 'ours native', runtime: 'ours', node: 20, engine: 'native' },
+  { id: 'avx2', short: 'native AVX2', title: 'ours native, AVX2', runtime: 'ours', node: 20, engine: 'avx2' },
+  {
+    id: 'web20',
+    short: 'ort-web 20',
+    title: 'onnxruntime-web, Node 20',
+    runtime: 'onnxruntime-web',
+    node: 20,
+    model: 'fp32',
+  },
+  {
+    id: 'web24',
+    short: 'ort-web 24',
+    title: 'onnxruntime-web, Node 24',
+    runtime: 'onnxruntime-web',
+    node: 24,
+    model: 'fp32',
+  },
+  {
+    id: 'node',
+    short: 'ort-node',
+    title: 'onnxruntime-node fp32',
+    runtime: 'onnxruntime-node',
+    node: 20,
+    model: 'fp32',
+  },
+  {
+    id: 'int8',
+    short: 'ort-node int8',
+    title: 'onnxruntime-node int8',
+    runtime: 'onnxruntime-node',
+    node: 20,
+    model: 'int8',
+  },
+  { id: 'tfjs', short: 'tfjs', title: 'tfjs-wasm', runtime: 'tfjs', node: 20, model: 'fp32' },
 ];
 
 /** The contestant whose outputs all others are compared with. */

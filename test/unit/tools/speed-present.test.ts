@@ -55,7 +55,7 @@ test('the terminal is told ratios, times, misses with their layers, and who is a
   assert.match(text, '15 (1 dropped)');
   assert.match(text, /slow +qconv +1\.50 ms +75\.0 %/);
   assert.match(text, 'tfjs-wasm: no translation of LSTM');
-  assert.match(text, 'ours wasm, Node 20: wasm20 1.0');
+  assert.match(text, 'wasm 20 is ours wasm, Node 20: wasm20 1.0');
 });
 
 test('layers beyond the first dozen are summed up', () => {

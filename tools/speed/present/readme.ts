@@ -1,17 +1,17 @@
 import { between } from '../../quality/present/readme.ts';
 import type { SpeedDocument } from '../results.ts';
-import { absenceLines, machineLine, ratioTable, timeTable } from './tables.ts';
+import { absenceLines, detailLines, machineLine, ratioTable, timeTable } from './tables.ts';
 
 const MARKERS = ['<!-- speed: written by `npm run bench:speed -- --write` -->\n', '<!-- /speed -->'] as const;
 
 /** README text with the measured tables between their markers. */
 export function withSpeed(readme: string, document: SpeedDocument): string {
   const { models } = document;
-  const notes = absenceLines(models).map((line) => `Left out: ${line}.`);
+  const notes = [...detailLines(models), ...absenceLines(models).map((line) => `left out: ${line}`)];
   const text = [
     markdown(ratioTable(models)),
     markdown(timeTable(models)),
-    [`Measured on ${machineLine(document)}.`, ...notes].join('\n'),
+    `Times as fast, median of the ratios of a round (middle half), and the goal where it is missed; then one inference. Measured on ${machineLine(document)}. ${notes.join('. ')}.`,
   ].join('\n\n');
   return between(readme, MARKERS, text);
 }

@@ -7,6 +7,8 @@ const LISTED = 12;
 
 export const titleOf = (id: string): string => CONTESTANTS.find((c) => c.id === id)?.title ?? id;
 
+const shortOf = (id: string): string => CONTESTANTS.find((c) => c.id === id)?.short ?? id;
+
 export function time(seconds: number): string {
   if (seconds < 1e-3) return `${(seconds * 1e6).toFixed(seconds < 1e-4 ? 1 : 0)} us`;
   return `${(seconds * 1e3).toFixed(seconds < 0.1 ? 2 : 0)} ms`;
@@ -36,7 +38,7 @@ function ratioCell(c: Comparison | undefined): string {
 export function ratioTable(models: readonly ModelSpeed[]): string[][] {
   const pairs = pairsOf(models);
   return [
-    ['model', ...pairs.map(comparisonTitle)],
+    ['model', ...pairs.map(({ ours, over }) => `${shortOf(ours)} : ${shortOf(over)}`)],
     ...models.map((m) => [
       m.model,
       ...pairs.map((p) => ratioCell(m.comparisons.find((c) => c.ours === p.ours && c.over === p.over))),
@@ -53,7 +55,7 @@ function columnsOf(models: readonly ModelSpeed[]): string[] {
 export function timeTable(models: readonly ModelSpeed[]): string[][] {
   const ids = columnsOf(models);
   return [
-    ['model', 'MACs', ...ids.map(titleOf), 'rounds'],
+    ['model', 'MACs', ...ids.map(shortOf), 'rounds'],
     ...models.map((m) => [
       m.model,
       millions(m.macs),
@@ -112,7 +114,7 @@ const millions = (macs: number): string => `${(macs / 1e6).toFixed(macs < 1e7 ? 
 export function errorTable(models: readonly ModelSpeed[]): string[][] {
   const ids = columnsOf(models).filter((id) => id !== REFERENCE);
   return [
-    ['largest difference, relative', ...ids.map(titleOf)],
+    ['largest difference, relative', ...ids.map(shortOf)],
     ...models.map((m) => [
       m.model,
       ...ids.map((id) => m.rows.find((r) => r.contestant === id)?.error.toExponential(1) ?? '-'),
@@ -129,7 +131,7 @@ export function detailLines(models: readonly ModelSpeed[]): string[] {
       if (detail !== undefined) where.set(detail, [...(where.get(detail) ?? []), m.model]);
     }
     const parts = [...where].map(([detail, names]) => (where.size === 1 ? detail : `${detail} (${names.join(', ')})`));
-    return `${titleOf(id)}: ${parts.join('; ')}`;
+    return `${shortOf(id)} is ${titleOf(id)}: ${parts.join('; ')}`;
   });
 }
 
