@@ -71,7 +71,7 @@ class Compiler {
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
         serialization: 'advanced',
         // One heap for all threads of the C library: 30 MB less.
-      env: { ...process.env, EIGEN_COMPILER: entry, NODE_OPTIONS: '', MALLOC_ARENA_MAX: '1' },
+        env: { ...process.env, EIGEN_COMPILER: entry, NODE_OPTIONS: '', MALLOC_ARENA_MAX: '1' },
       },
     );
     this.process.on('message', (answer: Answer) => this.settle(answer.id, answer));
