@@ -11,7 +11,7 @@ import type { FrontierPoint } from './types.ts';
 /** Plans made again because the compiled program takes more than they allowed for. */
 const LIMIT_TRIES = 2;
 /** Quality that a network within the memory goal keeps where it diverges more than two fits of one plan do, by this factor. */
-const GOAL_QUALITY = 0.995;
+const GOAL_QUALITY = 0.99;
 const GOAL_DIVERGENCE = 1.25;
 /** Share of the budget that may stay unused without another try. */
 const UNUSED = 0.005;
