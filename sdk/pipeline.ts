@@ -20,6 +20,7 @@ import type { Graph } from './ir/graph.ts';
 import { normalize } from './ir/passes/index.ts';
 import { loadModel } from './model/sniff.ts';
 import { wasmRunner } from './runner.ts';
+import { nativeBlocks, wasmBlocks } from './tune-here.ts';
 import { readBytes } from './util/files.ts';
 import { sha256 } from './util/hash.ts';
 import type { Progress } from './util/progress.ts';
@@ -89,12 +90,16 @@ export async function openModel(request: ModelRequest): Promise<Model> {
   return { request, graph, sha256: sha256(await readBytes(request.path)), originalBytes };
 }
 
-/** Graph -> bundle: compressed where asked for, compiled, proved on golden inputs by running it, packed. */
+/**
+ * Graph -> bundle: compressed where asked for, compiled, proved on golden inputs by running it, packed. With `tune`, sizes of blocks are
+ * timed on this machine: the bundle's outputs stay the same, its kernels depend on what was found.
+ */
 export async function buildBundle(
   model: Model,
   profile: Profile,
   compression: Compression | undefined,
   work: Work = {},
+  tune = false,
 ): Promise<Built> {
   const { progress = () => {}, signal } = work;
   const compressed =
@@ -102,8 +107,11 @@ export async function buildBundle(
     (await compress(model.graph, compression.data, compression.options, engineRunner(work), progress, signal));
   const graph = compressed?.graph ?? model.graph;
   progress({ stage: 'compile', done: 0, total: 1 });
-  const portable = await compileGraph(graph, RUNTIME, { blockBytes: blockBytesOf(profile) });
-  const { modules, ...native } = await nativeKernels(graph, profile);
+  const portable = await compileGraph(graph, RUNTIME, {
+    blockBytes: blockBytesOf(profile),
+    ...(tune ? { blocks: await wasmBlocks(graph, RUNTIME) } : {}),
+  });
+  const { modules, ...native } = await nativeKernels(graph, profile, tune);
   const compiled = { ...portable, modules: [...portable.modules, ...modules] };
   progress({ stage: 'compile', done: 1, total: 1 });
   signal?.throwIfAborted();
@@ -126,6 +134,7 @@ export async function buildBundle(
 async function nativeKernels(
   graph: Graph,
   profile: Profile,
+  tune: boolean,
 ): Promise<NativeBuild & { readonly modules: readonly KernelModule[] }> {
   const target = TARGETS.find((t) => t !== RUNTIME && t.serves(profile));
   const none = { modules: [], kernels: [] };
@@ -138,6 +147,7 @@ async function nativeKernels(
   const { modules } = await compileGraph(graph, target, {
     blockBytes: blockBytesOf(profile),
     ...(variants ? { variants } : {}),
+    ...(tune ? { blocks: await nativeBlocks(graph, target) } : {}),
   });
   return { modules, kernels: modules.map((m) => `${m.platform} ${m.variant}`), note: compiler };
 }

@@ -5,6 +5,7 @@ import { type CompressionEstimate, type CompressionReport, planCompression } fro
 import { allOf } from '../data/samples.ts';
 import { type Comparison, loadMetric } from '../measure/metrics/index.ts';
 import { buildBundle, type ModelRequest, type NativeBuild, openModel, openProfile, type Work } from '../pipeline.ts';
+import { EigenError } from '../util/errors.ts';
 import { type OptionsRequest, optionsFor, STREAM_BYTES } from './compress-options.ts';
 import { DATA_FREE, type InputRange, madeUpData } from './data-free.ts';
 import { evaluateBoth, readSamples } from './evaluation.ts';
@@ -20,6 +21,8 @@ export interface FloatRequest {
   readonly out?: string;
   /** Write it even when it does not fit the board. */
   readonly force?: boolean;
+  /** Time kernels with blocks of several sizes and take the best; the board must be this machine. */
+  readonly tune?: boolean;
 }
 
 export interface ProgramSummary {
@@ -40,11 +43,12 @@ export interface FloatBuild {
 
 /** Model file -> float bundle. Throws EW2003_DOES_NOT_FIT when the board is too small, before anything is written. */
 export async function buildFloat(model: ModelRequest, request: FloatRequest, work: Work = {}): Promise<FloatBuild> {
+  refuseTuning(request);
   const profile = openProfile(request.target);
   work.progress?.({ stage: 'read', done: 0, total: 1 });
   const opened = await openModel(model);
   work.progress?.({ stage: 'read', done: 1, total: 1 });
-  const built = await buildBundle(opened, profile, undefined, work);
+  const built = await buildBundle(opened, profile, undefined, work, request.tune);
   if (!built.fit.fits && !request.force) throw doesNotFit(built.fit);
   work.signal?.throwIfAborted();
   if (request.out !== undefined) await writeBundle(request.out, built.bytes);
@@ -78,6 +82,8 @@ export interface CompressRequest extends OptionsRequest {
   readonly force?: boolean;
   /** Stop after the estimate. */
   readonly planOnly?: boolean;
+  /** Time kernels with blocks of several sizes and take the best; the board must be this machine. */
+  readonly tune?: boolean;
   readonly out: string;
   /** Called before the work starts. */
   readonly onEstimate?: (plan: CompressionPlan) => void;
@@ -119,6 +125,7 @@ export async function buildCompressed(
   request: CompressRequest,
   work: Work = {},
 ): Promise<CompressedBuild> {
+  refuseTuning(request);
   const { maxLatencyMs } = request;
   const profile = openProfile(request.target, maxLatencyMs !== undefined);
   const judge = await loadMetric(request.metric ?? 'agreement', request.cwd);
@@ -142,7 +149,7 @@ export async function buildCompressed(
   request.onEstimate?.(plan);
   if (request.planOnly) return { ...plan, dataFree: free, timings: {} };
   const started = performance.now();
-  const built = await buildBundle(opened, profile, { data, options }, work);
+  const built = await buildBundle(opened, profile, { data, options }, work, request.tune);
   const { report, timings } = built.compressed!;
   const packed = performance.now();
   const bundle = openBundle(built.bytes);
@@ -179,4 +186,12 @@ export async function buildCompressed(
     ...(written ? { bundleBytes: built.bytes.length } : {}),
     timings: spent,
   };
+}
+
+/** What is timed here says nothing of another machine. */
+function refuseTuning({ target, tune = false }: { readonly target: string; readonly tune?: boolean }): void {
+  if (!tune || target === HOST) return;
+  throw new EigenError('EW1001_USAGE', `--tune times kernels on this machine, and the board is ${target}`, {
+    hint: 'Leave --tune out, or build for host on the board itself.',
+  });
 }

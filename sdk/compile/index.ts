@@ -27,6 +27,8 @@ export interface CompileOptions {
   readonly keep?: readonly string[];
   /** Bytes of activations a kernel should work on at a time; from the board's caches. */
   readonly blockBytes?: number;
+  /** In place of it for single kernels, by the node that their steps are named after. Results do not depend on it. */
+  readonly blocks?: ReadonlyMap<string, number>;
   /** Constants that will be replaced by others of the same type (writing to their slots): their bytes do not depend on their data. */
   readonly mutable?: readonly string[];
   /** Variants of the target to build; all of them by default. */
@@ -95,7 +97,8 @@ function plan(graph: Graph, emission: Emission, options: CompileOptions): Planne
     sums: emission.sums === true,
   };
   const write = (group: Group, overlapped: boolean): Written => {
-    const ctx = new KernelContext(graph, group, tuning, alias, { decoded, overlapped });
+    const blockBytes = options.blocks?.get(leadOf(group).node.name) ?? tuning.blockBytes;
+    const ctx = new KernelContext(graph, group, { ...tuning, blockBytes }, alias, { decoded, overlapped });
     return { group, ctx, text: emission.kernel(ctx) };
   };
   const first = groups.map((g) => write(g, false));

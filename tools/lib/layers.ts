@@ -20,6 +20,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'sdk/measure': ['sdk/util'],
   'sdk/report': ['sdk/util'],
   'sdk/runner.ts': ['sdk/compile', 'sdk/compress', 'sdk/device', 'sdk/wire', 'sdk/ir', 'sdk/util'],
+  'sdk/tune.ts': ['sdk/compile', 'sdk/device', 'sdk/ir', 'sdk/util'],
+  'sdk/tune-here.ts': ['sdk/tune.ts', 'sdk/runner.ts', 'sdk/compile', 'sdk/device', 'sdk/wire', 'sdk/ir', 'sdk/util'],
   'sdk/contents.ts': [
     'sdk/compile',
     'sdk/compress',

@@ -17,6 +17,7 @@ export const compile = defineCommand({
     target: requiredFlag('BOARD', 'board id or profile file', readText),
     out: requiredFlag('FILE', 'the bundle to write, .ewb', readText, 'o'),
     force: switchFlag('write the bundle even when it does not fit the board'),
+    tune: switchFlag('time tile sizes on this machine and take the best; for --target host; outputs do not change'),
     ...MODEL_FLAGS,
   },
   next: 'eigenweights run OUT.ewb --input FILE --output FILE',
@@ -25,7 +26,7 @@ export const compile = defineCommand({
     context.leaves(`${flags.out} was not written`);
     const built = await buildFloat(
       { path: pathIn(context.cwd, args[0]!), dims: flags.dim, set: flags.set },
-      { target: flags.target, force: flags.force, ...(context.dryRun ? {} : { out }) },
+      { target: flags.target, force: flags.force, tune: flags.tune, ...(context.dryRun ? {} : { out }) },
       { progress: context.progress, signal: context.signal },
     );
     const { program } = built;
