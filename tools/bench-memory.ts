@@ -71,7 +71,7 @@ async function main(): Promise<number> {
   if (values.json) console.log(JSON.stringify(document, null, 2));
   else
     console.log(
-      `growth over a Node that runs nothing (${megabytes(bare.rss)} MB resident); native should be at most ${100 * GOAL} %`,
+      `growth over a Node that runs nothing (${megabytes(bare.rss)} MB resident); native should be at most ${(100 * GOAL).toFixed(0)} %`,
     );
   return results.some((r) => r.failures.length > 0) ? 1 : 0;
 }

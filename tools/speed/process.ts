@@ -4,8 +4,11 @@ import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import type { Answer, Message, Reply } from './protocol.ts';
 
-/** Compiles a script of tools/ to one file that any Node runs, without what loads TypeScript: it would be measured as well. */
-export async function bundled(root: string, script: string, out: string): Promise<string> {
+/**
+ * Compiles a script to one file that any Node runs, without what loads TypeScript: it would be measured as well. `whole` takes what is
+ * used of npm packages into the file, but for compiled ones, as is done for devices.
+ */
+export async function bundled(root: string, script: string, out: string, whole?: 'whole'): Promise<string> {
   await mkdir(dirname(out), { recursive: true });
   await build({
     entryPoints: [join(root, script)],
@@ -14,7 +17,7 @@ export async function bundled(root: string, script: string, out: string): Promis
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    packages: 'external',
+    ...(whole ? { external: ['koffi'] } : { packages: 'external' }),
     logLevel: 'warning',
   });
   return out;

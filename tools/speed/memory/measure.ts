@@ -54,7 +54,7 @@ export interface Programs {
 export async function bundledPrograms(root: string): Promise<Programs> {
   const out = (name: string): string => join(root, 'out/speed', `${name}.mjs`);
   const memory = (name: string): Promise<string> =>
-    bundled(root, `tools/speed/memory/${name}.ts`, out(`memory-${name}`));
+    bundled(root, `tools/speed/memory/${name}.ts`, out(`memory-${name}`), 'whole');
   return {
     preload: await memory('preload'),
     ort: await memory('ort'),

@@ -13,10 +13,5 @@ interface Ort {
 const [folder = '', model = '', inputs = '[]', runs = '1'] = process.argv.slice(2);
 const ort = createRequire(join(folder, 'package.json'))('onnxruntime-node') as Ort;
 const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1 });
-for (let i = 0; i < Number(runs); i++) {
-  const feeds = (JSON.parse(inputs) as InputFile[]).map((f) => [
-    f.name,
-    new ort.Tensor('float32', valuesOf(f), f.shape),
-  ]);
-  await session.run(Object.fromEntries(feeds));
-}
+const feeds = (JSON.parse(inputs) as InputFile[]).map((f) => [f.name, new ort.Tensor('float32', valuesOf(f), f.shape)]);
+for (let i = 0; i < Number(runs); i++) await session.run(Object.fromEntries(feeds));

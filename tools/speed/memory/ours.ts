@@ -21,10 +21,8 @@ async function load(): Promise<Engine> {
 }
 
 const loaded = await load();
-for (let i = 0; i < Number(runs); i++) {
-  const given = (JSON.parse(inputs) as InputFile[]).map((f) => [f.name, tensor('f32', f.shape, valuesOf(f))]);
-  loaded.run(Object.fromEntries(given));
-}
+const given = (JSON.parse(inputs) as InputFile[]).map((f) => [f.name, tensor('f32', f.shape, valuesOf(f))]);
+for (let i = 0; i < Number(runs); i++) loaded.run(Object.fromEntries(given));
 if (hold) {
   process.stdout.write('ready\n');
   process.stdin.resume();
