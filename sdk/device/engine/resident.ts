@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder, keep } from '../../util/cache.ts';
 import { sha256 } from '../../util/hash.ts';
@@ -29,19 +29,26 @@ export async function residentWeights(name: string, make: () => Uint8Array): Pro
 /** Bytes of the hash. */
 const HASH = 32;
 
-/** Whether a file ends in the hash of what stands before; it is never in memory as a whole. */
+const CHUNK = 1 << 16;
+
+/** Whether a file ends in the hash of what stands before. One buffer is read into: nothing of the file stays in memory. */
 async function isWhole(file: string): Promise<boolean> {
   const hash = createHash('sha256');
-  let tail = Buffer.alloc(0);
+  const buffer = Buffer.alloc(CHUNK);
+  let opened: FileHandle | undefined;
   try {
-    for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
-      const known = Buffer.concat([tail, chunk]);
-      const end = Math.max(0, known.length - HASH);
-      hash.update(known.subarray(0, end));
-      tail = known.subarray(end);
+    opened = await open(file);
+    for (let left = (await opened.stat()).size - HASH; left > 0; ) {
+      const { bytesRead } = await opened.read(buffer, 0, Math.min(CHUNK, left));
+      if (bytesRead === 0) return false;
+      hash.update(buffer.subarray(0, bytesRead));
+      left -= bytesRead;
     }
+    const { bytesRead } = await opened.read(buffer, 0, HASH);
+    return bytesRead === HASH && hash.digest().equals(buffer.subarray(0, HASH));
   } catch {
     return false;
+  } finally {
+    await opened?.close();
   }
-  return tail.length === HASH && hash.digest().equals(tail);
 }
