@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { cacheFolder } from '../../sdk/util/cache.ts';
 
 const call = promisify(execFile);
 
@@ -18,7 +19,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 };
 
 /** Where they are installed: beside the cache of compiled kernels. */
-export const COMPETITORS = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'eigenweights', 'bench');
+export const COMPETITORS = join(cacheFolder() ?? join(tmpdir(), 'eigenweights'), 'bench');
 
 /** Installs what is missing and says so; resolves to why that was not possible, or ''. */
 export async function installCompetitors(tell: (text: string) => void): Promise<string> {
