@@ -8,6 +8,7 @@ import { projectRoot } from './shared.ts';
 
 /** 64-bit Arm on this machine: a cross compiler, and an emulator that traps instructions which the core it stands for does not have. */
 const COMPILER = 'aarch64-linux-gnu-gcc';
+const NM = 'aarch64-linux-gnu-nm';
 export const EMULATOR = 'qemu-aarch64-static';
 /** Where the cross compiler keeps the other processor's C library. */
 export const LIBRARIES = '/usr/aarch64-linux-gnu';
@@ -87,22 +88,43 @@ export class Emulator {
     return r.threads.map(() => r.cases.map(outputs));
   }
 
+  /** Instructions that a function of a C program takes, with all that is inlined into it: the same number every time. */
+  async countInstructions(source: string, core: string, flags: readonly string[], name: string): Promise<number> {
+    const [text, program] = [join(this.folder, 'counted.c'), join(this.folder, 'counted')];
+    await writeFile(text, source);
+    const common = ['-std=gnu11', '-O2', '-ffp-contract=off', '-fno-math-errno', '-fwrapv', '-Wno-psabi', '-w'];
+    await call(COMPILER, [...common, ...flags, '-static', '-no-pie', text, '-o', program]);
+    const symbol = (await outputOf(NM, ['-S', program])).split('\n').find((line) => line.endsWith(` ${name}`));
+    const [address, size] = symbol!.split(' ');
+    const trace = join(this.folder, 'trace');
+    const every = ['-singlestep', '-d', 'nochain,exec', '-dfilter', `0x${address}+0x${size}`, '-D', trace];
+    await call(EMULATOR, ['-cpu', core, ...every, program]);
+    const lines = (await readFile(trace, 'utf8')).split('\n');
+    return lines.filter((line) => line.startsWith('Trace')).length;
+  }
+
   async close(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
   }
 }
 
-function call(command: string, args: readonly string[]): Promise<void> {
+async function call(command: string, args: readonly string[]): Promise<void> {
+  await outputOf(command, args);
+}
+
+function outputOf(command: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    let log = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      log += text;
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const text = ['', ''];
+    [child.stdout, child.stderr].forEach((stream, i) => {
+      stream.setEncoding('utf8').on('data', (part: string) => {
+        text[i] += part;
+      });
     });
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      if (code === 0) resolve();
-      else reject(new Error(`${command} ended with ${signal ?? `status ${code}`}: ${log.slice(0, 2000)}`));
+      if (code === 0) resolve(text[0]!);
+      else reject(new Error(`${command} ended with ${signal ?? `status ${code}`}: ${text[1]!.slice(0, 2000)}`));
     });
   });
 }
