@@ -54,13 +54,20 @@ export function sharedObjects(platform: NativePlatform): Pick<Target, 'toolchain
   };
 }
 
+/** As the compiler knows them: zig spells cores in its own way, leaves out the C library's headers with the library, and has no other way of scheduling. */
+function flagsFor({ command }: Compiler, flags: readonly string[]): readonly string[] {
+  if (!/(^|\/)zig$/.test(command)) return flags;
+  const known = flags.filter((f) => f !== '-nostdlib' && f !== '-fno-schedule-insns' && !f.startsWith('-mfix-'));
+  return known.map((f) => (f.startsWith('-mcpu=') ? `-mcpu=${f.slice(6).replaceAll('-', '_')}` : f));
+}
+
 /** Compiles one C file to a shared object, or takes it from the cache. Throws EW5002_COMPILER_FAILED with what the compiler says. */
 export async function buildSharedObject(
   source: string,
   compiler: Compiler,
   flags: readonly string[],
 ): Promise<Uint8Array> {
-  const all = [...compiler.args, ...FLAGS, ...flags];
+  const all = [...compiler.args, ...flagsFor(compiler, [...FLAGS, ...flags])];
   const key = sha256(`${RECIPE}\n${compiler.version}\n${compiler.command} ${all.join(' ')}\n${source}`);
   return cached(join('kernels', `${key}.so`), () => compile(source, compiler.command, all));
 }
