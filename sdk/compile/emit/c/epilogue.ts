@@ -1,7 +1,8 @@
 import type { Lowered } from '../../lower.ts';
 import { isKind } from '../../lower.ts';
 import type { KernelContext } from './context.ts';
-import { renderExpr } from './expr.ts';
+import { isLanewise, renderExpr } from './expr.ts';
+import { type Lanes, NARROW, widened } from './lanes.ts';
 import { codedSource, floatSource } from './load.ts';
 
 /**
@@ -64,13 +65,25 @@ export function rowOffset(shape: readonly number[], space: Space): { offset: str
  * Emits the epilogue function and returns its text; `rootValue` is the value that arrives in a and b. In a group with a row tail
  * the function has a last parameter more: where the row is collected that the tail reads (see rowBuffer).
  */
-export function emitEpilogue(ctx: KernelContext, name: string, space: Space, rootValue: string | undefined): string {
-  const known = new Map<string, [string, string]>();
-  if (rootValue !== undefined) known.set(rootValue, ['a', 'b']);
+export function emitEpilogue(
+  ctx: KernelContext,
+  name: string,
+  space: Space,
+  rootValue: string | undefined,
+  lanes: Lanes = NARROW,
+): string {
+  const { pieces } = lanes;
+  const named = (id: string): string[] => pieces.map((p) => `${id}${p}`);
+  const declare = (id: string, values: readonly string[]): string =>
+    `f4 ${named(id)
+      .map((v, i) => `${v} = ${values[i]}`)
+      .join(', ')};`;
+  const known = new Map<string, readonly string[]>();
+  if (rootValue !== undefined) known.set(rootValue, pieces);
   // Loads come first: a result may be written over an operand that is read for the last time here.
   const loads: string[] = [];
   const lines: string[] = [];
-  const load = (value: string): [string, string] => {
+  const load = (value: string): readonly string[] => {
     const hit = known.get(value);
     if (hit) return hit;
     const t = ctx.type(value);
@@ -80,56 +93,70 @@ export function emitEpilogue(ctx: KernelContext, name: string, space: Space, roo
       const p = `${ctx.read(value)} + ${offset}`;
       loads.push(
         perChannel
-          ? `f4 ${id}a = f4_load_bool(${p} + n), ${id}b = f4_load_bool(${p} + n + 4);`
-          : `f4 ${id}a = f4_splat((float)*(${p})), ${id}b = ${id}a;`,
+          ? declare(
+              id,
+              pieces.map((_, i) => `f4_load_bool(${p} + n${i ? ` + ${4 * i}` : ''})`),
+            )
+          : declare(id, [`f4_splat((float)*(${p}))`, `${id}a`]),
       );
     } else if (t.dtype === 'f32') {
-      const source = floatSource(ctx, value);
+      const source = floatSource(ctx, value, lanes);
       const at = `${source.pointer} + ${offset}`;
       loads.push(perChannel ? source.pair(id, `${at} + n`, 'n') : source.splat(id, at));
     } else throw new Error(`elementwise kernel on ${t.dtype} value '${value}' is not emitted; cast it to f32 first`);
-    const pair: [string, string] = [`${id}a`, `${id}b`];
-    known.set(value, pair);
-    return pair;
+    const made = named(id);
+    known.set(value, made);
+    return made;
   };
 
   const held = heldRow(ctx);
-  if (rootValue !== undefined && held === rootValue) lines.push('f4_store(R + n, a); f4_store(R + n + 4, b);');
+  if (rootValue !== undefined && held === rootValue) lines.push(storeAll('R + n', pieces));
   if (rootValue !== undefined && ctx.group.stores.includes(rootValue))
-    lines.push(storeF32(ctx, rootValue, space, 'a', 'b'));
+    lines.push(storeF32(ctx, rootValue, space, pieces, lanes));
   ctx.group.tail.forEach((l, k) => {
     const out = l.node.outputs[0]!;
     if (isKind(l, 'map')) {
-      const ins = l.node.inputs.map((v) => (v === '' ? (['', ''] as [string, string]) : load(v)));
+      const ins = l.node.inputs.map((v) => (v === '' ? [] : load(v)));
       const expr = l.spec.expr;
       lines.push(
-        `f4 t${k}a = ${renderExpr(
-          expr,
-          ins.map((i) => i[0]),
-        )}, t${k}b = ${renderExpr(
-          expr,
-          ins.map((i) => i[1]),
-        )};`,
+        declare(
+          `t${k}`,
+          pieces.map((_, i) =>
+            renderExpr(
+              expr,
+              ins.map((x) => x[i] ?? ''),
+            ),
+          ),
+        ),
       );
-      known.set(out, [`t${k}a`, `t${k}b`]);
-      if (held === out) lines.push(`f4_store(R + n, t${k}a); f4_store(R + n + 4, t${k}b);`);
+      const made = named(`t${k}`);
+      known.set(out, made);
+      if (held === out) lines.push(storeAll('R + n', made));
       if (ctx.group.stores.includes(out)) {
-        lines.push(
-          ctx.type(out).dtype === 'bool'
-            ? storeBool(ctx, out, space, `t${k}a`, `t${k}b`)
-            : storeF32(ctx, out, space, `t${k}a`, `t${k}b`),
-        );
+        const store = ctx.type(out).dtype === 'bool' ? storeBool : storeF32;
+        lines.push(store(ctx, out, space, made, lanes));
       }
     } else if (isKind(l, 'dequantize')) {
       const { offset } = rowOffset(ctx.type(out).shape, space);
-      loads.push(codedSource(ctx, l).pair(`t${k}`, `${ctx.read(l.node.inputs[0]!)} + ${offset} + n`, 'n'));
-      known.set(out, [`t${k}a`, `t${k}b`]);
-      if (ctx.group.stores.includes(out)) lines.push(storeF32(ctx, out, space, `t${k}a`, `t${k}b`));
+      loads.push(codedSource(ctx, l, lanes).pair(`t${k}`, `${ctx.read(l.node.inputs[0]!)} + ${offset} + n`, 'n'));
+      known.set(out, named(`t${k}`));
+      if (ctx.group.stores.includes(out)) lines.push(storeF32(ctx, out, space, named(`t${k}`), lanes));
     } else if (isKind(l, 'quantize')) {
-      lines.push(storeQuantized(ctx, l, space, load));
+      lines.push(storeQuantized(ctx, l, space, load, lanes));
     } else throw new Error(`node '${l.node.name}' (${l.spec.kind}) cannot be fused`);
   });
-  return `EW_INLINE void ${name}(${ctx.parameters()}, i32 row, i32 n, i32 nv, f4 a, f4 b${ctx.group.rowTail ? ', float *R' : ''}) {\n  ${[...loads, ...lines].join('\n  ')}\n}\n`;
+  const parameters = `i32 row, i32 n, i32 nv, ${pieces.map((p) => `f4 ${p}`).join(', ')}${ctx.group.rowTail ? ', float *R' : ''}`;
+  const text = `EW_INLINE void ${name}(${ctx.parameters()}, ${parameters}) {\n  ${[...loads, ...lines].join('\n  ')}\n}\n`;
+  return lanes.wide ? widened(text) : text;
+}
+
+function storeAll(at: string, values: readonly string[]): string {
+  return values.map((v, i) => `f4_store(${at}${i ? ` + ${4 * i}` : ''}, ${v});`).join(' ');
+}
+
+/** Whether the tail of a group can be written for wide vectors: powers are computed a lane at a time. */
+export function hasLanewiseTail(ctx: KernelContext): boolean {
+  return ctx.group.tail.every((l) => !isKind(l, 'map') || isLanewise(l.spec.expr));
 }
 
 /** The value that the group's row tail reads and that is not in memory. */
@@ -141,7 +168,7 @@ function heldRow(ctx: KernelContext): string | undefined {
 /** Scratch for one row of the group's results, and the argument that hands it to the epilogue. Without a row tail: none. */
 export function rowBuffer(ctx: KernelContext, cols: number): { pointer: string; argument: string } {
   if (!ctx.group.rowTail) return { pointer: '', argument: '' };
-  const pointer = `((float *)${ctx.scratch((cols + 8) * 4)})`;
+  const pointer = `((float *)${ctx.scratch((cols + 16) * 4)})`;
   return { pointer, argument: `, ${pointer}` };
 }
 
@@ -156,31 +183,58 @@ export function emitRowTail(ctx: KernelContext, held: string, row: string): stri
   return `${ctx.write(s)}[${row}] = ew_quantize_row(${from}, ${ctx.write(q)} + ${row} * ${k}, ${k});`;
 }
 
-function storeF32(ctx: KernelContext, value: string, space: Space, a: string, b: string): string {
+function storeF32(
+  ctx: KernelContext,
+  value: string,
+  space: Space,
+  values: readonly string[],
+  { block }: Lanes,
+): string {
   const at = `${ctx.write(value)} + (i32)row * ${space.cols} + n`;
-  const full = `float *o = ${at}; f4_store(o, ${a}); f4_store(o + 4, ${b});`;
-  if (space.whole) return `{ ${full} }`;
-  return `{ if (nv == 8) { ${full} } else { float t[8]; f4_store(t, ${a}); f4_store(t + 4, ${b}); float *o = ${at}; for (i32 j = 0; j < nv; j++) o[j] = t[j]; } }`;
+  const full = `float *o = ${at}; ${storeAll('o', values)}`;
+  if (isWhole(space, block)) return `{ ${full} }`;
+  return `{ if (nv == ${block}) { ${full} } else { float t[${block}]; ${storeAll('t', values)} float *o = ${at}; for (i32 j = 0; j < nv; j++) o[j] = t[j]; } }`;
 }
 
-function storeBool(ctx: KernelContext, value: string, space: Space, a: string, b: string): string {
-  return `{ float t[8]; f4_store(t, ${a}); f4_store(t + 4, ${b}); u8 *o = ${ctx.write(value)} + (i32)row * ${space.cols} + n; for (i32 j = 0; j < nv; j++) o[j] = t[j] != 0.0f; }`;
+function storeBool(
+  ctx: KernelContext,
+  value: string,
+  space: Space,
+  values: readonly string[],
+  { block }: Lanes,
+): string {
+  return `{ float t[${block}]; ${storeAll('t', values)} u8 *o = ${ctx.write(value)} + (i32)row * ${space.cols} + n; for (i32 j = 0; j < nv; j++) o[j] = t[j] != 0.0f; }`;
+}
+
+/** Whether every block of a row has as many real channels as a vector. */
+function isWhole(space: Space, block: number): boolean {
+  return space.whole && (block === 8 || space.cols % block === 0);
 }
 
 /** round(x * inv) + zp, saturated: the magic-number rounding is exact to nearest even for |x * inv| < 2^22. */
-function storeQuantized(ctx: KernelContext, l: Lowered, space: Space, load: (v: string) => [string, string]): string {
+function storeQuantized(
+  ctx: KernelContext,
+  l: Lowered,
+  space: Space,
+  load: (v: string) => readonly string[],
+  lanes: Lanes,
+): string {
   const [x, inv, zp] = l.node.inputs as [string, string, string];
   const out = l.node.outputs[0]!;
-  const [xa, xb] = load(x);
-  const [ia, ib] = load(inv);
+  const [xa, xb] = load(x) as [string, string];
+  const [ia, ib] = load(inv) as [string, string];
   const z = ctx.read(zp);
   const perChannel = ctx.type(zp).shape.some((d) => d > 1);
   const za = perChannel ? `i4_load(${z} + n)` : `i4_splat(*${z})`;
   const zb = perChannel ? `i4_load(${z} + n + 4)` : `i4_splat(*${z})`;
   const q = (v: string, i: string, zero: string): string => `i4_add(ew_round(f4_mul(${v}, ${i})), ${zero})`;
-  const narrow = `h8_narrow(${q(xa, ia, za)}, ${q(xb, ib, zb)})`;
   const dtype = ctx.type(out).dtype;
   const p = `${ctx.write(out)} + (i32)row * ${space.cols} + n`;
+  if (lanes.wide) {
+    const all = isWhole(space, lanes.block);
+    return `i4_store_${dtype}${all ? '' : '_part'}(${p}, ${q(xa, ia, za)}${all ? '' : ', nv'});`;
+  }
+  const narrow = `h8_narrow(${q(xa, ia, za)}, ${q(xb, ib, zb)})`;
   if (dtype === 'i16') {
     const full = `h8_store(${p}, h);`;
     return space.whole

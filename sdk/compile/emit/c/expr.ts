@@ -33,6 +33,23 @@ const BINARY: Record<Extract<Expr, { k: 'bin' }>['f'], string> = {
   or: 'ew_or',
 };
 
+/** Whether an expression has a form for any number of lanes. */
+export function isLanewise(e: Expr): boolean {
+  switch (e.k) {
+    case 'in':
+    case 'const':
+      return true;
+    case 'un':
+      return isLanewise(e.a);
+    case 'bin':
+      return e.f !== 'pow' && e.f !== 'mod' && isLanewise(e.a) && isLanewise(e.b);
+    case 'sel':
+      return isLanewise(e.a) && isLanewise(e.b) && isLanewise(e.c);
+    default:
+      return e satisfies never;
+  }
+}
+
 /** Renders a scalar expression over four lanes; `inputs[i]` is the C expression of input i. */
 export function renderExpr(e: Expr, inputs: readonly string[]): string {
   switch (e.k) {

@@ -1,5 +1,6 @@
 import { isKind, type Lowered } from '../../lower.ts';
 import type { KernelContext } from './context.ts';
+import { type Lanes, NARROW } from './lanes.ts';
 
 /** How a kernel reads an f32 value that may be stored as integer codes: eight lanes at a time, decoded in registers. */
 export interface FloatSource {
@@ -7,25 +8,26 @@ export interface FloatSource {
   readonly type: string;
   /** Pointer to the first stored element. */
   readonly pointer: string;
-  /** Declares `<id>a` and `<id>b`: the eight values at `at`, which is channel `channel` of its row. */
+  /** Declares `<id>a` and `<id>b`: the eight values at `at`, which is channel `channel` of its row. With wide lanes: a block, `<id>a`. */
   pair(id: string, at: string, channel: string): string;
   /** Declares `<id>a` and `<id>b`: the one value at `at` in all lanes. */
   splat(id: string, at: string): string;
 }
 
-export function floatSource(ctx: KernelContext, value: string): FloatSource {
+export function floatSource(ctx: KernelContext, value: string, lanes: Lanes = NARROW): FloatSource {
   const coded = ctx.decoded(value);
-  if (coded) return codedSource(ctx, coded);
+  if (coded) return codedSource(ctx, coded, lanes);
   return {
     type: 'float',
     pointer: ctx.read(value),
-    pair: (id, at) => `f4 ${id}a = f4_load(${at}), ${id}b = f4_load(${at} + 4);`,
-    splat: (id, at) => `f4 ${id}a = f4_load_splat(${at}), ${id}b = ${id}a;`,
+    pair: (id, at) =>
+      lanes.wide ? `f4 ${id}a = f4_load(${at});` : `f4 ${id}a = f4_load(${at}), ${id}b = f4_load(${at} + 4);`,
+    splat: (id, at) => `f4 ${id}a = f4_load_splat(${at})${lanes.wide ? '' : `, ${id}b = ${id}a`};`,
   };
 }
 
 /** The input of a Dequantize node, decoded. */
-export function codedSource(ctx: KernelContext, l: Lowered): FloatSource {
+export function codedSource(ctx: KernelContext, l: Lowered, lanes: Lanes = NARROW): FloatSource {
   if (!isKind(l, 'dequantize')) throw new Error(`node '${l.node.name}' (${l.spec.kind}) does not decode anything`);
   const [x, inv, zp] = l.node.inputs as [string, string, string];
   const i = ctx.read(inv);
@@ -38,6 +40,16 @@ export function codedSource(ctx: KernelContext, l: Lowered): FloatSource {
     each(zp) ? `i4_load(${z} + ${channel} + ${k})` : `i4_splat(*${z})`;
   const decode = (id: string, codes: string, channel: string): string =>
     `const h8 ${id}h = ${codes}; f4 ${id}a = ew_decode(i4_extend_lo(${id}h), ${zero(channel, 0)}, ${scale(channel, 0)}), ${id}b = ew_decode(i4_extend_hi(${id}h), ${zero(channel, 4)}, ${scale(channel, 4)});`;
+  if (lanes.wide) {
+    const wide = (id: string, codes: string, channel: string): string =>
+      `f4 ${id}a = ew_decode(${codes}, ${zero(channel, 0)}, ${scale(channel, 0)});`;
+    return {
+      type,
+      pointer: ctx.read(x),
+      pair: (id, at, channel) => wide(id, `${type === 'i8' ? 'i4_load_i8' : 'i4_load_i16'}(${at})`, channel),
+      splat: (id, at) => wide(id, `i4_splat(*(${at}))`, '0'),
+    };
+  }
   return {
     type,
     pointer: ctx.read(x),

@@ -1,5 +1,5 @@
-/** C version of sdk/ir/math.ts: the same operations in the same order, so the same bits. Compiled with -ffp-contract=off. */
-export const MATH = `
+/** What works on any number of lanes. */
+export const LANE_MATH = `
 EW_INLINE f4 ew_rint(f4 v) { return f4_sub(f4_add(v, f4_splat(12582912.0f)), f4_splat(12582912.0f)); }
 /* rounded, and as integers */
 EW_INLINE i4 ew_rint_i4(f4 v, f4 *rounded) {
@@ -92,7 +92,9 @@ static f4 ew_sincos(f4 x, i32 shift) {
 }
 EW_INLINE f4 ew_sin(f4 x) { return ew_sincos(x, 0); }
 EW_INLINE f4 ew_cos(f4 x) { return ew_sincos(x, 1); }
-EW_INLINE float ew_lane0(f4 v) { return f4_lane(v, 0); }
+`;
+
+const POWERS = `EW_INLINE float ew_lane0(f4 v) { return f4_lane(v, 0); }
 static float ew_head(float x) { return ew_lane0(v_and(f4_splat(x), i4_splat((i32)0xfffff000))); }
 static float ew_two_sum(float a, float b, float *e) {
   float s = a + b, bb = s - a; *e = (a - (s - bb)) + (b - bb); return s;
@@ -127,3 +129,6 @@ static f4 ew_pow(f4 x, f4 y) {
 }
 EW_INLINE f4 ew_mod(f4 a, f4 b) { f4 q = f4_div(a, b); f4 t = v_select(f4_lt(q, f4_splat(0.0f)), f4_ceil(q), f4_floor(q)); return f4_sub(a, f4_mul(b, t)); }
 `;
+
+/** C version of sdk/ir/math.ts: the same operations in the same order, so the same bits. Compiled with -ffp-contract=off. */
+export const MATH = `${LANE_MATH}${POWERS}`;

@@ -1,5 +1,5 @@
-/** Helpers every module needs, on top of a target's vector header. Text only; semantics are those of sdk/ir/kernel.ts. */
-export const PRELUDE = `
+/** Helpers that work on any number of lanes. */
+export const LANE_PRELUDE = `
 /* round to nearest even; exact for |v| < 2^22, so v is clamped to +-2^21 first */
 EW_INLINE i4 ew_round(f4 v) {
   v = f4_min(f4_max(v, f4_splat(-2097152.0f)), f4_splat(2097152.0f));
@@ -16,7 +16,10 @@ EW_INLINE f4 ew_not(f4 a) { return ew_bool(ew_zero_mask(a)); }
 EW_INLINE f4 ew_and(f4 a, f4 b) { return v_andnot(f4_splat(1.0f), v_or(ew_zero_mask(a), ew_zero_mask(b))); }
 EW_INLINE f4 ew_or(f4 a, f4 b) { return v_andnot(f4_splat(1.0f), v_and(ew_zero_mask(a), ew_zero_mask(b))); }
 EW_INLINE f4 ew_sel(f4 c, f4 a, f4 b) { return v_select(ew_zero_mask(c), b, a); }
-/* sum and maximum of the four lanes, in a fixed order */
+`;
+
+/** Helpers every module needs, on top of a target's vector header. Text only; semantics are those of sdk/ir/kernel.ts. */
+export const PRELUDE = `${LANE_PRELUDE}/* sum and maximum of the four lanes, in a fixed order */
 EW_INLINE float ew_sum4(f4 v) { return (f4_lane(v, 0) + f4_lane(v, 1)) + (f4_lane(v, 2) + f4_lane(v, 3)); }
 EW_INLINE float ew_max4(f4 v) {
   float a = f4_lane(v, 0), b = f4_lane(v, 1), c = f4_lane(v, 2), d = f4_lane(v, 3);
