@@ -69,8 +69,18 @@ export async function compileGraph(
   const wanted = target.variants.filter((v) => !options.variants || options.variants.includes(v.id));
   const names = planned.program.steps.map((_, i) => `ew_step_${i}`);
   const modules: KernelModule[] = [];
-  for (const v of wanted) modules.push(await target.build(planned.source, v, names));
+  for (const v of wanted) {
+    const own = v.vectors ? planProgram(graph, v.vectors, options) : planned;
+    if (!samePlan(own.program, planned.program)) throw new Error(`variant ${v.id} has a program of its own`);
+    modules.push(await target.build(own.source, v, names));
+  }
   return { ...planned, modules };
+}
+
+/** Whether kernels of one program can run the other: everything is the same but working memory, which kernels tell themselves. */
+function samePlan(a: Program, b: Program): boolean {
+  const text = (p: Program): string => JSON.stringify({ ...p, scratchBytes: 0 });
+  return text(a) === text(b);
 }
 
 /** A program and its kernels as text. */
@@ -95,6 +105,7 @@ function plan(graph: Graph, emission: Emission, options: CompileOptions): Planne
     blockBytes: options.blockBytes ?? DEFAULT_BLOCK,
     mutable: new Set(options.mutable ?? []),
     sums: emission.sums === true,
+    wide: emission.wide,
   };
   const write = (group: Group, overlapped: boolean): Written => {
     const blockBytes = options.blocks?.get(leadOf(group).node.name) ?? tuning.blockBytes;

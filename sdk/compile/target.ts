@@ -15,6 +15,8 @@ export interface KernelVariant {
   readonly defines: readonly string[];
   /** Extra flags for the toolchain. */
   readonly flags: readonly string[];
+  /** What its kernels are written with, where it is not the target's. */
+  readonly vectors?: Vectors;
 }
 
 /**
@@ -29,8 +31,22 @@ export interface Vectors {
    * or 8 of 16 bits at a time (targets/aarch64/simd.ts). Without them products are made of `b16_dot7` and `h8_dot`.
    */
   readonly sums?: boolean;
+  /** The header has wide vectors as well. */
+  readonly wide?: WideVectors;
   /** C text behind the kernels, for an engine that needs more than the functions of the steps. */
   entry?(program: Program): string;
+}
+
+/** Vectors of more than four lanes, and micro-kernels of integer products on them (targets/host/wide.ts). */
+export interface WideVectors {
+  readonly lanes: 8 | 16;
+  /** Shape of the largest micro-kernel: rows, vectors of channels. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Widest codes that the product of bytes takes. */
+  readonly bits: 7 | 8;
+  /** Products of bytes are summed in 16 bits for as many steps as the codes allow: the kernel's name ends in their number. */
+  readonly chained: boolean;
 }
 
 export interface Target {

@@ -1,21 +1,30 @@
 import { sharedObjectEntry } from '../../sdk/compile/emit/c/shared-object.ts';
-import type { Target } from '../../sdk/compile/target.ts';
+import type { Target, Vectors } from '../../sdk/compile/target.ts';
 import { sharedObjects } from '../../sdk/compile/toolchains/shared-object.ts';
 import { X86_HEADER } from './simd.ts';
+import { SHAPES, wideHeader } from './wide.ts';
+
+const NARROW: Vectors = { header: X86_HEADER, entry: sharedObjectEntry };
+
+function wide(lanes: 8 | 16): Vectors {
+  const limits = lanes === 16 ? ({ bits: 8, chained: false } as const) : ({ bits: 7, chained: true } as const);
+  return { ...NARROW, header: `${X86_HEADER}${wideHeader(lanes)}`, wide: { lanes, ...SHAPES[lanes], ...limits } };
+}
 
 /** x86-64 processors of the last fifteen years have the first variant; an engine takes the last one that the processor runs. */
 export const hostTarget: Target = {
   id: 'host',
   summary: 'x86-64 shared objects for SSE 4, AVX2 and AVX-512 VNNI; needs gcc, clang or zig',
   platform: 'linux-x64',
-  vectors: { header: X86_HEADER, entry: sharedObjectEntry },
+  vectors: NARROW,
   variants: [
     { id: 'sse4', defines: [], flags: ['-msse4.2', '-mpopcnt'] },
-    { id: 'avx2', defines: ['EW_DOT7'], flags: ['-mavx2', '-mpopcnt'] },
+    { id: 'avx2', defines: ['EW_DOT7'], flags: ['-mavx2', '-mpopcnt'], vectors: wide(8) },
     {
       id: 'avx512vnni',
       defines: ['EW_DOT7'],
       flags: ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vnni', '-mpopcnt'],
+      vectors: wide(16),
     },
   ],
   serves: ({ family, cpu }) => family === 'host' && cpu.arch === 'x86_64',

@@ -1,5 +1,5 @@
 import type { Program } from '../../wire/program.ts';
-import type { Vectors } from '../target.ts';
+import type { Vectors, WideVectors } from '../target.ts';
 import type { KernelContext, KernelText } from './c/context.ts';
 import { emitKernel } from './c/kernel.ts';
 import { ModuleWriter, type StepCall } from './c/module.ts';
@@ -16,6 +16,7 @@ export interface KernelWriter {
 export interface Emission {
   /** See Vectors. */
   readonly sums?: boolean;
+  readonly wide?: WideVectors | undefined;
   kernel(ctx: KernelContext): KernelText;
   writer(): KernelWriter;
 }
@@ -24,12 +25,13 @@ export interface Emission {
 export function vectorEmission(vectors: Vectors): Emission {
   return {
     sums: vectors.sums === true,
+    wide: vectors.wide,
     kernel: emitKernel,
     writer() {
       const module = new ModuleWriter();
       return {
         add: (ctx, text) => module.add(ctx, text),
-        source: (steps, program) => `${module.source(vectors.header, steps)}${vectors.entry?.(program) ?? ''}`,
+        source: (steps, program) => `${module.source(vectors, steps)}${vectors.entry?.(program) ?? ''}`,
       };
     },
   };

@@ -7,6 +7,7 @@ import { WEIGHT_ALIGN, type WeightLayout } from '../../../wire/program.ts';
 import type { Fusion, Group } from '../../fuse.ts';
 import type { Lowered } from '../../lower.ts';
 import { align } from '../../memory.ts';
+import type { WideVectors } from '../../target.ts';
 import { expansion, shortForm } from './vectors.ts';
 
 const C_TYPES: Record<DType, string> = {
@@ -69,6 +70,8 @@ export interface Tuning {
   readonly mutable: ReadonlySet<string>;
   /** The vocabulary has sums of eight channels (`Vectors.sums`). */
   readonly sums: boolean;
+  /** Vectors of 8 or 16 lanes (`Vectors.wide`). */
+  readonly wide?: WideVectors | undefined;
 }
 
 export interface ContextOptions {

@@ -1,13 +1,14 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
-import { type KernelContext, type KernelText, share, splitOf } from './context.ts';
+import { type KernelContext, type KernelText, type ShortVector, share, splitOf } from './context.ts';
 import { blockedLoops, blockRows, clip, depthwiseShare, raggedLoops, raggedTaps, realRows, rowSplit } from './conv.ts';
 import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
 import { type Done, microDot7, microI16, NR, type Rows, rolled, rowsPerTile } from './gemm.ts';
 import { rowForm } from './gemv.ts';
 import { emitGather, type Geometry, geometryOf, linearGeometry } from './geometry.ts';
 import { DOT7_BITS, DOT7_OFFSET } from './panels.ts';
-import { eightOf } from './vectors.ts';
+import { expanded } from './vectors.ts';
+import { wideProduct } from './wide-product.ts';
 
 /** What turns integer sums into f32 results. */
 interface Scaling {
@@ -24,7 +25,9 @@ export function emitQConv(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>): Ke
   const [x, w, m, bias, zp] = l.node.inputs as [string, string, string, string, string];
   const y = l.node.outputs[0]!;
   const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(y));
-  return productInt(ctx, geo, { x, w, y, zp: zeroPoint(ctx, zp) }, scalingOf(ctx, m, bias));
+  const zero = zeroPoint(ctx, zp);
+  const factors = { multiplier: ctx.vector(m), bias: ctx.vector(bias) };
+  return productInt(ctx, geo, { x, w, y, zp: zero, ...factors });
 }
 
 /** Integer x [..., K] with one scale a row or one zero point, times codes [N, K]. */
@@ -33,8 +36,9 @@ export function emitQLinear(ctx: KernelContext, l: Lowered<KernelOf<'qlinear'>>)
   const y = l.node.outputs[0]!;
   const [o, k] = ctx.type(w).shape as [number, number];
   const geo = linearGeometry(spaceOf(ctx.type(y).shape).rows, k, o);
-  const scaling = { ...scalingOf(ctx, ws, bias), ...(xs ? { rowScale: ctx.read(xs) } : {}) };
-  return productInt(ctx, geo, { x, w, y, zp: zp ? zeroPoint(ctx, zp) : '0' }, scaling);
+  const factors = { multiplier: ctx.vector(ws), bias: ctx.vector(bias) };
+  const rowScale = xs ? ctx.read(xs) : undefined;
+  return productInt(ctx, geo, { x, w, y, ...factors, rowScale, zp: zp ? zeroPoint(ctx, zp) : '0' });
 }
 
 /** C expression of the one zero point; '0' where it is known to be that. */
@@ -42,25 +46,44 @@ function zeroPoint(ctx: KernelContext, zp: string): string {
   return ctx.constant(zp)?.data[0] === 0 ? '0' : `*${ctx.read(zp)}`;
 }
 
-function scalingOf(ctx: KernelContext, m: string, bias: string): Scaling {
-  const eight = (v: string) => eightOf(ctx.vector(v), 'G + n', () => ctx.scratch(32));
-  const [multiplier, b] = [eight(m), eight(bias)];
-  return { multiplier: multiplier.at, bias: b.at, setup: `${multiplier.setup} ${b.setup}` };
+/** Values of an integer product; x and w are still to be read. */
+interface Operands {
+  readonly x: string;
+  readonly w: string;
+  readonly y: string;
+  /** C expression of the zero point. */
+  readonly zp: string;
+  /** What turns integer sums into f32 results, by channel. */
+  readonly multiplier: ShortVector;
+  readonly bias: ShortVector;
+  /** Pointer to one scale a row, or undefined. */
+  readonly rowScale?: string | undefined;
 }
 
-function productInt(
-  ctx: KernelContext,
-  geo: Geometry,
-  v: { x: string; w: string; y: string; zp: string },
-  scaling: Scaling,
-): KernelText {
-  if (geo.m === 1 && geo.groups === 1 && (ctx.type(v.x).dtype === 'i8' || v.zp === '0'))
-    return productOfRow(ctx, geo, v, scaling);
-  const kp = Math.ceil(geo.k / 16) * 16;
-  const narrow = ctx.type(v.x).dtype === 'i8';
+function scalingOf(ctx: KernelContext, { multiplier, bias, rowScale }: Operands): Scaling {
+  const eight = (v: ShortVector) => expanded(v, 'G + n', NR, () => ctx.scratch(32));
+  const [m, b] = [eight(multiplier), eight(bias)];
+  return {
+    multiplier: m.at,
+    bias: b.at,
+    setup: `${m.setup} ${b.setup}`,
+    ...(rowScale === undefined ? {} : { rowScale }),
+  };
+}
+
+// What is read of the graph, and in which order, is the same for all vectors: it decides where weights lie.
+function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText {
   const space: Space = { ...spaceOf(ctx.type(v.y).shape), whole: geo.og % NR === 0 };
+  const rest = { macs: geo.m * geo.k * geo.o, ...rowSplit(geo) };
   const src = ctx.read(v.x);
   const { pointer: panels, bits } = ctx.panels(v.w, geo.o, geo.k);
+  const { wide } = ctx.tuning;
+  if (wide) return { ...wideProduct(ctx, wide, { geo, src, panels, bits, ...v }, space), ...rest };
+  const scaling = scalingOf(ctx, v);
+  if (geo.m === 1 && geo.groups === 1 && (ctx.type(v.x).dtype === 'i8' || v.zp === '0'))
+    return productOfRow(ctx, geo, { ...v, src, panels, bits }, scaling);
+  const kp = Math.ceil(geo.k / 16) * 16;
+  const narrow = ctx.type(v.x).dtype === 'i8';
   const epi = emitEpilogue(ctx, 'epi', space, v.y);
   const mr = rowsPerTile(geo.m);
   const block = blockRows(ctx, geo, 2);
@@ -70,7 +93,6 @@ function productInt(
   const rows = ctx.scratch((block + 4) * kp * 2);
   const shared = { ctx, geo, kp, mr, block, src, panels, sums, tile, rows, rowSums, scaling, zp: v.zp };
   const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
-  const rest = { macs: geo.m * geo.k * geo.o, ...rowSplit(geo) };
   if (!narrow || bits > DOT7_BITS) return { ...plain, helpers: plain.helpers + epi, ...rest };
   const dot7 = dot7Product(shared);
   return {
@@ -84,14 +106,13 @@ function productInt(
 function productOfRow(
   ctx: KernelContext,
   geo: Geometry,
-  v: { x: string; w: string; y: string; zp: string },
+  v: Operands & { readonly src: string; readonly panels: string; readonly bits: number },
   scaling: Scaling,
 ): KernelText {
+  const { src, panels, bits } = v;
   const kp = Math.ceil(geo.k / 16) * 16;
   const type = ctx.type(v.x).dtype === 'i8' ? 'i8' : 'i16';
   const space: Space = { ...spaceOf(ctx.type(v.y).shape), whole: geo.og % NR === 0 };
-  const src = ctx.read(v.x);
-  const { pointer: panels, bits } = ctx.panels(v.w, geo.o, geo.k);
   const gather = geo.pointwise ? '' : emitGather('gather', geo, { from: type, to: type, pitch: kp });
   const gathered = geo.pointwise ? src : `((${type} *)${ctx.scratch(kp * 2)})`;
   const row = `((ew_row_${rowForm(type, bits)} *)${ctx.scratch(kp * 2)})`;

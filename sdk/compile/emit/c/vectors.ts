@@ -27,7 +27,7 @@ export function expansion(p: string, type: string, layout: WeightLayout, n: numb
   return `${plain({ pointer: p, layout }, type, '0', n, to)} ${p} = (const ${type} *)${to};\n  `;
 }
 
-function plain(v: ShortVector, type: string, from: string, n: number, to: string): string {
+function plain(v: ShortVector, type: string, from: string, n: number | string, to: string): string {
   switch (v.layout.kind) {
     case 'log8':
       return `ew_scales((const u8 *)${v.pointer}, ${from}, ${n}, (float *)${to});`;
@@ -40,11 +40,16 @@ function plain(v: ShortVector, type: string, from: string, n: number, to: string
   }
 }
 
-/** Eight elements of an f32 vector from element `from` on: what to do once, and the pointer to read them at. */
-export function eightOf(v: ShortVector, from: string, scratch: () => string): { setup: string; at: string } {
+/** Elements of an f32 vector from element `from` on: what to do once, and the pointer to read them at. */
+export function expanded(
+  v: ShortVector,
+  from: string,
+  count: number | string,
+  scratch: () => string,
+): { setup: string; at: string } {
   if (v.layout.kind === 'plain') return { setup: '', at: `(${v.pointer} + ${from})` };
   const to = scratch();
-  return { setup: plain(v, 'float', from, 8, to), at: `((const float *)${to})` };
+  return { setup: plain(v, 'float', from, count, to), at: `((const float *)${to})` };
 }
 
 /** `ew_ints_<from>_<to>(p, n, d)`: n integers of a smaller type. */

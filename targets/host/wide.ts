@@ -1,0 +1,263 @@
+/**
+ * Wide vectors of x86-64 (`Vectors.wide`): the words of sdk/compile/emit/c/lanes.ts for 8 lanes (AVX2) and 16 (AVX-512 VNNI), and the
+ * micro-kernels of integer products. Bytes of activations are unsigned here (their sign bit is turned), codes signed: what the
+ * instructions multiply.
+ */
+
+/** What differs between 256 and 512 bits. */
+interface Width {
+  readonly lanes: 8 | 16;
+  readonly bytes: 32 | 64;
+  /** Prefix of the intrinsics, and their names of a vector of integers. */
+  readonly mm: '_mm256' | '_mm512';
+  readonly si: 'si256' | 'si512';
+}
+
+const WIDTHS: Readonly<Record<8 | 16, Width>> = {
+  8: { lanes: 8, bytes: 32, mm: '_mm256', si: 'si256' },
+  16: { lanes: 16, bytes: 64, mm: '_mm512', si: 'si512' },
+};
+
+/** Shape of the micro-kernels: rows by vectors of channels, as the registers allow. */
+export const SHAPES = { 8: { rows: 4, columns: 2 }, 16: { rows: 8, columns: 3 } } as const;
+
+/** Steps of four columns in one pass of a loop: gcc schedules long bodies better (rows of matrices are padded to 16 columns). */
+const UNROLL = 4;
+
+export function wideHeader(lanes: 8 | 16): string {
+  const w = WIDTHS[lanes];
+  return `${words(w)}${lanes === 16 ? WORDS_512 : WORDS_256}${products(w)}`;
+}
+
+function words({ lanes, bytes, mm, si }: Width): string {
+  return `
+#define EW_LANES ${lanes}
+typedef int ew_wi __attribute__((vector_size(${bytes})));
+typedef unsigned ew_wu __attribute__((vector_size(${bytes})));
+typedef float ew_wf __attribute__((vector_size(${bytes})));
+typedef ew_wi fx; typedef ew_wi ix;
+typedef ew_wi ew_anyx __attribute__((aligned(1), may_alias));
+typedef __m${bytes * 8}i ew_mx; typedef __m${bytes * 8} ew_mf;
+EW_INLINE fx fx_load(const void *p) { return *(const ew_anyx *)p; }
+#define fx_store(p, v) (*(ew_anyx *)(p) = (v))
+EW_INLINE ix ix_splat(i32 x) { return (ix)${mm}_set1_epi32(x); }
+EW_INLINE fx fx_splat(float x) { return (fx)${mm}_set1_ps(x); }
+#define fx_load_splat(p) ix_splat(*(const ew_any4 *)(p))
+#define fx_add(a, b) ((fx)((ew_wf)(a) + (ew_wf)(b)))
+#define fx_sub(a, b) ((fx)((ew_wf)(a) - (ew_wf)(b)))
+#define fx_mul(a, b) ((fx)((ew_wf)(a) * (ew_wf)(b)))
+#define fx_div(a, b) ((fx)((ew_wf)(a) / (ew_wf)(b)))
+#define fx_min(a, b) ((fx)${mm}_min_ps((ew_mf)(b), (ew_mf)(a)))
+#define fx_max(a, b) ((fx)${mm}_max_ps((ew_mf)(b), (ew_mf)(a)))
+#define fx_sqrt(v) ((fx)${mm}_sqrt_ps((ew_mf)(v)))
+#define fx_neg(a) x_xor((a), ix_splat((i32)0x80000000u))
+#define fx_abs(a) x_and((a), ix_splat(0x7fffffff))
+#define fx_eq(a, b) ((fx)((ew_wf)(a) == (ew_wf)(b)))
+#define fx_lt(a, b) ((fx)((ew_wf)(a) < (ew_wf)(b)))
+#define fx_le(a, b) ((fx)((ew_wf)(a) <= (ew_wf)(b)))
+#define fx_from_i4(v) ((fx)${mm}_cvtepi32_ps((ew_mx)(v)))
+#define x_and(a, b) ((a) & (b))
+#define x_or(a, b) ((a) | (b))
+#define x_xor(a, b) ((a) ^ (b))
+#define x_andnot(a, b) ((a) & ~(b))
+#define x_not(a) (~(a))
+EW_INLINE fx x_select(fx mask, fx a, fx b) { return (a & mask) | (b & ~mask); }
+#define ix_load(p) fx_load(p)
+#define ix_store(p, v) fx_store((p), (v))
+#define ix_add(a, b) ((ix)((ew_wu)(a) + (ew_wu)(b)))
+#define ix_sub(a, b) ((ix)((ew_wu)(a) - (ew_wu)(b)))
+#define ix_mul(a, b) ((ix)((ew_wu)(a) * (ew_wu)(b)))
+#define ix_shl(v, n) ((ix)((ew_wu)(v) << ((n) & 31)))
+#define ix_shr(v, n) ((ix)((ew_wi)(v) >> ((n) & 31)))
+EW_INLINE ix ix_from_f4(fx v) {
+  const fx number = x_and(v, fx_eq(v, v));
+  return x_xor((ix)${mm}_cvttps_epi32((ew_mf)number), fx_le(fx_splat(2147483648.0f), number));
+}
+#define EW_LOADX(p) ${mm}_loadu_${si}((const ew_mx *)(p))
+#define EW_STOREX(p, v) ${mm}_storeu_${si}((ew_mx *)(p), (v))
+`;
+}
+
+const WORDS_512 = `
+#define fx_floor(v) ((fx)_mm512_roundscale_ps((ew_mf)(v), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC))
+#define fx_ceil(v) ((fx)_mm512_roundscale_ps((ew_mf)(v), _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC))
+#define fx_round(v) ((fx)_mm512_roundscale_ps((ew_mf)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+#define ix_load_i8(p) ((ix)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(p))))
+#define ix_load_i16(p) ((ix)_mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(p))))
+#define fx_load_bool(p) ((fx)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p)))))
+/* saturated; _part: the first n lanes */
+#define ix_store_i8(p, v) _mm_storeu_si128((__m128i *)(p), _mm512_cvtsepi32_epi8((ew_mx)(v)))
+#define ix_store_i16(p, v) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtsepi32_epi16((ew_mx)(v)))
+#define ix_store_i8_part(p, v, n) _mm512_mask_cvtsepi32_storeu_epi8((p), (__mmask16)((1u << (n)) - 1), (ew_mx)(v))
+#define ix_store_i16_part(p, v, n) _mm512_mask_cvtsepi32_storeu_epi16((p), (__mmask16)((1u << (n)) - 1), (ew_mx)(v))
+`;
+
+const WORDS_256 = `
+#define fx_floor(v) ((fx)_mm256_floor_ps((ew_mf)(v)))
+#define fx_ceil(v) ((fx)_mm256_ceil_ps((ew_mf)(v)))
+#define fx_round(v) ((fx)_mm256_round_ps((ew_mf)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+#define ix_load_i8(p) ((ix)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(p))))
+#define ix_load_i16(p) ((ix)_mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(p))))
+#define fx_load_bool(p) ((fx)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p)))))
+/* saturated; _part: the first n lanes */
+EW_INLINE __m128i ew_narrow_i16(ix v) { return _mm_packs_epi32(_mm256_castsi256_si128((ew_mx)v), _mm256_extracti128_si256((ew_mx)v, 1)); }
+#define ix_store_i16(p, v) _mm_storeu_si128((__m128i *)(p), ew_narrow_i16(v))
+EW_INLINE void ix_store_i8(i8 *p, ix v) { const __m128i h = ew_narrow_i16(v); _mm_storel_epi64((__m128i *)p, _mm_packs_epi16(h, h)); }
+EW_INLINE void ix_store_i16_part(i16 *p, ix v, i32 n) { i16 t[8]; ix_store_i16(t, v); for (i32 j = 0; j < n; j++) p[j] = t[j]; }
+EW_INLINE void ix_store_i8_part(i8 *p, ix v, i32 n) { i8 t[8]; ix_store_i8(t, v); for (i32 j = 0; j < n; j++) p[j] = t[j]; }
+`;
+
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+/**
+ * `ew_dot8(a, pitch, rows, b, columns, steps, init, acc)`: rows of unsigned bytes times codes; `ew_dot16`: of 16 bits. b is
+ * [step][columns * EW_LANES channels][4 codes], steps (of four columns of the matrix) are a multiple of UNROLL, acc is
+ * [rows][columns * EW_LANES] i32 and begins with init. `ew_dot8` comes in the lengths of the chains that codes of so many bits allow
+ * without the 16-bit sums of AVX2 overflowing: 4, 2 or 1 steps; VNNI sums in 32 bits at once.
+ */
+function products(w: Width): string {
+  const { rows, columns } = SHAPES[w.lanes];
+  const chains = w.lanes === 16 ? [0] : [4, 2, 1];
+  const kernels = chains.flatMap((chain) => [
+    ...range(rows).flatMap((r) => range(columns).map((c) => dot8(w, r + 1, c + 1, chain))),
+    dispatch(`ew_dot8${chain || ''}`, 'u8', rows, columns),
+  ]);
+  const sixteen = [...range(rows).map((r) => dot16(w, r + 1)), WIDE_16(rows)];
+  return `${kernels.join('')}${sixteen.join('')}${w.lanes === 16 ? BLOCK_SUM_512 : BLOCK_SUM_256}${BLOCKS}`;
+}
+
+function dot8({ lanes, mm }: Width, rows: number, columns: number, chain: number): string {
+  // Few accumulators would wait for each other: every step has its own.
+  const sets = chain === 0 && rows * columns < 8 ? UNROLL : 1;
+  const acc = (r: number, c: number, u: number): string => `c${r}_${c}_${u % sets}`;
+  const cells = range(rows).flatMap((r) => range(columns).map((c) => [r, c] as const));
+  const start = cells.map(([r, c]) =>
+    range(sets)
+      .map(
+        (s) =>
+          `ew_mx ${acc(r, c, s)} = ${s === 0 ? `EW_LOADX(init + ${c * lanes})` : `${mm}_setzero_si${lanes * 32}()`};`,
+      )
+      .join(' '),
+  );
+  const b = (u: number, c: number): string => `EW_LOADX(b + ${(u * columns + c) * lanes * 4})`;
+  const a = (r: number, u: number): string => `${mm}_set1_epi32(*(const ew_any4 *)(a + ${r} * pitch + ${4 * u}))`;
+  const vnni = range(UNROLL).map(
+    (u) => `{ const ew_mx ${range(columns)
+      .map((c) => `b${c} = ${b(u, c)}`)
+      .join(', ')};
+      ${range(rows)
+        .map(
+          (r) =>
+            `{ const ew_mx s = ${a(r, u)}; ${range(columns)
+              .map((c) => `${acc(r, c, u)} = ${mm}_dpbusd_epi32(${acc(r, c, u)}, s, b${c});`)
+              .join(' ')} }`,
+        )
+        .join(' ')} }`,
+  );
+  const sum16 = (r: number, c: number, from: number): string =>
+    range(chain)
+      .map((i) => `${mm}_maddubs_epi16(${a(r, from + i)}, b${c}_${from + i})`)
+      .reduce((x, y) => `${mm}_add_epi16(${x}, ${y})`);
+  const chained = range(chain === 0 ? 0 : UNROLL / chain).map((i) => {
+    const from = i * chain;
+    const loads = range(chain).flatMap((u) => range(columns).map((c) => `b${c}_${from + u} = ${b(from + u, c)}`));
+    const sums = cells.map(
+      ([r, c]) =>
+        `${acc(r, c, 0)} = ${mm}_add_epi32(${acc(r, c, 0)}, ${mm}_madd_epi16(${sum16(r, c, from)}, ${mm}_set1_epi16(1)));`,
+    );
+    return `{ const ew_mx ${loads.join(', ')}; ${sums.join('\n      ')} }`;
+  });
+  const total = (r: number, c: number): string =>
+    range(sets)
+      .map((s) => acc(r, c, s))
+      .reduce((x, y) => `${mm}_add_epi32(${x}, ${y})`);
+  return `
+EW_SHARED void ew_dot8${chain || ''}_${rows}_${columns}(const u8 *a, i64 pitch, const i8 *b, i32 steps, const i32 *init, i32 *acc) {
+  ${start.join('\n  ')}
+  for (; steps > 0; steps -= ${UNROLL}, a += ${4 * UNROLL}, b += ${UNROLL * columns * lanes * 4}) {
+    ${(chain === 0 ? vnni : chained).join('\n    ')}
+  }
+  ${cells.map(([r, c]) => `EW_STOREX(acc + ${(r * columns + c) * lanes}, ${total(r, c)});`).join(' ')}
+}`;
+}
+
+/** Four 16-bit values of a row times four codes of each channel: two sums a channel, added at the end. */
+function dot16({ lanes, mm }: Width, rows: number): string {
+  const half = lanes * 2;
+  const widen = (at: number): string =>
+    lanes === 16
+      ? `_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(b + ${at})))`
+      : `_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(b + ${at})))`;
+  const step = (c: string, b: string): string =>
+    lanes === 16 ? `_mm512_dpwssd_epi32(${c}, s, ${b})` : `_mm256_add_epi32(${c}, _mm256_madd_epi16(s, ${b}))`;
+  const sum =
+    lanes === 16
+      ? (x: string, y: string) =>
+          `_mm512_add_epi32(_mm512_permutex2var_epi32(${x}, even, ${y}), _mm512_permutex2var_epi32(${x}, odd, ${y}))`
+      : (x: string, y: string) => `_mm256_permute4x64_epi64(_mm256_hadd_epi32(${x}, ${y}), 0xd8)`;
+  const tables =
+    lanes === 16
+      ? `const ew_mx even = _mm512_setr_epi32(${range(16).map((i) => 2 * i)}), odd = _mm512_setr_epi32(${range(16).map((i) => 2 * i + 1)});`
+      : '';
+  return `
+EW_SHARED void ew_dot16_${rows}(const i16 *a, i64 pitch, const i8 *b, i64 stride, i32 steps, const i32 *init, i32 *acc, i64 row) {
+  ${range(rows)
+    .map((r) => `ew_mx c${r} = ${mm}_setzero_si${lanes * 32}(), d${r} = c${r};`)
+    .join(' ')} ${tables}
+  for (; steps > 0; steps--, a += 4, b += stride) {
+    const ew_mx x = ${widen(0)}, y = ${widen(half)};
+    ${range(rows)
+      .map(
+        (r) =>
+          `{ const ew_mx s = ${mm}_set1_epi64${lanes === 16 ? '' : 'x'}(*(const ew_any8 *)(a + ${r} * pitch)); c${r} = ${step(`c${r}`, 'x')}; d${r} = ${step(`d${r}`, 'y')}; }`,
+      )
+      .join('\n    ')}
+  }
+  const ew_mx first = EW_LOADX(init);
+  ${range(rows)
+    .map((r) => `EW_STOREX(acc + ${r} * row, ${mm}_add_epi32(first, ${sum(`c${r}`, `d${r}`)}));`)
+    .join(' ')}
+}`;
+}
+
+/** The kernel for so many rows and columns, from a table. */
+function dispatch(name: string, type: string, rows: number, columns: number): string {
+  const table = range(rows).map((r) => `{${range(columns).map((c) => `${name}_${r + 1}_${c + 1}`)}}`);
+  return `
+EW_INLINE void ${name}(const ${type} *a, i64 pitch, i32 rows, const i8 *b, i32 columns, i32 steps, const i32 *init, i32 *acc) {
+  static void (*const kernels[${rows}][${columns}])(const ${type} *, i64, const i8 *, i32, const i32 *, i32 *) = {${table}};
+  kernels[rows - 1][columns - 1](a, pitch, b, steps, init, acc);
+}`;
+}
+
+/** Sums of 16 bits take one vector of channels at a time. */
+const WIDE_16 = (rows: number): string => `
+EW_INLINE void ew_dot16(const i16 *a, i64 pitch, i32 rows, const i8 *b, i32 columns, i32 steps, const i32 *init, i32 *acc) {
+  static void (*const kernels[${rows}])(const i16 *, i64, const i8 *, i64, i32, const i32 *, i32 *, i64) = {${range(rows).map((r) => `ew_dot16_${r + 1}`)}};
+  for (i32 c = 0; c < columns; c++)
+    kernels[rows - 1](a, pitch, b + c * EW_LANES * 4, columns * EW_LANES * 4, steps, init + c * EW_LANES, acc + c * EW_LANES, columns * EW_LANES);
+}`;
+
+const BLOCK_SUM_512 = `
+EW_INLINE __m256i ew_sum_codes(__m256i sum, __m256i codes) { return _mm256_dpbusd_epi32(sum, _mm256_set1_epi8(1), codes); }`;
+const BLOCK_SUM_256 = `
+EW_INLINE __m256i ew_sum_codes(__m256i sum, __m256i codes) {
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), codes), _mm256_set1_epi16(1)));
+}`;
+
+/** What products need around them. */
+const BLOCKS = `
+/* one tile of codes, [step][8 channels][4] at s, into a block of \`width\` channels at t; the sum of each channel's codes */
+EW_SHARED void ew_place_tile(const u8 *s, i8 *t, i64 width, i32 steps, i32 *sums) {
+  __m256i sum = _mm256_setzero_si256();
+  for (; steps > 0; steps--, s += 32, t += 4 * width) {
+    const __m256i v = _mm256_loadu_si256((const __m256i *)s);
+    _mm256_storeu_si256((__m256i *)t, v); sum = ew_sum_codes(sum, v);
+  }
+  _mm256_storeu_si256((__m256i *)sums, sum);
+}
+/* n bytes with their sign bits turned; up to a vector more is read and written */
+EW_SHARED void ew_flip(u8 *d, const i8 *s, i64 n) {
+  for (i64 i = 0; i < n; i += 4 * EW_LANES) EW_STOREX(d + i, (ew_mx)x_xor(fx_load(s + i), ix_splat((i32)0x80808080u)));
+}
+`;
