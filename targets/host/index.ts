@@ -23,7 +23,16 @@ export const hostTarget: Target = {
     {
       id: 'avx512vnni',
       defines: ['EW_DOT7'],
-      flags: ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vnni', '-mpopcnt'],
+      flags: [
+        '-mavx512f',
+        '-mavx512bw',
+        '-mavx512dq',
+        '-mavx512vl',
+        '-mavx512vnni',
+        '-mavx512vbmi',
+        '-mavx512vbmi2',
+        '-mpopcnt',
+      ],
       vectors: wide(16),
     },
   ],

@@ -123,7 +123,7 @@ function products(w: Width): string {
     dispatch(`ew_dot8${chain || ''}`, 'u8', rows, columns),
   ]);
   const sixteen = [...range(rows).map((r) => dot16(w, r + 1)), WIDE_16(rows)];
-  return `${kernels.join('')}${sixteen.join('')}${w.lanes === 16 ? BLOCK_SUM_512 : BLOCK_SUM_256}${BLOCKS}`;
+  return `${kernels.join('')}${sixteen.join('')}${w.lanes === 16 ? BLOCK_SUM_512 : BLOCK_SUM_256}${BLOCKS}${w.lanes === 16 ? DEPTHWISE_512 : DEPTHWISE_256}${DEPTHWISE}`;
 }
 
 function dot8({ lanes, mm }: Width, rows: number, columns: number, chain: number): string {
@@ -244,6 +244,48 @@ const BLOCK_SUM_256 = `
 EW_INLINE __m256i ew_sum_codes(__m256i sum, __m256i codes) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), codes), _mm256_set1_epi16(1)));
 }`;
+
+/**
+ * Depthwise filters: `dw_taps(p)` takes four neighbouring pixels of EW_LANES channels each, one after another, as [channel][4];
+ * `dw_dot(acc, taps, w)` adds their products with codes [channel][4].
+ */
+const DEPTHWISE_512 = `
+EW_INLINE ix dw_taps(const u8 *p) {
+  const ew_mx order = _mm512_set_epi32(${[...range(16)].reverse().map((c) => `0x${[48, 32, 16, 0].map((t) => (t + c).toString(16).padStart(2, '0')).join('')}`)});
+  return (ix)_mm512_permutexvar_epi8(order, _mm512_loadu_si512(p));
+}
+#define dw_dot(acc, taps, w) ((ix)_mm512_dpbusd_epi32((ew_mx)(acc), (ew_mx)(taps), (ew_mx)(w)))
+EW_INLINE void dw_copy(u8 *d, const void *s, u8 turned) { _mm_storeu_si128((__m128i *)d, _mm_xor_si128(_mm_loadu_si128(s), _mm_set1_epi8((char)turned))); }`;
+
+const DEPTHWISE_256 = `
+EW_INLINE ix dw_taps(const u8 *p) {
+  const ew_mx bytes = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  return (ix)_mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(EW_LOADX(p), _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7)), bytes);
+}
+#define dw_dot(acc, taps, w) ix_add((acc), (ix)_mm256_madd_epi16(_mm256_maddubs_epi16((ew_mx)(taps), (ew_mx)(w)), _mm256_set1_epi16(1)))
+EW_INLINE void dw_copy(u8 *d, const void *s, u8 turned) { _mm_storel_epi64((__m128i *)d, _mm_xor_si128(_mm_loadl_epi64(s), _mm_set1_epi8((char)turned))); }`;
+
+const DEPTHWISE = `
+/* a line of \`pixels\` pixels of EW_LANES channels, unsigned: \`left\` of padding, w of the image (pitch apart), padding; the image's line may lie outside */
+EW_SHARED void dw_line(u8 *d, const i8 *s, i64 pitch, i32 left, i32 w, i32 pixels, i32 outside, const u8 *pad) {
+  i32 i = 0; const i32 end = outside ? 0 : left + w < pixels ? left + w : pixels;
+  for (; i < (outside ? 0 : left); i++, d += EW_LANES) dw_copy(d, pad, 0);
+  for (; i < end; i++, d += EW_LANES, s += pitch) dw_copy(d, s, 0x80);
+  for (; i < pixels; i++, d += EW_LANES) dw_copy(d, pad, 0);
+}
+/* filters of a tile, [tap / 4][8 channels][4], as [ky][quad of kx][\`stride\` bytes on][8 channels][4]; the sum of each channel's codes */
+EW_SHARED void dw_filters(const u8 *t, i8 *d, i64 stride, i32 kh, i32 kw, i32 *sums) {
+  __m256i sum = _mm256_setzero_si256();
+  for (i32 ky = 0; ky < kh; ky++) for (i32 kx = 0; kx < kw; kx += 4, d += stride) {
+    const i32 tap = ky * kw + kx, n = kw - kx < 4 ? kw - kx : 4, shift = 8 * (tap & 3);
+    const __m256i low = _mm256_loadu_si256((const __m256i *)(t + tap / 4 * 32)), high = _mm256_loadu_si256((const __m256i *)(t + (tap / 4 + 1) * 32));
+    const __m256i both = _mm256_or_si256(_mm256_srl_epi32(low, _mm_cvtsi32_si128(shift)), _mm256_sll_epi32(high, _mm_cvtsi32_si128(32 - shift)));
+    const __m256i v = _mm256_and_si256(both, _mm256_srl_epi32(_mm256_set1_epi32(-1), _mm_cvtsi32_si128(32 - 8 * n)));
+    _mm256_storeu_si256((__m256i *)d, v); sum = ew_sum_codes(sum, v);
+  }
+  _mm256_storeu_si256((__m256i *)sums, sum);
+}
+`;
 
 /** What products need around them. */
 const BLOCKS = `

@@ -8,6 +8,7 @@ import { rowForm } from './gemv.ts';
 import { emitGather, type Geometry, geometryOf, linearGeometry } from './geometry.ts';
 import { DOT7_BITS, DOT7_OFFSET } from './panels.ts';
 import { expanded } from './vectors.ts';
+import { suitsWideDepthwise, wideDepthwise } from './wide-depthwise.ts';
 import { wideProduct } from './wide-product.ts';
 
 /** What turns integer sums into f32 results. */
@@ -224,11 +225,18 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   const cpad = Math.ceil(geo.c / NR) * NR;
   const pairs = Math.ceil(geo.kw / 2);
   const taps = geo.kh * geo.kw;
-  const { pointer: filter } = ctx.panels(w, geo.c, taps);
+  const { pointer: filter, bits } = ctx.panels(w, geo.c, taps);
   const zero = ctx.read(zp);
   const perChannel = ctx.type(zp).shape.some((d) => d > 1);
   const mult = ctx.read(m);
   const b = ctx.read(bias);
+  const { wide } = ctx.tuning;
+  const split = ctx.overlapped ? {} : { split: splitOf(geo.n * geo.oh, 1, ROWS_IN_BAND) };
+  const rest = { macs: geo.m * taps * geo.c, ...split };
+  if (wide && ctx.type(x).dtype === 'i8' && suitsWideDepthwise(ctx, wide, geo, bits)) {
+    const operands = { src, filter, zero, zeroPerChannel: perChannel, multiplier: mult, bias: b, y };
+    return { ...wideDepthwise(ctx, wide, geo, operands), ...rest };
+  }
   const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y);
   const fw = ctx.scratch(geo.kh * pairs * cpad * 4);
   const tile = ctx.scratch(16 * (Math.ceil(taps / 16) * 16 + 2));
@@ -296,8 +304,7 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
       px += two ? 2 : 1;
     }
   }`;
-  const split = ctx.overlapped ? {} : { split: splitOf(geo.n * geo.oh, 1, ROWS_IN_BAND) };
-  return { helpers, body, macs: geo.m * geo.kh * geo.kw * geo.c, ...split };
+  return { helpers, body, ...rest };
 }
 
 /** One tap at a time: the pair's other half is multiplied by a zero activation. */

@@ -1,0 +1,114 @@
+import type { WideVectors } from '../../target.ts';
+import type { KernelContext, KernelText } from './context.ts';
+import { depthwiseShare } from './conv.ts';
+import { emitEpilogue, hasLanewiseTail, spaceOf } from './epilogue.ts';
+import { NR } from './gemm.ts';
+import type { Geometry } from './geometry.ts';
+import { wideLanes, widened } from './lanes.ts';
+
+/** Operands of a depthwise convolution with 8-bit activations, all read already. */
+export interface WideDepthwise {
+  readonly src: string;
+  readonly filter: string;
+  readonly zero: string;
+  readonly zeroPerChannel: boolean;
+  readonly multiplier: string;
+  readonly bias: string;
+  readonly y: string;
+}
+
+/** Rows of results at a time: lines of the image are copied once for all of them. */
+const ROWS = 4;
+/** Vectors of filter taps that registers hold beside the rest. */
+const MOST_TAPS = 10;
+
+/** Whether the kernel takes it: filters without gaps that fit registers, codes that the product of bytes takes. */
+export function suitsWideDepthwise(ctx: KernelContext, wide: WideVectors, geo: Geometry, bits: number): boolean {
+  return (
+    hasLanewiseTail(ctx) &&
+    geo.dilations.every((d) => d === 1) &&
+    geo.kh * Math.ceil(geo.kw / 4) <= MOST_TAPS &&
+    bits <= wide.bits
+  );
+}
+
+/**
+ * Integer depthwise convolution on wide vectors. The lines of the image that a few rows of results need are copied a vector of channels at
+ * a time, with their padding, so that four neighbouring pixels are one vector of memory; it is turned into four taps a channel
+ * and multiplied with the taps of every row of filters that it meets.
+ */
+export function wideDepthwise(
+  ctx: KernelContext,
+  { lanes }: WideVectors,
+  geo: Geometry,
+  v: WideDepthwise,
+): Omit<KernelText, 'macs'> {
+  const [sh, sw] = geo.strides;
+  const [top, left] = geo.pads;
+  const rows = Math.min(ROWS, geo.oh);
+  const quads = Math.ceil(geo.kw / 4);
+  const pixels = (geo.ow - 1) * sw + 4 * quads;
+  const lineCount = (rows - 1) * sh + geo.kh;
+  const blocks = Math.ceil(geo.c / lanes);
+  const taps = geo.kh * geo.kw;
+  const filterBytes = geo.kh * quads * lanes * 4;
+  const lines = `((u8 *)${ctx.scratch(lineCount * pixels * lanes)})`;
+  const filters = `((i8 *)${ctx.scratch(blocks * filterBytes)})`;
+  const start = `((i32 *)${ctx.scratch(blocks * lanes * 4)})`;
+  const tile = `((u8 *)${ctx.scratch(16 * (Math.ceil(taps / 16) * 16 + 2))})`;
+  const acc = `((i32 *)${ctx.scratch(rows * lanes * 4)})`;
+  const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(v.y).shape), v.y, wideLanes(lanes));
+  const zeroOf = (c: string): string => (v.zeroPerChannel ? `${v.zero}[${c}]` : `*${v.zero}`);
+  const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+  const tapsOf = range(geo.kh).flatMap((ky) => range(quads).map((q) => ({ ky, q, name: `w${ky}_${q}` })));
+  const products = range(lineCount).flatMap((line) =>
+    range(quads).map((q) => {
+      const meets = range(rows).filter((r) => line - r * sh >= 0 && line - r * sh < geo.kh);
+      const dots = meets.map((r) => `c${r} = dw_dot(c${r}, t, w${line - r * sh}_${q});`);
+      return dots.length === 0
+        ? ''
+        : `{ const i4 t = dw_taps(p + ${(line * pixels + 4 * q) * lanes}); ${dots.join(' ')} }`;
+    }),
+  );
+  const value = `f4_add(f4_mul(f4_from_i4(i4_load(${acc} + r * ${lanes})), m), b)`;
+  const block = `const i4 first = i4_load(${start} + at);
+        const i8 *f = ${filters} + at / ${lanes} * ${filterBytes};
+        const i4 ${tapsOf.map(({ name }, i) => `${name} = i4_load(f + ${i * lanes * 4})`).join(', ')};
+        const f4 m = f4_load(${v.multiplier} + n), b = f4_load(${v.bias} + n);
+        const u8 *p = ${lines};
+        for (i32 px = 0; px < ${geo.ow}; px++, p += ${sw * lanes}) {
+          i4 ${range(rows)
+            .map((r) => `c${r} = first`)
+            .join(', ')};
+          ${products.join('\n          ')}
+          ${range(rows)
+            .map((r) => `i4_store(${acc} + ${r * lanes}, c${r});`)
+            .join(' ')}
+          for (i32 r = 0; r < rows; r++) epi(${ctx.arguments()}, (row0 + r) * ${geo.ow} + px, n, nv, ${value});
+        }`;
+  const body = `${depthwiseShare(ctx, geo)}
+  for (i32 n = n0; n < n1; n += ${NR}) {
+    const i32 at = n - n0;
+    ew_panel(${v.filter}, n / ${NR}, ${geo.c}, ${taps}, 0, ${tile}, ${tile} + ${Math.ceil(taps / 16) * 16 * NR});
+    dw_filters(${tile}, ${filters} + at / ${lanes} * ${filterBytes} + at % ${lanes} * 4, ${lanes * 4}, ${geo.kh}, ${geo.kw}, ${start} + at);
+    for (i32 j = 0; j < ${NR} && n + j < n1; j++) ${start}[at + j] *= -(${zeroOf('n + j')} + 128);
+  }
+  for (i32 row0 = r0, rows; row0 < r1; row0 += rows) {
+    const i32 py = row0 % ${geo.oh}, image = row0 / ${geo.oh};
+    rows = r1 - row0 < ${geo.oh} - py ? r1 - row0 : ${geo.oh} - py;
+    if (rows > ${rows}) rows = ${rows};
+    for (i32 at = 0; n0 + at < n1; at += ${lanes}) {
+      const i32 n = n0 + at, nv = n1 - n < ${lanes} ? n1 - n : ${lanes}; (void)nv;
+      u8 pad[${lanes}];
+      for (i32 j = 0; j < ${lanes}; j++) pad[j] = (u8)(${zeroOf(v.zeroPerChannel ? '(n + j < n1 ? n + j : n)' : 'n')} + 128);
+      for (i32 i = 0; i < (rows - 1) * ${sh} + ${geo.kh}; i++) {
+        const i32 line = py * ${sh} - ${top} + i, outside = line < 0 || line >= ${geo.h};
+        dw_line(${lines} + i * ${pixels * lanes}, ${v.src} + ((i64)image * ${geo.h} + (outside ? 0 : line)) * ${geo.w * geo.c} + n, ${geo.c}, ${left}, ${geo.w}, ${pixels}, outside, pad);
+      }
+      {
+        ${widened(block)}
+      }
+    }
+  }`;
+  return { helpers: epi, body };
+}
