@@ -110,9 +110,9 @@ EW_INLINE void ix_store_i8_part(i8 *p, ix v, i32 n) { i8 t[8]; ix_store_i8(t, v)
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 /**
- * `ew_dot8(a, pitch, rows, b, columns, steps, init, acc)`: rows of unsigned bytes times codes; `ew_dot16`: of 16 bits. b is
+ * `ew_dot8(a, pitch, rows, b, columns, steps, init, more, acc)`: rows of unsigned bytes times codes; `ew_dot16`: of 16 bits. b is
  * [step][columns * EW_LANES channels][4 codes], steps (of four columns of the matrix) are a multiple of UNROLL, acc is
- * [rows][columns * EW_LANES] i32 and begins with init. `ew_dot8` comes in the lengths of the chains that codes of so many bits allow
+ * [rows][columns * EW_LANES] i32 and begins with init, which is `more` further for every row. `ew_dot8` comes in the lengths of the chains that codes of so many bits allow
  * without the 16-bit sums of AVX2 overflowing: 4, 2 or 1 steps; VNNI sums in 32 bits at once.
  */
 function products(w: Width): string {
@@ -135,7 +135,7 @@ function dot8({ lanes, mm }: Width, rows: number, columns: number, chain: number
     range(sets)
       .map(
         (s) =>
-          `ew_mx ${acc(r, c, s)} = ${s === 0 ? `EW_LOADX(init + ${c * lanes})` : `${mm}_setzero_si${lanes * 32}()`};`,
+          `ew_mx ${acc(r, c, s)} = ${s === 0 ? `EW_LOADX(init + ${r} * more + ${c * lanes})` : `${mm}_setzero_si${lanes * 32}()`};`,
       )
       .join(' '),
   );
@@ -172,7 +172,7 @@ function dot8({ lanes, mm }: Width, rows: number, columns: number, chain: number
       .map((s) => acc(r, c, s))
       .reduce((x, y) => `${mm}_add_epi32(${x}, ${y})`);
   return `
-EW_SHARED void ew_dot8${chain || ''}_${rows}_${columns}(const u8 *a, i64 pitch, const i8 *b, i32 steps, const i32 *init, i32 *acc) {
+EW_SHARED void ew_dot8${chain || ''}_${rows}_${columns}(const u8 *a, i64 pitch, const i8 *b, i32 steps, const i32 *init, i64 more, i32 *acc) {
   ${start.join('\n  ')}
   for (; steps > 0; steps -= ${UNROLL}, a += ${4 * UNROLL}, b += ${UNROLL * columns * lanes * 4}) {
     ${(chain === 0 ? vnni : chained).join('\n    ')}
@@ -200,7 +200,7 @@ function dot16({ lanes, mm }: Width, rows: number): string {
       ? `const ew_mx even = _mm512_setr_epi32(${range(16).map((i) => 2 * i)}), odd = _mm512_setr_epi32(${range(16).map((i) => 2 * i + 1)});`
       : '';
   return `
-EW_SHARED void ew_dot16_${rows}(const i16 *a, i64 pitch, const i8 *b, i64 stride, i32 steps, const i32 *init, i32 *acc, i64 row) {
+EW_SHARED void ew_dot16_${rows}(const i16 *a, i64 pitch, const i8 *b, i64 stride, i32 steps, const i32 *init, i64 more, i32 *acc, i64 row) {
   ${range(rows)
     .map((r) => `ew_mx c${r} = ${mm}_setzero_si${lanes * 32}(), d${r} = c${r};`)
     .join(' ')} ${tables}
@@ -213,9 +213,8 @@ EW_SHARED void ew_dot16_${rows}(const i16 *a, i64 pitch, const i8 *b, i64 stride
       )
       .join('\n    ')}
   }
-  const ew_mx first = EW_LOADX(init);
   ${range(rows)
-    .map((r) => `EW_STOREX(acc + ${r} * row, ${mm}_add_epi32(first, ${sum(`c${r}`, `d${r}`)}));`)
+    .map((r) => `EW_STOREX(acc + ${r} * row, ${mm}_add_epi32(EW_LOADX(init + ${r} * more), ${sum(`c${r}`, `d${r}`)}));`)
     .join(' ')}
 }`;
 }
@@ -224,18 +223,18 @@ EW_SHARED void ew_dot16_${rows}(const i16 *a, i64 pitch, const i8 *b, i64 stride
 function dispatch(name: string, type: string, rows: number, columns: number): string {
   const table = range(rows).map((r) => `{${range(columns).map((c) => `${name}_${r + 1}_${c + 1}`)}}`);
   return `
-EW_INLINE void ${name}(const ${type} *a, i64 pitch, i32 rows, const i8 *b, i32 columns, i32 steps, const i32 *init, i32 *acc) {
-  static void (*const kernels[${rows}][${columns}])(const ${type} *, i64, const i8 *, i32, const i32 *, i32 *) = {${table}};
-  kernels[rows - 1][columns - 1](a, pitch, b, steps, init, acc);
+EW_INLINE void ${name}(const ${type} *a, i64 pitch, i32 rows, const i8 *b, i32 columns, i32 steps, const i32 *init, i64 more, i32 *acc) {
+  static void (*const kernels[${rows}][${columns}])(const ${type} *, i64, const i8 *, i32, const i32 *, i64, i32 *) = {${table}};
+  kernels[rows - 1][columns - 1](a, pitch, b, steps, init, more, acc);
 }`;
 }
 
 /** Sums of 16 bits take one vector of channels at a time. */
 const WIDE_16 = (rows: number): string => `
-EW_INLINE void ew_dot16(const i16 *a, i64 pitch, i32 rows, const i8 *b, i32 columns, i32 steps, const i32 *init, i32 *acc) {
-  static void (*const kernels[${rows}])(const i16 *, i64, const i8 *, i64, i32, const i32 *, i32 *, i64) = {${range(rows).map((r) => `ew_dot16_${r + 1}`)}};
+EW_INLINE void ew_dot16(const i16 *a, i64 pitch, i32 rows, const i8 *b, i32 columns, i32 steps, const i32 *init, i64 more, i32 *acc) {
+  static void (*const kernels[${rows}])(const i16 *, i64, const i8 *, i64, i32, const i32 *, i64, i32 *, i64) = {${range(rows).map((r) => `ew_dot16_${r + 1}`)}};
   for (i32 c = 0; c < columns; c++)
-    kernels[rows - 1](a, pitch, b + c * EW_LANES * 4, columns * EW_LANES * 4, steps, init + c * EW_LANES, acc + c * EW_LANES, columns * EW_LANES);
+    kernels[rows - 1](a, pitch, b + c * EW_LANES * 4, columns * EW_LANES * 4, steps, init + c * EW_LANES, more, acc + c * EW_LANES, columns * EW_LANES);
 }`;
 
 const BLOCK_SUM_512 = `
@@ -273,18 +272,6 @@ EW_SHARED void dw_line(u8 *d, const i8 *s, i64 pitch, i32 left, i32 w, i32 pixel
   for (; i < end; i++, d += EW_LANES, s += pitch) dw_copy(d, s, 0x80);
   for (; i < pixels; i++, d += EW_LANES) dw_copy(d, pad, 0);
 }
-/* filters of a tile, [tap / 4][8 channels][4], as [ky][quad of kx][\`stride\` bytes on][8 channels][4]; the sum of each channel's codes */
-EW_SHARED void dw_filters(const u8 *t, i8 *d, i64 stride, i32 kh, i32 kw, i32 *sums) {
-  __m256i sum = _mm256_setzero_si256();
-  for (i32 ky = 0; ky < kh; ky++) for (i32 kx = 0; kx < kw; kx += 4, d += stride) {
-    const i32 tap = ky * kw + kx, n = kw - kx < 4 ? kw - kx : 4, shift = 8 * (tap & 3);
-    const __m256i low = _mm256_loadu_si256((const __m256i *)(t + tap / 4 * 32)), high = _mm256_loadu_si256((const __m256i *)(t + (tap / 4 + 1) * 32));
-    const __m256i both = _mm256_or_si256(_mm256_srl_epi32(low, _mm_cvtsi32_si128(shift)), _mm256_sll_epi32(high, _mm_cvtsi32_si128(32 - shift)));
-    const __m256i v = _mm256_and_si256(both, _mm256_srl_epi32(_mm256_set1_epi32(-1), _mm_cvtsi32_si128(32 - 8 * n)));
-    _mm256_storeu_si256((__m256i *)d, v); sum = ew_sum_codes(sum, v);
-  }
-  _mm256_storeu_si256((__m256i *)sums, sum);
-}
 `;
 
 /** What products need around them. */
@@ -298,8 +285,39 @@ EW_SHARED void ew_place_tile(const u8 *s, i8 *t, i64 width, i32 steps, i32 *sums
   }
   _mm256_storeu_si256((__m256i *)sums, sum);
 }
+/* a tile of codes, [column / 4][8 channels][4], in segments of \`length\` columns: as [segment][step][\`stride\` bytes on][8 channels][4], segments filled up to so many steps; the sum of each channel's codes */
+EW_SHARED void ew_place_segments(const u8 *s, i8 *t, i64 stride, i32 segments, i32 length, i32 steps, i32 *sums) {
+  __m256i sum = _mm256_setzero_si256();
+  for (i32 i = 0; i < segments; i++) for (i32 k = 0; k < 4 * steps; k += 4, t += stride) {
+    __m256i v = _mm256_setzero_si256();
+    if (k < length) {
+      const i32 at = i * length + k, n = length - k < 4 ? length - k : 4, shift = 8 * (at & 3);
+      const __m256i low = _mm256_loadu_si256((const __m256i *)(s + at / 4 * 32)), high = _mm256_loadu_si256((const __m256i *)(s + (at / 4 + 1) * 32));
+      v = _mm256_or_si256(_mm256_srl_epi32(low, _mm_cvtsi32_si128(shift)), _mm256_sll_epi32(high, _mm_cvtsi32_si128(32 - shift)));
+      v = _mm256_and_si256(v, _mm256_srl_epi32(_mm256_set1_epi32(-1), _mm_cvtsi32_si128(32 - 8 * n)));
+    }
+    _mm256_storeu_si256((__m256i *)t, v); sum = ew_sum_codes(sum, v);
+  }
+  _mm256_storeu_si256((__m256i *)sums, sum);
+}
 /* n bytes with their sign bits turned; up to a vector more is read and written */
 EW_SHARED void ew_flip(u8 *d, const i8 *s, i64 n) {
   for (i64 i = 0; i < n; i += 4 * EW_LANES) EW_STOREX(d + i, (ew_mx)x_xor(fx_load(s + i), ix_splat((i32)0x80808080u)));
+}
+EW_INLINE void ew_fill_i16(i16 *d, i32 v, i32 n) { for (i32 i = 0; i < n; i++) d[i] = (i16)v; }
+/* a line of n elements: \`left\` of padding, w of the image (none where s is null), padding again; up to a vector more is written */
+EW_SHARED void ew_line_u8(u8 *d, const i8 *s, i32 left, i32 w, i32 n, i32 zp) {
+  if (!s) left = w = 0;
+  ew_fill(d, zp + 128, (u64)left); ew_flip(d + left, s, w); ew_fill(d + left + w, zp + 128, (u64)(n - left - w));
+}
+EW_SHARED void ew_line_i8(i16 *d, const i8 *s, i32 left, i32 w, i32 n, i32 zp) {
+  if (!s) left = w = 0;
+  ew_fill_i16(d, zp, left);
+  for (i32 i = 0; i < w; i += 8) h8_store(d + left + i, h8_load_i8(s + i));
+  ew_fill_i16(d + left + w, zp, n - left - w);
+}
+EW_SHARED void ew_line_i16(i16 *d, const i16 *s, i32 left, i32 w, i32 n, i32 zp) {
+  if (!s) left = w = 0;
+  ew_fill_i16(d, zp, left); ew_copy(d + left, s, (u64)w * 2); ew_fill_i16(d + left + w, zp, n - left - w);
 }
 `;

@@ -27,6 +27,7 @@ export function suitsWideDepthwise(ctx: KernelContext, wide: WideVectors, geo: G
   return (
     hasLanewiseTail(ctx) &&
     geo.dilations.every((d) => d === 1) &&
+    geo.pads.every((p) => p >= 0) &&
     geo.kh * Math.ceil(geo.kw / 4) <= MOST_TAPS &&
     bits <= wide.bits
   );
@@ -90,7 +91,7 @@ export function wideDepthwise(
   for (i32 n = n0; n < n1; n += ${NR}) {
     const i32 at = n - n0;
     ew_panel(${v.filter}, n / ${NR}, ${geo.c}, ${taps}, 0, ${tile}, ${tile} + ${Math.ceil(taps / 16) * 16 * NR});
-    dw_filters(${tile}, ${filters} + at / ${lanes} * ${filterBytes} + at % ${lanes} * 4, ${lanes * 4}, ${geo.kh}, ${geo.kw}, ${start} + at);
+    ew_place_segments(${tile}, ${filters} + at / ${lanes} * ${filterBytes} + at % ${lanes} * 4, ${lanes * 4}, ${geo.kh}, ${geo.kw}, ${quads}, ${start} + at);
     for (i32 j = 0; j < ${NR} && n + j < n1; j++) ${start}[at + j] *= -(${zeroOf('n + j')} + 128);
   }
   for (i32 row0 = r0, rows; row0 < r1; row0 += rows) {

@@ -41,7 +41,10 @@ export function wideProduct(
 ): Omit<KernelText, 'macs'> {
   const { geo } = p;
   const { lanes } = wide;
-  const kp = Math.ceil(geo.k / 16) * 16;
+  // Columns of the matrix are padded to a multiple of 16, every line of a window by itself where those are read in the image.
+  const segments = isDirect(geo) ? geo.kh : 1;
+  const segment = Math.ceil(geo.k / segments / 16) * 16;
+  const kp = segments * segment;
   const from = ctx.type(p.x).dtype as 'i8' | 'i16';
   const bytes = from === 'i8' && p.bits <= wide.bits;
   const type = bytes ? 'u8' : 'i16';
@@ -50,11 +53,11 @@ export function wideProduct(
     Math.min(wide.columns, Math.ceil(geo.og / lanes), Math.floor(BLOCK_BYTES / (kp * lanes))),
   );
   const channels = columns * lanes;
-  const mr = rowsAtOnce(geo.m, wide.rows);
-  const block = Math.max(mr, Math.floor(blockRows(ctx, geo, bytes ? 1 : 2) / mr) * mr);
-  const gathered = rowsOf(ctx, geo, { src: p.src, from, type, kp, block });
+  const mr = rowsAtOnce(isDirect(geo) ? geo.ow : geo.m, wide.rows);
+  const rowsFrom = { src: p.src, from, type, kp: kp, mr } as const;
+  const source = isDirect(geo) ? imageLines(ctx, geo, rowsFrom) : matrixRows(ctx, geo, rowsFrom);
   const codes = `((i8 *)${ctx.scratch(channels * kp)})`;
-  const tile = `((u8 *)${ctx.scratch(2 * NR * kp)})`;
+  const tile = `((u8 *)${ctx.scratch(2 * NR * (Math.ceil(geo.k / 16) * 16 + 4))})`;
   const start = `((i32 *)${ctx.scratch(channels * 4)})`;
   const acc = `((i32 *)${ctx.scratch(mr * channels * 4)})`;
   const span = (v: ShortVector) => expanded(v, 'G + n', `columns * ${lanes}`, () => ctx.scratch((channels + 16) * 4));
@@ -63,6 +66,14 @@ export function wideProduct(
   const epi = emitEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0 }, p.y, tail);
   const chain = wide.chained ? chainOf(p.bits) : '';
   const dot = bytes ? `ew_dot8${chain}` : 'ew_dot16';
+  const into = `${codes} + ${4 * NR} * i, columns * ${lanes}`;
+  const place =
+    kp === Math.ceil(geo.k / 16) * 16
+      ? `ew_place_tile(${tile}, ${into}, ${kp / 4}, ${start} + ${NR} * i);`
+      : `ew_place_segments(${tile}, ${into} * 4, ${segments}, ${geo.k / segments}, ${segment / 4}, ${start} + ${NR} * i);`;
+  const product = (i: number): string =>
+    `${dot}(a${i === 0 ? '' : ` + ${i * source.segment}`}, ${source.pitch}, rows, ${codes}${i === 0 ? '' : ` + ${i * segment} * columns * ${lanes}`}, columns, ${segment / 4}, ${i === 0 ? `${start}, 0` : `${acc}, columns * ${lanes}`}, ${acc});`;
+  const products = Array.from({ length: segments }, (_, i) => product(i)).join('\n          ');
   const offset = bytes ? `(${p.zp} + 128)` : p.zp;
   const rowScale = p.rowScale ? `const f4 xs = f4_load_splat(${p.rowScale} + m + r);` : '';
   const value = (at: string): string => {
@@ -84,21 +95,20 @@ export function wideProduct(
   if (m0 >= m1 || n0 >= n1) return;
   for (i32 g = 0; g < ${geo.groups}; g++) {
     const i32 G = g * ${geo.og}; (void)G;
-    for (i32 mb = m0; mb < m1; mb += ${block}) {
-      const i32 me = mb + ${block} < m1 ? mb + ${block} : m1;
-      ${gathered.setup}
+    for (i32 mb = m0, me; mb < m1; mb = me) {
+      ${source.block}
       for (i32 n = n0; n < n1; n += ${channels}) {
         const i32 rest = (n1 - n + ${lanes - 1}) / ${lanes}, columns = rest < ${columns} ? rest : ${columns};
         const i32 tiles = (n1 - n + ${NR - 1}) / ${NR} < columns * ${lanes / NR} ? (n1 - n + ${NR - 1}) / ${NR} : columns * ${lanes / NR};
         for (i32 i = 0; i < tiles; i++) {
-          ew_panel(${p.panels}, (G + n) / ${NR} + i, ${geo.o}, ${geo.k}, 0, ${tile}, ${tile} + ${NR * kp});
-          ew_place_tile(${tile}, ${codes} + ${4 * NR} * i, columns * ${lanes}, ${kp / 4}, ${start} + ${NR} * i);
+          ew_panel(${p.panels}, (G + n) / ${NR} + i, ${geo.o}, ${geo.k}, 0, ${tile}, ${tile} + ${NR * Math.ceil(geo.k / 16) * 16});
+          ${place} 
         }
         for (i32 i = 0; i < tiles * ${NR}; i++) ${start}[i] *= -${offset};
         ${multiplier.setup} ${bias.setup}
-        for (i32 m = mb; m < me; m += ${mr}) {
-          const i32 rows = me - m < ${mr} ? me - m : ${mr};
-          ${dot}(${gathered.at}, ${gathered.pitch}, rows, ${codes}, columns, ${kp / 4}, ${start}, ${acc});
+        for (i32 m = mb, rows; m < me; m += rows) {
+          ${source.rows}
+          ${products}
           for (i32 r = 0; r < rows; r++) {
           ${tail.wide ? widened(finish) : finish}
           }
@@ -106,7 +116,7 @@ export function wideProduct(
       }
     }
   }`;
-  return { helpers: `${gathered.helpers}${epi}`, body };
+  return { helpers: `${source.helpers}${epi}`, body };
 }
 
 /** Rows of a micro-kernel, so that few of them are left over. */
@@ -122,37 +132,89 @@ function chainOf(bits: number): '4' | '2' | '1' {
   return bits <= 5 ? '4' : bits === 6 ? '2' : '1';
 }
 
-interface Gathered {
-  readonly helpers: string;
-  /** Once a block of rows. */
-  readonly setup: string;
-  /** Pointer to row m, and elements from one row to the next. */
-  readonly at: string;
-  readonly pitch: number;
+/** Convolutions that read windows in copied lines of the image: what that adds to short lines of windows is less than gathering them. */
+function isDirect(geo: Geometry): boolean {
+  const line = geo.kw * geo.cg;
+  const padded = Math.ceil(line / 16) * 16;
+  const plain = geo.groups === 1 && geo.dilations[1] === 1 && geo.pads.every((n) => n >= 0);
+  return !geo.pointwise && plain && padded <= MOST_PADDING * line;
 }
 
-/** The rows of the matrix: where they lie, or copied; columns past the end may be anything, codes are zero there. */
-function rowsOf(
-  ctx: KernelContext,
-  geo: Geometry,
-  x: { src: string; from: 'i8' | 'i16'; type: 'u8' | 'i16'; kp: number; block: number },
-): Gathered {
-  const { src, from, type, kp, block } = x;
-  if (geo.pointwise && from === 'i16' && !ctx.overlapped)
-    return { helpers: '', setup: '', at: `${src} + m * ${geo.k}`, pitch: geo.k };
-  const rows = `((${type} *)${ctx.scratch((block + 1) * kp * (type === 'u8' ? 1 : 2))})`;
-  const row = (pitch: number): string => `${rows} + (m - mb) * ${pitch}`;
+const MOST_PADDING = 2;
+
+interface RowsFrom {
+  readonly src: string;
+  readonly from: 'i8' | 'i16';
+  readonly type: 'u8' | 'i16';
+  /** Columns, padded. */
+  readonly kp: number;
+  /** Rows of a micro-kernel. */
+  readonly mr: number;
+}
+
+/** Where the rows of the matrix are: C text. */
+interface Source {
+  readonly helpers: string;
+  /** Sets `me`, the end of the block that begins at row mb, and makes it ready. */
+  readonly block: string;
+  /** Sets `rows`, how many there are to multiply at once from row m on, and declares the pointer `a` to the first. */
+  readonly rows: string;
+  /** Elements from one row to the next, and from one segment to the next. */
+  readonly pitch: number;
+  readonly segment: number;
+}
+
+/** Rows where they lie, or copied; columns past the end may be anything, codes are zero there. */
+function matrixRows(ctx: KernelContext, geo: Geometry, { src, from, type, kp, mr }: RowsFrom): Source {
+  const bytes = type === 'u8' ? 1 : 2;
+  const block = Math.max(mr, Math.floor(blockRows(ctx, geo, bytes) / mr) * mr);
+  const end = `me = mb + ${block} < m1 ? mb + ${block} : m1;`;
+  const rows = `rows = me - m < ${mr} ? me - m : ${mr};`;
+  if (geo.pointwise && from === 'i16' && !ctx.overlapped) {
+    const at = `${rows} const i16 *a = ${src} + m * ${geo.k};`;
+    return { helpers: '', block: end, rows: at, pitch: geo.k, segment: 0 };
+  }
+  const copy = `((${type} *)${ctx.scratch((block + 1) * kp * bytes)})`;
+  const at = (pitch: number): string => `${rows} const ${type} *a = ${copy} + (m - mb) * ${pitch};`;
   if (geo.pointwise && type === 'u8') {
-    const setup = `ew_flip(${rows}, ${src} + mb * ${geo.k}, (i64)(me - mb) * ${geo.k});`;
-    return { helpers: '', setup, at: row(geo.k), pitch: geo.k };
+    const flip = `${end} ew_flip(${copy}, ${src} + mb * ${geo.k}, (i64)(me - mb) * ${geo.k});`;
+    return { helpers: '', block: flip, rows: at(geo.k), pitch: geo.k, segment: 0 };
   }
   const to = type === 'u8' ? 'i8' : 'i16';
-  const gather = `gather(${src}, (${to} *)${rows}, mb, me - mb, g, zp);`;
-  const flip = type === 'u8' ? ` ew_flip(${rows}, (const i8 *)${rows}, (i64)(me - mb) * ${kp});` : '';
+  const flip = type === 'u8' ? ` ew_flip(${copy}, (const i8 *)${copy}, (i64)(me - mb) * ${kp});` : '';
   return {
     helpers: emitGather('gather', geo, { from, to, pitch: kp }),
-    setup: `${gather}${flip}`,
-    at: row(kp),
+    block: `${end} gather(${src}, (${to} *)${copy}, mb, me - mb, g, zp);${flip}`,
+    rows: at(kp),
     pitch: kp,
+    segment: 0,
+  };
+}
+
+/** Lines of the image with their padding; a row of the matrix is a window, line after line, and neighbouring windows overlap. */
+function imageLines(ctx: KernelContext, geo: Geometry, { src, from, type, mr }: RowsFrom): Source {
+  const [sh, sw] = geo.strides;
+  const [top, left] = geo.pads;
+  const dh = geo.dilations[0];
+  const pixels = Math.max((geo.ow - 1) * sw + geo.kw, left + geo.w);
+  const line = pixels * geo.c;
+  const bytes = type === 'u8' ? 1 : 2;
+  const reach = (geo.kh - 1) * dh + 1;
+  const fit = Math.floor((ctx.tuning.blockBytes / (line * bytes) - reach) / sh) + 1;
+  const count = Math.max(1, Math.min(geo.oh, fit));
+  const lines = `((${type} *)${ctx.scratch((((count - 1) * sh + reach) * line + 16) * bytes)})`;
+  const copy = type === 'u8' ? 'ew_line_u8' : from === 'i8' ? 'ew_line_i8' : 'ew_line_i16';
+  return {
+    helpers: '',
+    block: `const i32 row = mb / ${geo.ow}, image = row / ${geo.oh}, py = row % ${geo.oh}, most = ${geo.oh} - py < ${count} ? ${geo.oh} - py : ${count};
+      me = (row + most) * ${geo.ow} < m1 ? (row + most) * ${geo.ow} : m1;
+      for (i32 i = 0; i < ((me - 1) / ${geo.ow} - row) * ${sh} + ${reach}; i++) {
+        const i32 y = py * ${sh} - ${top} + i;
+        ${copy}(${lines} + i * ${line}, y < 0 || y >= ${geo.h} ? 0 : ${src} + ((i64)image * ${geo.h} + y) * ${geo.w * geo.c}, ${left * geo.c}, ${geo.w * geo.c}, ${line}, zp);
+      }`,
+    rows: `const i32 px = m % ${geo.ow}, left = ${geo.ow} - px < me - m ? ${geo.ow} - px : me - m; rows = left < ${mr} ? left : ${mr};
+          const ${type} *a = ${lines} + (m / ${geo.ow} - row) * ${sh * line} + px * ${sw * geo.c};`,
+    pitch: sw * geo.c,
+    segment: dh * line,
   };
 }
