@@ -1,3 +1,6 @@
+import { LANE_MATH } from './math.ts';
+import { LANE_PRELUDE } from './prelude.ts';
+
 /**
  * How many channels an elementwise text works on at a time, and in what. Text is written in the words of four lanes; for wider vectors
  * the same words stand for vectors of 8 or 16 lanes under other names (`Vectors.wide`), and a text is renamed as a whole. Lanes are
@@ -19,26 +22,10 @@ export function wideLanes(lanes: number): Lanes {
   return { block: lanes, pieces: ['a'], wide: true };
 }
 
-const FUNCTIONS = [
-  ...[
-    'rint',
-    'pow2i',
-    'exp_lo',
-    'exp',
-    'sigmoid',
-    'split_log',
-    'log_poly',
-    'log',
-    'tanh',
-    'erf',
-    'sincos',
-    'sin',
-    'cos',
-  ],
-  ...['round', 'decode', 'bool', 'eq', 'lt', 'le', 'zero_mask', 'not', 'and', 'or', 'sel'],
-];
+/** Helpers that are there for wide vectors as well, under names of their own. */
+const HELPERS = [...`${LANE_MATH}${LANE_PRELUDE}`.matchAll(/^(?:EW_INLINE|static) \w+ ew_(\w+)\(/gm)].map((m) => m[1]);
 const WORDS = /\b(?:([fi])4(_\w+)?|v_(\w+)|EW_H)\b/g;
-const CALLS = new RegExp(`\\bew_(${FUNCTIONS.join('|')})\\b`, 'g');
+const CALLS = new RegExp(`\\bew_(${HELPERS.join('|')})\\b`, 'g');
 
 /** A text in the words of four lanes, in those of wide vectors. */
 export function widened(text: string): string {
@@ -48,3 +35,6 @@ export function widened(text: string): string {
     )
     .replace(CALLS, 'ewx_$1');
 }
+
+/** The helpers for wide vectors. */
+export const WIDE_HELPERS = widened(`${LANE_MATH}${LANE_PRELUDE}`);
