@@ -1,3 +1,5 @@
+import { PANELS_512 } from './panels.ts';
+
 /**
  * Wide vectors of x86-64 (`Vectors.wide`): the words of sdk/compile/emit/c/lanes.ts for 8 lanes (AVX2) and 16 (AVX-512 VNNI), and the
  * micro-kernels of integer products. Bytes of activations are unsigned here (their sign bit is turned), codes signed: what the
@@ -26,7 +28,7 @@ const UNROLL = 4;
 
 export function wideHeader(lanes: 8 | 16): string {
   const w = WIDTHS[lanes];
-  return `${words(w)}${lanes === 16 ? WORDS_512 : WORDS_256}${products(w)}`;
+  return `${words(w)}${lanes === 16 ? WORDS_512 : WORDS_256}${products(w)}${lanes === 16 ? PANELS_512 : ''}`;
 }
 
 function words({ lanes, bytes, mm, si }: Width): string {

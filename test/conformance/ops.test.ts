@@ -1,4 +1,4 @@
-// timeout: 240
+// timeout: 480
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bytesOf, sizeOf, type Tensor } from '../../sdk/util/tensor.ts';

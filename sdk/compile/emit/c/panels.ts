@@ -125,7 +125,9 @@ EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list) {
     b16_store(t + k, v_or(v_andnot(u, m), ew_next(m, &list)));
   }
 }
-${WIDTHS.map(unpackUnits).join('')}/* the 8 bits of w from bit \`at\` on, and some more above them */
+#ifndef EW_OWN_UNPACK
+${WIDTHS.map(unpackUnits).join('')}#endif
+/* the 8 bits of w from bit \`at\` on, and some more above them */
 EW_INLINE u32 ew_bits(const u8 *w, u32 at) { return (u32)(w[at / 8] | w[at / 8 + 1] << 8) >> (at & 7); }
 /* eight fields of 1 .. 8 bits, first to last and last to first: the bytes they lie in, and what shifts them to the upper of those two */
 static const u8 ew_fields[2][8][32] = {${fieldTable((i) => i)}, ${fieldTable((i) => 7 - i)}};

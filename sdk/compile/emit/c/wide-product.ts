@@ -1,7 +1,7 @@
 import type { WideVectors } from '../../target.ts';
 import type { KernelContext, KernelText, ShortVector } from './context.ts';
 import { share } from './context.ts';
-import { blockRows, ROWS_TO_SPLIT } from './conv.ts';
+import { ROWS_TO_SPLIT } from './conv.ts';
 import { emitEpilogue, hasLanewiseTail, type Space } from './epilogue.ts';
 import { MR, NR } from './gemm.ts';
 import { emitGather, type Geometry } from './geometry.ts';
@@ -68,7 +68,7 @@ export function wideProduct(
   const dot = bytes ? `ew_dot8${chain}` : 'ew_dot16';
   const into = `${codes} + ${4 * NR} * i, columns * ${lanes}`;
   const place =
-    kp === Math.ceil(geo.k / 16) * 16
+    segments === 1 || geo.k === kp
       ? `ew_place_tile(${tile}, ${into}, ${kp / 4}, ${start} + ${NR} * i);`
       : `ew_place_segments(${tile}, ${into} * 4, ${segments}, ${geo.k / segments}, ${segment / 4}, ${start} + ${NR} * i);`;
   const product = (i: number): string =>
@@ -167,7 +167,10 @@ interface Source {
 /** Rows where they lie, or copied; columns past the end may be anything, codes are zero there. */
 function matrixRows(ctx: KernelContext, geo: Geometry, { src, from, type, kp, mr }: RowsFrom): Source {
   const bytes = type === 'u8' ? 1 : 2;
-  const block = Math.max(mr, Math.floor(blockRows(ctx, geo, bytes) / mr) * mr);
+  const block = Math.max(
+    mr,
+    Math.floor(Math.min(Math.ceil(geo.m / MR) * MR, ctx.tuning.blockBytes / 2 / (kp * bytes)) / mr) * mr,
+  );
   const end = `me = mb + ${block} < m1 ? mb + ${block} : m1;`;
   const rows = `rows = me - m < ${mr} ? me - m : ${mr};`;
   if (geo.pointwise && from === 'i16' && !ctx.overlapped) {
