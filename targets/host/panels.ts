@@ -37,6 +37,11 @@ static __attribute__((unused)) const u8 *ew_unpack${bits}(const u8 *w, u8 *t, i3
 }`;
 }
 
+/** A byte eight times in a 64-bit constant. */
+function bytes(value: number): string {
+  return `0x${value.toString(16).padStart(2, '0').repeat(8)}`;
+}
+
 /** Four 16-bit counts in a 64-bit constant. */
 function words(count: number): string {
   return `0x${count.toString(16).padStart(4, '0').repeat(4)}`;
@@ -51,11 +56,57 @@ export const PANELS_512 = `
 /* the next ones of a list where u is 0 */
 EW_INLINE ew_mx ew_listed_512(ew_mx u, const u8 **list) {
   const __mmask64 m = _mm512_testn_epi8_mask(u, u);
-  const ew_mx next = _mm512_maskz_expand_epi8(m, _mm512_loadu_si512(*list));
+  ew_mx next = _mm512_loadu_si512(*list);
+  /* The form of the instruction that loads by itself is several times slower. */
+  __asm__("" : "+v"(next));
   *list += __builtin_popcountll(m);
-  return _mm512_or_si512(u, next);
+  return _mm512_or_si512(u, _mm512_maskz_expand_epi8(m, next));
 }
 ${[2, 3, 4, 5, 6, 7].map(unpack).join('')}
+/* the next ones of a list where the n bytes of t are \`mark\` */
+EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list) {
+  for (i32 k = 0; k < n; k += 64) {
+    const __mmask64 all = n - k < 64 ? (1ull << (n - k)) - 1 : ~0ull;
+    const ew_mx u = _mm512_maskz_loadu_epi8(all, t + k);
+    const __mmask64 m = _mm512_mask_cmpeq_epi8_mask(all, u, _mm512_set1_epi8((char)mark));
+    ew_mx next = _mm512_loadu_si512(list);
+    __asm__("" : "+v"(next));
+    list += __builtin_popcountll(m);
+    _mm512_mask_storeu_epi8(t + k, m, _mm512_maskz_expand_epi8(m, next));
+  }
+}
+/* n fields of width bits, each plus offset, as bytes: groups of eight lie one after another from w, or from w back where back is 1, and their fields from last to first */
+EW_SHARED void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 offset, u8 *d) {
+  const ew_mx group = _mm512_set_epi64(${[7, 6, 5, 4, 3, 2, 1, 0].map(bytes)}), within = _mm512_set1_epi64(0x0706050403020100);
+  /* byte j of group g: g * width + j, or, counted from the end, 64 - (g + 1) * width + j */
+  ew_mx byte = _mm512_mullo_epi16(group, _mm512_set1_epi16((short)width)), bit = _mm512_mullo_epi16(within, _mm512_set1_epi16((short)width));
+  byte = back ? _mm512_sub_epi8(_mm512_set1_epi8((char)(64 - width)), byte) : byte;
+  byte = _mm512_add_epi8(byte, within);
+  if (back) bit = _mm512_sub_epi8(_mm512_set1_epi8((char)(7 * width)), bit);
+  const ew_mx ones = _mm512_set1_epi8((char)((1 << width) - 1)), add = _mm512_set1_epi8((char)offset);
+  for (; n > 0; n -= 64, d += 64, w += back ? -8 * width : 8 * width) {
+    const i32 used = n < 64 ? (n + 7) / 8 * width : 8 * width;
+    const ew_mx x = back ? _mm512_maskz_loadu_epi8(~0ull << (64 - used), w - 64) : _mm512_maskz_loadu_epi8(used == 64 ? ~0ull : (1ull << used) - 1, w);
+    const ew_mx fields = _mm512_multishift_epi64_epi8(bit, _mm512_permutexvar_epi8(byte, x));
+    _mm512_storeu_si512(d, _mm512_add_epi8(_mm512_and_si512(fields, ones), add));
+  }
+}
+/* the listed codes plus zero, as bytes, at d: half a tile of n codes at most, and room for as many behind them */
+EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d) {
+  const i32 width = w[0] & 15, tail = w[0] >> 4, bits = (bytes - 1) * 8, half = n / 2;
+  const i32 count = bits / width < half ? bits / width : half, tails = bits / (width + tail) < half ? bits / (width + tail) : half;
+  ew_unpack_fields(w + 1, width, 0, count, 0, d);
+  if (tail) {
+    ew_unpack_fields(w + bytes, tail, 1, tails, (1 << width) - 1, d + half);
+    ew_fill_in(d, count, (1 << width) - 1, d + half);
+  }
+  const ew_mx one = _mm512_set1_epi8(1), least = _mm512_set1_epi8((char)zero);
+  for (i32 i = 0; i < count; i += 64) {
+    const ew_mx e = _mm512_loadu_si512(d + i), sign = _mm512_sub_epi8(_mm512_setzero_si512(), _mm512_and_si512(e, one));
+    const ew_mx size = _mm512_add_epi8(_mm512_and_si512(_mm512_srli_epi16(e, 1), _mm512_set1_epi8(127)), least);
+    _mm512_storeu_si512(d + i, _mm512_add_epi8(_mm512_sub_epi8(_mm512_xor_si512(size, sign), sign), least));
+  }
+}
 static __attribute__((unused)) const u8 *ew_unpack8(const u8 *w, u8 *t, i32 units, b16 up, const u8 *list) {
   const ew_mx add = _mm512_broadcast_i32x4((__m128i)up);
   for (units *= 2; units > 0; units--, w += 64, t += 64) _mm512_storeu_si512(t, _mm512_add_epi8(_mm512_loadu_si512(w), add));

@@ -280,12 +280,10 @@ EW_SHARED void dw_line(u8 *d, const i8 *s, i64 pitch, i32 left, i32 w, i32 pixel
 const BLOCKS = `
 /* one tile of codes, [step][8 channels][4] at s, into a block of \`width\` channels at t; the sum of each channel's codes */
 EW_SHARED void ew_place_tile(const u8 *s, i8 *t, i64 width, i32 steps, i32 *sums) {
-  __m256i sum = _mm256_setzero_si256();
-  for (; steps > 0; steps--, s += 32, t += 4 * width) {
-    const __m256i v = _mm256_loadu_si256((const __m256i *)s);
-    _mm256_storeu_si256((__m256i *)t, v); sum = ew_sum_codes(sum, v);
-  }
-  _mm256_storeu_si256((__m256i *)sums, sum);
+  __m256i c0 = _mm256_setzero_si256(), c1 = c0, c2 = c0, c3 = c0;
+#define EW_PLACE(c, i) { const __m256i v = _mm256_loadu_si256((const __m256i *)(s + 32 * (i))); _mm256_storeu_si256((__m256i *)(t + 4 * (i) * width), v); c = ew_sum_codes(c, v); }
+  for (; steps > 0; steps -= 4, s += 128, t += 16 * width) { EW_PLACE(c0, 0) EW_PLACE(c1, 1) EW_PLACE(c2, 2) EW_PLACE(c3, 3) }
+  _mm256_storeu_si256((__m256i *)sums, _mm256_add_epi32(_mm256_add_epi32(c0, c1), _mm256_add_epi32(c2, c3)));
 }
 /* a tile of codes, [column / 4][8 channels][4], in segments of \`length\` columns: as [segment][step][\`stride\` bytes on][8 channels][4], segments filled up to so many steps; the sum of each channel's codes */
 EW_SHARED void ew_place_segments(const u8 *s, i8 *t, i64 stride, i32 segments, i32 length, i32 steps, i32 *sums) {

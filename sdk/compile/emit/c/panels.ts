@@ -118,6 +118,7 @@ EW_INLINE b16 ew_next(b16 m, const u8 **list) {
 }
 /* bytes with the next ones of a list where they are 0 */
 EW_INLINE b16 ew_listed(b16 u, const u8 **list) { return v_or(u, ew_next(b16_eq(u, b16_splat(0)), list)); }
+#ifndef EW_OWN_UNPACK
 /* the same for the n bytes of t, a multiple of 16, where they are \`mark\` */
 EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list) {
   for (i32 k = 0; k < n; k += 16) {
@@ -125,11 +126,7 @@ EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list) {
     b16_store(t + k, v_or(v_andnot(u, m), ew_next(m, &list)));
   }
 }
-#ifndef EW_OWN_UNPACK
-${WIDTHS.map(unpackUnits).join('')}#endif
-/* the 8 bits of w from bit \`at\` on, and some more above them */
-EW_INLINE u32 ew_bits(const u8 *w, u32 at) { return (u32)(w[at / 8] | w[at / 8 + 1] << 8) >> (at & 7); }
-/* eight fields of 1 .. 8 bits, first to last and last to first: the bytes they lie in, and what shifts them to the upper of those two */
+${WIDTHS.map(unpackUnits).join('')}/* eight fields of 1 .. 8 bits, first to last and last to first: the bytes they lie in, and what shifts them to the upper of those two */
 static const u8 ew_fields[2][8][32] = {${fieldTable((i) => i)}, ${fieldTable((i) => 7 - i)}};
 /* n fields of width bits, each plus offset, as bytes; groups of eight lie one after another, or from w back where back is 1 */
 EW_SHARED void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 offset, u8 *d) {
@@ -157,6 +154,9 @@ EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d) {
     b16_store(d + i, b16_add(b16_sub(v_xor(b16_add(b16_shr_u(e, 1), least), sign), sign), up));
   }
 }
+#endif
+/* the 8 bits of w from bit \`at\` on, and some more above them */
+EW_INLINE u32 ew_bits(const u8 *w, u32 at) { return (u32)(w[at / 8] | w[at / 8 + 1] << 8) >> (at & 7); }
 /* where tile \`tile\` begins, and its entry */
 EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entry) {
   const i32 tiles = (rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS};
