@@ -4,7 +4,7 @@ import { PANEL_ROWS } from '../../../wire/panels.ts';
 import type { Lowered } from '../../lower.ts';
 import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
 import { emitEpilogue, emitRowTail, rowBuffer, spaceOf } from './epilogue.ts';
-import { expanded } from './vectors.ts';
+import { eightOf } from './vectors.ts';
 
 const NOTHING = { helpers: '', macs: 0 } as const;
 
@@ -155,7 +155,7 @@ export function emitQGather(ctx: KernelContext, l: Lowered<KernelOf<'qgather'>>)
   const { pointer: panels } = ctx.panels(codes, v, d);
   const half = 8 * Math.ceil(d / 16) * 16;
   const tile = ctx.scratch(2 * half);
-  const scales = expanded(ctx.vector(scale), '(i32)r', 8, () => ctx.scratch(32));
+  const scales = eightOf(ctx.vector(scale), '(i32)r', () => ctx.scratch(32));
   // Neighbouring indices often lie in the same tile: it is unpacked once for all of them.
   const body = `${share(count, 8, 'r0', 'r1')}
   u8 *c = (u8 *)${tile}; i32 held = -1;

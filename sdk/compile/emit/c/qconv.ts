@@ -7,7 +7,7 @@ import { type Done, microDot7, microI16, NR, type Rows, rolled, rowsPerTile } fr
 import { rowForm } from './gemv.ts';
 import { emitGather, type Geometry, geometryOf, linearGeometry } from './geometry.ts';
 import { DOT7_BITS, DOT7_OFFSET } from './panels.ts';
-import { expanded } from './vectors.ts';
+import { eightOf } from './vectors.ts';
 import { suitsWideDepthwise, wideDepthwise } from './wide-depthwise.ts';
 import { wideProduct } from './wide-product.ts';
 
@@ -62,7 +62,7 @@ interface Operands {
 }
 
 function scalingOf(ctx: KernelContext, { multiplier, bias, rowScale }: Operands): Scaling {
-  const eight = (v: ShortVector) => expanded(v, 'G + n', NR, () => ctx.scratch(32));
+  const eight = (v: ShortVector) => eightOf(v, 'G + n', () => ctx.scratch(32));
   const [m, b] = [eight(multiplier), eight(bias)];
   return {
     multiplier: m.at,

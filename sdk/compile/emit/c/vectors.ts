@@ -52,6 +52,11 @@ export function expanded(
   return { setup: plain(v, 'float', from, count, to), at: `((const float *)${to})` };
 }
 
+/** Eight elements of an f32 vector from element `from` on. */
+export function eightOf(v: ShortVector, from: string, scratch: () => string): { setup: string; at: string } {
+  return expanded(v, from, 8, scratch);
+}
+
 /** `ew_ints_<from>_<to>(p, n, d)`: n integers of a smaller type. */
 const INTS = (
   [
