@@ -3,7 +3,8 @@
  * on every engine. Prints how far each is from the line through all sizes of its kind, and how much faster two threads are.
  * Writes out/scaling.json and out/scaling.html.
  *
- * --engine LIST  engines to time (native,wasm)   --rounds N  rounds that count (9)   --json  print the document instead of the tables
+ * --engine LIST  engines to time (native,wasm)   --filter TEXT  kinds whose description has it   --rounds N  rounds that count (9)
+ * --json         print the document instead of the tables
  */
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -100,6 +101,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       engine: { type: 'string', default: 'native,wasm' },
+      filter: { type: 'string', default: '' },
       rounds: { type: 'string', default: '9' },
       json: { type: 'boolean', default: false },
     },
@@ -115,7 +117,7 @@ async function main(): Promise<number> {
   await mkdir(FOLDER, { recursive: true });
   const { all } = await sourceHashes(root);
   const layers: Built[] = [];
-  for (const layer of layersOfSizes()) {
+  for (const layer of layersOfSizes().filter((l) => l.family.includes(values.filter))) {
     console.error(`builds ${layer.id}, ${layer.family}`);
     layers.push(await built(layer, all));
   }
