@@ -2,27 +2,27 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compileGraph, planProgram } from '../../sdk/compile/index.ts';
+import type { Target } from '../../sdk/compile/target.ts';
 import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
 import { type Graph, GraphBuilder } from '../../sdk/ir/graph.ts';
 import { sample, sampleInts } from '../../sdk/ir/ops/lib/cases.ts';
 import { residentBlock } from '../../sdk/runner.ts';
 import { skip } from '../../sdk/testing/index.ts';
 import { bytesOf, type Tensor, tensor } from '../../sdk/util/tensor.ts';
-import { raspberryPiTarget } from '../../targets/aarch64/index.ts';
+import { coralTarget, jetsonTarget, raspberryPiTarget } from '../../targets/aarch64/index.ts';
 import { wasmTarget } from '../../targets/wasm/index.ts';
 import { conformanceGraph } from '../support/conformance-graph.ts';
 import { Emulator, missingTools } from '../support/emulator.ts';
 
 /** Kernels for 64-bit Arm, run by an emulator of the core they are for, give the bits that WebAssembly gives. */
 const missing = missingTools();
-const { graph, inputs } = conformanceGraph();
 
 /** Cores that are emulated as such; qemu has none of Jetson Orin's, whose instructions are those of a Cortex-A76. */
 const AS = { 'cortex-a78ae': 'cortex-a76' } as Readonly<Record<string, string>>;
 
 const same = (a: Tensor, b: Tensor): boolean => Buffer.from(bytesOf(a.data)).equals(Buffer.from(bytesOf(b.data)));
 
-async function expected(): Promise<Record<string, Tensor>> {
+async function onWasm(graph: Graph, inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
   const { program, modules, ...rest } = await compileGraph(graph, wasmTarget, { variants: ['simd128'] });
   const engine = await WasmEngine.load(program, modules, residentBlock({ program, ...rest }));
   const outputs = engine.run(inputs);
@@ -30,28 +30,32 @@ async function expected(): Promise<Record<string, Tensor>> {
   return outputs;
 }
 
-for (const target of [raspberryPiTarget]) {
-  for (const { id } of target.variants) {
-    const name = `every operator: ${target.id} ${id}`;
-    test(name, async () => {
-      if (missing) return skip(name, `no ${missing}`);
-      const want = await expected();
-      const compiled = await compileGraph(graph, target, { variants: [id] });
-      const emulator = await Emulator.open();
-      const threads = [1, 2, 4];
-      const got = await emulator.run({
-        core: AS[id] ?? id,
-        kernels: compiled.modules[0]!.bytes,
-        program: compiled.program,
-        weights: residentBlock(compiled),
-        cases: [inputs],
-        threads,
-      });
-      await emulator.close();
-      for (const [i, [outputs]] of got.entries())
-        for (const o of graph.outputs) assert.ok(same(outputs![o]!, want[o]!), `${o}, ${threads[i]} threads`);
-    });
-  }
+/** Outputs of the variant for a core, with 1, 2 and 4 threads, against those of WebAssembly. */
+async function compare(target: Target, id: string, graph: Graph, inputs: Readonly<Record<string, Tensor>>) {
+  const want = await onWasm(graph, inputs);
+  const compiled = await compileGraph(graph, target, { variants: [id] });
+  const emulator = await Emulator.open();
+  const threads = [1, 2, 4];
+  const got = await emulator.run({
+    core: AS[id] ?? id,
+    kernels: compiled.modules[0]!.bytes,
+    program: compiled.program,
+    weights: residentBlock(compiled),
+    cases: [inputs],
+    threads,
+  });
+  await emulator.close();
+  for (const [i, [outputs]] of got.entries())
+    for (const o of graph.outputs) assert.ok(same(outputs![o]!, want[o]!), `${o}, ${threads[i]} threads`);
+}
+
+for (const { id } of raspberryPiTarget.variants) {
+  const name = `every operator: ${id}`;
+  test(name, async () => {
+    if (missing) return skip(name, `no ${missing}`);
+    const { graph, inputs } = conformanceGraph();
+    await compare(raspberryPiTarget, id, graph, inputs);
+  });
 }
 
 /** A pointwise convolution of 28 pixels to 48 channels, in 4-bit codes. */
@@ -71,6 +75,17 @@ function pointwise(columns: number): Graph {
   b.node({ name: 'y', op: 'QConv', inputs: [x, w, ...rest], outputs: ['y'], attrs }, [y]);
   b.outputs.push('y');
   return b.build();
+}
+
+for (const target of [jetsonTarget, coralTarget]) {
+  for (const { id } of target.variants) {
+    const name = `a product: ${target.id} ${id}`;
+    test(name, async () => {
+      if (missing) return skip(name, `no ${missing}`);
+      const x = sampleInts('i8', [1, 4, 7, 100], -128, 128, 6);
+      await compare(target, id, pointwise(100), { x });
+    });
+  }
 }
 
 /** A program that runs the one step of a graph: on zeros, since the count does not depend on values. */
