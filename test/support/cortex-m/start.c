@@ -84,6 +84,8 @@ __attribute__((section(".vectors"), used)) static void *const vectors[16] = {&st
 void *memcpy(void *d, const void *s, size_t n) {
   uint8_t *a = d;
   const uint8_t *b = s;
+  if ((((uintptr_t)a | (uintptr_t)b) & 3) == 0)
+    for (; n >= 4; n -= 4, a += 4, b += 4) *(uint32_t *)(void *)a = *(const uint32_t *)(const void *)b;
   while (n--) *a++ = *b++;
   return d;
 }
@@ -98,6 +100,8 @@ void *memmove(void *d, const void *s, size_t n) {
 
 void *memset(void *d, int v, size_t n) {
   uint8_t *a = d;
+  for (; n && ((uintptr_t)a & 3); n--) *a++ = (uint8_t)v;
+  for (; n >= 4; n -= 4, a += 4) *(uint32_t *)(void *)a = 0x01010101u * (uint8_t)v;
   while (n--) *a++ = (uint8_t)v;
   return d;
 }

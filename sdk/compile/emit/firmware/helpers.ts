@@ -159,10 +159,9 @@ const WIDTHS: readonly Width[] = [
 ];
 
 const product = ({ type, dsp, mve }: Width): string => `
-/* acc[r] = from[r] + sum of a[k] * code of row r and column k; up to the next multiple of 4 columns are read of a */
-static void ew_dot8_${type}(const ${type} *a, const i8 *t, i32 cols, const i32 *from, i32 *acc) {
+/* acc[r] = from[r] + sum of a[k] * code of row r and column k; up to the next multiple of 4 columns are read of a; pitch is the tile's */
+static void ew_dot8_${type}(const ${type} *a, const i8 *t, i32 pitch, i32 cols, const i32 *from, i32 *acc) {
 #if defined(EW_MVE)
-  const i32 pitch = EW_PITCH(cols);
   i32 h, k;
   for (h = 0; h < 2; h++, from += 4, acc += 4, t += 4 * pitch) {
     i32 c0 = from[0], c1 = from[1], c2 = from[2], c3 = from[3];
@@ -176,6 +175,7 @@ static void ew_dot8_${type}(const ${type} *a, const i8 *t, i32 cols, const i32 *
 #else
   const ${type} *const end = a + cols;
   ${sumsFrom('i32')}
+  (void)pitch;
 #ifdef EW_DSP
   for (; a < end; a += 4, t += 32) {
     ${dsp}

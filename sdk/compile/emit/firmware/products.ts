@@ -12,16 +12,17 @@ import { constantOf, emitEpilogue, scratchOf, zeroOf } from './epilogue.ts';
 
 /**
  * Products with constant matrices: a row of activations times a tile of eight rows of the matrix at a time, by a function that all
- * layers share. Codes are unpacked once a tile for all rows; where rows have to be gathered first, once a tile for a block of them.
+ * layers share. Codes are unpacked once a tile for all rows; where rows have to be copied before results are written, once a tile for a
+ * block of them.
  */
 
-/** Bytes of gathered rows that exist at a time, and rows of a block at least. */
-const GATHER_BYTES = 4096;
+/** Bytes of copied rows that exist at a time, and rows of a block at least. */
+const COPY_BYTES = 4096;
 const LEAST_ROWS = 8;
 
 /** Rows of a block: whole ones of the tile height, of which splits are multiples. */
 function blockRows(geo: Geometry, bytes: number): number {
-  const fit = Math.floor(GATHER_BYTES / bytes / MR) * MR;
+  const fit = Math.floor(COPY_BYTES / bytes / MR) * MR;
   return Math.min(Math.max(LEAST_ROWS, fit), Math.ceil(geo.m / MR) * MR);
 }
 
@@ -35,40 +36,69 @@ interface Product {
   readonly outside: string;
   /** Once a tile. */
   readonly setup: string;
-  /** The sums of row `a` in `acc`, and what becomes of sum j of row m. */
-  readonly sums: string;
+  /** Declares `acc`, the sums as they begin. */
+  readonly start: string;
+  /** Adds `cols` columns from `column` on, whose activations are at `a`, to the sums; the first ones of a row, or more of it. */
+  add(a: string, column: string, cols: number, first: boolean): string;
+  /** What becomes of sum j of row m. */
   readonly done: string;
 }
 
 /** The loops of a product over items m0 .. m1 - 1. */
 function productLoops(ctx: KernelContext, p: Product): { readonly helpers: string; readonly body: string } {
   const { geo, x } = p;
-  const tiles = (rows: string, row: string): string => `for (i32 n = 0; n < ${geo.og}; n += ${NR}) {
+  const tiles = (rows: string, sums: string): string => `for (i32 n = 0; n < ${geo.og}; n += ${NR}) {
       const i32 nv = ${geo.og % NR === 0 ? NR : `${geo.og} - n < ${NR} ? ${geo.og} - n : ${NR}`};
       ${p.setup}
       for (i32 m = ${rows}) {
-        const ${x.type} *a = ${row};
-        ${p.sums}
+        ${p.start}
+        ${sums}
         for (i32 j = 0; j < nv; j++) ${p.done}
       }
     }`;
   const groups = (text: string): string =>
-    `for (i32 g = 0; g < ${geo.groups}; g++) {
+    geo.groups === 1
+      ? `const i32 G = 0; (void)G;
+  ${text}`
+      : `for (i32 g = 0; g < ${geo.groups}; g++) {
     const i32 G = g * ${geo.og}; (void)G;
     ${text}
   }`;
+  const g = geo.groups === 1 ? '0' : 'g';
   if (geo.pointwise && !p.copied)
-    return { helpers: '', body: groups(tiles('m0; m < m1; m++', `${x.pointer} + m * ${geo.k}`)) };
+    return { helpers: '', body: groups(tiles('m0; m < m1; m++', p.add(`${x.pointer} + m * ${geo.k}`, '0', geo.k, true))) };
   const width = x.type === 'float' ? 4 : x.type === 'i16' ? 2 : 1;
   const pitch = Math.ceil(geo.k / 4) * 4;
-  const block = blockRows(geo, pitch * width);
+  const block = p.copied ? blockRows(geo, pitch * width) : 1;
   const rows = scratchOf(ctx, x.type, block * pitch);
-  const text = `for (i32 mb = m0; mb < m1; mb += ${block}) {
+  const helpers = emitGather('gather', geo, { from: x.type, to: x.type, pitch });
+  if (p.copied) {
+    const body = `for (i32 mb = m0; mb < m1; mb += ${block}) {
     const i32 me = mb + ${block} < m1 ? mb + ${block} : m1;
-    gather(${x.pointer}, ${rows}, mb, me - mb, g, ${p.outside});
-    ${tiles('mb; m < me; m++', `${rows} + (m - mb) * ${pitch}`)}
+    gather(${x.pointer}, ${rows}, mb, me - mb, ${g}, ${p.outside});
+    ${tiles('mb; m < me; m++', p.add(`${rows} + (m - mb) * ${pitch}`, '0', geo.k, true))}
     }`;
-  return { helpers: emitGather('gather', geo, { from: x.type, to: x.type, pitch }), body: groups(text) };
+    return { helpers, body: groups(body) };
+  }
+  const gathered = `{ gather(${x.pointer}, ${rows}, m, 1, ${g}, ${p.outside}); ${p.add(rows, '0', geo.k, true)} }`;
+  const inPlace = windowInPlace(p);
+  return { helpers, body: groups(tiles('m0; m < m1; m++', inPlace ? `${inPlace} else ${gathered}` : gathered)) };
+}
+
+/** Sums over a window that lies inside of the image, a line of it after another as it is in memory; not where lines are no whole words. */
+function windowInPlace({ geo, x, add }: Product): string | undefined {
+  const line = geo.kw * geo.c;
+  if (geo.groups > 1 || (geo.kw > 1 && geo.dilations[1] > 1) || line % 4 !== 0) return undefined;
+  const [sh, sw] = geo.strides;
+  const [pt, pl] = geo.pads;
+  const down = (geo.kh - 1) * geo.dilations[0];
+  const next = geo.dilations[0] * geo.w * geo.c;
+  const more = geo.kh > 1 ? ` for (i32 ky = 1; ky < ${geo.kh}; ky++) { a += ${next}; ${add('a', `ky * ${line}`, line, false)} }` : '';
+  return `const i32 y = m / ${geo.ow} % ${geo.oh} * ${sh} - ${pt}, x = m % ${geo.ow} * ${sw} - ${pl};
+        if (y >= 0 && y + ${down} < ${geo.h} && x >= 0 && x + ${geo.kw} <= ${geo.w}) {
+          const ${x.type} *a = ${x.pointer} + ((m / ${geo.oh * geo.ow} * ${geo.h} + y) * ${geo.w} + x) * ${geo.c};
+          ${add('a', '0', line, true)}${more}
+        }`;
 }
 
 type Conv = Lowered<KernelOf<'conv'> | KernelOf<'qconv'>>;
@@ -120,8 +150,9 @@ function integerProduct(ctx: KernelContext, geo: Geometry, v: Operands): KernelT
     outside: zp,
     setup: `ew_panel(${panels}, (G + n) / ${NR}, ${geo.o}, ${geo.k}, ${tile}); ${multiplier.setup} ${bias.setup}
       ${centred ? '' : `i32 z[${NR}]; ew_tile_sums(${tile}, ${geo.k}, -(${zp}), z);`}`,
-    sums: `i32 acc[${NR}];
-        ew_dot8_${type}(a, ${tile}, ${geo.k}, ${centred ? 'ew_none' : 'z'}, acc);`,
+    start: `i32 acc[${NR}];`,
+    add: (a, column, cols, first) =>
+      `ew_dot8_${type}(${a}, EW_CODE(${tile}, 0, ${column}, EW_PITCH(${geo.k})), EW_PITCH(${geo.k}), ${cols}, ${first ? (centred ? 'ew_none' : 'z') : 'acc'}, acc);`,
     done: `epi(${ctx.arguments()}, m, G + n + j, f4_add(f4_mul(${scale}, f4_load(${multiplier.at} + j)), f4_load(${bias.at} + j)));`,
   });
   const { split } = rowSplit(geo);
@@ -161,9 +192,9 @@ function floatProduct(
     copied: false,
     outside: '0',
     setup: '',
-    sums: `float acc[${NR}];
-        for (i32 j = 0; j < ${NR}; j++) acc[j] = ${start};
-        ew_dot8_f32(a, ${panels} + (G + n) * ${geo.k}, ${geo.k}, acc);`,
+    start: `float acc[${NR}];
+        for (i32 j = 0; j < ${NR}; j++) acc[j] = ${start};`,
+    add: (a, column, cols) => `ew_dot8_f32(${a}, ${panels} + (G + n) * ${geo.k} + ${column} * ${NR}, ${cols}, acc);`,
     done: `epi(${ctx.arguments()}, m, G + n + j, f4_load(acc + j));`,
   });
   return whole(geo, epi, loops);

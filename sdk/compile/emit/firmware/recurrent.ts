@@ -153,13 +153,13 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
     s,
     `ew_panel(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${tile});
         for (i32 k = 0; k < kn; k++) {
-          i32 acc[${NR}]; ew_dot8_i8(${ctx.read(x)} + (${row}) * ${s.i}, ${tile}, ${s.i}, ew_none, acc);
+          i32 acc[${NR}]; ew_dot8_i8(${ctx.read(x)} + (${row}) * ${s.i}, ${tile}, EW_PITCH(${s.i}), ${s.i}, ew_none, acc);
           ${ownRows(s, `gx + k * ${s.gh}`, `f4_mul(${scaled}, f4_splat(${last(ctx.read(ws))}))`)}
         }`,
   );
   const recurrent = tilesOfDirection(
     s,
-    `${held ? '' : unpack} i32 acc[${NR}]; ew_dot8_i8(${codes}, ${recurrentTile}, ${s.h}, ew_none, acc);
+    `${held ? '' : unpack} i32 acc[${NR}]; ew_dot8_i8(${codes}, ${recurrentTile}, EW_PITCH(${s.h}), ${s.h}, ew_none, acc);
           ${ownRows(s, 'gates', `f4_mul(${sum}, f4_mul(f4_splat(${last(ctx.read(rs))}), f4_splat(${f32Literal(1 / 127)})))`)}`,
   );
   const pb = ctx.read(bias);
