@@ -1,4 +1,4 @@
-import { LIST_BITS, PANEL_ROWS, TILES_PER_START } from '../../../wire/panels.ts';
+import { LIST_BITS, PANEL_ROWS, planesOf, TILES_PER_START } from '../../../wire/panels.ts';
 
 /**
  * C functions that kernels for microcontrollers share. Each stands once in a file however many layers use it, so that the code of a
@@ -24,12 +24,58 @@ EW_INLINE u32 ew_load4(const void *p) { u32 v; EW_MOVE(&v, p); return v; }
 EW_INLINE void ew_store4(void *p, u32 v) { EW_MOVE(p, &v); }
 `;
 
-const SATURATE = `
+const ROUNDING = `
+/* to 8 and 16 bits, saturated */
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
+EW_INLINE i8 ew_narrow8(i4 a) { i32 d; __asm__("ssat %0, #8, %1" : "=r"(d) : "r"(a)); return (i8)d; }
+EW_INLINE i16 ew_narrow16(i4 a) { i32 d; __asm__("ssat %0, #16, %1" : "=r"(d) : "r"(a)); return (i16)d; }
+#else
 EW_INLINE i8 ew_narrow8(i4 a) { const i32 v = (i32)a; return (i8)(v < -128 ? -128 : v > 127 ? 127 : v); }
 EW_INLINE i16 ew_narrow16(i4 a) { const i32 v = (i32)a; return (i16)(v < -32768 ? -32768 : v > 32767 ? 32767 : v); }
+#endif
+/* round to nearest even; exact for |v| < 2^22, so v is clamped to +-2^21 first */
+EW_INLINE i4 ew_round(f4 v) {
+  if ((v & 0x7fffffffu) > 0x4a000000u) v = 0x4a000000u | (v & 0x80000000u);
+  return f4_add(v, 0x4b400000u) - 0x4b400000u;
+}
 `;
 
-const TILES = `
+/** How a width of codes is unpacked: word j of every vector of a unit (sdk/wire/panels.ts), four codes at a time. */
+function unitOf(bits: number): string {
+  const loads: string[] = [];
+  const words: string[][] = [[], [], [], [], [], [], [], []];
+  let at = 0;
+  let low = 0;
+  for (const width of planesOf(bits)) {
+    const mask = `0x${(((1 << width) - 1) * 0x01010101).toString(16).padStart(8, '0')}u`;
+    for (let v = 0; v < width; v++, at += 16) {
+      const name = `q${width}_${v}`;
+      loads.push(`${name} = ew_load4(w + ${at})`);
+      for (let f = 0; f < 8 / width; f++) {
+        const shifted = f === 0 ? name : `${name} >> ${f * width}`;
+        const field = width === 8 ? shifted : `(${shifted} & ${mask})`;
+        words[v + f * width]!.push(low === 0 ? field : `${field} << ${low}`);
+      }
+    }
+    low += width;
+  }
+  // Less 2^(bits - 1), in every byte by itself: the sums stay below 0xc0.
+  const less = `0x${((0x80 - (1 << (bits - 1))) * 0x01010101).toString(16).padStart(8, '0')}u`;
+  const code = (fields: readonly string[]): string =>
+    bits === 8 ? `(${fields.join(' | ')}) ^ 0x80808080u` : `((${fields.join(' | ')}) + ${less}) ^ 0x80808080u`;
+  return `static void ew_unit${bits}(const u8 *w, i8 *t, i32 pitch) {
+  i32 j;
+  (void)pitch;
+  for (j = 0; j < 4; j++, w += 4) {
+    const u32 ${loads.join(', ')};
+    ${words.map((fields, i) => `ew_store4(EW_WORD(t, ${4 * i} + j, pitch), ${code(fields)});`).join('\n    ')}
+  }
+}
+`;
+}
+
+/** Unpacking of panels whose tiles have these widths. */
+const tilesOf = (widths: readonly number[]): string => `
 /* columns of a tile, and where the code of row r and column c lies, and word i of them in the order they are stored in */
 #ifdef EW_MVE
 #define EW_PITCH(cols) (((cols) + 15) & ~15)
@@ -40,22 +86,7 @@ const TILES = `
 #define EW_CODE(t, r, c, pitch) ((t) + ((c) >> 2) * 32 + (r) * 4 + ((c) & 3))
 #define EW_WORD(t, i, pitch) ((t) + (i) * 4)
 #endif
-/* fields of width bits in 16 * width bytes at w into the words from \`at\` on, above \`low\` bits that are there; the last ones less zero */
-static void ew_plane(const u8 *w, i32 width, i32 low, i32 zero, i8 *t, i32 at, i32 pitch) {
-  const u32 mask = ((1u << width) - 1u) * 0x01010101u, keep = low ? 0xffffffffu : 0u;
-  const u32 less = (u32)zero * 0x01010101u, high = zero ? 0x80808080u : 0u;
-  i32 i, f;
-  (void)pitch;
-  for (i = 0; i < width * 4; i++, w += 4) {
-    u32 x = ew_load4(w);
-    for (f = i; f < 32; f += width * 4, x >>= width) {
-      i8 *d = EW_WORD(t, at + f, pitch);
-      const u32 u = ((x & mask) << low) | (ew_load4(d) & keep);
-      ew_store4(d, ((u | high) - less) ^ high);
-    }
-  }
-}
-/* the low bits of what is from bit \`at\` on, and some more above them */
+${widths.map(unitOf).join('')}/* the low bits of what is from bit \`at\` on, and some more above them */
 EW_INLINE i32 ew_bits(const u8 *w, i32 at) { return (w[at >> 3] | w[(at >> 3) + 1] << 8) >> (at & 7); }
 /* Tile \`tile\` of the panels at p, [rows, cols] codes of 2 to 8 bits in tiles of ${PANEL_ROWS} rows; columns are filled up with zeros. */
 static void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i8 *t) {
@@ -68,14 +99,12 @@ static void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i8 *t) {
   const i32 height = rows - tile * ${PANEL_ROWS} < ${PANEL_ROWS} ? rows - tile * ${PANEL_ROWS} : ${PANEL_ROWS};
   const i32 whole = height == ${PANEL_ROWS} ? cols & ~15 : 0;
   if (whole < pitch) memset(t, 0, (size_t)(pitch * ${PANEL_ROWS}));
-  for (c = 0; c < whole; c += 16) {
-    i32 low = 0, width;
-    for (width = bits == 8 ? 8 : 4; width > 0; width >>= 1) {
-      if (!(bits & width)) continue;
-      ew_plane(w, width, low, low + width == bits && bits < 8 ? zero : 0, t, c * 2, pitch);
-      low += width; w += 16 * width;
+  for (c = 0; c < whole; c += 16, w += 16 * bits) {
+    i8 *d = EW_WORD(t, c * 2, pitch);
+    switch (bits) {
+${widths.map((b) => `      case ${b}: ew_unit${b}(w, d, pitch); break;`).join('\n')}
+      default: break;
     }
-    if (bits == 8) for (i = 0; i < 32; i++) { i8 *d = EW_WORD(t, c * 2 + i, pitch); ew_store4(d, ew_load4(d) ^ 0x80808080u); }
   }
   if (whole < cols) {
     i32 at = 0;
@@ -98,17 +127,6 @@ static void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i8 *t) {
       if (tail && e == most) { end -= tail; e += ew_bits(w, end) & ((1 << tail) - 1); }
       *d = (i8)(e & 1 ? -zero - (e >> 1) : zero + (e >> 1));
     }
-  }
-}
-/* sums of the codes of a tile's rows, each times factor */
-static void ew_tile_sums(const i8 *t, i32 cols, i32 factor, i32 *sums) {
-  const i32 pitch = EW_PITCH(cols);
-  i32 r, c;
-  (void)pitch;
-  for (r = 0; r < ${PANEL_ROWS}; r++) {
-    i32 s = 0;
-    for (c = 0; c < cols; c++) s += *EW_CODE(t, r, c, pitch);
-    sums[r] = s * factor;
   }
 }
 /* codes of the 8 rows of a tile to [column][8] */
@@ -202,6 +220,15 @@ EW_INLINE u32 ew_odd(u32 x) { u32 d; __asm__("sxtb16 %0, %1, ror #8" : "=r"(d) :
 EW_INLINE i32 ew_pair(u32 a, u32 b, i32 c) { i32 d; __asm__("smlad %0, %1, %2, %3" : "=r"(d) : "r"(a), "r"(b), "r"(c)); return d; }
 #endif
 ${WIDTHS.map(product).join('')}
+/* sums of the codes of a tile's rows, each times factor */
+static void ew_tile_sums(const i8 *t, i32 cols, i32 factor, i32 *sums) {
+  static const i8 ones[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  const i32 pitch = EW_PITCH(cols);
+  const i32 *from = ew_none;
+  i32 c;
+  for (c = 0; c < cols; c += 16, from = sums) ew_dot8_i8(ones, EW_CODE(t, 0, c, pitch), pitch, cols - c < 16 ? cols - c : 16, from, sums);
+  for (c = 0; c < 8; c++) sums[c] *= factor;
+}
 /* acc[r] += sum in order of a[k] * b[k][r] */
 static void ew_dot8_f32(const float *a, const float *b, i32 k, float *acc) {
   const float *from = acc;
@@ -271,5 +298,12 @@ static float ew_weights(const float *s, i32 n, float limit, i16 *w) {
 }
 `;
 
-/** Everything a kernel may use, taken apart by emit/firmware/chunks.ts. */
-export const HELPERS: readonly string[] = [INSTRUCTIONS, SATURATE, TILES, PRODUCTS, WINDOWS, ROWS];
+/** Everything a kernel may use, taken apart by chunks.ts; panels have tiles of these widths. */
+export const helpersOf = (widths: readonly number[]): readonly string[] => [
+  INSTRUCTIONS,
+  ROUNDING,
+  tilesOf(widths),
+  PRODUCTS,
+  WINDOWS,
+  ROWS,
+];

@@ -5,7 +5,7 @@ import { PRELUDE } from '../c/prelude.ts';
 import { VECTORS } from '../c/vectors.ts';
 import type { Emission, KernelWriter } from '../emission.ts';
 import { definitionsFor } from './chunks.ts';
-import { HELPERS } from './helpers.ts';
+import { helpersOf } from './helpers.ts';
 import { emitFirmwareKernel } from './kernel.ts';
 import { LANE } from './vocabulary.ts';
 
@@ -36,8 +36,12 @@ class FirmwareWriter implements KernelWriter {
   private readonly texts: string[] = [];
   private readonly kernels: Kernel[] = [];
   private readonly byText = new Map<string, number>();
+  /** Widths of panels that any kernel reads. */
+  private readonly widths = new Set<number>();
 
   add(ctx: KernelContext, text: KernelText): number {
+    for (const o of ctx.operands)
+      if (o.kind === 'weight' && o.layout.kind === 'panels') for (const b of o.layout.widths) this.widths.add(b);
     const all = ctx
       .resolve(ctx.parameters())
       .split(', ')
@@ -78,6 +82,6 @@ class FirmwareWriter implements KernelWriter {
       return `  ${name}(${[...s.addresses, 'S', ...limits].join(', ')});\n`;
     });
     const text = `${this.texts.join('\n')}\nstatic void ew_run(const u8 *W, u8 *A, u8 *S) {\n  (void)W;\n${calls.join('')}}\n`;
-    return definitionsFor(text, [LANE, ...HELPERS, ...SHARED]) + text;
+    return definitionsFor(text, [LANE, ...helpersOf([...this.widths].sort((a, b) => a - b)), ...SHARED]) + text;
   }
 }

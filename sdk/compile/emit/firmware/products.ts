@@ -12,11 +12,11 @@ import { constantOf, emitEpilogue, scratchOf, zeroOf } from './epilogue.ts';
 
 /**
  * Products with constant matrices: a row of activations times a tile of eight rows of the matrix at a time, by a function that all
- * layers share. Codes are unpacked once a tile for all rows; where rows have to be copied before results are written, once a tile for a
- * block of them.
+ * layers share. Codes are unpacked once a tile for all rows; where rows have to be gathered, or copied before results are written, once
+ * a tile for a block of them.
  */
 
-/** Bytes of copied rows that exist at a time, and rows of a block at least. */
+/** Bytes of gathered rows that exist at a time, and rows of a block at least. */
 const COPY_BYTES = 4096;
 const LEAST_ROWS = 8;
 
@@ -64,31 +64,34 @@ function productLoops(ctx: KernelContext, p: Product): { readonly helpers: strin
     const i32 G = g * ${geo.og}; (void)G;
     ${text}
   }`;
-  const g = geo.groups === 1 ? '0' : 'g';
   if (geo.pointwise && !p.copied)
     return { helpers: '', body: groups(tiles('m0; m < m1; m++', p.add(`${x.pointer} + m * ${geo.k}`, '0', geo.k, true))) };
   const width = x.type === 'float' ? 4 : x.type === 'i16' ? 2 : 1;
   const pitch = Math.ceil(geo.k / 4) * 4;
-  const block = p.copied ? blockRows(geo, pitch * width) : 1;
+  const inPlace = p.copied ? undefined : windowInPlace(p);
+  const block = inPlace ? 1 : blockRows(geo, pitch * width);
   const rows = scratchOf(ctx, x.type, block * pitch);
   const helpers = emitGather('gather', geo, { from: x.type, to: x.type, pitch });
-  if (p.copied) {
-    const body = `for (i32 mb = m0; mb < m1; mb += ${block}) {
+  if (inPlace) {
+    const gathered = `{ gather(${x.pointer}, ${rows}, m, 1, 0, ${p.outside}); ${p.add(rows, '0', geo.k, true)} }`;
+    return { helpers, body: groups(tiles('m0; m < m1; m++', `${inPlace} else ${gathered}`)) };
+  }
+  const body = `for (i32 mb = m0; mb < m1; mb += ${block}) {
     const i32 me = mb + ${block} < m1 ? mb + ${block} : m1;
-    gather(${x.pointer}, ${rows}, mb, me - mb, ${g}, ${p.outside});
+    gather(${x.pointer}, ${rows}, mb, me - mb, ${geo.groups === 1 ? '0' : 'g'}, ${p.outside});
     ${tiles('mb; m < me; m++', p.add(`${rows} + (m - mb) * ${pitch}`, '0', geo.k, true))}
     }`;
-    return { helpers, body: groups(body) };
-  }
-  const gathered = `{ gather(${x.pointer}, ${rows}, m, 1, ${g}, ${p.outside}); ${p.add(rows, '0', geo.k, true)} }`;
-  const inPlace = windowInPlace(p);
-  return { helpers, body: groups(tiles('m0; m < m1; m++', inPlace ? `${inPlace} else ${gathered}` : gathered)) };
+  return { helpers, body: groups(body) };
 }
 
-/** Sums over a window that lies inside of the image, a line of it after another as it is in memory; not where lines are no whole words. */
+/** Lines of a window that are summed up where they lie have so many columns at least. */
+const LEAST_LINE = 16;
+
+/** Sums over a window that lies inside of the image, a line of it after another; not where lines are short or no whole words. */
 function windowInPlace({ geo, x, add }: Product): string | undefined {
   const line = geo.kw * geo.c;
-  if (geo.groups > 1 || (geo.kw > 1 && geo.dilations[1] > 1) || line % 4 !== 0) return undefined;
+  if (geo.groups > 1 || (geo.kw > 1 && geo.dilations[1] > 1) || line % 4 !== 0 || line < LEAST_LINE)
+    return undefined;
   const [sh, sw] = geo.strides;
   const [pt, pl] = geo.pads;
   const down = (geo.kh - 1) * geo.dilations[0];
