@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { buildCompressed, fitPath, writeFirmware } from '../../sdk/index.ts';
 import { skip } from '../../sdk/testing/index.ts';
-import { CORES, FirmwareFolder, hostCompilers, missingCortexTools } from '../support/firmware.ts';
+import { CORES, exists, FirmwareFolder, hostCompilers, missingCortexTools } from '../support/firmware.ts';
 import { shared } from '../support/shared.ts';
 
 const BOARD = 'raspberry-pi-pico-2';
@@ -35,6 +35,7 @@ for (const model of ['kws_dscnn', 'cifar_resnet8', 'mnist_mlp']) {
       const files = new Map<string, string>();
       for (const name of Object.keys(report.files)) files.set(name, await readFile(join(work, 'c', name), 'utf8'));
       const folder = await FirmwareFolder.with(files);
+      if (exists('g++')) await folder.includeInCpp();
       for (const compiler of hostCompilers()) assert.is((await folder.runHere(compiler, ['-O2'])).at(-1), 'right');
       for (const core of CORES) {
         for (const optimization of ['-Os', '-O2']) {

@@ -73,6 +73,7 @@ export function libraryOf(
   graph: Graph,
   inputs: Readonly<Record<string, Tensor>>,
   outputs: Readonly<Record<string, Tensor>>,
+  name = 'model',
 ): Map<string, string> {
   const planned = planFirmware(graph);
   const source: FirmwareSource = {
@@ -83,7 +84,7 @@ export function libraryOf(
       inputs,
       outputs: planned.program.outputs.map((o) => ({ name: o.name, sha256: sha256OfTensor(outputs[o.name]!) })),
     },
-    name: 'model',
+    name,
     origin: 'a test',
     board: { name: 'a board', flags: [] },
   };
@@ -109,6 +110,11 @@ export class FirmwareFolder {
     const program = join(this.path, 'example');
     await call(compiler, [...STRICT, ...flags, ...this.sources(), '-o', program]);
     return lines(await call(program, []));
+  }
+
+  /** The header in C++, warnings being errors. */
+  async includeInCpp(): Promise<void> {
+    await call('g++', [...STRICT.slice(1), '-x', 'c++', '-fsyntax-only', join(this.path, 'model.h')]);
   }
 
   /** Builds the example for a core, warnings being errors, and runs it under the emulator. */

@@ -24,15 +24,16 @@ EW_INLINE u32 ew_load4(const void *p) { u32 v; EW_MOVE(&v, p); return v; }
 EW_INLINE void ew_store4(void *p, u32 v) { EW_MOVE(p, &v); }
 `;
 
-const ROUNDING = `
-/* to 8 and 16 bits, saturated */
+const narrow = (bits: number, low: number, high: number): string => `
+/* to ${bits} bits, saturated */
 #if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
-EW_INLINE i8 ew_narrow8(i4 a) { i32 d; __asm__("ssat %0, #8, %1" : "=r"(d) : "r"(a)); return (i8)d; }
-EW_INLINE i16 ew_narrow16(i4 a) { i32 d; __asm__("ssat %0, #16, %1" : "=r"(d) : "r"(a)); return (i16)d; }
+EW_INLINE i${bits} ew_narrow${bits}(i4 a) { i32 d; __asm__("ssat %0, #${bits}, %1" : "=r"(d) : "r"(a)); return (i${bits})d; }
 #else
-EW_INLINE i8 ew_narrow8(i4 a) { const i32 v = (i32)a; return (i8)(v < -128 ? -128 : v > 127 ? 127 : v); }
-EW_INLINE i16 ew_narrow16(i4 a) { const i32 v = (i32)a; return (i16)(v < -32768 ? -32768 : v > 32767 ? 32767 : v); }
+EW_INLINE i${bits} ew_narrow${bits}(i4 a) { const i32 v = (i32)a; return (i${bits})(v < ${low} ? ${low} : v > ${high} ? ${high} : v); }
 #endif
+`;
+
+const ROUNDING = `${narrow(8, -128, 127)}${narrow(16, -32768, 32767)}
 /* round to nearest even; exact for |v| < 2^22, so v is clamped to +-2^21 first */
 EW_INLINE i4 ew_round(f4 v) {
   if ((v & 0x7fffffffu) > 0x4a000000u) v = 0x4a000000u | (v & 0x80000000u);

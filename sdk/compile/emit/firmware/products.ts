@@ -16,13 +16,13 @@ import { constantOf, emitEpilogue, scratchOf, zeroOf } from './epilogue.ts';
  * a tile for a block of them.
  */
 
-/** Bytes of gathered rows that exist at a time, and rows of a block at least. */
-const COPY_BYTES = 4096;
+/** Gathered rows take this share of a block's bytes, and are so many at least. */
+const GATHERED = 0.25;
 const LEAST_ROWS = 8;
 
 /** Rows of a block: whole ones of the tile height, of which splits are multiples. */
-function blockRows(geo: Geometry, bytes: number): number {
-  const fit = Math.floor(COPY_BYTES / bytes / MR) * MR;
+function blockRows(ctx: KernelContext, geo: Geometry, bytes: number): number {
+  const fit = Math.floor((GATHERED * ctx.tuning.blockBytes) / bytes / MR) * MR;
   return Math.min(Math.max(LEAST_ROWS, fit), Math.ceil(geo.m / MR) * MR);
 }
 
@@ -65,11 +65,14 @@ function productLoops(ctx: KernelContext, p: Product): { readonly helpers: strin
     ${text}
   }`;
   if (geo.pointwise && !p.copied)
-    return { helpers: '', body: groups(tiles('m0; m < m1; m++', p.add(`${x.pointer} + m * ${geo.k}`, '0', geo.k, true))) };
+    return {
+      helpers: '',
+      body: groups(tiles('m0; m < m1; m++', p.add(`${x.pointer} + m * ${geo.k}`, '0', geo.k, true))),
+    };
   const width = x.type === 'float' ? 4 : x.type === 'i16' ? 2 : 1;
   const pitch = Math.ceil(geo.k / 4) * 4;
   const inPlace = p.copied ? undefined : windowInPlace(p);
-  const block = inPlace ? 1 : blockRows(geo, pitch * width);
+  const block = inPlace ? 1 : blockRows(ctx, geo, pitch * width);
   const rows = scratchOf(ctx, x.type, block * pitch);
   const helpers = emitGather('gather', geo, { from: x.type, to: x.type, pitch });
   if (inPlace) {
@@ -90,13 +93,15 @@ const LEAST_LINE = 16;
 /** Sums over a window that lies inside of the image, a line of it after another; not where lines are short or no whole words. */
 function windowInPlace({ geo, x, add }: Product): string | undefined {
   const line = geo.kw * geo.c;
-  if (geo.groups > 1 || (geo.kw > 1 && geo.dilations[1] > 1) || line % 4 !== 0 || line < LEAST_LINE)
-    return undefined;
+  if (geo.groups > 1 || (geo.kw > 1 && geo.dilations[1] > 1) || line % 4 !== 0 || line < LEAST_LINE) return undefined;
   const [sh, sw] = geo.strides;
   const [pt, pl] = geo.pads;
   const down = (geo.kh - 1) * geo.dilations[0];
   const next = geo.dilations[0] * geo.w * geo.c;
-  const more = geo.kh > 1 ? ` for (i32 ky = 1; ky < ${geo.kh}; ky++) { a += ${next}; ${add('a', `ky * ${line}`, line, false)} }` : '';
+  const more =
+    geo.kh > 1
+      ? ` for (i32 ky = 1; ky < ${geo.kh}; ky++) { a += ${next}; ${add('a', `ky * ${line}`, line, false)} }`
+      : '';
   return `const i32 y = m / ${geo.ow} % ${geo.oh} * ${sh} - ${pt}, x = m % ${geo.ow} * ${sw} - ${pl};
         if (y >= 0 && y + ${down} < ${geo.h} && x >= 0 && x + ${geo.kw} <= ${geo.w}) {
           const ${x.type} *a = ${x.pointer} + ((m / ${geo.oh * geo.ow} * ${geo.h} + y) * ${geo.w} + x) * ${geo.c};
