@@ -1,10 +1,13 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
+import type { WideVectors } from '../../target.ts';
 import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
 import { emitRowTail } from './epilogue.ts';
 import { type Done, MR, microDot7, microF32, microI16, NR } from './gemm.ts';
 import { rowForm } from './gemv.ts';
+import { widened } from './lanes.ts';
 import { DOT7_BITS, DOT7_OFFSET } from './panels.ts';
+import { wideLstm } from './wide-lstm.ts';
 
 /** Sizes of a recurrent layer: x [t,b,i], d directions, h units, g gates a unit; rows = d*g*h. */
 interface Sizes {
@@ -131,17 +134,19 @@ function initialStates(l: Lowered, cell: boolean): [string, string] {
  * Gate pre-activations arrive as input part + recurrent part (+ bias); order i o f c. Two loops, so that a processor has several steps
  * of each in the works: in one, a step is a chain of two tanh and longer than it looks ahead.
  */
-function lstmCell(h: number, bias?: (gate: number) => string): string {
+function lstmCell(h: number, bias?: (gate: number) => string, wide?: WideVectors): string {
+  const lanes = wide && h % wide.lanes === 0 ? wide.lanes : 4;
   const sum = (g: number): string => {
     const at = g === 0 ? 'j' : `${g * h} + j`;
     const parts = `f4_add(f4_load(in + ${at}), f4_load(gates + ${at}))`;
     return bias ? `f4_add(${parts}, ${bias(g)})` : parts;
   };
-  return `for (i32 j = 0; j < ${h}; j += 4) {
+  const text = `for (i32 j = 0; j < ${h}; j += ${lanes}) {
         const f4 gi = ew_sigmoid(${sum(0)}), go = ew_sigmoid(${sum(1)}), gf = ew_sigmoid(${sum(2)}), gc = ew_tanh(${sum(3)});
         f4_store(cs + j, f4_add(f4_mul(gf, f4_load(cs + j)), f4_mul(gi, gc))); f4_store(hs + j, go);
       }
-      for (i32 j = 0; j < ${h}; j += 4) f4_store(hs + j, f4_mul(f4_load(hs + j), ew_tanh(f4_load(cs + j))));`;
+      for (i32 j = 0; j < ${h}; j += ${lanes}) f4_store(hs + j, f4_mul(f4_load(hs + j), ew_tanh(f4_load(cs + j))));`;
+  return lanes > 4 ? widened(text) : text;
 }
 
 /** f32 product of the chunk's rows of x with panels; `init` gives the start values of eight channels. */
@@ -176,7 +181,16 @@ export function emitLstm(ctx: KernelContext, l: Lowered<KernelOf<'lstm'>>): Kern
     pb ? [biasSum(pb, s, n, 0), biasSum(pb, s, n, 4)] : ['f4_splat(0.0f)', 'f4_splat(0.0f)'];
   const panels = ctx.weight(w, { kind: 'panelsF32', rows: s.rows, cols: s.i });
   const product = inputProductF32(s, chunk, ctx.read(x), panels, init);
-  return recurrence(ctx, l, s, chunk, product, recurrentF32(ctx, s, r), lstmCell(s.h), true);
+  return recurrence(
+    ctx,
+    l,
+    s,
+    chunk,
+    product,
+    recurrentF32(ctx, s, r),
+    lstmCell(s.h, undefined, ctx.tuning.wide),
+    true,
+  );
 }
 
 /** Bias of row n (over all directions): input plus recurrent part, ONNX layout [d][2*g*h]. Rows past the end read the last ones and are not used. */
@@ -215,6 +229,22 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const { mr } = chunk;
   const ip = Math.ceil(s.i / 16) * 16;
   const hp = Math.ceil(s.h / 16) * 16;
+  const { pointer: wp, bits: inputBits } = ctx.panels(w, s.rows, s.i);
+  const { pointer: rp, bits } = ctx.panels(r, s.rows, s.h);
+  const px = ctx.read(x);
+  const pxs = xs ? ctx.read(xs) : '';
+  const [pws, prs, pb] = [ctx.read(ws), ctx.read(rs), ctx.read(bias)];
+  const { wide } = ctx.tuning;
+  if (wide && s.h % wide.lanes === 0 && Math.max(bits, inputBits) <= wide.bits) {
+    const once = s.t > chunk.steps && gh * ip <= UNPACKED_BYTES;
+    const { product, ...rec } = wideLstm(ctx, wide, {
+      ...{ sizes: s, gates: gh, pitch: chunk.pitch, steps: chunk.steps, x: px, xScale: pxs },
+      input: { panels: wp, bits: inputBits, scale: pws, once },
+      recurrent: { panels: rp, bits, scale: prs, once: s.t * s.b > 1 },
+    });
+    const biasOf = (g: number): string => `f4_load(${pb} + dir * ${gh} + ${g * s.h} + j)`;
+    return recurrence(ctx, l, s, chunk, product, rec, lstmCell(s.h, biasOf, wide), true);
+  }
   const rows = `((i16 *)${ctx.scratch((chunk.steps * s.b + MR) * ip * 2)})`;
   const tile = `((i16 *)${ctx.scratch(8 * Math.max(ip, hp) * 2)})`;
   const listRoom = `(${tile} + ${4 * Math.max(ip, hp)})`;
@@ -223,13 +253,8 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const single = s.t * s.b === 1;
   const hq = `((i16 *)${ctx.scratch(hp * 2)})`;
   const out8 = `((i32 *)${ctx.scratch(64)})`;
-  const { pointer: wp, bits: inputBits } = ctx.panels(w, s.rows, s.i);
-  const { pointer: rp, bits } = ctx.panels(r, s.rows, s.h);
   const form = rowForm('i8', bits);
   const row = `((ew_row_${form} *)${ctx.scratch(hp * 2)})`;
-  const px = ctx.read(x);
-  const pxs = xs ? ctx.read(xs) : '';
-  const [pws, prs, pb] = [ctx.read(ws), ctx.read(rs), ctx.read(bias)];
   const scaled = (v: string, k: number): string =>
     `f4_mul(${pxs ? `f4_mul(f4_from_i4(${v}), sc)` : `f4_from_i4(${v})`}, f4_load(${pws} + n${k ? ` + ${k}` : ''}))`;
   const store: Done = {

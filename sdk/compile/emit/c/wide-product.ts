@@ -128,7 +128,7 @@ function rowsAtOnce(m: number, most: number): number {
 }
 
 /** How many steps' products fit 16 bits: 255 * 2^(bits - 1) * 2 a step. */
-function chainOf(bits: number): '4' | '2' | '1' {
+export function chainOf(bits: number): '4' | '2' | '1' {
   return bits <= 5 ? '4' : bits === 6 ? '2' : '1';
 }
 
