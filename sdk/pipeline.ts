@@ -3,7 +3,7 @@ import { packBundle } from './bundle/index.ts';
 import { blockBytesOf } from './compile/blocks.ts';
 import { createCostModel } from './compile/cost.ts';
 import { type FitReport, fitFirmware, fitProgram } from './compile/fit.ts';
-import { type CompiledProgram, compileGraph, planFirmware, planProgram } from './compile/index.ts';
+import { type CompiledProgram, compileGraph, planFirmware, planProgram, samePlan } from './compile/index.ts';
 import { loadProfile, type Profile } from './compile/profile.ts';
 import type { Target } from './compile/target.ts';
 import {
@@ -21,11 +21,13 @@ import { normalize } from './ir/passes/index.ts';
 import { loadModel } from './model/sniff.ts';
 import { wasmRunner } from './runner.ts';
 import { nativeBlocks, wasmBlocks } from './tune-here.ts';
+import { EigenError } from './util/errors.ts';
 import { readBytes } from './util/files.ts';
 import { sha256 } from './util/hash.ts';
 import type { Progress } from './util/progress.ts';
 import { byteLength, tensor } from './util/tensor.ts';
 import type { KernelModule } from './wire/kernels.ts';
+import type { Program } from './wire/program.ts';
 
 /** Every board has Node, and so WebAssembly. */
 const RUNTIME: Target = TARGETS[0]!;
@@ -44,6 +46,8 @@ export interface Work {
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
   readonly threads?: number;
+  /** The user's own compiler for native kernels, with its arguments. */
+  readonly toolchain?: string | undefined;
 }
 
 /** A model read and normalized: what is compressed and compiled. */
@@ -111,7 +115,7 @@ export async function buildBundle(
     blockBytes: blockBytesOf(profile),
     ...(tune ? { blocks: await wasmBlocks(graph, RUNTIME) } : {}),
   });
-  const { modules, ...native } = await nativeKernels(graph, profile, tune);
+  const { modules, ...native } = await nativeKernels(graph, profile, tune, portable.program, work.toolchain);
   const compiled = { ...portable, modules: [...portable.modules, ...modules] };
   progress({ stage: 'compile', done: 1, total: 1 });
   signal?.throwIfAborted();
@@ -135,20 +139,28 @@ async function nativeKernels(
   graph: Graph,
   profile: Profile,
   tune: boolean,
+  program: Program,
+  toolchain: string | undefined,
 ): Promise<NativeBuild & { readonly modules: readonly KernelModule[] }> {
   const target = TARGETS.find((t) => t !== RUNTIME && t.serves(profile));
   const none = { modules: [], kernels: [] };
   if (isFirmware(profile)) return { ...none, note: 'its kernels are C, which eigenweights firmware writes' };
   if (!target) return { ...none, note: `no native kernels are made for ${profile.id}` };
-  const compiler = await target.toolchain();
+  const compiler = await target.toolchain(toolchain);
+  if (compiler === undefined && toolchain !== undefined)
+    throw new EigenError('EW5001_TOOL_MISSING', `the compiler '${toolchain}' does not answer`, {
+      hint: 'Check the name and that it is in the PATH.',
+    });
   if (compiler === undefined)
     return { ...none, note: `no compiler for ${target.platform} was found, eigenweights doctor says what to install` };
   const variants = target.variantsFor?.(profile);
-  const { modules } = await compileGraph(graph, target, {
+  const { modules, program: own } = await compileGraph(graph, target, {
     blockBytes: blockBytesOf(profile),
+    toolchain,
     ...(variants ? { variants } : {}),
     ...(tune ? { blocks: await nativeBlocks(graph, target) } : {}),
   });
+  if (!samePlan(own, program)) throw new Error(`target ${target.id} has a program of its own`);
   return { modules, kernels: modules.map((m) => `${m.platform} ${m.variant}`), note: compiler };
 }
 

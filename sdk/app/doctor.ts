@@ -3,11 +3,16 @@ import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
+import { TARGETS } from '../../targets/index.ts';
+import type { Target } from '../compile/target.ts';
+import { COMPILER_SETTING } from '../compile/toolchains/compiler.ts';
 import { probeDot7 } from '../device/engine/probe.ts';
+import { processorFlags, runnable } from '../device/engine/processor.ts';
 import { preferredVariant } from '../device/engine/wasm.ts';
 import { probeHost } from '../device/probe.ts';
 import { hasOracle } from '../measure/oracle/ort.ts';
 import { cacheFolder } from '../util/cache.ts';
+import { thisPlatform } from '../wire/kernels.ts';
 
 export interface Finding {
   readonly name: string;
@@ -23,12 +28,6 @@ const OLDEST_NODE = 20;
 
 /** Tools that later stages use when they are there: program, what for, Debian package. */
 const TOOLS = [
-  ['gcc', 'native kernels for this machine', 'gcc'],
-  [
-    'aarch64-linux-gnu-gcc',
-    'native kernels for Raspberry Pi, Jetson and Coral boards',
-    'gcc-aarch64-linux-gnu libc6-dev-arm64-cross',
-  ],
   ['qemu-aarch64-static', 'running those kernels here', 'qemu-user-static'],
   ['arm-none-eabi-gcc', 'firmware for microcontrollers', 'gcc-arm-none-eabi'],
   ['qemu-system-arm', 'running firmware here', 'qemu-system-arm'],
@@ -43,6 +42,9 @@ export async function diagnose(env: Readonly<Record<string, string | undefined>>
     ...wasmFindings(),
     await cacheFinding(env),
     clangFinding(),
+    koffiFinding(),
+    processorFinding(),
+    ...(await Promise.all(TARGETS.filter((t) => t.platform !== 'wasm').map(compilerFinding))),
     ...oracleFindings(),
     ...tools,
   ];
@@ -156,6 +158,47 @@ function clangFinding(): Finding {
       remedy: 'kernels cannot be compiled: npm install @yowasp/clang',
     };
   }
+}
+
+function koffiFinding(): Finding {
+  try {
+    createRequire(import.meta.url).resolve('koffi');
+    return { name: 'koffi', status: 'ok', found: 'yes' };
+  } catch {
+    return { name: 'koffi', status: 'optional', found: 'no', remedy: 'native kernels run by it: npm install koffi' };
+  }
+}
+
+/** Which native kernels this processor runs. */
+function processorFinding(): Finding {
+  const platform = thisPlatform();
+  const all = TARGETS.filter((t) => t.platform === platform).flatMap((t) =>
+    t.variants.map((v) => ({ platform: t.platform, variant: v.id })),
+  );
+  const best = runnable(all, platform, processorFlags())[0];
+  return best
+    ? { name: 'native kernels', status: 'ok', found: `${best.platform} ${best.variant}` }
+    : {
+        name: 'native kernels',
+        status: 'optional',
+        found: `none for ${process.platform}-${process.arch} with this processor`,
+        remedy: 'bundles run on WebAssembly; the results are the same',
+      };
+}
+
+/** Debian packages of the compilers that are looked for, by platform. */
+const COMPILERS: Readonly<Record<string, { readonly here: string; readonly cross: string }>> = {
+  'linux-x64': { here: 'gcc', cross: 'gcc-x86-64-linux-gnu libc6-dev-amd64-cross' },
+  'linux-arm64': { here: 'gcc', cross: 'gcc-aarch64-linux-gnu libc6-dev-arm64-cross' },
+};
+
+async function compilerFinding(target: Target): Promise<Finding> {
+  const name = `compiler for ${target.id}`;
+  const compiler = await target.toolchain();
+  if (compiler !== undefined) return { name, status: 'ok', found: compiler };
+  const debian = COMPILERS[target.platform]![target.platform === thisPlatform() ? 'here' : 'cross'];
+  const remedy = `native kernels (${target.summary}): apt-get install ${debian}, or zig, or name a compiler in ${COMPILER_SETTING}`;
+  return { name, status: 'optional', found: 'no', remedy };
 }
 
 function oracleFindings(): Finding[] {

@@ -31,6 +31,8 @@ export interface CompileOptions {
   readonly blocks?: ReadonlyMap<string, number>;
   /** Constants that will be replaced by others of the same type (writing to their slots): their bytes do not depend on their data. */
   readonly mutable?: readonly string[];
+  /** The user's own compiler for native kernels, with its arguments. */
+  readonly toolchain?: string | undefined;
   /** Variants of the target to build; all of them by default. */
   readonly variants?: readonly string[];
 }
@@ -72,13 +74,13 @@ export async function compileGraph(
   for (const v of wanted) {
     const own = v.vectors ? planProgram(graph, v.vectors, options) : planned;
     if (!samePlan(own.program, planned.program)) throw new Error(`variant ${v.id} has a program of its own`);
-    modules.push(await target.build(own.source, v, names));
+    modules.push(await target.build(own.source, v, names, options.toolchain));
   }
   return { ...planned, modules };
 }
 
 /** Whether kernels of one program can run the other: everything is the same but working memory, which kernels tell themselves. */
-function samePlan(a: Program, b: Program): boolean {
+export function samePlan(a: Program, b: Program): boolean {
   const text = (p: Program): string => JSON.stringify({ ...p, scratchBytes: 0 });
   return text(a) === text(b);
 }

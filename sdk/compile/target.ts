@@ -59,13 +59,13 @@ export interface Target {
   serves(profile: Profile): boolean;
   /** Ids of the variants that are of use on a board it serves; all when absent. */
   variantsFor?(profile: Profile): readonly string[];
-  /** What compiles its kernels here, in words; undefined when there is nothing that could. */
-  toolchain(): Promise<string | undefined>;
+  /** What compiles its kernels here, in words; undefined when there is nothing that could. `own` names the user's compiler. */
+  toolchain(own?: string): Promise<string | undefined>;
   /**
    * Compiles one C translation unit; content-addressed caching is the target's business. Throws EW5001_TOOL_MISSING when there is no
    * toolchain.
    */
-  build(source: string, variant: KernelVariant, exportsNames: readonly string[]): Promise<KernelModule>;
+  build(source: string, variant: KernelVariant, exportsNames: readonly string[], own?: string): Promise<KernelModule>;
 }
 
 /** The target without kernels: runs a graph by the definitions of its operators, so that every other one can be compared with it. */

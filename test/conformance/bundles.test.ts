@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { relativeError } from '../../sdk/app/self-test.ts';
 import { openBundle } from '../../sdk/bundle/index.ts';
 import { probeDot7 } from '../../sdk/device/engine/probe.ts';
+import { processorFlags, runnable } from '../../sdk/device/engine/processor.ts';
 import {
   buildCompressed,
   buildFloat,
@@ -18,6 +19,8 @@ import {
 } from '../../sdk/index.ts';
 import { skip } from '../../sdk/testing/skip.ts';
 import { bytesOf, type Tensor } from '../../sdk/util/tensor.ts';
+import { thisPlatform } from '../../sdk/wire/kernels.ts';
+import { hostTarget } from '../../targets/host/index.ts';
 import { type SmallModel, smallCnn, smallEmbedding, smallLstm, smallPerceptron } from '../support/small-models.ts';
 
 /**
@@ -44,9 +47,19 @@ const BUNDLES: readonly Bundled[] = [
   { name: 'embedding and linear', model: smallEmbedding(), compressed: false },
 ];
 
-const KERNELS: readonly { engine: EngineName; threads: number }[] = (['simd128', 'dot7'] as const).flatMap((engine) =>
-  [1, 2].map((threads) => ({ engine, threads })),
-);
+const compiler = await hostTarget.toolchain();
+
+const KERNELS: readonly { engine: EngineName; threads: number }[] = (
+  [...(['simd128', 'dot7'] as const), ...nativeVariants()] as const
+).flatMap((engine) => [1, 2].map((threads) => ({ engine, threads })));
+
+/** Variants of native kernels that this machine builds and runs. */
+function nativeVariants(): ('sse4' | 'avx2' | 'avx512vnni')[] {
+  const platform = thisPlatform();
+  return (['sse4', 'avx2', 'avx512vnni'] as const).filter(
+    (variant) => compiler && runnable([{ platform: 'linux-x64', variant }], platform, processorFlags()).length > 0,
+  );
+}
 
 let folder = '';
 test.before(() => {
@@ -128,6 +141,8 @@ for (const bundled of BUNDLES) {
     assert.not(sameBytes(part.outputs[0]!.y!, whole.outputs[0]!.y!));
   });
 }
+
+if (!compiler) test('native kernels', () => skip('every bundle on native kernels', 'no C compiler for x86-64 here'));
 
 if (!probeDot7().right)
   test('dot7', () => skip('every bundle on dot7', 'this Node has no right relaxed dot product', 'unsupported'));

@@ -1,5 +1,5 @@
 import { buildFloat } from '../../index.ts';
-import { type Answer, defineCommand, requiredFlag, switchFlag } from '../command.ts';
+import { type Answer, defineCommand, requiredFlag, switchFlag, valueFlag } from '../command.ts';
 import { formatBytes, table } from '../format.ts';
 import { kernelsText } from '../kernels-text.ts';
 import { MODEL_FLAGS } from '../model-flags.ts';
@@ -18,6 +18,11 @@ export const compile = defineCommand({
     out: requiredFlag('FILE', 'the bundle to write, .ewb', readText, 'o'),
     force: switchFlag('write the bundle even when it does not fit the board'),
     tune: switchFlag('time tile sizes on this machine and take the best; for --target host; outputs do not change'),
+    toolchain: valueFlag(
+      'COMMAND',
+      'C compiler for native kernels with its arguments, e.g. "zig cc"; what EIGEN_CC names, or one that is found, by default',
+      readText,
+    ),
     ...MODEL_FLAGS,
   },
   next: 'eigenweights run OUT.ewb --input FILE --output FILE',
@@ -27,7 +32,7 @@ export const compile = defineCommand({
     const built = await buildFloat(
       { path: pathIn(context.cwd, args[0]!), dims: flags.dim, set: flags.set },
       { target: flags.target, force: flags.force, tune: flags.tune, ...(context.dryRun ? {} : { out }) },
-      { progress: context.progress, signal: context.signal },
+      { progress: context.progress, signal: context.signal, toolchain: flags.toolchain },
     );
     const { program } = built;
     const rows = [

@@ -59,6 +59,11 @@ export const compress = defineCommand({
       "one run in one thread, e.g. 50ms, by the board's cost model (timed where the board is host)",
       readMilliseconds,
     ),
+    toolchain: valueFlag(
+      'COMMAND',
+      'C compiler for native kernels with its arguments, e.g. "zig cc"; what EIGEN_CC names, or one that is found, by default',
+      readText,
+    ),
     eval: valueFlag('FILE', '.npz like --calib, with labels or targets: judge with --metric on it', readText),
     metric: valueFlag('METRIC', 'top1, agreement (the default), sqnr, perplexity or the path of a module', readText),
     report: valueFlag('FILE', 'also write a page about the compression, .html', readText),
@@ -95,6 +100,7 @@ export const compress = defineCommand({
       {
         progress: context.progress,
         signal: context.signal,
+        toolchain: flags.toolchain,
         threads: flags.threads ?? availableParallelism(),
       },
     );

@@ -38,12 +38,12 @@ const FLAGS = [
 /** The toolchain of a target whose kernels are a shared object. */
 export function sharedObjects(platform: NativePlatform): Pick<Target, 'toolchain' | 'build'> {
   return {
-    toolchain: async () => {
-      const compiler = await findCompiler(platform);
+    toolchain: async (own) => {
+      const compiler = await findCompiler(platform, own);
       return compiler && `${compiler.command}: ${compiler.version}`;
     },
-    build: async (source, variant) => {
-      const compiler = await findCompiler(platform);
+    build: async (source, variant, _names, own) => {
+      const compiler = await findCompiler(platform, own);
       if (!compiler)
         throw new EigenError('EW5001_TOOL_MISSING', `no C compiler for ${platform}`, {
           hint: `Install one that eigenweights doctor names, or name one in ${COMPILER_SETTING}.`,
