@@ -125,7 +125,8 @@ function products(w: Width): string {
     dispatch(`ew_dot8${chain || ''}`, 'u8', rows, columns),
   ]);
   const sixteen = [...range(rows).map((r) => dot16(w, r + 1)), WIDE_16(rows)];
-  return `${kernels.join('')}${sixteen.join('')}${w.lanes === 16 ? BLOCK_SUM_512 : BLOCK_SUM_256}${BLOCKS}${w.lanes === 16 ? DEPTHWISE_512 : DEPTHWISE_256}${DEPTHWISE}`;
+  const widest = `\n#define EW_DOT8 ew_dot8${chains.at(-1) || ''}`;
+  return `${kernels.join('')}${widest}${sixteen.join('')}${w.lanes === 16 ? BLOCK_SUM_512 : BLOCK_SUM_256}${BLOCKS}${w.lanes === 16 ? DEPTHWISE_512 : DEPTHWISE_256}${DEPTHWISE}`;
 }
 
 function dot8({ lanes, mm }: Width, rows: number, columns: number, chain: number): string {

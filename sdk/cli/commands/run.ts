@@ -58,12 +58,14 @@ export const run = defineCommand({
           `${session.engine}, ${session.threads} threads, ${formatBytes(session.modelBytes)} for weights and activations`,
         ],
       ];
+      if (session.note) rows.push(['note', session.note]);
       if (received) rows.push(['weights', receivedText(received)]);
       if (proof) rows.push(['self-test', proofText(proof)]);
       if (done) rows.push(['samples', `${done.samples}, ${formatSeconds(done.secondsPerSample)} each (measured)`]);
       if (done?.output) rows.push(['wrote', done.output]);
       const data = {
         engine: session.engine,
+        ...(session.note ? { note: session.note } : {}),
         threads: session.threads,
         modelBytes: session.modelBytes,
         ...(received ? { received: { ...received, share: received.weightBytes / received.weightBytesInAll } } : {}),

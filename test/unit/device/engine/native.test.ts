@@ -1,0 +1,87 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { compileGraph } from '../../../../sdk/compile/index.ts';
+import { findCompiler } from '../../../../sdk/compile/toolchains/compiler.ts';
+import { buildSharedObject } from '../../../../sdk/compile/toolchains/shared-object.ts';
+import { NativeEngine } from '../../../../sdk/device/engine/native.ts';
+import { residentBlock } from '../../../../sdk/runner.ts';
+import { skip } from '../../../../sdk/testing/skip.ts';
+import { isEigenError } from '../../../../sdk/util/errors.ts';
+import { tensor } from '../../../../sdk/util/tensor.ts';
+import { hostTarget } from '../../../../targets/host/index.ts';
+import { GraphSketch } from '../../../support/graphs.ts';
+
+const there = process.arch === 'x64' && process.platform === 'linux' && (await hostTarget.toolchain()) !== undefined;
+const compiled = there ? await compileGraph(small(), hostTarget, { variants: ['sse4'] }) : undefined;
+
+function small() {
+  const g = new GraphSketch('small');
+  const x = g.input('x', [5]);
+  const y = g.node('Add', [x, tensor('f32', [5], [1, 2, 3, 4, 5])]);
+  return g.build(g.node('Relu', [y]));
+}
+
+const X = { x: tensor('f32', [5], [-9, 0.5, -3, 0.25, 7]) };
+const Y = [0, 2.5, 0, 4.25, 12];
+
+let folder = '';
+test.before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'eigenweights-native-'));
+});
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('weights in a file are mapped, and what is written to them stays out of it', async () => {
+  if (!compiled) return skip('mapped weights', 'no C compiler for x86-64 here');
+  const { program, modules } = compiled;
+  const block = residentBlock(compiled);
+  const file = join(folder, 'weights.bin');
+  writeFileSync(file, block);
+  for (const weights of [block, { file }]) {
+    const engine = await NativeEngine.load(program, modules, weights, { threads: 2 });
+    const name = program.outputs[0]!.name;
+    assert.equal([...engine.run(X)[name]!.data], Y);
+    engine.writeWeights(program.weights[0]!.offset, new Uint8Array(new Float32Array([9, 2, 3, 4, 5]).buffer));
+    assert.is(engine.run(X)[name]!.data[0], 0);
+    assert.is(engine.run({ x: tensor('f32', [5], [1, 0, 0, 0, 0]) })[name]!.data[0], 10);
+    engine.close();
+    engine.close();
+  }
+  assert.ok(readFileSync(file).equals(Buffer.from(block)));
+});
+
+test('kernels that cannot be loaded are refused by name', async () => {
+  if (!compiled) return skip('unusable kernels', 'no C compiler for x86-64 here');
+  const { program } = compiled;
+  const block = residentBlock(compiled);
+  const refused = async (modules: Parameters<typeof NativeEngine.load>[1], message: RegExp): Promise<void> => {
+    try {
+      await NativeEngine.load(program, modules, block);
+      assert.unreachable();
+    } catch (e) {
+      assert.ok(isEigenError(e) && e.code === 'EW5003_ENGINE_UNAVAILABLE', String(e));
+      assert.match(e.message, message);
+    }
+  };
+  await refused([], /it has none/);
+  await refused(
+    [{ platform: 'linux-arm64', variant: 'cortex-a76', bytes: new Uint8Array() }],
+    /linux-arm64 cortex-a76/,
+  );
+  await refused([{ platform: 'linux-x64', variant: 'sse4', bytes: Uint8Array.of(1, 2, 3) }], /cannot be loaded/);
+});
+
+test('a shared object is the same bytes from any folder', async () => {
+  const compiler = await findCompiler('linux-x64');
+  if (!compiled || !compiler) return skip('reproducible shared objects', 'no C compiler for x86-64 here');
+  const cache = process.env.EIGEN_CACHE;
+  process.env.EIGEN_CACHE = 'off';
+  const again = await buildSharedObject(compiled.source, compiler, [...hostTarget.variants[0]!.flags]);
+  if (cache === undefined) delete process.env.EIGEN_CACHE;
+  else process.env.EIGEN_CACHE = cache;
+  assert.ok(Buffer.from(again).equals(Buffer.from(compiled.modules[0]!.bytes)));
+});
+
+test.run();
