@@ -47,7 +47,8 @@ async function openFile(m: OpenMessage, path: string): Promise<Open> {
     return {
       detail: session.engine,
       run: () => session.run(inputs),
-      profile: async () => (await profileBundle({ bundle: path, input: m.inputs, engine })).rows,
+      // On the golden inputs: times of kernels do not depend on values.
+      profile: async () => (await profileBundle({ bundle: path, engine })).rows,
       close: () => session.close(),
     };
   }
