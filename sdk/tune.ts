@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CompiledProgram, compileGraph } from './compile/index.ts';
+import { type CompiledProgram, compileGraph, planProgram } from './compile/index.ts';
 import type { Target } from './compile/target.ts';
 import type { Engine } from './device/engine/engine.ts';
 import { type Graph, type Node, valueNamed } from './ir/graph.ts';
@@ -39,19 +39,19 @@ const TIMED_MS = 1500;
  */
 export async function tuneBlocks(graph: Graph, request: TuneRequest): Promise<Tuning> {
   const found = new Map<string, number>();
-  const programs: CompiledProgram[] = [];
-  const shapes = new Map<string, string>();
-  for (const node of graph.nodes) shapes.set(node.name, keyOf(graph, node, request));
-  const planned = await compiledWith(graph, request, BLOCKS[0]!);
-  const layers = new Map(planned.program.steps.filter((s) => s.macs > 0).map((s) => [s.node, shapes.get(s.node)!]));
+  const shapes = new Map(graph.nodes.map((node) => [node.name, keyOf(graph, node, request)]));
+  const { program } = planProgram(graph, request.target.vectors);
+  const layers = new Map(program.steps.filter((s) => s.macs > 0).map((s) => [s.node, shapes.get(s.node)!]));
   for (const key of new Set(layers.values())) {
     const known = await read(key);
     if (known !== undefined) found.set(key, known);
   }
   const timed = [...layers.values()].some((key) => !found.has(key));
   if (timed) {
-    programs.push(planned);
-    for (const bytes of BLOCKS.slice(1)) programs.push(await compiledWith(graph, request, bytes));
+    const { target, variant } = request;
+    const programs: CompiledProgram[] = [];
+    for (const blockBytes of BLOCKS)
+      programs.push(await compileGraph(graph, target, { blockBytes, variants: [variant] }));
     for (const [key, bytes] of await best(programs, layers, request)) {
       if (found.has(key)) continue;
       found.set(key, bytes);
@@ -59,10 +59,6 @@ export async function tuneBlocks(graph: Graph, request: TuneRequest): Promise<Tu
     }
   }
   return { blocks: new Map([...layers].map(([node, key]) => [node, found.get(key)!])), timed };
-}
-
-function compiledWith(graph: Graph, { target, variant }: TuneRequest, blockBytes: number): Promise<CompiledProgram> {
-  return compileGraph(graph, target, { blockBytes, variants: [variant] });
 }
 
 /** The best block by shape: times of layers of one shape are added up. */
