@@ -50,7 +50,7 @@ export async function inspectPath(request: ModelRequest): Promise<ModelInspectio
 
 /** Whether a model (estimated) or bundle (as compiled) fits a board. */
 export async function fitPath(request: ModelRequest, target: string, options: FitOptions = {}): Promise<FitReport> {
-  const profile = openProfile(target);
+  const profile = openProfile(target, true);
   const bytes = await readBytes(request.path);
   if (sniff(bytes) !== 'ewb') return fitGraph((await openModel(request)).graph, profile, options);
   const bundle = openBundle(bytes);
