@@ -51,26 +51,32 @@ export function planMemory(buffers: readonly Buffer[], steps: number): MemoryPla
   const tie = (a: Buffer, b: Buffer): number => first(a) - first(b) || (a.id < b.id ? -1 : 1);
   const bySize = [...buffers].sort((a, b) => size.get(b)! - size.get(a)! || tie(a, b));
   const byLife = [...buffers].sort((a, b) => life(b) - life(a) || size.get(b)! - size.get(a)! || tie(a, b));
-  const enough = CLOSE * limits.lowerBound;
   let best = place(bySize, LINE);
-  const tries = [LINE, VECTOR].flatMap((alignment) => [
-    () => repaired(byLife, alignment, enough),
-    () => repaired(bySize, alignment, enough),
-    () => shuffled(best.order, alignment, enough),
-  ]);
-  for (const attempt of tries) {
-    if (best.arenaBytes <= enough) break;
-    const plan = attempt();
-    if (plan.arenaBytes < best.arenaBytes) best = plan;
+  const attempt = (enough: number, ...plans: readonly (() => Placement)[]): void => {
+    for (const plan of plans) {
+      if (best.arenaBytes <= enough) return;
+      const found = plan();
+      if (found.arenaBytes < best.arenaBytes) best = found;
+    }
+  };
+  const { lowerBound } = limits;
+  for (const alignment of [LINE, VECTOR]) {
+    const enough = alignment === LINE ? lowerBound : CLOSE * lowerBound;
+    attempt(
+      enough,
+      () => repaired(byLife, alignment, lowerBound),
+      () => repaired(bySize, alignment, lowerBound),
+    );
+    attempt(CLOSE * lowerBound, () => shuffled(best.order, alignment, lowerBound));
   }
   return { offsets: best.offsets, arenaBytes: best.arenaBytes, ...limits };
 }
 
 /** The best placement of those in which the buffer that ends highest is placed first the next time. */
-function repaired(start: readonly Buffer[], alignment: number, enough: number): Placement {
+function repaired(start: readonly Buffer[], alignment: number, lowerBound: number): Placement {
   let plan = place(start, alignment);
   let best = plan;
-  for (let k = 0; k < REPAIRS && best.arenaBytes > enough; k++) {
+  for (let k = 0; k < REPAIRS && best.arenaBytes > lowerBound; k++) {
     const { top, order } = plan;
     if (!top || order[0] === top) break;
     plan = place([top, ...order.filter((b) => b !== top)], alignment);
@@ -80,12 +86,12 @@ function repaired(start: readonly Buffer[], alignment: number, enough: number): 
 }
 
 /** Random moves in the order, kept where the arena does not grow; the same ones every time. */
-function shuffled(start: readonly Buffer[], alignment: number, enough: number): Placement {
+function shuffled(start: readonly Buffer[], alignment: number, lowerBound: number): Placement {
   const rng = new Rng(1);
   const pieces = start.reduce((n, b) => n + b.pieces.length, 0);
   const moves = Math.ceil(COMPARISONS / pieces ** 2);
   let best = place(start, alignment);
-  for (let k = 0; k < moves && best.arenaBytes > enough; k++) {
+  for (let k = 0; k < moves && best.arenaBytes > lowerBound; k++) {
     const order = [...best.order];
     const [moved] = order.splice(rng.below(order.length), 1);
     order.splice(rng.below(order.length + 1), 0, moved!);

@@ -11,7 +11,7 @@ const BASE = 5;
 const CONTROL_WORDS = 16;
 /** Value of FROM that tells workers to leave. */
 const LEAVE = -1;
-/** Polls before a waiting thread sleeps: a few microseconds, the length of a short step. */
+/** Polls before a waiting thread sleeps, within a run and after it: a few microseconds, the length of a short step. */
 const SPINS = 4000;
 
 /**
@@ -31,6 +31,7 @@ const barrier = (target) => {
 };
 Atomics.add(c, ${READY}, 1); Atomics.notify(c, ${READY});
 for (let seen = 0; ; ) {
+  for (let s = 0; s < ${SPINS} && Atomics.load(c, ${EPOCH}) === seen; s++);
   Atomics.wait(c, ${EPOCH}, seen);
   seen = Atomics.load(c, ${EPOCH});
   const from = c[${FROM}], to = c[${TO}], base = c[${BASE}];
