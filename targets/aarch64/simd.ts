@@ -38,6 +38,16 @@ EW_INLINE i32 ew_neon_mask(b16 v) {
 }
 #define b16_mask ew_neon_mask
 #define b16_swizzle(v, index) ((b16)vqtbl1q_u8(EW_U8(v), EW_U8(index)))
+/* the next ones of a list where m marks bytes, 0 elsewhere: places in the list are counts of marks, added up by doubling */
+EW_INLINE b16 ew_neon_next(b16 m, const u8 **list) {
+  const int8x16_t none = vdupq_n_s8(0);
+  int8x16_t c = vaddq_s8(EW_S8(m), vextq_s8(none, EW_S8(m), 15));
+  c = vaddq_s8(c, vextq_s8(none, c, 14)); c = vaddq_s8(c, vextq_s8(none, c, 12)); c = vaddq_s8(c, vextq_s8(none, c, 8));
+  const uint8x16_t next = vqtbl1q_u8(vld1q_u8(*list), EW_U8(vmvnq_s8(c)));
+  *list -= c[15];
+  return v_and((b16)next, m);
+}
+#define ew_next ew_neon_next
 EW_INLINE f4 ew_neon_bools(const u8 *p) {
   return (f4)vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8((uint8x8_t)(u64)(u32)*(const ew_any4 *)p))));
 }

@@ -106,6 +106,7 @@ function fieldTable(order: (i: number) => number): string {
  * - `ew_panel_u7(p, tile, rows, cols, t, sums)`: as ew_panel, offset for the 7-bit dot product; the sums are those of the codes.
  */
 export const PANELS = `
+#ifndef ew_next
 /* for the marks of eight bytes: which one of those marked each is, 128 for the others */
 static const u8 ew_ranks[256][8] = {${rankTable()}};
 static const u8 ew_upper[16] = {0, 0, 0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8, 8, 8};
@@ -116,6 +117,7 @@ EW_INLINE b16 ew_next(b16 m, const u8 **list) {
   *list = p + __builtin_popcount(marks);
   return b16_pick(b16_load_halves(p, q), v_or(b16_load_halves(ew_ranks[low], ew_ranks[high]), b16_load(ew_upper)));
 }
+#endif
 /* bytes with the next ones of a list where they are 0 */
 EW_INLINE b16 ew_listed(b16 u, const u8 **list) { return v_or(u, ew_next(b16_eq(u, b16_splat(0)), list)); }
 #ifndef EW_OWN_UNPACK
