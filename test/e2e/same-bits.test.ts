@@ -1,4 +1,4 @@
-// timeout: 1500
+// timeout: 2400
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
