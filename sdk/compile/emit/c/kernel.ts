@@ -18,7 +18,8 @@ import {
   emitStrided,
 } from './move.ts';
 import { emitPool } from './pool.ts';
-import { emitQConv, emitQDepthwise, emitQLinear, emitRaggedQConv } from './qconv.ts';
+import { emitQConv, emitQLinear, emitRaggedQConv } from './qconv.ts';
+import { emitQDepthwise } from './qdepthwise.ts';
 import { emitGru, emitLstm, emitQLstm } from './recurrent.ts';
 import { emitArgReduce, emitLayerNorm, emitReduce, emitSoftmax } from './reduce.ts';
 
