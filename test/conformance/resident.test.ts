@@ -38,6 +38,12 @@ function codes(shape: number[], most: number): string {
   return b.constant('w', tensor('i8', shape, data), { kind: 'codes', bits: most > 63 ? 8 : 7 });
 }
 
+/** Small codes, but for all of four columns: whole vectors of listed ones. */
+function striped([n, k]: [number, number]): string {
+  const data = Array.from({ length: n * k }, (_, i) => ((i % k) >> 2 === 5 ? 30 + (i % 9) : (i % 3) - 1));
+  return b.constant('w', tensor('i8', [n, k], data), { kind: 'codes', bits: 7 });
+}
+
 function scales(shape: number[]): string {
   const base = Math.fround(0.01);
   const exponents = Array.from({ length: sizeOf(shape) }, () => Math.floor(24 * rng.uniform()) - 16);
@@ -83,12 +89,13 @@ function conv(
   groups: number,
   zp: number,
   most: number,
+  { size = [9, 8], strides = [1, 1] }: { size?: [number, number]; strides?: [number, number] } = {},
 ): void {
   const [o, kh, kw, cg] = w;
   const pads = [(kh - 1) >> 1, (kw - 1) >> 1, (kh - 1) >> 1, (kw - 1) >> 1];
-  const x = input(ints(dtype, [1, 9, 8, cg * groups], -128, 128));
+  const x = input(ints(dtype, [1, ...size, cg * groups], -128, 128));
   const args = [x, codes([o, kh, kw, cg], most), scales([o]), halves([o]), zeroPoints(zp)];
-  node('QConv', args, { strides: [1, 1], pads, dilations: [1, 1], groups });
+  node('QConv', args, { strides, pads, dilations: [1, 1], groups });
 }
 
 conv('i8', [150, 1, 1, 35], 1, 1, 63); // more tiles than one start, columns left over, a last tile of six rows
@@ -99,21 +106,36 @@ conv('i8', [9, 5, 5, 1], 9, 1, 127);
 conv('i8', [16, 4, 2, 1], 16, 1, 63);
 conv('i8', [12, 3, 3, 2], 3, 6, 127);
 conv('i8', [32, 1, 3, 16], 2, 1, 63);
+conv('i8', [24, 3, 3, 1], 24, 24, 15); // sums of all taps, of rows, of four taps in 16 bits
+conv('i8', [16, 3, 3, 1], 16, 1, 60, { size: [7, 13], strides: [2, 2] });
+conv('i8', [9, 5, 5, 1], 9, 9, 60, { size: [6, 11] });
+conv('i8', [16, 1, 5, 3], 1, 1, 63, { size: [1, 21], strides: [1, 2] }); // pieces of a line
+conv('i16', [10, 4, 1, 4], 1, 1, 127, { size: [90, 1] });
+conv('i8', [10, 3, 3, 7], 1, 1, 63, { size: [1, 1] }); // one row
+for (const rows of [1, 3]) {
+  const x = input(ints('i8', [rows, 53], -128, 128));
+  const fixed = [striped([19, 53]), scales([19]), halves([19])];
+  node('QLinear', [x, '', ...fixed, b.constant('z', tensor('i32', [1], [-3]), { kind: 'ints' })]);
+  const wide = input(ints('i16', [rows, 53], -3000, 3000));
+  node('QLinear', [wide, '', ...fixed, b.constant('z', tensor('i32', [1], [0]), { kind: 'ints' })]);
+}
 for (const [rows, n, k, most] of [
   [1, 10, 64, 63],
+  [1, 27, 83, 127],
   [5, 21, 100, 127],
 ] as const) {
   const x = input(ints('i8', [rows, k], -127, 128));
   const xs = input(tensor('f32', [rows], new Array(rows).fill(0.03)));
   node('QLinear', [x, xs, codes([n, k], most), scales([n]), halves([n])]);
 }
-for (const [d, direction] of [
-  [1, 'forward'],
-  [2, 'bidirectional'],
+for (const [d, direction, t, n] of [
+  [1, 'forward', 3, 2],
+  [2, 'bidirectional', 3, 2],
+  [2, 'bidirectional', 1, 1],
 ] as const) {
   const [h, i] = [5, 18];
-  const x = input(ints('i8', [3, 2, i], -127, 128));
-  const xs = input(tensor('f32', [3, 2], new Array(6).fill(0.03)));
+  const x = input(ints('i8', [t, n, i], -127, 128));
+  const xs = input(tensor('f32', [t, n], new Array(t * n).fill(0.03)));
   const [w, r] = [codes([d, 4 * h, i], 127), codes([d, 4 * h, h], 127)];
   node('QLstm', [x, xs, w, scales([d, 4 * h]), r, scales([d, 4 * h]), halves([d, 4 * h])], { hidden: h, direction });
 }

@@ -132,3 +132,46 @@ export function emitGather(name: string, geo: Geometry, gather: Gather): string 
 }
 `;
 }
+
+/** A convolution along one axis of a single image: the window of an output is a piece of the image, `step` elements behind that of the last one. */
+export interface Line {
+  readonly step: number;
+  /** Outputs whose pieces of the image lie in `bytes` of elements of two bytes; 8 at least. */
+  outputs(bytes: number): number;
+  /** Elements of the pieces of that many outputs, and of three more that a tile reads beyond the last one. */
+  elements(outputs: number): number;
+}
+
+/** Undefined where windows are not pieces of the image, or do not overlap, so that gathered rows take no more. */
+export function lineOf(geo: Geometry): Line | undefined {
+  const axis = geo.h === 1 && geo.kh === 1 ? 1 : geo.w === 1 && geo.kw === 1 ? 0 : undefined;
+  if (axis === undefined || geo.n !== 1 || geo.groups !== 1 || geo.pads[1 - axis] !== 0 || geo.dilations[axis] !== 1)
+    return undefined;
+  const taps = axis === 1 ? geo.kw : geo.kh;
+  const stride = geo.strides[axis]!;
+  if (stride >= taps) return undefined;
+  const step = stride * geo.c;
+  return {
+    step,
+    outputs: (bytes) => Math.max(8, Math.floor((bytes / 2 - geo.k) / step / 4) * 4),
+    elements: (outputs) => (outputs + 2) * step + geo.k + 16,
+  };
+}
+
+/** As emitGather, the pieces of outputs m0..m0+mb-1 of a line once, one after another. */
+export function emitLine(name: string, geo: Geometry, { from, to }: Omit<Gather, 'pitch'>): string {
+  const axis = geo.h === 1 && geo.kh === 1 ? 1 : 0;
+  const [size, taps] = axis === 1 ? [geo.w, geo.kw] : [geo.h, geo.kh];
+  const { c } = geo;
+  const copy = from === to ? `ew_copy(d, s, (u32)n * sizeof(${to}))` : 'ew_widen(d, s, n)';
+  const fill = (n: string): string =>
+    to === 'i16' ? `ew_fill16(d, zp, (${n}) * ${c})` : `ew_fill(d, zp, (u32)((${n}) * ${c}))`;
+  return `static void ${name}(const ${from} *x, ${to} *d, i32 m0, i32 mb, i32 g, i32 zp) {
+  (void)g;
+  i32 at = m0 * ${geo.strides[axis]} - ${geo.pads[axis]}; const i32 end = at + (mb - 1) * ${geo.strides[axis]} + ${taps};
+  if (at < 0) { const i32 before = end < 0 ? end - at : -at; ${fill('before')}; d += before * ${c}; at += before; }
+  if (at < end && at < ${size}) { const ${from} *s = x + at * ${c}; const i32 n = ((end < ${size} ? end : ${size}) - at) * ${c}; ${copy}; d += n; at += n / ${c}; }
+  if (at < end) ${fill('end - at')};
+}
+`;
+}

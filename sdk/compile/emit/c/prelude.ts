@@ -82,10 +82,10 @@ static void ew_fill16(i16 *d, i32 v, i32 n) {
   for (; i < n; i++) d[i] = (i16)v;
 }
 #ifdef EW_DOT7
-/* -offset * sum of each of mb gathered rows of kp codes */
-static void ew_row_sums(const i8 *d, i32 *s, i32 mb, i32 kp, i32 offset) {
+/* -offset * sum of each of mb rows of kp codes */
+static void ew_row_sums(const i8 *d, i32 *s, i32 mb, i32 kp, i32 pitch, i32 offset) {
   const b16 one = b16_splat(1);
-  for (i32 i = 0; i < mb; i++, d += kp) {
+  for (i32 i = 0; i < mb; i++, d += pitch) {
     i4 c = i4_splat(0);
     for (i32 k = 0; k < kp; k += 16) c = b16_dot7(b16_load(d + k), one, c);
     s[i] = -offset * ((i4_lane(c, 0) + i4_lane(c, 1)) + (i4_lane(c, 2) + i4_lane(c, 3)));

@@ -3,9 +3,9 @@ import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, type ShortVector, share } from './context.ts';
 import { blockedLoops, blockRows, raggedLoops, raggedTaps, realRows, rowSplit } from './conv.ts';
 import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
-import { type Done, microDot7, microI16, NR, type Rows, rowsPerTile } from './gemm.ts';
+import { type Done, MR, microDot7, microI16, NR, type Rows, rowsPerTile } from './gemm.ts';
 import { rowForm } from './gemv.ts';
-import { emitGather, type Geometry, geometryOf, linearGeometry } from './geometry.ts';
+import { emitGather, emitLine, type Geometry, geometryOf, type Line, linearGeometry, lineOf } from './geometry.ts';
 import { DOT7_BITS, DOT7_OFFSET } from './panels.ts';
 import { eightOf } from './vectors.ts';
 import { wideProduct } from './wide-product.ts';
@@ -19,6 +19,9 @@ interface Scaling {
   /** Pointer to one scale a row (dynamic activations), or undefined. */
   readonly rowScale?: string;
 }
+
+/** Outputs of a line in a block at most. */
+const MOST_OUTPUTS = 1024;
 
 /** Integer convolution: codes unpacked once a channel tile, activations widened once a block of rows. */
 export function emitQConv(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>): KernelText {
@@ -86,12 +89,14 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const narrow = ctx.type(v.x).dtype === 'i8';
   const epi = emitEpilogue(ctx, 'epi', space, v.y);
   const mr = rowsPerTile(geo.m);
-  const block = blockRows(ctx, geo, 2);
+  const line = lineOf(geo);
+  const fit = line ? Math.min(line.outputs(ctx.tuning.blockBytes), MOST_OUTPUTS) : 0;
+  const block = line ? Math.min(fit, Math.ceil(geo.m / MR) * MR) : blockRows(ctx, geo, 2);
   const sums = ctx.scratch(32);
   const rowSums = ctx.scratch(block * 4);
   const tile = ctx.scratch(8 * kp * 2);
-  const rows = ctx.scratch((block + 4) * kp * 2);
-  const shared = { ctx, geo, kp, mr, block, src, panels, sums, tile, rows, rowSums, scaling, zp: v.zp };
+  const rows = ctx.scratch(line ? line.elements(block) * 2 : (block + 4) * kp * 2);
+  const shared = { ctx, geo, line, kp, mr, block, src, panels, sums, tile, rows, rowSums, scaling, zp: v.zp };
   const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
   if (!narrow || bits > DOT7_BITS) return { ...plain, helpers: plain.helpers + epi, ...rest };
   const dot7 = dot7Product(shared);
@@ -139,6 +144,7 @@ type ProductText = Omit<KernelText, 'macs'>;
 interface Product {
   readonly ctx: KernelContext;
   readonly geo: Geometry;
+  readonly line: Line | undefined;
   readonly kp: number;
   readonly mr: number;
   readonly block: number;
@@ -175,13 +181,18 @@ function perTile(p: Product, unpack: 'ew_panel_i16' | 'ew_panel_u7', type: 'i16'
         ${p.zp === '0' ? none : correction}`;
 }
 
+/** The rows of a block, or the line whose pieces they are. */
+function gatherOf({ geo, line, kp }: Product, from: 'i8' | 'i16', to: 'i8' | 'i16'): string {
+  return line ? emitLine('gather', geo, { from, to }) : emitGather('gather', geo, { from, to, pitch: kp });
+}
+
 /** Plain SIMD: activations and codes as i16, adjacent products summed. */
 function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
   const { geo, kp } = p;
   const inPlace = from === 'i16' && geo.pointwise && geo.k === kp && geo.m % 4 === 0 && !p.ctx.overlapped;
-  const pitch = kp;
-  const gather = inPlace ? '' : emitGather('gather', geo, { from, to: 'i16', pitch });
-  const rows: Rows = { base: inPlace ? `${p.src} + m * ${kp}` : `(i16 *)${p.rows} + (m - mb) * ${kp}`, pitch: kp };
+  const pitch = p.line?.step ?? kp;
+  const gather = inPlace ? '' : gatherOf(p, from, 'i16');
+  const rows: Rows = { base: inPlace ? `${p.src} + m * ${kp}` : `(i16 *)${p.rows} + (m - mb) * ${pitch}`, pitch };
   const micro = microI16(p.ctx.tuning.sums, kp, p.mr, rows, `(i16 *)${p.tile}`, ['z0', 'z1'], finish(p));
   const setup = inPlace ? '' : `gather(${p.src}, (i16 *)${p.rows}, mb, me - mb, g, zp);`;
   const body = blockedLoops(geo, p.mr, p.block, setup, micro, perTile(p, 'ew_panel_i16', 'i16'));
@@ -194,14 +205,15 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
  */
 function dot7Product(p: Product): ProductText {
   const { geo, kp } = p;
-  const helpers = emitGather('gather', geo, { from: 'i8', to: 'i8', pitch: kp });
+  const pitch = p.line?.step ?? kp;
+  const helpers = gatherOf(p, 'i8', 'i8');
   const init = (r: number): [string, string] => [
     `i4_add(z0, i4_splat(rs[m - mb + ${r}]))`,
     `i4_add(z1, i4_splat(rs[m - mb + ${r}]))`,
   ];
-  const rows: Rows = { base: `(i8 *)${p.rows} + (m - mb) * ${kp}`, pitch: kp };
+  const rows: Rows = { base: `(i8 *)${p.rows} + (m - mb) * ${pitch}`, pitch };
   const micro = microDot7(p.ctx.tuning.sums, kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p));
-  const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); ew_row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb, ${kp}, ${DOT7_OFFSET}); const i32 *rs = (const i32 *)${p.rowSums};`;
+  const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); ew_row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb, ${kp}, ${pitch}, ${DOT7_OFFSET}); const i32 *rs = (const i32 *)${p.rowSums};`;
   const body = blockedLoops(geo, p.mr, p.block, setup, micro, perTile(p, 'ew_panel_u7', 'u8'));
   return { helpers, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
