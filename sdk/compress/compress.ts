@@ -154,12 +154,14 @@ export class Job {
     };
     this.planner = new Planner(this.ctx);
     const float = await this.timings.of('compile', () => this.openFloat());
-    const { scores } = await evaluate(float, reference);
-    const split = await this.planned(float, reference);
-    const expected = meanDivergence(scores) + divergenceOf(split.plan.choices.values());
-    const worth = expected < FACTORS_WORTH * divergenceOf(whole.plan.choices.values());
+    const { scores } = await this.timings.of('sensitivity', () => evaluate(float, reference));
+    const dropped = meanDivergence(scores);
+    const most = FACTORS_WORTH * divergenceOf(whole.plan.choices.values());
+    // Before the coding of the factors is looked at, which takes a survey of its own.
+    const split = dropped < most ? await this.planned(float, reference) : undefined;
+    const worth = split && dropped + divergenceOf(split.plan.choices.values()) < most;
     // Sessions keep memory for the states of many samples.
-    this.drop((worth ? whole : split).float);
+    this.drop(worth ? whole.float : float);
     if (worth) return split;
     this.ctx = ctx;
     this.planner = planner;
