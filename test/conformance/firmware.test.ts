@@ -1,30 +1,18 @@
 // timeout: 240
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compileGraph } from '../../sdk/compile/index.ts';
-import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
-import { residentBlock } from '../../sdk/runner.ts';
 import { skip } from '../../sdk/testing/index.ts';
 import { sha256OfTensor } from '../../sdk/util/hash.ts';
-import { wasmTarget } from '../../targets/wasm/index.ts';
 import { conformanceGraph } from '../support/conformance-graph.ts';
-import { FirmwareFolder, hostCompilers, libraryOf } from '../support/firmware.ts';
+import { FirmwareFolder, hostCompilers, libraryOf, onWasm } from '../support/firmware.ts';
 
 /** Every case of every operator as a C library, by the compiler that is here, against the WebAssembly engine: bit for bit. */
 const { graph, inputs, placed } = conformanceGraph();
 
-async function wasmOutputs() {
-  const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'] });
-  const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled));
-  const outputs = engine.run(inputs);
-  engine.close();
-  return outputs;
-}
-
 test('every operator as firmware, whatever the compiler is told about floats', async () => {
   const [compiler] = hostCompilers();
   if (!compiler) return skip('operators as firmware', 'there is no C compiler (apt install gcc)');
-  const outputs = await wasmOutputs();
+  const outputs = await onWasm(graph, inputs);
   const folder = await FirmwareFolder.with(libraryOf(graph, inputs, outputs));
   try {
     const flags = ['-O1', '-ffp-contract=fast', '-fstrict-aliasing'];

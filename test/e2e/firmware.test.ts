@@ -7,7 +7,17 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { buildCompressed, fitPath, writeFirmware } from '../../sdk/index.ts';
 import { skip } from '../../sdk/testing/index.ts';
-import { CORES, exists, FirmwareFolder, hostCompilers, missingCortexTools } from '../support/firmware.ts';
+import { sha256OfTensor } from '../../sdk/util/hash.ts';
+import { conformanceGraph } from '../support/conformance-graph.ts';
+import {
+  CORES,
+  exists,
+  FirmwareFolder,
+  hostCompilers,
+  libraryOf,
+  missingCortexTools,
+  onWasm,
+} from '../support/firmware.ts';
 import { shared } from '../support/shared.ts';
 
 const BOARD = 'raspberry-pi-pico-2';
@@ -57,5 +67,21 @@ for (const model of ['kws_dscnn', 'cifar_resnet8', 'mnist_mlp']) {
     }
   });
 }
+
+test('every operator on Cortex-M has the hashes of WebAssembly', async () => {
+  const missing = missingCortexTools();
+  if (missing) return skip('operators as firmware', `there is no ${missing}`);
+  const { graph, inputs, placed } = conformanceGraph();
+  const outputs = await onWasm(graph, inputs);
+  const folder = await FirmwareFolder.with(libraryOf(graph, inputs, outputs));
+  for (const core of CORES) {
+    const run = await folder.runOn(core, '-Os');
+    const wrong = placed.flatMap((p) =>
+      p.outputs.filter((o) => !run.lines.includes(sha256OfTensor(outputs[o]!))).map((o) => `${p.opCase.name}: ${o}`),
+    );
+    assert.equal(wrong, [], core.name);
+  }
+  await folder.close();
+});
 
 test.run();

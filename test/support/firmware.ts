@@ -3,11 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FirmwareSource, firmwareLibrary } from '../../sdk/compile/firmware/library.ts';
-import { planFirmware } from '../../sdk/compile/index.ts';
+import { compileGraph, planFirmware } from '../../sdk/compile/index.ts';
+import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
 import type { Graph } from '../../sdk/ir/graph.ts';
 import { residentBlock } from '../../sdk/runner.ts';
 import { sha256OfTensor } from '../../sdk/util/hash.ts';
 import type { Tensor } from '../../sdk/util/tensor.ts';
+import { wasmTarget } from '../../targets/wasm/index.ts';
 import { projectRoot } from './shared.ts';
 
 /** Firmware libraries compiled and run: by the compilers of this machine, and for Cortex-M under an emulator. */
@@ -89,6 +91,15 @@ export function libraryOf(
     board: { name: 'a board', flags: [] },
   };
   return firmwareLibrary(source);
+}
+
+/** Outputs of the WebAssembly engine, plain SIMD. */
+export async function onWasm(graph: Graph, inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+  const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'] });
+  const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled));
+  const outputs = engine.run(inputs);
+  engine.close();
+  return outputs;
 }
 
 /** A folder with a library in it. Remove it with close. */
