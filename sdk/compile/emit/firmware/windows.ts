@@ -14,7 +14,7 @@ const ROWS_IN_BAND = 4;
 
 /**
  * Integer depthwise: eight channels at a time over all pixels of rows m0 .. m1 - 1. Sums of the taps that are inside of the image, less
- * what they would be of the zero point: that is known where all taps are inside, else it is the same sum over zero points.
+ * the same sum over zero points, which is the same for all pixels with those taps: it is kept for the left edge, the right one and between.
  */
 export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>): KernelText {
   const [x, w, m, bias, zp] = l.node.inputs as [string, string, string, string, string];
@@ -31,15 +31,13 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   const [dy, dx] = geo.dilations;
   const window = (at: string, xs: number, step: number, f: string, size: string, from: string, to: string): string =>
     `ew_window8_${type}(${at}, ${xs}, ${step}, ${f}, ${geo.kw * NR}, ${size}, ${from}, ${to});`;
-  const negated = (sums: string): string => `for (i32 j = 0; j < ${NR}; j++) ${sums}[j] = -${sums}[j];`;
   const body = `for (i32 n = 0; n < ${geo.c}; n += ${NR}) {
     const i32 nv = ${geo.c} - n < ${NR} ? ${geo.c} - n : ${NR};
     ${type} zero[${NR}];
-    i32 whole[${NR}], border[${NR}], acc[${NR}];
+    i32 less[3][${NR}], known[3] = {-1, -1, -1}, acc[${NR}];
     ew_panel(${panels}, n / ${NR}, ${geo.c}, ${taps}, ${tile});
     ew_columns(${tile}, ${taps}, ${filter});
     for (i32 j = 0; j < ${NR}; j++) zero[j] = (${type})(j < nv ? ${zeroOf(ctx, zp, 'n + j')} : 0);
-    ${window('zero', 0, 0, filter, `${geo.kh}, ${geo.kw}`, 'ew_none', 'whole')} ${negated('whole')}
     for (i32 row0 = m0; row0 < m1; row0++) {
       const i32 py = row0 % ${geo.oh}, b = row0 / ${geo.oh};
       ${clip('py', geo.strides[0], geo.pads[0], dy, geo.kh, geo.h, 'y')}
@@ -47,9 +45,13 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
         ${clip('px', geo.strides[1], geo.pads[1], dx, geo.kw, geo.w, 'x')}
         const i8 *f = ${filter} + (y_lo * ${geo.kw} + x_lo) * ${NR};
         const i32 rows = y_hi - y_lo, cols = x_hi - x_lo;
-        const i32 *from = whole;
-        if (rows < ${geo.kh} || cols < ${geo.kw}) { ${window('zero', 0, 0, 'f', 'rows, cols', 'ew_none', 'border')} ${negated('border')} from = border; }
-        ${window(`${src} + ((b * ${geo.h} + y_0 + y_lo * ${dy}) * ${geo.w} + x_0 + x_lo * ${dx}) * ${geo.c} + n`, dy * geo.w * geo.c, dx * geo.c, 'f', 'rows, cols', 'from', 'acc')}
+        const i32 place = x_lo > 0 ? 0 : cols < ${geo.kw} ? 1 : 2, inside = ((y_lo * ${geo.kh + 1} + rows) * ${geo.kw + 1} + x_lo) * ${geo.kw + 1} + cols;
+        if (known[place] != inside) {
+          ${window('zero', 0, 0, 'f', 'rows, cols', 'ew_none', 'less[place]')}
+          for (i32 j = 0; j < ${NR}; j++) less[place][j] = -less[place][j];
+          known[place] = inside;
+        }
+        ${window(`${src} + ((b * ${geo.h} + y_0 + y_lo * ${dy}) * ${geo.w} + x_0 + x_lo * ${dx}) * ${geo.c} + n`, dy * geo.w * geo.c, dx * geo.c, 'f', 'rows, cols', 'less[place]', 'acc')}
         for (i32 j = 0; j < nv; j++) epi(${ctx.arguments()}, row0 * ${geo.ow} + px, n + j, f4_add(f4_mul(f4_from_i4(i4_splat(acc[j])), f4_load(${mult} + n + j)), f4_load(${b} + n + j)));
       }
     }
