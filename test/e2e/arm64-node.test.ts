@@ -7,15 +7,14 @@ import * as assert from 'uvu/assert';
 import { buildCompressed, ROUND_TO_NEAREST } from '../../sdk/index.ts';
 import { skip } from '../../sdk/testing/index.ts';
 import { writeNpz } from '../../sdk/util/npz.ts';
-import { Arm64Node } from '../support/arm64-node.ts';
-import { missingTools } from '../support/emulator.ts';
+import { Arm64Node, missingForNode } from '../support/arm64-node.ts';
 import { smallCnn } from '../support/small-models.ts';
 
 /** A board's whole path: a bundle built here proves itself on Node for 64-bit Arm, with native kernels and with WebAssembly. */
 const name = 'self-test on a Raspberry Pi 4, emulated';
 
 test(name, async () => {
-  const missing = missingTools();
+  const missing = missingForNode();
   if (missing) return skip(name, `no ${missing}`);
   const board = await Arm64Node.open();
   if (!board) return skip(name, 'Node and koffi for arm64 cannot be fetched from npm');

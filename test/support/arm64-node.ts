@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { cacheFolder } from '../../sdk/util/cache.ts';
 import type { CliResult } from './cli-process.ts';
-import { EMULATOR, LIBRARIES } from './emulator.ts';
+import { EMULATOR, LIBRARIES, missingTools } from './emulator.ts';
 import { projectRoot } from './shared.ts';
 
 /** The command line on Node for 64-bit Arm, under the emulator: the board's own path, from the bundle file to the shared object. */
@@ -33,6 +33,12 @@ CPU part\t: 0xd08
 CPU revision\t: 3
 
 `;
+
+/** Debian packages of what is missing for it; undefined when all is there. */
+export function missingForNode(): string | undefined {
+  const there = existsSync(join(LIBRARIES, 'lib/libstdc++.so.6'));
+  return missingTools() ?? (there ? undefined : 'the C++ library for arm64 (apt install libstdc++6-arm64-cross)');
+}
 
 export class Arm64Node {
   private readonly node: string;
