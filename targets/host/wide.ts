@@ -207,12 +207,16 @@ EW_SHARED void ew_dot16_${rows}(const i16 *a, i64 pitch, const i8 *b, i64 stride
   ${range(rows)
     .map((r) => `ew_mx c${r} = ${mm}_setzero_si${lanes * 32}(), d${r} = c${r};`)
     .join(' ')} ${tables}
-  for (; steps > 0; steps--, a += 4, b += stride) {
-    const ew_mx x = ${widen(0)}, y = ${widen(half)};
+  for (; steps > 0; steps -= ${UNROLL}, a += ${4 * UNROLL}) {
+    ${range(UNROLL)
+      .map(
+        (u) => `{ const ew_mx x = ${widen(0)}, y = ${widen(half)}; b += stride;
     ${range(rows)
       .map(
         (r) =>
-          `{ const ew_mx s = ${mm}_set1_epi64${lanes === 16 ? '' : 'x'}(*(const ew_any8 *)(a + ${r} * pitch)); c${r} = ${step(`c${r}`, 'x')}; d${r} = ${step(`d${r}`, 'y')}; }`,
+          `{ const ew_mx s = ${mm}_set1_epi64${lanes === 16 ? '' : 'x'}(*(const ew_any8 *)(a + ${r} * pitch + ${4 * u})); c${r} = ${step(`c${r}`, 'x')}; d${r} = ${step(`d${r}`, 'y')}; }`,
+      )
+      .join('\n    ')} }`,
       )
       .join('\n    ')}
   }
