@@ -1,6 +1,5 @@
 import type { WideVectors } from '../../target.ts';
-import type { KernelContext, KernelText, ShortVector } from './context.ts';
-import { share } from './context.ts';
+import { type KernelContext, type KernelText, type ShortVector, share } from './context.ts';
 import { ROWS_TO_SPLIT } from './conv.ts';
 import { emitEpilogue, hasLanewiseTail, type Space } from './epilogue.ts';
 import { MR, NR } from './gemm.ts';
@@ -8,12 +7,7 @@ import { emitGather, type Geometry } from './geometry.ts';
 import { NARROW, wideLanes, widened } from './lanes.ts';
 import { expanded } from './vectors.ts';
 
-/**
- * Integer products on wide vectors (`Vectors.wide`): blocks of as many tiles of eight channels as the micro-kernels take side by side
- * are unpacked to [step of four columns][channel][4], then rows of activations run over them. Activations of 8 bits are made
- * unsigned by 128 more, which the sums of the codes take back as they do the zero point; those of 16 bits go as they are, and so do
- * those of 8 bits, widened, where the codes are too wide for the product of bytes.
- */
+/** What a product is of and what becomes of it; everything that is read has been read already. */
 export interface WideProduct {
   readonly geo: Geometry;
   /** Pointer to x; values: x, the result; C expression of the zero point. */
@@ -33,6 +27,12 @@ export interface WideProduct {
 /** Memory of a block of codes at most, bytes: with it in the first cache, rows pass by in the second. */
 const BLOCK_BYTES = 48 * 1024;
 
+/**
+ * Integer products on wide vectors (`Vectors.wide`): blocks of as many tiles of eight channels as the micro-kernels take side by side
+ * are unpacked to [step of four columns][channel][4], then rows of activations run over them. Activations of 8 bits are made
+ * unsigned by 128 more, which the sums of the codes take back as they do the zero point; those of 16 bits go as they are, and so do
+ * those of 8 bits, widened, where the codes are too wide for the product of bytes.
+ */
 export function wideProduct(
   ctx: KernelContext,
   wide: WideVectors,
@@ -54,7 +54,7 @@ export function wideProduct(
   );
   const channels = columns * lanes;
   const mr = rowsAtOnce(isDirect(geo) ? geo.ow : geo.m, wide.rows);
-  const rowsFrom = { src: p.src, from, type, kp: kp, mr } as const;
+  const rowsFrom = { src: p.src, from, type, kp, mr } as const;
   const source = isDirect(geo) ? imageLines(ctx, geo, rowsFrom) : matrixRows(ctx, geo, rowsFrom);
   const codes = `((i8 *)${ctx.scratch(channels * kp)})`;
   const tile = `((u8 *)${ctx.scratch(2 * NR * (Math.ceil(geo.k / 16) * 16 + 4))})`;
@@ -102,7 +102,7 @@ export function wideProduct(
         const i32 tiles = (n1 - n + ${NR - 1}) / ${NR} < columns * ${lanes / NR} ? (n1 - n + ${NR - 1}) / ${NR} : columns * ${lanes / NR};
         for (i32 i = 0; i < tiles; i++) {
           ew_panel(${p.panels}, (G + n) / ${NR} + i, ${geo.o}, ${geo.k}, 0, ${tile}, ${tile} + ${NR * Math.ceil(geo.k / 16) * 16});
-          ${place} 
+          ${place}
         }
         for (i32 i = 0; i < tiles * ${NR}; i++) ${start}[i] *= -${offset};
         ${multiplier.setup} ${bias.setup}
