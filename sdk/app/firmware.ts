@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { type Bundle, goldenInputsOf, openBundle } from '../bundle/index.ts';
-import { type FirmwareSource, firmwareLibrary } from '../compile/firmware/library.ts';
+import { firmwareLibrary } from '../compile/firmware/library.ts';
 import { codeBytes, STACK_BYTES } from '../compile/firmware/size.ts';
+import type { FirmwareSource } from '../compile/firmware/source.ts';
 import { doesNotFit, type FitReport, fitFirmware } from '../compile/fit.ts';
 import { planFirmware } from '../compile/index.ts';
 import { samplesOf } from '../data/samples.ts';
