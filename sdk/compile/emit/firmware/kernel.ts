@@ -7,7 +7,8 @@ import { emitCast, emitConcat, emitDynQuantize, emitPad, emitResize, emitStrided
 import { emitArgReduce } from '../c/reduce.ts';
 import { emitQAttention } from './attention.ts';
 import { emitConvTranspose, emitGather, emitQGather } from './move.ts';
-import { emitConv, emitLinear, emitMatmul, emitQConv, emitQLinear, emitRaggedConv } from './products.ts';
+import { emitMatmul, emitRaggedConv } from './plain-products.ts';
+import { emitConv, emitLinear, emitQConv, emitQLinear } from './products.ts';
 import { emitGru, emitLstm, emitQLstm } from './recurrent.ts';
 import { emitLayerNorm, emitMap, emitReduce, emitSoftmax } from './rows.ts';
 import { emitDepthwise, emitPool, emitQDepthwise } from './windows.ts';
