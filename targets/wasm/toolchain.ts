@@ -17,8 +17,6 @@ const FLAGS = [
   '-ffreestanding',
   '-fno-vectorize',
   '-fno-slp-vectorize',
-  '-mllvm',
-  '-disable-lsr',
   '-nostdlib',
   '-matomics',
   '-mbulk-memory',
