@@ -235,7 +235,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const pxs = xs ? ctx.read(xs) : '';
   const [pws, prs, pb] = [ctx.read(ws), ctx.read(rs), ctx.read(bias)];
   const { wide } = ctx.tuning;
-  if (wide && s.h % wide.lanes === 0 && Math.max(bits, inputBits) <= wide.bits) {
+  if (wide && s.h % wide.lanes === 0) {
     const once = s.t > chunk.steps && gh * ip <= UNPACKED_BYTES;
     const { product, ...rec } = wideLstm(ctx, wide, {
       ...{ sizes: s, gates: gh, pitch: chunk.pitch, steps: chunk.steps, x: px, xScale: pxs },
