@@ -157,11 +157,14 @@ export function emitDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'conv'>>):
   return { helpers: epi, body, macs: geo.m * taps * geo.c };
 }
 
-/** A part's rows [r0, r1) and channels [n0, n1): parts share out rows, or channels where results overlap the image. */
-export function depthwiseShare(ctx: KernelContext, geo: Geometry): string {
+/**
+ * A part's rows [r0, r1) and channels [n0, n1): parts share out rows, or channels where results overlap the image; those in multiples of what
+ * the kernel stores at a time.
+ */
+export function depthwiseShare(ctx: KernelContext, geo: Geometry, channels: number = NR): string {
   const rows = geo.n * geo.oh;
   return ctx.overlapped
-    ? `${share(geo.c, NR, 'n0', 'n1')} const i32 r0 = 0, r1 = ${rows};`
+    ? `${share(geo.c, channels, 'n0', 'n1')} const i32 r0 = 0, r1 = ${rows};`
     : `${share(rows, 1, 'r0', 'r1')} const i32 n0 = 0, n1 = ${geo.c};`;
 }
 

@@ -87,7 +87,7 @@ export function wideDepthwise(
             .join(' ')}
           for (i32 r = 0; r < rows; r++) epi(${ctx.arguments()}, (row0 + r) * ${geo.ow} + px, n, nv, ${value});
         }`;
-  const body = `${depthwiseShare(ctx, geo)}
+  const body = `${depthwiseShare(ctx, geo, lanes)}
   for (i32 n = n0; n < n1; n += ${NR}) {
     const i32 at = n - n0;
     ew_panel(${v.filter}, n / ${NR}, ${geo.c}, ${taps}, 0, ${tile}, ${tile} + ${Math.ceil(taps / 16) * 16 * NR});
