@@ -145,6 +145,21 @@ export const qlstm: OpDef = {
       attrs: { hidden: 5, direction: 'reverse' },
       constants: CONSTANTS,
     },
+    ...[1, 3].map((steps) => ({
+      name: `a state beyond what its codes hold, 8-bit weights, ${steps === 1 ? 'one step' : 'several steps'}`,
+      inputs: [
+        sampleInts('i8', [steps, 1, 6], -127, 128),
+        sample([steps, 1], 9, 0.002, 0.02),
+        sampleInts('i8', [1, 64, 6], -127, 128, 2),
+        sample([1, 64], 3, 0.0002, 0.002),
+        sampleInts('i8', [1, 64, 16], -127, 128, 4),
+        sample([1, 64], 5, 0.0002, 0.002),
+        sample([1, 64], 6, -0.3, 0.3),
+        sample([1, 1, 16], 7, -3, 3),
+      ],
+      attrs: { hidden: 16, direction: 'forward' },
+      constants: CONSTANTS,
+    })),
     {
       name: 'no row scales, more steps than are computed together',
       inputs: [

@@ -58,12 +58,13 @@ static float ew_quantize_row(const float *x, i8 *q, i32 n) {
   }
   return top / 127.0f;
 }
-/* h in [-1, 1] to round(h * 127), as i16; the padding after n is zero */
+/* h in [-1, 1] to round(h * 127), as i16; initial states may lie outside, and are limited to what 8 bits hold; the padding after n is zero */
 static void ew_quantize_h(const float *h, i16 *q, i32 n, i32 padded) {
   i32 k = 0;
   for (; k < n; k += 8) {
     const f4 s = f4_splat(127.0f);
-    h8_store(q + k, h8_narrow(ew_round(f4_mul(f4_load(h + k), s)), ew_round(f4_mul(f4_load(h + k + 4), s))));
+    const h8 codes = h8_narrow(ew_round(f4_mul(f4_load(h + k), s)), ew_round(f4_mul(f4_load(h + k + 4), s)));
+    h8_store(q + k, h8_extend_lo_i8(b16_narrow(codes, codes)));
   }
   for (k = n; k < padded; k++) q[k] = 0;
 }
