@@ -200,9 +200,17 @@ export class KernelContext {
   /** Puts the operand lists into finished text. */
   resolve(text: string): string {
     const list = this.operands
-      .map((o, i) => `${o.kind === 'value' && o.write ? '' : 'const '}${C_TYPES[this.type(o.value).dtype]} *p${i}`)
+      .map((o, i) => {
+        const constant = o.kind === 'value' && o.write ? '' : 'const ';
+        return `${constant}${C_TYPES[this.type(o.value).dtype]} *${this.isUntouched(o, `p${i}`) ? 'restrict ' : ''}p${i}`;
+      })
       .join(', ');
     return text.replaceAll(PARAMETERS, list).replaceAll(ARGUMENTS, this.operands.map((_, i) => `p${i}`).join(', '));
+  }
+
+  /** Weights are written by nobody, so that loads of them may leave loops; those that are expanded are read elsewhere. */
+  private isUntouched(o: Operand, pointer: string): boolean {
+    return o.kind === 'weight' && !this.expanded.has(pointer);
   }
 
   /** The layout that is smaller than plain, where there is one. */

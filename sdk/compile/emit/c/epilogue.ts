@@ -1,9 +1,11 @@
+import { roundEven } from '../../../ir/math.ts';
 import type { Lowered } from '../../lower.ts';
 import { isKind } from '../../lower.ts';
 import type { KernelContext } from './context.ts';
 import { isLanewise, renderExpr } from './expr.ts';
 import { type Lanes, NARROW, widened } from './lanes.ts';
 import { codedSource, floatSource } from './load.ts';
+import { stepsRange } from './ranges.ts';
 
 /**
  * The tail of a group as one inline function over a block of eight channels of one row:
@@ -211,6 +213,31 @@ function isWhole(space: Space, block: number): boolean {
   return space.whole && (block === 8 || space.cols % block === 0);
 }
 
+/** Half of what the magic-number rounding takes: ranges leave out the rounding of what they bound. */
+const EXACT = 2 ** 21;
+
+/**
+ * What a Quantize node may read instead of its input: where that was cut off at a bound whose code is the last one anyway, what it was
+ * before. Codes rise with values, so that saturation does the same.
+ */
+function unclipped(ctx: KernelContext, l: Lowered): string {
+  const [x, inv, zp] = l.node.inputs as [string, string, string];
+  const [step, zero] = [inv, zp].map((v) => ctx.constant(v)?.data);
+  const producer = ctx.group.tail.find((t) => t.node.outputs[0] === x);
+  if (step?.length !== 1 || !(Number(step[0]) > 0) || zero?.length !== 1) return x;
+  if (!producer || !isKind(producer, 'map')) return x;
+  const [least, most] = ctx.type(l.node.outputs[0]!).dtype === 'i8' ? [-128, 127] : [-32768, 32767];
+  const code = (bound: number): number => roundEven(Math.fround(bound * Number(step[0]))) + Number(zero[0]);
+  let e = producer.spec.expr;
+  while (
+    e.k === 'bin' &&
+    e.b.k === 'const' &&
+    ((e.f === 'max' && code(e.b.v) <= least) || (e.f === 'min' && code(e.b.v) >= most))
+  )
+    e = e.a;
+  return e.k === 'in' ? producer.node.inputs[e.i]! : x;
+}
+
 /** round(x * inv) + zp, saturated: the magic-number rounding is exact to nearest even for |x * inv| < 2^22. */
 function storeQuantized(
   ctx: KernelContext,
@@ -219,15 +246,19 @@ function storeQuantized(
   load: (v: string) => readonly string[],
   lanes: Lanes,
 ): string {
-  const [x, inv, zp] = l.node.inputs as [string, string, string];
+  const [, inv, zp] = l.node.inputs as [string, string, string];
   const out = l.node.outputs[0]!;
+  const x = unclipped(ctx, l);
+  const { lo, hi } = stepsRange(ctx, x, inv);
+  const exact = lo > -EXACT && hi < EXACT;
   const [xa, xb] = load(x) as [string, string];
   const [ia, ib] = load(inv) as [string, string];
   const z = ctx.read(zp);
   const perChannel = ctx.type(zp).shape.some((d) => d > 1);
   const za = perChannel ? `i4_load(${z} + n)` : `i4_splat(*${z})`;
   const zb = perChannel ? `i4_load(${z} + n + 4)` : `i4_splat(*${z})`;
-  const q = (v: string, i: string, zero: string): string => `i4_add(ew_round(f4_mul(${v}, ${i})), ${zero})`;
+  const q = (v: string, i: string, zero: string): string =>
+    exact ? `ew_round_add(f4_mul(${v}, ${i}), ${zero})` : `i4_add(ew_round(f4_mul(${v}, ${i})), ${zero})`;
   const dtype = ctx.type(out).dtype;
   const p = `${ctx.write(out)} + (i32)row * ${space.cols} + n`;
   if (lanes.wide) {

@@ -5,6 +5,8 @@ EW_INLINE i4 ew_round(f4 v) {
   v = f4_min(f4_max(v, f4_splat(-2097152.0f)), f4_splat(2097152.0f));
   return i4_sub(f4_add(v, f4_splat(12582912.0f)), i4_splat(0x4B400000));
 }
+/* the same plus zp, for |v| < 2^22 */
+EW_INLINE i4 ew_round_add(f4 v, i4 zp) { return i4_sub(f4_add(v, f4_splat(12582912.0f)), i4_sub(i4_splat(0x4B400000), zp)); }
 /* codes less their zero point times the step */
 EW_INLINE f4 ew_decode(i4 q, i4 zp, f4 step) { return f4_mul(f4_from_i4(i4_sub(q, zp)), step); }
 EW_INLINE f4 ew_bool(f4 mask) { return v_and(mask, f4_splat(1.0f)); }
@@ -83,13 +85,14 @@ static void ew_fill16(i16 *d, i32 v, i32 n) {
   for (; i < n; i++) d[i] = (i16)v;
 }
 #ifdef EW_DOT7
-/* -offset * sum of each of mb rows of kp codes */
+/* -offset * sum of each of mb rows of kp codes, a multiple of 4 */
 static void ew_row_sums(const i8 *d, i32 *s, i32 mb, i32 kp, i32 pitch, i32 offset) {
   const b16 one = b16_splat(1);
   for (i32 i = 0; i < mb; i++, d += pitch) {
-    i4 c = i4_splat(0);
-    for (i32 k = 0; k < kp; k += 16) c = b16_dot7(b16_load(d + k), one, c);
-    s[i] = -offset * ((i4_lane(c, 0) + i4_lane(c, 1)) + (i4_lane(c, 2) + i4_lane(c, 3)));
+    i4 c = i4_splat(0), t = c; i32 k = 0;
+    for (; k + 16 <= kp; k += 16) c = b16_dot7(b16_load(d + k), one, c);
+    for (; k < kp; k += 4) t = b16_dot7(b16_load_splat4(d + k), one, t);
+    s[i] = -offset * (((i4_lane(c, 0) + i4_lane(c, 1)) + (i4_lane(c, 2) + i4_lane(c, 3))) + i4_lane(t, 0));
   }
 }
 #endif

@@ -12,9 +12,9 @@ import { wideProduct } from './wide-product.ts';
 
 /** What turns integer sums into f32 results. */
 interface Scaling {
-  /** Pointers to those of the eight channels of the tile, once `setup` has been done for it. */
-  readonly multiplier: string;
-  readonly bias: string;
+  /** Vectors of those of the eight channels of the tile, once `setup` has been done for it. */
+  readonly multiplier: readonly [string, string];
+  readonly bias: readonly [string, string];
   readonly setup: string;
   /** Pointer to one scale a row (dynamic activations), or undefined. */
   readonly rowScale?: string;
@@ -67,9 +67,9 @@ function scalingOf(ctx: KernelContext, { multiplier, bias, rowScale }: Operands)
   const eight = (v: ShortVector) => eightOf(v, 'G + n', () => ctx.scratch(32));
   const [m, b] = [eight(multiplier), eight(bias)];
   return {
-    multiplier: m.at,
-    bias: b.at,
-    setup: `${m.setup} ${b.setup}`,
+    multiplier: ['s0', 's1'],
+    bias: ['o0', 'o1'],
+    setup: `${m.setup} ${b.setup} const f4 s0 = f4_load(${m.at}), s1 = f4_load(${m.at} + 4), o0 = f4_load(${b.at}), o1 = f4_load(${b.at} + 4);`,
     ...(rowScale === undefined ? {} : { rowScale }),
   };
 }
@@ -161,14 +161,14 @@ interface Product {
 /** f32 results of one row from its two integer sums, handed to the epilogue. */
 function finish(p: Pick<Product, 'ctx' | 'geo' | 'scaling' | 'mr'>): Done {
   const { geo, scaling, ctx } = p;
-  const scaled = (c: string, k: number): string => {
+  const scaled = (c: string, half: 0 | 1): string => {
     const f = scaling.rowScale ? `f4_mul(f4_from_i4(${c}), xs)` : `f4_from_i4(${c})`;
-    return `f4_add(f4_mul(${f}, f4_load(${scaling.multiplier} + ${k})), f4_load(${scaling.bias} + ${k}))`;
+    return `f4_add(f4_mul(${f}, ${scaling.multiplier[half]}), ${scaling.bias[half]})`;
   };
   const row = scaling.rowScale ? `const f4 xs = f4_load_splat(${scaling.rowScale} + m + r); ` : '';
   return {
     ...realRows(geo.m, p.mr),
-    use: (c0, c1) => `${row}epi(${ctx.arguments()}, m + r, G + n, nv, ${scaled(c0, 0)}, ${scaled(c1, 4)});`,
+    use: (c0, c1) => `${row}epi(${ctx.arguments()}, m + r, G + n, nv, ${scaled(c0, 0)}, ${scaled(c1, 1)});`,
   };
 }
 
