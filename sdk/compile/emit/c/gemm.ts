@@ -122,7 +122,7 @@ const stepsOf = (kp: number | string, step: number): number | string =>
 
 /**
  * i16 x i16 -> i32; the tile is [K/2][8][2] i16, or i8 to be widened. `kp` (or a C expression of it) is K rounded up to a multiple of
- * 8. `sums`: the vocabulary has sums of eight channels.
+ * 2, of 8 with `sums`: the vocabulary has sums of eight channels.
  */
 export function microI16(
   sums: boolean,
@@ -161,7 +161,7 @@ export function microI16(
   return micro(mr, rows, tileType, tile, inner, done);
 }
 
-/** i8 x u7 -> i32 with the dot product of bytes; the tile is [K/4][8][4] u8, `kp` is K rounded up to a multiple of 16. */
+/** i8 x u7 -> i32 with the dot product of bytes; the tile is [K/4][8][4] u8, `kp` is K rounded up to a multiple of 4, of 16 with `sums`. */
 export function microDot7(
   sums: boolean,
   kp: number,

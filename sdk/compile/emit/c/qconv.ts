@@ -186,12 +186,16 @@ function gatherOf({ geo, line, kp }: Product, from: 'i8' | 'i16', to: 'i8' | 'i1
   return line ? emitLine('gather', geo, { from, to }) : emitGather('gather', geo, { from, to, pitch: kp });
 }
 
+/** Columns that a micro-kernel goes through: K up to a multiple of its step, which the padding of the tile reaches. */
+const columnsOf = (k: number, step: number): number => Math.ceil(k / step) * step;
+
 /** Plain SIMD: activations and codes as i16, adjacent products summed. */
 function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
-  const { geo, kp } = p;
+  const { geo } = p;
+  const kp = columnsOf(geo.k, p.ctx.tuning.sums ? 8 : 2);
   const inPlace = from === 'i16' && geo.pointwise && geo.k === kp && geo.m % 4 === 0 && !p.ctx.overlapped;
   const pitch = p.line?.step ?? kp;
-  const gather = inPlace ? '' : gatherOf(p, from, 'i16');
+  const gather = inPlace ? '' : gatherOf({ ...p, kp }, from, 'i16');
   const rows: Rows = { base: inPlace ? `${p.src} + m * ${kp}` : `(i16 *)${p.rows} + (m - mb) * ${pitch}`, pitch };
   const micro = microI16(p.ctx.tuning.sums, kp, p.mr, rows, `(i16 *)${p.tile}`, ['z0', 'z1'], finish(p));
   const setup = inPlace ? '' : `gather(${p.src}, (i16 *)${p.rows}, mb, me - mb, g, zp);`;
@@ -204,9 +208,10 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
  * the row sums of the gathered rows are taken back afterwards; both include the padding columns, where q = 0.
  */
 function dot7Product(p: Product): ProductText {
-  const { geo, kp } = p;
+  const { geo } = p;
+  const kp = columnsOf(geo.k, p.ctx.tuning.sums ? 16 : 4);
   const pitch = p.line?.step ?? kp;
-  const helpers = gatherOf(p, 'i8', 'i8');
+  const helpers = gatherOf({ ...p, kp }, 'i8', 'i8');
   const init = (r: number): [string, string] => [
     `i4_add(z0, i4_splat(rs[m - mb + ${r}]))`,
     `i4_add(z1, i4_splat(rs[m - mb + ${r}]))`,
