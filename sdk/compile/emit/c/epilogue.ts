@@ -224,15 +224,20 @@ function unclipped(ctx: KernelContext, l: Lowered): string {
   const [x, inv, zp] = l.node.inputs as [string, string, string];
   const [step, zero] = [inv, zp].map((v) => ctx.constant(v)?.data);
   const producer = ctx.group.tail.find((t) => t.node.outputs[0] === x);
-  if (step?.length !== 1 || !(Number(step[0]) > 0) || zero?.length !== 1) return x;
-  if (!producer || !isKind(producer, 'map')) return x;
+  if (!step || !zero || !producer || !isKind(producer, 'map')) return x;
   const [least, most] = ctx.type(l.node.outputs[0]!).dtype === 'i8' ? [-128, 127] : [-32768, 32767];
-  const code = (bound: number): number => roundEven(Math.fround(bound * Number(step[0]))) + Number(zero[0]);
+  const steps = Array.from(step, Number);
+  if (!steps.every((s) => s > 0)) return x;
+  const codes = (bound: number): number[] =>
+    Array.from({ length: Math.max(steps.length, zero.length) }, (_, c) => {
+      const rounded = roundEven(Math.fround(bound * steps[c % steps.length]!));
+      return rounded + Number(zero[c % zero.length]);
+    });
   let e = producer.spec.expr;
   while (
     e.k === 'bin' &&
     e.b.k === 'const' &&
-    ((e.f === 'max' && code(e.b.v) <= least) || (e.f === 'min' && code(e.b.v) >= most))
+    ((e.f === 'max' && codes(e.b.v).every((q) => q <= least)) || (e.f === 'min' && codes(e.b.v).every((q) => q >= most)))
   )
     e = e.a;
   return e.k === 'in' ? producer.node.inputs[e.i]! : x;

@@ -1,4 +1,5 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
+import type { Tensor } from '../../../util/tensor.ts';
 import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, splitOf } from './context.ts';
 import { clip, depthwiseShare } from './conv.ts';
@@ -16,13 +17,14 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   const y = l.node.outputs[0]!;
   const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(y));
   const { pointer: filter, bits } = ctx.panels(w, geo.c, geo.kh * geo.kw);
+  const safe = safeTaps(ctx.constant(w)?.data, geo, bits);
   const { wide } = ctx.tuning;
   const split = ctx.overlapped ? {} : { split: splitOf(geo.n * geo.oh, 1, ROWS_IN_BAND) };
   const rest = { macs: geo.m * geo.kh * geo.kw * geo.c, ...split };
   const v: Depthwise = {
     geo,
     filter,
-    bits,
+    safe,
     src: ctx.read(x),
     load: ctx.type(x).dtype === 'i8' ? 'h8_load_i8' : 'h8_load',
     zero: ctx.read(zp),
@@ -33,14 +35,15 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   };
   if (ctx.type(x).dtype !== 'i8') return { ...paired(ctx, v), ...rest };
   if (wide && suitsWideDepthwise(ctx, wide, geo, bits)) return { ...wideDepthwise(ctx, wide, geo, v), ...rest };
-  return { ...(safeTaps(bits) >= Math.min(geo.kw, LEAST_SAFE) ? summed(ctx, v) : paired(ctx, v)), ...rest };
+  return { ...(safe >= Math.min(geo.kw, LEAST_SAFE) ? summed(ctx, v) : paired(ctx, v)), ...rest };
 }
 
 /** C expressions of what a kernel reads, and the value that it makes. */
 interface Depthwise {
   readonly geo: Geometry;
   readonly filter: string;
-  readonly bits: number;
+  /** Taps whose products are summed in 16 bits: all of them, or those of a piece of a row. */
+  readonly safe: number;
   readonly src: string;
   /** What loads eight activations as i16. */
   readonly load: string;
@@ -53,8 +56,32 @@ interface Depthwise {
 
 type Text = Pick<KernelText, 'helpers' | 'body'>;
 
-/** Taps of codes of up to `bits` bits whose products with i8 sum up to 16 bits at most. */
-const safeTaps = (bits: number): number => Math.floor(MOST_WEIGHT / (2 ** (bits - 1) - 1));
+/**
+ * Taps whose products with i8 sum up to 16 bits at most: all of a filter, or those of pieces of its rows, as the codes are; where they
+ * may change, as codes of that many bits may be.
+ */
+function safeTaps(codes: Tensor['data'] | undefined, { kh, kw }: Geometry, bits: number): number {
+  const least = Math.floor(MOST_WEIGHT / (2 ** (bits - 1) - 1));
+  const taps = kh * kw;
+  if (!codes || least >= taps) return Math.min(least, taps);
+  const fits = (from: number, to: number): boolean => {
+    let [up, down] = [0, 0];
+    for (let i = from; i < to; i++) {
+      const q = Number(codes[i]);
+      if (q > 0) up += q;
+      else down -= q;
+    }
+    return up * 127 + down * 128 <= 32767 && up * 128 + down * 127 <= 32768;
+  };
+  const all = (row: number, piece: number): boolean => {
+    for (let r = 0; r < codes.length; r += row)
+      for (let i = 0; i < row; i += piece) if (!fits(r + i, r + Math.min(i + piece, row))) return false;
+    return true;
+  };
+  if (all(taps, taps)) return taps;
+  for (let piece = kw; piece > least; piece--) if (all(kw, piece)) return piece;
+  return Math.min(least, kw);
+}
 
 /** Where fewer taps of a row than this can be summed, pairs of 32 bits are no slower. */
 const LEAST_SAFE = 4;
@@ -70,7 +97,7 @@ const REGISTERS = 15;
  * the zero point adds is the same for all pixels of a row but the clipped ones, and is taken back at the end.
  */
 function summed(ctx: KernelContext, v: Depthwise): Text {
-  const { geo, src, filter: panels, bits, multiplier: mult, bias: b, zero } = v;
+  const { geo, src, filter: panels, safe, multiplier: mult, bias: b, zero } = v;
   const { kh, kw, c } = geo;
   const cpad = Math.ceil(c / NR) * NR;
   const taps = kh * kw;
@@ -84,7 +111,7 @@ function summed(ctx: KernelContext, v: Depthwise): Text {
     dx: geo.dilations[1],
     sx: geo.strides[1],
     c,
-    safe: Math.min(safeTaps(bits), taps),
+    safe,
   };
   const pixels = pixelsOf(row, taps);
   const zeros = (k: number): string => (v.zeroPerChannel ? `i4_load(${zero} + n + ${k})` : `i4_splat(*${zero})`);
