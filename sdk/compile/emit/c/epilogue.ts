@@ -237,7 +237,8 @@ function unclipped(ctx: KernelContext, l: Lowered): string {
   while (
     e.k === 'bin' &&
     e.b.k === 'const' &&
-    ((e.f === 'max' && codes(e.b.v).every((q) => q <= least)) || (e.f === 'min' && codes(e.b.v).every((q) => q >= most)))
+    ((e.f === 'max' && codes(e.b.v).every((q) => q <= least)) ||
+      (e.f === 'min' && codes(e.b.v).every((q) => q >= most)))
   )
     e = e.a;
   return e.k === 'in' ? producer.node.inputs[e.i]! : x;

@@ -1,0 +1,139 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { planProgram } from '../../../../../sdk/compile/index.ts';
+import { evaluateGraph } from '../../../../../sdk/ir/evaluate.ts';
+import { type Attrs, type Graph, GraphBuilder } from '../../../../../sdk/ir/graph.ts';
+import { opOf } from '../../../../../sdk/ir/ops/index.ts';
+import { sampleInts } from '../../../../../sdk/ir/ops/lib/cases.ts';
+import { wasmRunner } from '../../../../../sdk/runner.ts';
+import { bytesOf, type Tensor, tensor } from '../../../../../sdk/util/tensor.ts';
+import { wasmTarget } from '../../../../../targets/wasm/index.ts';
+
+interface Layer {
+  readonly name: string;
+  /** Filters [o, k, k, c / groups]. */
+  readonly codes: Tensor;
+  readonly groups?: number;
+  /** Factor of the sums, and what the results are quantized with. */
+  readonly m: number;
+  readonly inv: readonly number[];
+  readonly zp: readonly number[];
+  /** Bounds that results are cut off at. */
+  readonly clip?: { readonly min?: number; readonly max?: number };
+}
+
+const C = 8;
+
+/** i8 [1, 6, 9, 8] -> convolution -> Clip -> Quantize. */
+function networkOf({ name, codes, groups = 1, m, inv, zp, clip }: Layer): Graph {
+  const b = new GraphBuilder(name);
+  let n = 0;
+  const node = (op: string, inputs: string[], attrs: Attrs = {}): string => {
+    const out = `v${n++}`;
+    const types = opOf(op).infer(
+      inputs.map((v) => b.values.get(v)!.type),
+      attrs,
+    );
+    b.node({ name: out, op, inputs, outputs: [out], attrs }, types);
+    return out;
+  };
+  const o = codes.shape[0]!;
+  const pad = (codes.shape[1]! - 1) / 2;
+  const x = b.input('x', { dtype: 'i8', shape: [1, 6, 9, C] });
+  const w = b.constant('w', codes, { kind: 'codes', bits: 8 });
+  const factors = b.constant('m', tensor('f32', [o], new Array<number>(o).fill(m)));
+  const bias = b.constant('b', tensor('f32', [o], new Array<number>(o).fill(0.25)));
+  const zero = b.constant('zx', tensor('i32', [1], [-7]));
+  const attrs = { strides: [1, 1], pads: [pad, pad, pad, pad], dilations: [1, 1], groups };
+  const sums = node('QConv', [x, w, factors, bias, zero], attrs);
+  const cut = clip ? node('Clip', [sums], clip as Attrs) : sums;
+  const steps = b.constant('inv', tensor('f32', [inv.length], [...inv]));
+  const to = b.constant('zp', tensor('i32', [zp.length], [...zp]));
+  b.outputs.push(node('Quantize', [cut, steps, to], { to: 'i8' }));
+  return b.build();
+}
+
+async function sameAsReference(graph: Graph, inputs: Record<string, Tensor>): Promise<void> {
+  const session = await wasmRunner({ target: wasmTarget }).open(graph);
+  const got = await session.run(inputs);
+  const want = evaluateGraph(graph, inputs);
+  session.close();
+  for (const v of graph.outputs) assert.equal(bytesOf(got[v]!.data), bytesOf(want[v]!.data), `${graph.name}: ${v}`);
+}
+
+/** The kernels of a graph, without the helpers before them. */
+function kernels(graph: Graph): string {
+  const { source } = planProgram(graph, wasmTarget.vectors);
+  return source.slice(source.indexOf('k0_epi('));
+}
+
+const x = sampleInts('i8', [1, 6, 9, C], -128, 128, 3);
+const codes = sampleInts('i8', [12, 3, 3, C], -127, 128, 5);
+const each = <T>(v: T): T[] => new Array<T>(12).fill(v);
+
+test('sums that cannot leave the range of the rounding are not cut off at it', async () => {
+  const near = networkOf({ name: 'near', codes, m: 0.001, inv: [20], zp: [-3] });
+  assert.match(kernels(near), /ew_round_add\(/);
+  await sameAsReference(near, { x });
+  const far = networkOf({ name: 'far', codes, m: 1000, inv: [20], zp: [-3] });
+  assert.not.match(kernels(far), /ew_round_add\(/);
+  await sameAsReference(far, { x });
+  // A bound brings them back.
+  const bounded = networkOf({ name: 'bounded', codes, m: 1000, inv: [20], zp: [-3], clip: { min: -2, max: 3 } });
+  assert.match(kernels(bounded), /ew_round_add\(/);
+  await sameAsReference(bounded, { x });
+});
+
+test('a bound that saturation keeps is left out, by channel as well', async () => {
+  const network = (zp: readonly number[], inv: readonly number[], max?: number): Graph =>
+    networkOf({
+      name: `clip ${zp[0]} ${inv[0]} ${max}`,
+      codes,
+      m: 0.001,
+      inv,
+      zp,
+      clip: max === undefined ? { min: 0 } : { min: 0, max },
+    });
+  const relu = network([-128], [20]);
+  const kept = network([-127], [20]);
+  assert.match(kernels(relu), /f4_mul\(a, /);
+  assert.not.match(kernels(kept), /f4_mul\(a, /);
+  for (const g of [
+    relu,
+    kept,
+    network(each(-128), each(20)),
+    network([...each(-128).slice(1), -100], each(20)),
+    network([-128], [255 / 6], 6),
+    network([-128], [40], 6),
+  ])
+    await sameAsReference(g, { x });
+});
+
+test('depthwise sums in 16 bits at their very limit', async () => {
+  // 8 channels: as much as fits for a filter, a row, a piece of a row, and one code too much for each.
+  const rows = [
+    [40, 40, 40, 40, 40, 40, 5, 5, 5],
+    [-29, -29, -29, -28, -28, -28, -28, -28, -28],
+    [127, 64, 64, -127, -64, -64, 1, 0, -1],
+  ];
+  const full = tensor('i8', [C, 3, 3, 1], Int8Array.from([0, 1, 2, 3, 4, 5, 6, 7].flatMap((c) => rows[c % 2]!)));
+  const row = tensor('i8', [C, 3, 3, 1], Int8Array.from([0, 1, 2, 3, 4, 5, 6, 7].flatMap(() => rows[2]!)));
+  const over = tensor(
+    'i8',
+    [C, 3, 3, 1],
+    Int8Array.from([0, 1, 2, 3, 4, 5, 6, 7].flatMap(() => [127, 127, 2, 0, 0, 0, 1, 1, 1])),
+  );
+  const extremes = tensor(
+    'i8',
+    [1, 6, 9, C],
+    new Int8Array(6 * 9 * C).map((_, i) => (i % 3 === 0 ? 127 : -128)),
+  );
+  for (const [name, w] of Object.entries({ full, row, over })) {
+    const graph = networkOf({ name, codes: w, groups: C, m: 0.003, inv: [4], zp: [0] });
+    await sameAsReference(graph, { x });
+    await sameAsReference(graph, { x: extremes });
+    await sameAsReference(graph, { x: tensor('i8', [1, 6, 9, C], new Int8Array(6 * 9 * C).fill(-128)) });
+  }
+});
+
+test.run();
