@@ -43,10 +43,6 @@ export interface WideVectors {
   /** Shape of the largest micro-kernel: rows, vectors of channels. */
   readonly rows: number;
   readonly columns: number;
-  /** Widest codes that the product of bytes takes. */
-  readonly bits: 7 | 8;
-  /** Products of bytes are summed in 16 bits for as many steps as the codes allow: the kernel's name ends in their number. */
-  readonly chained: boolean;
 }
 
 export interface Target {

@@ -7,8 +7,7 @@ import { SHAPES, wideHeader } from './wide.ts';
 const NARROW: Vectors = { header: X86_HEADER, entry: sharedObjectEntry };
 
 function wide(lanes: 8 | 16): Vectors {
-  const limits = lanes === 16 ? ({ bits: 8, chained: false } as const) : ({ bits: 7, chained: true } as const);
-  return { ...NARROW, header: `${X86_HEADER}${wideHeader(lanes)}`, wide: { lanes, ...SHAPES[lanes], ...limits } };
+  return { ...NARROW, header: `${X86_HEADER}${wideHeader(lanes)}`, wide: { lanes, ...SHAPES[lanes] } };
 }
 
 /** x86-64 processors of the last fifteen years have the first variant; an engine takes the last one that the processor runs. */

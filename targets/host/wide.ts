@@ -37,6 +37,7 @@ function words({ lanes, bytes, mm, si }: Width): string {
 typedef int ew_wi __attribute__((vector_size(${bytes})));
 typedef unsigned ew_wu __attribute__((vector_size(${bytes})));
 typedef float ew_wf __attribute__((vector_size(${bytes})));
+typedef short ew_wh __attribute__((vector_size(${bytes})));
 typedef ew_wi fx; typedef ew_wi ix;
 typedef ew_wi ew_anyx __attribute__((aligned(1), may_alias));
 typedef __m${bytes * 8}i ew_mx; typedef __m${bytes * 8} ew_mf;
@@ -112,26 +113,29 @@ EW_INLINE void ix_store_i8_part(i8 *p, ix v, i32 n) { i8 t[8]; ix_store_i8(t, v)
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 /**
- * `ew_dot8(a, pitch, rows, b, columns, steps, init, more, acc)`: rows of unsigned bytes times codes; `ew_dot16`: of 16 bits. b is
+ * `ew_dot8(reach, a, pitch, rows, b, columns, steps, init, more, acc)`: rows of unsigned bytes times codes; `ew_dot16`: of 16 bits. b is
  * [step][columns * EW_LANES channels][4 codes], steps (of four columns of the matrix) are a multiple of UNROLL, acc is
- * [rows][columns * EW_LANES] i32 and begins with init, which is `more` further for every row. `ew_dot8` comes in the lengths of the chains that codes of so many bits allow
- * without the 16-bit sums of AVX2 overflowing: 4, 2 or 1 steps; VNNI sums in 32 bits at once.
+ * [rows][columns * EW_LANES] i32 and begins with init, which is `more` further for every row. `reach` is what `ew_reach` gave for the
+ * codes, or what is known of them: the steps whose products cannot overflow a sum of 16 bits, as AVX2 adds them up.
  */
 function products(w: Width): string {
   const { rows, columns } = SHAPES[w.lanes];
-  const chains = w.lanes === 16 ? [0] : [4, 2, 1];
-  const kernels = chains.flatMap((chain) => [
-    ...range(rows).flatMap((r) => range(columns).map((c) => dot8(w, r + 1, c + 1, chain))),
-    dispatch(`ew_dot8${chain || ''}`, 'u8', rows, columns),
-  ]);
+  const kernels = reaches(w).flatMap((reach) =>
+    range(rows).flatMap((r) => range(columns).map((c) => dot8(w, r + 1, c + 1, reach))),
+  );
   const sixteen = [...range(rows).map((r) => dot16(w, r + 1)), WIDE_16(rows)];
-  const widest = `\n#define EW_DOT8 ew_dot8${chains.at(-1) || ''}`;
-  return `${kernels.join('')}${widest}${sixteen.join('')}${w.lanes === 16 ? BLOCK_SUM_512 : BLOCK_SUM_256}${BLOCKS}${w.lanes === 16 ? DEPTHWISE_512 : DEPTHWISE_256}${DEPTHWISE}`;
+  const own = w.lanes === 16 ? `${BLOCK_SUM_512}${DEPTHWISE_512}` : `${BLOCK_SUM_256}${REACH_256}${DEPTHWISE_256}`;
+  return `${kernels.join('')}${dispatch(w)}${sixteen.join('')}${DEPTHWISE_PAIRS}${own}${BLOCKS}${DEPTHWISE}`;
 }
 
-function dot8({ lanes, mm }: Width, rows: number, columns: number, chain: number): string {
+/** Kernels of products of bytes by what they sum in 16 bits: VNNI sums in 32 bits at once. */
+function reaches({ lanes }: Width): readonly (0 | 1 | 2 | 4)[] {
+  return lanes === 16 ? [0] : [0, 1, 2, 4];
+}
+
+function dot8({ lanes, mm }: Width, rows: number, columns: number, reach: 0 | 1 | 2 | 4): string {
   // Few accumulators would wait for each other: every step has its own.
-  const sets = chain === 0 && rows * columns < 8 ? UNROLL : 1;
+  const sets = lanes === 16 && rows * columns < 8 ? UNROLL : 1;
   const acc = (r: number, c: number, u: number): string => `c${r}_${c}_${u % sets}`;
   const cells = range(rows).flatMap((r) => range(columns).map((c) => [r, c] as const));
   const start = cells.map(([r, c]) =>
@@ -144,41 +148,62 @@ function dot8({ lanes, mm }: Width, rows: number, columns: number, chain: number
   );
   const b = (u: number, c: number): string => `EW_LOADX(b + ${(u * columns + c) * lanes * 4})`;
   const a = (r: number, u: number): string => `${mm}_set1_epi32(*(const ew_any4 *)(a + ${r} * pitch + ${4 * u}))`;
-  const vnni = range(UNROLL).map(
-    (u) => `{ const ew_mx ${range(columns)
-      .map((c) => `b${c} = ${b(u, c)}`)
-      .join(', ')};
+  const add = (to: string, x: string): string => `${to} = ${mm}_add_epi32(${to}, ${x});`;
+  const step = (
+    u: number,
+    declared: (c: number) => string,
+    dots: (r: number, c: number) => string,
+    s: (r: number) => string,
+  ): string =>
+    `{ const ew_mx ${range(columns).map(declared).join(', ')};
       ${range(rows)
         .map(
           (r) =>
-            `{ const ew_mx s = ${a(r, u)}; ${range(columns)
-              .map((c) => `${acc(r, c, u)} = ${mm}_dpbusd_epi32(${acc(r, c, u)}, s, b${c});`)
+            `{ const ew_mx s = ${a(r, u)}${s(r)}; ${range(columns)
+              .map((c) => dots(r, c))
               .join(' ')} }`,
         )
-        .join(' ')} }`,
-  );
-  const sum16 = (r: number, c: number, from: number): string =>
-    range(chain)
-      .map((i) => `${mm}_maddubs_epi16(${a(r, from + i)}, b${c}_${from + i})`)
-      .reduce((x, y) => `${mm}_add_epi16(${x}, ${y})`);
-  const chained = range(chain === 0 ? 0 : UNROLL / chain).map((i) => {
-    const from = i * chain;
-    const loads = range(chain).flatMap((u) => range(columns).map((c) => `b${c}_${from + u} = ${b(from + u, c)}`));
-    const sums = cells.map(
-      ([r, c]) =>
-        `${acc(r, c, 0)} = ${mm}_add_epi32(${acc(r, c, 0)}, ${mm}_madd_epi16(${sum16(r, c, from)}, ${mm}_set1_epi16(1)));`,
+        .join(' ')} }`;
+  const vnni = (u: number): string =>
+    step(
+      u,
+      (c) => `b${c} = ${b(u, c)}`,
+      (r, c) => `${acc(r, c, u)} = ${mm}_dpbusd_epi32(${acc(r, c, u)}, s, b${c});`,
+      () => '',
     );
-    return `{ const ew_mx ${loads.join(', ')}; ${sums.join('\n      ')} }`;
-  });
+  // Bytes of even places and of odd ones, widened.
+  const apart = (u: number): string =>
+    step(
+      u,
+      (c) =>
+        `b${c} = ${b(u, c)}, e${c} = ${mm}_srai_epi16(${mm}_slli_epi16(b${c}, 8), 8), o${c} = ${mm}_srai_epi16(b${c}, 8)`,
+      (r, c) =>
+        `${add(acc(r, c, 0), `${mm}_madd_epi16(se, e${c})`)} ${add(acc(r, c, 0), `${mm}_madd_epi16(so, o${c})`)}`,
+      () => `, se = ${mm}_and_si256(s, ${mm}_set1_epi16(255)), so = ${mm}_srli_epi16(s, 8)`,
+    );
+  const sum16 = (r: number, c: number, from: number): string =>
+    range(reach)
+      .map((i) => `${mm}_maddubs_epi16(${a(r, from + i)}, ${b(from + i, c)})`)
+      .reduce((x, y) => `${mm}_add_epi16(${x}, ${y})`);
+  const chained = (from: number): string =>
+    cells
+      .map(([r, c]) => add(acc(r, c, 0), `${mm}_madd_epi16(${sum16(r, c, from)}, ${mm}_set1_epi16(1))`))
+      .join('\n      ');
+  const loop =
+    lanes === 16
+      ? range(UNROLL).map(vnni)
+      : reach === 0
+        ? range(UNROLL).map(apart)
+        : range(UNROLL / reach).map((i) => chained(i * reach));
   const total = (r: number, c: number): string =>
     range(sets)
       .map((s) => acc(r, c, s))
       .reduce((x, y) => `${mm}_add_epi32(${x}, ${y})`);
   return `
-EW_SHARED void ew_dot8${chain || ''}_${rows}_${columns}(const u8 *a, i64 pitch, const i8 *b, i32 steps, const i32 *init, i64 more, i32 *acc) {
+EW_SHARED void ew_dot8_${reach}_${rows}_${columns}(const u8 *a, i64 pitch, const i8 *b, i32 steps, const i32 *init, i64 more, i32 *acc) {
   ${start.join('\n  ')}
   for (; steps > 0; steps -= ${UNROLL}, a += ${4 * UNROLL}, b += ${UNROLL * columns * lanes * 4}) {
-    ${(chain === 0 ? vnni : chained).join('\n    ')}
+    ${loop.join('\n    ')}
   }
   ${cells.map(([r, c]) => `EW_STOREX(acc + ${(r * columns + c) * lanes}, ${total(r, c)});`).join(' ')}
 }`;
@@ -227,12 +252,17 @@ EW_SHARED void ew_dot16_${rows}(const i16 *a, i64 pitch, const i8 *b, i64 stride
 }
 
 /** The kernel for so many rows and columns, from a table. */
-function dispatch(name: string, type: string, rows: number, columns: number): string {
-  const table = range(rows).map((r) => `{${range(columns).map((c) => `${name}_${r + 1}_${c + 1}`)}}`);
+function dispatch(w: Width): string {
+  const { rows, columns } = SHAPES[w.lanes];
+  const all = reaches(w);
+  const tables = all.map(
+    (reach) => `{${range(rows).map((r) => `{${range(columns).map((c) => `ew_dot8_${reach}_${r + 1}_${c + 1}`)}}`)}}`,
+  );
+  const place = all.length === 1 ? '0' : `reach == 4 ? 3 : reach`;
   return `
-EW_INLINE void ${name}(const ${type} *a, i64 pitch, i32 rows, const i8 *b, i32 columns, i32 steps, const i32 *init, i64 more, i32 *acc) {
-  static void (*const kernels[${rows}][${columns}])(const ${type} *, i64, const i8 *, i32, const i32 *, i64, i32 *) = {${table}};
-  kernels[rows - 1][columns - 1](a, pitch, b, steps, init, more, acc);
+EW_INLINE void ew_dot8(i32 reach, const u8 *a, i64 pitch, i32 rows, const i8 *b, i32 columns, i32 steps, const i32 *init, i64 more, i32 *acc) {
+  static void (*const kernels[${all.length}][${rows}][${columns}])(const u8 *, i64, const i8 *, i32, const i32 *, i64, i32 *) = {${tables}};
+  (void)reach; kernels[${place}][rows - 1][columns - 1](a, pitch, b, steps, init, more, acc);
 }`;
 }
 
@@ -245,39 +275,102 @@ EW_INLINE void ew_dot16(const i16 *a, i64 pitch, i32 rows, const i8 *b, i32 colu
 }`;
 
 const BLOCK_SUM_512 = `
+#define ew_reach(t, vectors, steps) 4
 EW_INLINE __m256i ew_sum_codes(__m256i sum, __m256i codes) { return _mm256_dpbusd_epi32(sum, _mm256_set1_epi8(1), codes); }`;
+/**
+ * 255 times the positive codes of a sum, and 255 times the negative ones, must fit 16 bits: with s the sum of the codes and a that of
+ * their magnitudes, a + |s| is twice the larger of the two, at most 2 * 128.
+ */
+const REACH_256 = `
+#define EW_REACHES
+/* the steps that products may be summed for in 16 bits (4, 2, 1 or 0) by the codes of \`vectors\` vectors a step, which begin with their first */
+EW_SHARED i32 ew_reach(const i8 *t, i32 vectors, i32 steps) {
+  const __m256i one = _mm256_set1_epi8(1); __m256i most1 = _mm256_setzero_si256(), most2 = most1, most4 = most1;
+  for (i32 v = 0; v < vectors; v++) {
+    const i8 *p = t + 32 * v;
+    for (i32 k = 0; k < steps; k += 4, p += 128 * vectors) {
+      __m256i s[4], a[4];
+      for (i32 i = 0; i < 4; i++) {
+        const __m256i w = EW_LOADX(p + 32 * i * vectors);
+        s[i] = _mm256_maddubs_epi16(one, w); a[i] = _mm256_maddubs_epi16(_mm256_abs_epi8(w), one);
+        most1 = _mm256_max_epi16(most1, _mm256_add_epi16(a[i], _mm256_abs_epi16(s[i])));
+      }
+      const __m256i s0 = _mm256_add_epi16(s[0], s[1]), s1 = _mm256_add_epi16(s[2], s[3]), a0 = _mm256_add_epi16(a[0], a[1]), a1 = _mm256_add_epi16(a[2], a[3]);
+      most2 = _mm256_max_epi16(most2, _mm256_max_epi16(_mm256_add_epi16(a0, _mm256_abs_epi16(s0)), _mm256_add_epi16(a1, _mm256_abs_epi16(s1))));
+      most4 = _mm256_max_epi16(most4, _mm256_add_epi16(_mm256_add_epi16(a0, a1), _mm256_abs_epi16(_mm256_add_epi16(s0, s1))));
+    }
+  }
+#define EW_FITS(most) (_mm256_movemask_epi8(_mm256_cmpgt_epi16(most, _mm256_set1_epi16(256))) == 0)
+  return EW_FITS(most4) ? 4 : EW_FITS(most2) ? 2 : EW_FITS(most1);
+}`;
 const BLOCK_SUM_256 = `
 EW_INLINE __m256i ew_sum_codes(__m256i sum, __m256i codes) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), codes), _mm256_set1_epi16(1)));
 }`;
 
 /**
- * Depthwise filters: `dw_taps(p)` takes four neighbouring pixels of EW_LANES channels each, one after another, as [channel][4];
- * `dw_dot(acc, taps, w)` adds their products with codes [channel][4].
+ * Depthwise filters: `dw_taps_u8(p)` takes four neighbouring pixels of EW_LANES channels each, one after another, and `dw_filter_u8(p)`
+ * codes as [channel][4], in whatever form `dw_dot_u8(acc, taps, filter)` multiplies; `_i16`: the same for pixels of 16 bits.
  */
 const DEPTHWISE_512 = `
-EW_INLINE ix dw_taps(const u8 *p) {
+typedef ix dw_u8;
+EW_INLINE ix dw_taps_u8(const u8 *p) {
   const ew_mx order = _mm512_set_epi32(${[...range(16)].reverse().map((c) => `0x${[48, 32, 16, 0].map((t) => (t + c).toString(16).padStart(2, '0')).join('')}`)});
   return (ix)_mm512_permutexvar_epi8(order, _mm512_loadu_si512(p));
 }
-#define dw_dot(acc, taps, w) ((ix)_mm512_dpbusd_epi32((ew_mx)(acc), (ew_mx)(taps), (ew_mx)(w)))
-EW_INLINE void dw_copy(u8 *d, const void *s, u8 turned) { _mm_storeu_si128((__m128i *)d, _mm_xor_si128(_mm_loadu_si128(s), _mm_set1_epi8((char)turned))); }`;
+#define dw_filter_u8(p) fx_load(p)
+#define dw_dot_u8(acc, taps, w) ((ix)_mm512_dpbusd_epi32((ew_mx)(acc), (ew_mx)(taps), (ew_mx)(w)))
+EW_INLINE void dw_copy_i8(u8 *d, const void *s, u8 turned) { _mm_storeu_si128((__m128i *)d, _mm_xor_si128(_mm_loadu_si128(s), _mm_set1_epi8((char)turned))); }
+EW_INLINE void dw_copy_i16(i16 *d, const void *s) { _mm256_storeu_si256((__m256i *)d, _mm256_loadu_si256(s)); }
+/* pixels p and q as [channel][2] */
+EW_INLINE ix dw_pair(const i16 *p, const i16 *q) {
+  const ew_mx order = _mm512_set_epi32(${[...range(16)].reverse().map((c) => `0x${(((16 + c) << 16) | c).toString(16)}`)});
+  return (ix)_mm512_permutexvar_epi16(order, _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)p)), _mm256_loadu_si256((const __m256i *)q), 1));
+}
+EW_INLINE ix dw_dot_pair(ix acc, ix a, ix w) { return (ix)_mm512_dpwssd_epi32((ew_mx)acc, (ew_mx)a, (ew_mx)w); }`;
 
 const DEPTHWISE_256 = `
-EW_INLINE ix dw_taps(const u8 *p) {
+typedef dw_i16 dw_u8;
+EW_INLINE dw_u8 dw_taps_u8(const u8 *p) {
   const ew_mx bytes = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
-  return (ix)_mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(EW_LOADX(p), _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7)), bytes);
+  const ew_mx taps = _mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(EW_LOADX(p), _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7)), bytes);
+  return (dw_u8){(ix)_mm256_and_si256(taps, _mm256_set1_epi16(255)), (ix)_mm256_srli_epi16(taps, 8)};
 }
-#define dw_dot(acc, taps, w) ix_add((acc), (ix)_mm256_madd_epi16(_mm256_maddubs_epi16((ew_mx)(taps), (ew_mx)(w)), _mm256_set1_epi16(1)))
-EW_INLINE void dw_copy(u8 *d, const void *s, u8 turned) { _mm_storel_epi64((__m128i *)d, _mm_xor_si128(_mm_loadl_epi64(s), _mm_set1_epi8((char)turned))); }`;
+#define dw_filter_u8 dw_filter_i16
+#define dw_dot_u8 dw_dot_i16
+EW_INLINE void dw_copy_i8(u8 *d, const void *s, u8 turned) { _mm_storel_epi64((__m128i *)d, _mm_xor_si128(_mm_loadl_epi64(s), _mm_set1_epi8((char)turned))); }
+EW_INLINE void dw_copy_i16(i16 *d, const void *s) { _mm_storeu_si128((__m128i *)d, _mm_loadu_si128(s)); }
+EW_INLINE ix dw_pair(const i16 *p, const i16 *q) {
+  const __m128i x = _mm_loadu_si128((const __m128i *)p), y = _mm_loadu_si128((const __m128i *)q);
+  return (ix)_mm256_inserti128_si256(_mm256_castsi128_si256(_mm_unpacklo_epi16(x, y)), _mm_unpackhi_epi16(x, y), 1);
+}
+EW_INLINE ix dw_dot_pair(ix acc, ix a, ix w) { return ix_add(acc, (ix)_mm256_madd_epi16((ew_mx)a, (ew_mx)w)); }`;
+
+/** Taps 0 and 2 of a channel side by side, and taps 1 and 3. */
+const DEPTHWISE_PAIRS = `
+typedef struct { ix even, odd; } dw_i16;
+EW_INLINE dw_i16 dw_filter_i16(const i8 *p) {
+  const ix w = fx_load(p);
+  return (dw_i16){(ix)((ew_wh)((ew_wh)w << 8) >> 8), (ix)((ew_wh)w >> 8)};
+}
+EW_INLINE ix dw_dot_pair(ix acc, ix a, ix w);
+EW_INLINE ix dw_dot_i16(ix acc, dw_i16 a, dw_i16 w) { return dw_dot_pair(dw_dot_pair(acc, a.even, w.even), a.odd, w.odd); }
+`;
 
 const DEPTHWISE = `
-/* a line of \`pixels\` pixels of EW_LANES channels, unsigned: \`left\` of padding, w of the image (pitch apart), padding; the image's line may lie outside */
-EW_SHARED void dw_line(u8 *d, const i8 *s, i64 pitch, i32 left, i32 w, i32 pixels, i32 outside, const u8 *pad) {
+EW_INLINE dw_i16 dw_taps_i16(const i16 *p) { return (dw_i16){dw_pair(p, p + 2 * EW_LANES), dw_pair(p + EW_LANES, p + 3 * EW_LANES)}; }
+/* a line of \`pixels\` pixels of EW_LANES channels: \`left\` of padding, w of the image (pitch apart), padding; the image's line may lie outside. Bytes are made unsigned, as those of pad are */
+EW_SHARED void dw_line_u8(u8 *d, const i8 *s, i64 pitch, i32 left, i32 w, i32 pixels, i32 outside, const u8 *pad) {
   i32 i = 0; const i32 end = outside ? 0 : left + w < pixels ? left + w : pixels;
-  for (; i < (outside ? 0 : left); i++, d += EW_LANES) dw_copy(d, pad, 0);
-  for (; i < end; i++, d += EW_LANES, s += pitch) dw_copy(d, s, 0x80);
-  for (; i < pixels; i++, d += EW_LANES) dw_copy(d, pad, 0);
+  for (; i < (outside ? 0 : left); i++, d += EW_LANES) dw_copy_i8(d, pad, 0);
+  for (; i < end; i++, d += EW_LANES, s += pitch) dw_copy_i8(d, s, 0x80);
+  for (; i < pixels; i++, d += EW_LANES) dw_copy_i8(d, pad, 0);
+}
+EW_SHARED void dw_line_i16(i16 *d, const i16 *s, i64 pitch, i32 left, i32 w, i32 pixels, i32 outside, const i16 *pad) {
+  i32 i = 0; const i32 end = outside ? 0 : left + w < pixels ? left + w : pixels;
+  for (; i < (outside ? 0 : left); i++, d += EW_LANES) dw_copy_i16(d, pad);
+  for (; i < end; i++, d += EW_LANES, s += pitch) dw_copy_i16(d, s);
+  for (; i < pixels; i++, d += EW_LANES) dw_copy_i16(d, pad);
 }
 `;
 

@@ -33,8 +33,9 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
     bias: ctx.read(bias),
     y,
   };
-  if (ctx.type(x).dtype !== 'i8') return { ...paired(ctx, v), ...rest };
-  if (wide && suitsWideDepthwise(ctx, wide, geo, bits)) return { ...wideDepthwise(ctx, wide, geo, v), ...rest };
+  const from = ctx.type(x).dtype as 'i8' | 'i16';
+  if (wide && suitsWideDepthwise(ctx, geo)) return { ...wideDepthwise(ctx, wide, geo, { ...v, from }), ...rest };
+  if (from !== 'i8') return { ...paired(ctx, v), ...rest };
   return { ...(safe >= Math.min(geo.kw, LEAST_SAFE) ? summed(ctx, v) : paired(ctx, v)), ...rest };
 }
 

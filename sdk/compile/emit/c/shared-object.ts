@@ -91,11 +91,11 @@ EW_EXPORT i32 ew_wrong(void) {
   for (i32 n = 0; n < 64; n++) {
     for (i32 i = 0; i < 64 * EW_LANES; i++) {
       y = y * 1664525u + 1013904223u;
-      codes[i] = n < 4 ? (i8)(n & 1 ? 63 : -64) : (i8)((i32)(y >> 25) - 64);
+      codes[i] = n < 4 ? (i8)(n & 1 ? 127 : -128) : (i8)((i8)(y >> 24) >> (n & 3));
       if (i < 16) row[i] = n < 4 ? (u8)(n & 2 ? 255 : 0) : (u8)(y >> 16);
     }
     for (i32 c = 0; c < EW_LANES; c++) start[c] = n * c;
-    EW_DOT8(row, 0, 1, codes, 1, 4, start, 0, got);
+    ew_dot8(ew_reach(codes, EW_LANES / 8, 4), row, 0, 1, codes, 1, 4, start, 0, got);
     for (i32 c = 0; c < EW_LANES; c++) {
       i32 sum = start[c];
       for (i32 k = 0; k < 16; k++) sum += row[k] * codes[k / 4 * 4 * EW_LANES + 4 * c + k % 4];

@@ -6,9 +6,10 @@ import { NR } from './gemm.ts';
 import type { Geometry } from './geometry.ts';
 import { wideLanes, widened } from './lanes.ts';
 
-/** Operands of a depthwise convolution with 8-bit activations, all read already. */
+/** Operands of a depthwise convolution, all read already. */
 export interface WideDepthwise {
   readonly src: string;
+  readonly from: 'i8' | 'i16';
   readonly filter: string;
   readonly zero: string;
   readonly zeroPerChannel: boolean;
@@ -22,21 +23,20 @@ const ROWS = 4;
 /** Vectors of filter taps that registers hold beside the rest. */
 const MOST_TAPS = 10;
 
-/** Whether the kernel takes it: filters without gaps that fit registers, codes that the product of bytes takes. */
-export function suitsWideDepthwise(ctx: KernelContext, wide: WideVectors, geo: Geometry, bits: number): boolean {
+/** Whether the kernel takes it: filters without gaps that fit registers. */
+export function suitsWideDepthwise(ctx: KernelContext, geo: Geometry): boolean {
   return (
     hasLanewiseTail(ctx) &&
     geo.dilations.every((d) => d === 1) &&
     geo.pads.every((p) => p >= 0) &&
-    geo.kh * Math.ceil(geo.kw / 4) <= MOST_TAPS &&
-    bits <= wide.bits
+    geo.kh * Math.ceil(geo.kw / 4) <= MOST_TAPS
   );
 }
 
 /**
  * Integer depthwise convolution on wide vectors. The lines of the image that a few rows of results need are copied a vector of channels at
- * a time, with their padding, so that four neighbouring pixels are one vector of memory; it is turned into four taps a channel
- * and multiplied with the taps of every row of filters that it meets.
+ * a time, with their padding, so that neighbouring pixels lie side by side; four of them are turned into four taps a channel and multiplied
+ * with the taps of every row of filters that they meet. Bytes are made unsigned by 128 more.
  */
 export function wideDepthwise(
   ctx: KernelContext,
@@ -53,7 +53,8 @@ export function wideDepthwise(
   const blocks = Math.ceil(geo.c / lanes);
   const taps = geo.kh * geo.kw;
   const filterBytes = geo.kh * quads * lanes * 4;
-  const lines = `((u8 *)${ctx.scratch(lineCount * pixels * lanes)})`;
+  const [type, bytes, turned] = v.from === 'i8' ? (['u8', 1, 128] as const) : (['i16', 2, 0] as const);
+  const lines = `((${type} *)${ctx.scratch(lineCount * pixels * lanes * bytes)})`;
   const filters = `((i8 *)${ctx.scratch(blocks * filterBytes)})`;
   const start = `((i32 *)${ctx.scratch(blocks * lanes * 4)})`;
   const tile = `((u8 *)${ctx.scratch(16 * (Math.ceil(taps / 16) * 16 + 2))})`;
@@ -65,34 +66,41 @@ export function wideDepthwise(
   const products = range(lineCount).flatMap((line) =>
     range(quads).map((q) => {
       const meets = range(rows).filter((r) => line - r * sh >= 0 && line - r * sh < geo.kh);
-      const dots = meets.map((r) => `c${r} = dw_dot(c${r}, t, w${line - r * sh}_${q});`);
+      const dots = meets.map((r) => `c${r} = dw_dot_${type}(c${r}, t, w${line - r * sh}_${q});`);
       return dots.length === 0
         ? ''
-        : `{ const i4 t = dw_taps(p + ${(line * pixels + 4 * q) * lanes}); ${dots.join(' ')} }`;
+        : `{ const dw_${type} t = dw_taps_${type}(p + ${(line * pixels + 4 * q) * lanes}); ${dots.join(' ')} }`;
     }),
   );
-  const value = `f4_add(f4_mul(f4_from_i4(i4_load(${acc} + r * ${lanes})), m), b)`;
+  const finish = (r: string, c: string): string =>
+    `epi(${ctx.arguments()}, (row0 + ${r}) * ${geo.ow} + px, n, nv, f4_add(f4_mul(f4_from_i4(${c}), m), b));`;
   const block = `const i4 first = i4_load(${start} + at);
         const i8 *f = ${filters} + at / ${lanes} * ${filterBytes};
-        const i4 ${tapsOf.map(({ name }, i) => `${name} = i4_load(f + ${i * lanes * 4})`).join(', ')};
+        const dw_${type} ${tapsOf.map(({ name }, i) => `${name} = dw_filter_${type}(f + ${i * lanes * 4})`).join(', ')};
         const f4 m = f4_load(${v.multiplier} + n), b = f4_load(${v.bias} + n);
-        const u8 *p = ${lines};
+        const ${type} *p = ${lines};
         for (i32 px = 0; px < ${geo.ow}; px++, p += ${sw * lanes}) {
           i4 ${range(rows)
             .map((r) => `c${r} = first`)
             .join(', ')};
           ${products.join('\n          ')}
-          ${range(rows)
-            .map((r) => `i4_store(${acc} + ${r * lanes}, c${r});`)
-            .join(' ')}
-          for (i32 r = 0; r < rows; r++) epi(${ctx.arguments()}, (row0 + r) * ${geo.ow} + px, n, nv, ${value});
+          if (rows == ${rows}) {
+            ${range(rows)
+              .map((r) => finish(String(r), `c${r}`))
+              .join('\n            ')}
+          } else {
+            ${range(rows)
+              .map((r) => `i4_store(${acc} + ${r * lanes}, c${r});`)
+              .join(' ')}
+            for (i32 r = 0; r < rows; r++) ${finish('r', `i4_load(${acc} + r * ${lanes})`)}
+          }
         }`;
   const body = `${depthwiseShare(ctx, geo, lanes)}
   for (i32 n = n0; n < n1; n += ${NR}) {
     const i32 at = n - n0;
     ew_panel(${v.filter}, n / ${NR}, ${geo.c}, ${taps}, 0, ${tile}, ${tile} + ${Math.ceil(taps / 16) * 16 * NR});
     ew_place_segments(${tile}, ${filters} + at / ${lanes} * ${filterBytes} + at % ${lanes} * 4, ${lanes * 4}, ${geo.kh}, ${geo.kw}, ${quads}, ${start} + at);
-    for (i32 j = 0; j < ${NR} && n + j < n1; j++) ${start}[at + j] *= -(${zeroOf('n + j')} + 128);
+    for (i32 j = 0; j < ${NR} && n + j < n1; j++) ${start}[at + j] *= -(${zeroOf('n + j')} + ${turned});
   }
   for (i32 row0 = r0, rows; row0 < r1; row0 += rows) {
     const i32 py = row0 % ${geo.oh}, image = row0 / ${geo.oh};
@@ -100,11 +108,11 @@ export function wideDepthwise(
     if (rows > ${rows}) rows = ${rows};
     for (i32 at = 0; n0 + at < n1; at += ${lanes}) {
       const i32 n = n0 + at, nv = n1 - n < ${lanes} ? n1 - n : ${lanes}; (void)nv;
-      u8 pad[${lanes}];
-      for (i32 j = 0; j < ${lanes}; j++) pad[j] = (u8)(${zeroOf(v.zeroPerChannel ? '(n + j < n1 ? n + j : n)' : 'n')} + 128);
+      ${type} pad[${lanes}];
+      for (i32 j = 0; j < ${lanes}; j++) pad[j] = (${type})(${zeroOf(v.zeroPerChannel ? '(n + j < n1 ? n + j : n)' : 'n')} + ${turned});
       for (i32 i = 0; i < (rows - 1) * ${sh} + ${geo.kh}; i++) {
         const i32 line = py * ${sh} - ${top} + i, outside = line < 0 || line >= ${geo.h};
-        dw_line(${lines} + i * ${pixels * lanes}, ${v.src} + ((i64)image * ${geo.h} + (outside ? 0 : line)) * ${geo.w * geo.c} + n, ${geo.c}, ${left}, ${geo.w}, ${pixels}, outside, pad);
+        dw_line_${type}(${lines} + i * ${pixels * lanes}, ${v.src} + ((i64)image * ${geo.h} + (outside ? 0 : line)) * ${geo.w * geo.c} + n, ${geo.c}, ${left}, ${geo.w}, ${pixels}, outside, pad);
       }
       {
         ${widened(block)}

@@ -2,7 +2,7 @@ import type { WideVectors } from '../../target.ts';
 import { f32Literal, type KernelContext } from './context.ts';
 import { NR } from './gemm.ts';
 import { widened } from './lanes.ts';
-import { chainOf } from './wide-product.ts';
+import { reachOf } from './wide-product.ts';
 
 /** An integer LSTM as its kernel sees it: sizes, pointers to what has been read, and how much is done at a time. */
 export interface WideLstm {
@@ -41,7 +41,7 @@ interface Blocks {
   dot(rows: string, pitch: string, count: string, acc: string): string;
 }
 
-/** Products of bytes where the codes are narrow enough, of 16 bits else: those of the input matrix for a chunk, and of the recurrent one for a step, on wide vectors. */
+/** Products of bytes, those of the input matrix for a chunk, and of the recurrent one for a step, on wide vectors. */
 export function wideLstm(
   ctx: KernelContext,
   wide: WideVectors,
@@ -57,30 +57,32 @@ export function wideLstm(
     const kp = padded(cols);
     const codes = `((i8 *)${ctx.scratch((once ? count : 1) * width * kp)})`;
     const start = `((i32 *)${ctx.scratch(count * width * 4)})`;
+    const reach = once ? `((i32 *)${ctx.scratch(count * 4)})` : '';
     const at = once ? `${codes} + b * ${width * kp}` : codes;
     const unpack = `for (i32 i = b * ${width / NR}; i < (b + 1) * ${width / NR} && i < ${gates / NR}; i++) {
           ew_panel(${panels}, dir * ${gates / NR} + i, ${s.rows}, ${cols}, 0, ${tile}, ${tile} + ${NR * kp});
           ew_place_tile(${tile}, ${at} + (i - b * ${width / NR}) * ${4 * NR}, ${width}, ${kp / 4}, ${start} + ${NR} * i);
         }
-        for (i32 i = b * ${width}; i < (b + 1) * ${width}; i++) ${start}[i] *= ${bits <= wide.bits ? '-128' : '0'};`;
+        for (i32 i = b * ${width}; i < (b + 1) * ${width}; i++) ${start}[i] *= -128;`;
     return {
-      setup: once ? `for (i32 b = 0; b < ${count}; b++) { ${unpack} }` : '',
+      setup: once
+        ? `for (i32 b = 0; b < ${count}; b++) { ${unpack} ${reach}[b] = ew_reach(${at}, ${width / NR}, ${kp / 4}); }`
+        : '',
       before: once ? '' : unpack,
       dot: (a, step, n, acc) =>
-        `${bits <= wide.bits ? `ew_dot8${wide.chained ? chainOf(bits) : ''}` : 'ew_dot16'}(${a}, ${step}, ${n}, ${at}, ${columns}, ${kp / 4}, ${start} + b * ${width}, 0, ${acc});`,
+        `ew_dot8(${once ? `${reach}[b]` : reachOf(bits)}, ${a}, ${step}, ${n}, ${at}, ${columns}, ${kp / 4}, ${start} + b * ${width}, 0, ${acc});`,
     };
   };
   const input = blocks(v.input, s.i);
   const recurrent = blocks(v.recurrent, s.h);
-  const bytes = v.input.bits <= wide.bits;
-  const rowsOfX = `((${bytes ? 'u8' : 'i16'} *)${ctx.scratch((v.steps * s.b * s.i + 16) * (bytes ? 1 : 2))})`;
+  const rowsOfX = `((u8 *)${ctx.scratch(v.steps * s.b * s.i + 16)})`;
   const sums = `((i32 *)${ctx.scratch(rows * width * 4)})`;
   const hidden = `((i16 *)${ctx.scratch(padded(s.h) * 2)})`;
   const row = `((u8 *)${ctx.scratch(padded(s.h))})`;
   const all = `((i32 *)${ctx.scratch(count * width * 4)})`;
   const value = `f4_from_i4(i4_load(${sums} + r * ${width} + j))`;
   const scaled = `f4_mul(${v.xScale ? `f4_mul(${value}, sc)` : value}, f4_load(${v.input.scale} + dir * ${gates} + n))`;
-  const product = `${bytes ? 'ew_flip' : 'ew_widen'}(${rowsOfX}, ${v.x} + m0 * ${s.i}, mn * ${s.i});
+  const product = `ew_flip(${rowsOfX}, ${v.x} + m0 * ${s.i}, mn * ${s.i});
       for (i32 b = 0; b < ${count}; b++) {
         ${input.before}
         for (i32 m = 0, rows; m < mn; m += rows) {
@@ -93,12 +95,8 @@ export function wideLstm(
         }
       }`;
   const gate = `f4_mul(f4_from_i4(i4_load(${all} + j)), f4_mul(f4_load(${v.recurrent.scale} + dir * ${gates} + j), f4_splat(${f32Literal(1 / 127)})))`;
-  const narrow = v.recurrent.bits <= wide.bits;
-  const flip = narrow
-    ? `ew_narrow((i8 *)${row}, ${hidden}, ${padded(s.h)}); ew_flip(${row}, (const i8 *)${row}, ${padded(s.h)});`
-    : '';
-  const step = `ew_quantize_h(hs, ${hidden}, ${s.h}, ${padded(s.h)}); ${flip}
-          for (i32 b = 0; b < ${count}; b++) { ${recurrent.before} ${recurrent.dot(narrow ? row : hidden, '0', '1', `${all} + b * ${width}`)} }
+  const step = `ew_quantize_h(hs, ${hidden}, ${s.h}, ${padded(s.h)}); ew_narrow((i8 *)${row}, ${hidden}, ${padded(s.h)}); ew_flip(${row}, (const i8 *)${row}, ${padded(s.h)});
+          for (i32 b = 0; b < ${count}; b++) { ${recurrent.before} ${recurrent.dot(row, '0', '1', `${all} + b * ${width}`)} }
           for (i32 j = 0; j < ${gates}; j += ${lanes}) f4_store(gates + j, ${gate});`;
   return { product: widened(product), setup: `${recurrent.setup} ${input.setup}`, step: widened(step) };
 }

@@ -30,8 +30,7 @@ const BLOCK_BYTES = 48 * 1024;
 /**
  * Integer products on wide vectors (`Vectors.wide`): blocks of as many tiles of eight channels as the micro-kernels take side by side
  * are unpacked to [step of four columns][channel][4], then rows of activations run over them. Activations of 8 bits are made
- * unsigned by 128 more, which the sums of the codes take back as they do the zero point; those of 16 bits go as they are, and so do
- * those of 8 bits, widened, where the codes are too wide for the product of bytes.
+ * unsigned by 128 more, which the sums of the codes take back as they do the zero point; those of 16 bits go as they are.
  */
 export function wideProduct(
   ctx: KernelContext,
@@ -46,7 +45,7 @@ export function wideProduct(
   const segment = Math.ceil(geo.k / segments / 16) * 16;
   const kp = segments * segment;
   const from = ctx.type(p.x).dtype as 'i8' | 'i16';
-  const bytes = from === 'i8' && p.bits <= wide.bits;
+  const bytes = from === 'i8';
   const type = bytes ? 'u8' : 'i16';
   const columns = Math.max(
     1,
@@ -64,15 +63,19 @@ export function wideProduct(
   const [multiplier, bias] = [span(p.multiplier), span(p.bias)];
   const tail = hasLanewiseTail(ctx) ? wideLanes(lanes) : NARROW;
   const epi = emitEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0 }, p.y, tail);
-  const chain = wide.chained ? chainOf(p.bits) : '';
-  const dot = bytes ? `ew_dot8${chain}` : 'ew_dot16';
+  const dot = bytes ? 'ew_dot8(reach, ' : 'ew_dot16(';
+  const known = reachOf(p.bits);
+  const reach =
+    known === MOST_REACH || geo.m < ROWS_TO_MEASURE
+      ? String(known)
+      : `ew_reach(${codes}, columns * ${lanes / NR}, ${kp / 4})`;
   const into = `${codes} + ${4 * NR} * i, columns * ${lanes}`;
   const place =
     segments === 1 || geo.k === kp
       ? `ew_place_tile(${tile}, ${into}, ${kp / 4}, ${start} + ${NR} * i);`
       : `ew_place_segments(${tile}, ${into} * 4, ${segments}, ${geo.k / segments}, ${segment / 4}, ${start} + ${NR} * i);`;
   const product = (i: number): string =>
-    `${dot}(a${i === 0 ? '' : ` + ${i * source.segment}`}, ${source.pitch}, rows, ${codes}${i === 0 ? '' : ` + ${i * segment} * columns * ${lanes}`}, columns, ${segment / 4}, ${i === 0 ? `${start}, 0` : `${acc}, columns * ${lanes}`}, ${acc});`;
+    `${dot}a${i === 0 ? '' : ` + ${i * source.segment}`}, ${source.pitch}, rows, ${codes}${i === 0 ? '' : ` + ${i * segment} * columns * ${lanes}`}, columns, ${segment / 4}, ${i === 0 ? `${start}, 0` : `${acc}, columns * ${lanes}`}, ${acc});`;
   const products = Array.from({ length: segments }, (_, i) => product(i)).join('\n          ');
   const offset = bytes ? `(${p.zp} + 128)` : p.zp;
   const rowScale = p.rowScale ? `const f4 xs = f4_load_splat(${p.rowScale} + m + r);` : '';
@@ -105,6 +108,7 @@ export function wideProduct(
           ${place}
         }
         for (i32 i = 0; i < tiles * ${NR}; i++) ${start}[i] *= -${offset};
+        ${bytes ? `const i32 reach = ${reach};` : ''}
         ${multiplier.setup} ${bias.setup}
         for (i32 m = mb, rows; m < me; m += rows) {
           ${source.rows}
@@ -127,9 +131,14 @@ function rowsAtOnce(m: number, most: number): number {
   return best;
 }
 
-/** How many steps' products fit 16 bits: 255 * 2^(bits - 1) * 2 a step. */
-export function chainOf(bits: number): '4' | '2' | '1' {
-  return bits <= 5 ? '4' : bits === 6 ? '2' : '1';
+/** Steps that products of bytes are summed for in 16 bits at most. */
+const MOST_REACH = 4;
+/** Fewer rows than this do not make up for a look at the codes. */
+const ROWS_TO_MEASURE = 16;
+
+/** How many steps' products fit 16 bits for any codes of so many bits: 255 * 2^(bits - 1) * 2 a step. */
+export function reachOf(bits: number): 0 | 1 | 2 | 4 {
+  return bits <= 5 ? MOST_REACH : bits === 6 ? 2 : bits === 7 ? 1 : 0;
 }
 
 /** Convolutions that read windows in copied lines of the image: what that adds to short lines of windows is less than gathering them. */
