@@ -21,10 +21,14 @@ const WIDTHS: Readonly<Record<8 | 16, Width>> = {
 };
 
 /** Shape of the micro-kernels: rows by vectors of channels, as the registers allow. */
-export const SHAPES = { 8: { rows: 4, columns: 2 }, 16: { rows: 8, columns: 3 } } as const;
+export const SHAPES = { 8: { rows: 6, columns: 2 }, 16: { rows: 8, columns: 3 } } as const;
 
-/** Steps of four columns in one pass of a loop: gcc schedules long bodies better (rows of matrices are padded to 16 columns). */
+/**
+ * Steps of four columns in one pass of a loop: with 32 registers gcc schedules long bodies better (rows of matrices are padded to 16
+ * columns), with 16 it spills, so that a pass is as short as it can be there.
+ */
 const UNROLL = 4;
+const UNROLL_16_256 = 2;
 
 export function wideHeader(lanes: 8 | 16): string {
   const w = WIDTHS[lanes];
@@ -114,7 +118,7 @@ const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 /**
  * `ew_dot8(reach, a, pitch, rows, b, columns, steps, init, more, acc)`: rows of unsigned bytes times codes; `ew_dot16`: of 16 bits. b is
- * [step][columns * EW_LANES channels][4 codes], steps (of four columns of the matrix) are a multiple of UNROLL, acc is
+ * [step][columns * EW_LANES channels][4 codes], steps (of four columns of the matrix) are a multiple of four, acc is
  * [rows][columns * EW_LANES] i32 and begins with init, which is `more` further for every row. `reach` is what `ew_reach` gave for the
  * codes, or what is known of them: the steps whose products cannot overflow a sum of 16 bits, as AVX2 adds them up.
  */
@@ -181,20 +185,14 @@ function dot8({ lanes, mm }: Width, rows: number, columns: number, reach: 0 | 1 
         `${add(acc(r, c, 0), `${mm}_madd_epi16(se, e${c})`)} ${add(acc(r, c, 0), `${mm}_madd_epi16(so, o${c})`)}`,
       () => `, se = ${mm}_and_si256(s, ${mm}_set1_epi16(255)), so = ${mm}_srli_epi16(s, 8)`,
     );
-  const sum16 = (r: number, c: number, from: number): string =>
+  const sum16 = (r: number, c: number): string =>
     range(reach)
-      .map((i) => `${mm}_maddubs_epi16(${a(r, from + i)}, ${b(from + i, c)})`)
+      .map((i) => `${mm}_maddubs_epi16(${a(r, i)}, ${b(i, c)})`)
       .reduce((x, y) => `${mm}_add_epi16(${x}, ${y})`);
-  const chained = (from: number): string =>
-    cells
-      .map(([r, c]) => add(acc(r, c, 0), `${mm}_madd_epi16(${sum16(r, c, from)}, ${mm}_set1_epi16(1))`))
-      .join('\n      ');
-  const loop =
-    lanes === 16
-      ? range(UNROLL).map(vnni)
-      : reach === 0
-        ? range(UNROLL).map(apart)
-        : range(UNROLL / reach).map((i) => chained(i * reach));
+  const chained = (): string =>
+    cells.map(([r, c]) => add(acc(r, c, 0), `${mm}_madd_epi16(${sum16(r, c)}, ${mm}_set1_epi16(1))`)).join('\n      ');
+  const pass = lanes === 16 ? UNROLL : Math.max(1, reach);
+  const loop = lanes === 16 ? range(pass).map(vnni) : reach === 0 ? [apart(0)] : [chained()];
   const total = (r: number, c: number): string =>
     range(sets)
       .map((s) => acc(r, c, s))
@@ -202,7 +200,7 @@ function dot8({ lanes, mm }: Width, rows: number, columns: number, reach: 0 | 1 
   return `
 EW_SHARED void ew_dot8_${reach}_${rows}_${columns}(const u8 *a, i64 pitch, const i8 *b, i32 steps, const i32 *init, i64 more, i32 *acc) {
   ${start.join('\n  ')}
-  for (; steps > 0; steps -= ${UNROLL}, a += ${4 * UNROLL}, b += ${UNROLL * columns * lanes * 4}) {
+  for (; steps > 0; steps -= ${pass}, a += ${4 * pass}, b += ${pass * columns * lanes * 4}) {
     ${loop.join('\n    ')}
   }
   ${cells.map(([r, c]) => `EW_STOREX(acc + ${(r * columns + c) * lanes}, ${total(r, c)});`).join(' ')}
@@ -212,6 +210,7 @@ EW_SHARED void ew_dot8_${reach}_${rows}_${columns}(const u8 *a, i64 pitch, const
 /** Four 16-bit values of a row times four codes of each channel: two sums a channel, added at the end. */
 function dot16({ lanes, mm }: Width, rows: number): string {
   const half = lanes * 2;
+  const pass = lanes === 16 ? UNROLL : UNROLL_16_256;
   const widen = (at: number): string =>
     lanes === 16
       ? `_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(b + ${at})))`
@@ -232,8 +231,8 @@ EW_SHARED void ew_dot16_${rows}(const i16 *a, i64 pitch, const i8 *b, i64 stride
   ${range(rows)
     .map((r) => `ew_mx c${r} = ${mm}_setzero_si${lanes * 32}(), d${r} = c${r};`)
     .join(' ')} ${tables}
-  for (; steps > 0; steps -= ${UNROLL}, a += ${4 * UNROLL}) {
-    ${range(UNROLL)
+  for (; steps > 0; steps -= ${pass}, a += ${4 * pass}) {
+    ${range(pass)
       .map(
         (u) => `{ const ew_mx x = ${widen(0)}, y = ${widen(half)}; b += stride;
     ${range(rows)
