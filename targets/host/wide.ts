@@ -86,6 +86,8 @@ EW_INLINE ix ix_from_f4(fx v) {
 }
 
 const WORDS_512 = `
+/* lanes of a table of eight */
+#define fx_of_eight(table, i) ((fx)_mm512_permutexvar_ps((ew_mx)(i), _mm512_castps256_ps512(_mm256_loadu_ps(table))))
 #define fx_floor(v) ((fx)_mm512_roundscale_ps((ew_mf)(v), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC))
 #define fx_ceil(v) ((fx)_mm512_roundscale_ps((ew_mf)(v), _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC))
 #define fx_round(v) ((fx)_mm512_roundscale_ps((ew_mf)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
@@ -100,6 +102,7 @@ const WORDS_512 = `
 `;
 
 const WORDS_256 = `
+#define fx_of_eight(table, i) ((fx)_mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (ew_mx)(i)))
 #define fx_floor(v) ((fx)_mm256_floor_ps((ew_mf)(v)))
 #define fx_ceil(v) ((fx)_mm256_ceil_ps((ew_mf)(v)))
 #define fx_round(v) ((fx)_mm256_round_ps((ew_mf)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))

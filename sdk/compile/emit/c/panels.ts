@@ -172,6 +172,17 @@ EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entr
 /* columns [from, cols) of height rows, which lie at w, to whole vectors at t; what fills those up is \`fill\` */
 EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i32 fill, u8 *t) {
   const u32 mask = (1u << bits) - 1; u32 at = 0;
+  if (height == ${PANEL_ROWS}) {
+    /* fewer than 16 columns: columns of eight codes, four of them at a time to rows */
+    static const u8 pairs[16] = {0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15};
+    const i32 n = (cols - from) * ${PANEL_ROWS}; u8 d[192];
+    ew_unpack_fields(w, bits, 0, n, 0, d); ew_fill(d + n, fill, (u32)(128 - n));
+    for (i32 k = 0; k < 128; k += 32) {
+      const b16 x = b16_pick(b16_load(d + k), b16_load(pairs)), y = b16_pick(b16_load(d + k + 16), b16_load(pairs));
+      b16_store(t + k, h8_zip_lo(x, y)); b16_store(t + k + 16, h8_zip_hi(x, y));
+    }
+    return;
+  }
   ew_fill(t, fill, (u32)((cols + 15) / 16 * 16 - from) * ${PANEL_ROWS});
   for (i32 c = 0; c < cols - from; c++) {
     u8 *d = t + (c >> 2) * 32 + (c & 3);

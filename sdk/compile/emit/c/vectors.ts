@@ -83,7 +83,16 @@ EW_INLINE float ew_scale(const u8 *p, i32 i) {
   union { u32 bits; float value; } octave = {(u32)((e >> 3) + 127) << 23};
   return (*(const float *)p * ew_eighths[e & 7]) * octave.value;
 }
-EW_SHARED void ew_scales(const u8 *p, i32 from, i32 n, float *d) { for (i32 i = 0; i < n; i++) d[i] = ew_scale(p, from + i); }
+EW_SHARED void ew_scales(const u8 *p, i32 from, i32 n, float *d) {
+  i32 i = 0;
+#ifdef EW_LANES
+  for (const fx base = fx_load_splat(p); i + EW_LANES <= n; i += EW_LANES) {
+    const ix e = ix_load_i8(p + 4 + from + i), octave = ix_shl(ix_add(ix_shr(e, 3), ix_splat(127)), 23);
+    fx_store(d + i, fx_mul(fx_mul(base, fx_of_eight(ew_eighths, x_and(e, ix_splat(7)))), octave));
+  }
+#endif
+  for (; i < n; i++) d[i] = ew_scale(p, from + i);
+}
 /* n finite half precision values, up to 3 more read and written; the product scales the exponent, and is exact */
 EW_SHARED void ew_halves(const u16 *p, i32 n, float *d) {
   for (i32 i = 0; i < n; i += 4) {

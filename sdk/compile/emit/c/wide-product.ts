@@ -41,7 +41,8 @@ export function wideProduct(
   const { geo } = p;
   const { lanes } = wide;
   // Columns of the matrix are padded to a multiple of 16, every line of a window by itself where those are read in the image.
-  const segments = isDirect(geo) ? geo.kh : 1;
+  const windows = windowsOf(geo);
+  const segments = windows === 'lines' ? geo.kh : 1;
   const segment = Math.ceil(geo.k / segments / 16) * 16;
   const kp = segments * segment;
   const from = ctx.type(p.x).dtype as 'i8' | 'i16';
@@ -52,9 +53,9 @@ export function wideProduct(
     Math.min(wide.columns, Math.ceil(geo.og / lanes), Math.floor(BLOCK_BYTES / (kp * lanes))),
   );
   const channels = columns * lanes;
-  const mr = rowsAtOnce(isDirect(geo) ? geo.ow : geo.m, wide.rows);
+  const mr = rowsAtOnce(windows ? geo.ow : geo.m, wide.rows);
   const rowsFrom = { src: p.src, from, type, kp, mr } as const;
-  const source = isDirect(geo) ? imageLines(ctx, geo, rowsFrom) : matrixRows(ctx, geo, rowsFrom);
+  const source = windows ? imageLines(ctx, geo, rowsFrom, windows) : matrixRows(ctx, geo, rowsFrom);
   const codes = `((i8 *)${ctx.scratch(channels * kp)})`;
   const tile = `((u8 *)${ctx.scratch(2 * NR * (Math.ceil(geo.k / 16) * 16 + 4))})`;
   const start = `((i32 *)${ctx.scratch(channels * 4)})`;
@@ -123,11 +124,11 @@ export function wideProduct(
   return { helpers: `${source.helpers}${epi}`, body };
 }
 
-/** Rows of a micro-kernel, so that few of them are left over. */
+/** Rows of a micro-kernel, so that few of them are left over; a call takes as long as a row more. */
 function rowsAtOnce(m: number, most: number): number {
-  const least = Math.max(1, Math.floor(most / 2) + 1);
+  const cost = (r: number): number => Math.ceil(m / r) * (r + 1);
   let best = Math.min(most, m);
-  for (let r = best - 1; r >= least; r--) if (Math.ceil(m / r) * r < Math.ceil(m / best) * best) best = r;
+  for (let r = best - 1; r > most / 2; r--) if (cost(r) < cost(best)) best = r;
   return best;
 }
 
@@ -141,15 +142,18 @@ export function reachOf(bits: number): 0 | 1 | 2 | 4 {
   return bits <= 5 ? MOST_REACH : bits === 6 ? 2 : bits === 7 ? 1 : 0;
 }
 
-/** Convolutions that read windows in copied lines of the image: what that adds to short lines of windows is less than gathering them. */
-function isDirect(geo: Geometry): boolean {
-  const line = geo.kw * geo.cg;
-  const padded = Math.ceil(line / 16) * 16;
+/**
+ * Where windows are read in copied lines of the image: every line of a window by itself, or, where those are so short that padding adds
+ * much, copied together for the rows of a micro-kernel. Other windows are gathered from the image.
+ */
+function windowsOf(geo: Geometry): 'lines' | 'copies' | undefined {
   const plain = geo.groups === 1 && geo.dilations[1] === 1 && geo.pads.every((n) => n >= 0);
-  return !geo.pointwise && plain && padded <= MOST_PADDING * line;
+  if (geo.pointwise || !plain) return undefined;
+  const lines = geo.kh * Math.ceil((geo.kw * geo.cg) / 16) * 16;
+  return lines <= MOST_PADDING * (Math.ceil(geo.k / 16) * 16) ? 'lines' : 'copies';
 }
 
-const MOST_PADDING = 2;
+const MOST_PADDING = 1.25;
 
 interface RowsFrom {
   readonly src: string;
@@ -204,7 +208,12 @@ function matrixRows(ctx: KernelContext, geo: Geometry, { src, from, type, kp, mr
 }
 
 /** Lines of the image with their padding; a row of the matrix is a window, line after line, and neighbouring windows overlap. */
-function imageLines(ctx: KernelContext, geo: Geometry, { src, from, type, mr }: RowsFrom): Source {
+function imageLines(
+  ctx: KernelContext,
+  geo: Geometry,
+  { src, from, type, kp, mr }: RowsFrom,
+  windows: 'lines' | 'copies',
+): Source {
   const [sh, sw] = geo.strides;
   const [top, left] = geo.pads;
   const dh = geo.dilations[0];
@@ -216,6 +225,7 @@ function imageLines(ctx: KernelContext, geo: Geometry, { src, from, type, mr }: 
   const count = Math.max(1, Math.min(geo.oh, fit));
   const lines = `((${type} *)${ctx.scratch((((count - 1) * sh + reach) * line + 16) * bytes)})`;
   const copy = type === 'u8' ? 'ew_line_u8' : from === 'i8' ? 'ew_line_i8' : 'ew_line_i16';
+  const copied = windows === 'copies' ? copiedWindows(ctx, geo, { type, kp, mr, line }) : '';
   return {
     helpers: '',
     block: `const i32 row = mb / ${geo.ow}, image = row / ${geo.oh}, py = row % ${geo.oh}, most = ${geo.oh} - py < ${count} ? ${geo.oh} - py : ${count};
@@ -225,8 +235,27 @@ function imageLines(ctx: KernelContext, geo: Geometry, { src, from, type, mr }: 
         ${copy}(${lines} + i * ${line}, y < 0 || y >= ${geo.h} ? 0 : ${src} + ((i64)image * ${geo.h} + y) * ${geo.w * geo.c}, ${left * geo.c}, ${geo.w * geo.c}, ${line}, zp);
       }`,
     rows: `const i32 px = m % ${geo.ow}, left = ${geo.ow} - px < me - m ? ${geo.ow} - px : me - m; rows = left < ${mr} ? left : ${mr};
-          const ${type} *a = ${lines} + (m / ${geo.ow} - row) * ${sh * line} + px * ${sw * geo.c};`,
-    pitch: sw * geo.c,
+          const ${type} *${windows === 'copies' ? 's' : 'a'} = ${lines} + (m / ${geo.ow} - row) * ${sh * line} + px * ${sw * geo.c};${copied}`,
+    pitch: windows === 'copies' ? kp : sw * geo.c,
     segment: dh * line,
   };
+}
+
+/** Windows at `s` one after another: what is copied beyond the end of a line, the next one overwrites, and codes are zero behind the last. */
+function copiedWindows(
+  ctx: KernelContext,
+  geo: Geometry,
+  { type, kp, mr, line }: Pick<RowsFrom, 'type' | 'kp' | 'mr'> & { readonly line: number },
+): string {
+  const bytes = type === 'u8' ? 1 : 2;
+  const width = geo.kw * geo.c;
+  const rows = `((${type} *)${ctx.scratch((mr * kp + 16) * bytes)})`;
+  const vectors = Array.from({ length: Math.ceil((width * bytes) / 16) }, (_, i) => (16 * i) / bytes);
+  const moves = vectors.map((at) => `b16_store(d${at ? ` + ${at}` : ''}, b16_load(w${at ? ` + ${at}` : ''}));`);
+  return `
+          ${type} *const a = ${rows};
+          for (i32 r = 0; r < rows; r++, s += ${geo.strides[1] * geo.c}) {
+            ${type} *d = a + r * ${kp}; const ${type} *w = s;
+            for (i32 ky = 0; ky < ${geo.kh}; ky++, d += ${width}, w += ${geo.dilations[0] * line}) { ${moves.join(' ')} }
+          }`;
 }
