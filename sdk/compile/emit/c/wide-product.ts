@@ -80,15 +80,21 @@ export function wideProduct(
   const products = Array.from({ length: segments }, (_, i) => product(i)).join('\n          ');
   const offset = bytes ? `(${p.zp} + 128)` : p.zp;
   const rowScale = p.rowScale ? `const f4 xs = f4_load_splat(${p.rowScale} + m + r);` : '';
-  const value = (at: string): string => {
-    const f = `f4_from_i4(i4_load(${acc} + r * columns * ${lanes} + ${at}))`;
-    const scaled = p.rowScale ? `f4_mul(${f}, xs)` : f;
-    return `f4_add(f4_mul(${scaled}, f4_load(${multiplier.at} + ${at})), f4_load(${bias.at} + ${at}))`;
+  const value = (i: number): string => {
+    const f = `f4_from_i4(i4_load(sums + ${4 * i}))`;
+    return `f4_add(f4_mul(${p.rowScale ? `f4_mul(${f}, xs)` : f}, scale${i}), bias${i})`;
   };
-  const values = tail.pieces.map((_, i) => value(i === 0 ? 'c' : `c + ${4 * i}`)).join(', ');
-  const finish = `${rowScale} for (i32 c = 0; n + c < n1 && c < columns * ${lanes}; c += ${tail.block}) {
+  const factors = tail.pieces.map(
+    (_, i) =>
+      `const f4 scale${i} = f4_load(${multiplier.at} + c + ${4 * i}), bias${i} = f4_load(${bias.at} + c + ${4 * i});`,
+  );
+  const finish = `for (i32 c = 0; n + c < n1 && c < columns * ${lanes}; c += ${tail.block}) {
             const i32 nv = n1 - n - c < ${tail.block} ? n1 - n - c : ${tail.block}; (void)nv;
-            epi(${ctx.arguments()}, m + r, G + n + c, nv, ${values});
+            ${factors.join(' ')}
+            const i32 *sums = ${acc} + c;
+            for (i32 r = 0; r < rows; r++, sums += columns * ${lanes}) {
+              ${rowScale} epi(${ctx.arguments()}, m + r, G + n + c, nv, ${tail.pieces.map((_, i) => value(i)).join(', ')});
+            }
           }`;
   const split =
     geo.m >= ROWS_TO_SPLIT
@@ -114,9 +120,7 @@ export function wideProduct(
         for (i32 m = mb, rows; m < me; m += rows) {
           ${source.rows}
           ${products}
-          for (i32 r = 0; r < rows; r++) {
           ${tail.wide ? widened(finish) : finish}
-          }
         }
       }
     }
