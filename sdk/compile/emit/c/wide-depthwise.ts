@@ -18,8 +18,8 @@ export interface WideDepthwise {
   readonly y: string;
 }
 
-/** Rows of results at a time: lines of the image are copied once for all of them. */
-const ROWS = 4;
+/** Rows of results at a time, as registers allow: lines of the image are copied once for all of them. */
+const ROWS = { 8: 4, 16: 8 } as const;
 /** Vectors of filter taps that registers hold beside the rest. */
 const MOST_TAPS = 10;
 
@@ -46,7 +46,7 @@ export function wideDepthwise(
 ): Omit<KernelText, 'macs'> {
   const [sh, sw] = geo.strides;
   const [top, left] = geo.pads;
-  const rows = Math.min(ROWS, geo.oh);
+  const rows = Math.ceil(geo.oh / Math.ceil(geo.oh / ROWS[lanes]));
   const quads = Math.ceil(geo.kw / 4);
   const pixels = (geo.ow - 1) * sw + 4 * quads;
   const lineCount = (rows - 1) * sh + geo.kh;
