@@ -11,8 +11,16 @@ import { collectGarbage } from '../../sdk/util/garbage.ts';
 
 /** Work that V8 allows a function before it is optimized: beyond all use, since optimizing the compiler takes longer than it runs. */
 const BUDGET = 1_000_000_000;
-/** The modules of one program are asked for one after another; between two programs the memory is needed for other things. */
-const IDLE_MS = 500;
+/**
+ * How long a compiler with nothing to do stays: loading it again takes a second, but a program that has grown needs the memory between two
+ * modules more. Those of one program are asked for one after another.
+ */
+const IDLE_MS = { small: 3000, large: 300 } as const;
+const LARGE_BYTES = 160 << 20;
+
+function idleTime(): number {
+  return process.memoryUsage.rss() > LARGE_BYTES ? IDLE_MS.large : IDLE_MS.small;
+}
 
 /**
  * The process's program, as text so that it needs no file beside the bundled SDK and no loader. The package fetches its files and streams
@@ -31,9 +39,8 @@ WebAssembly.compileStreaming = async (source) => new WebAssembly.Module(await (a
 const { runClang } = await import(process.env.EIGEN_COMPILER);
 process.on('disconnect', () => process.exit());
 // Here and not where it is used: that thread may be busy for long.
-const wait = () => setTimeout(() => process.exit(), ${IDLE_MS});
-let idle = wait();
-process.on('message', async ({ id, source, flags }) => {
+let idle = setTimeout(() => process.exit(), ${IDLE_MS.small});
+process.on('message', async ({ id, source, flags, idleTime }) => {
   clearTimeout(idle);
   let log = '';
   const print = (bytes) => { if (bytes) log += Buffer.from(bytes).toString(); };
@@ -46,7 +53,7 @@ process.on('message', async ({ id, source, flags }) => {
     process.send({ id, log: log || String(error) });
   }
   clearTimeout(idle);
-  idle = wait();
+  idle = setTimeout(() => process.exit(), idleTime);
 });
 `;
 
@@ -86,7 +93,7 @@ class Compiler {
     this.hold(true);
     return new Promise((resolve) => {
       this.waiting.set(id, resolve);
-      this.process.send({ id, source, flags }, (error) => error && this.lost());
+      this.process.send({ id, source, flags, idleTime: idleTime() }, (error) => error && this.lost());
     });
   }
 
