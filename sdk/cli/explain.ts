@@ -144,4 +144,29 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'A transfer that has not ended, or run --quality-at with fewer bytes than a first model takes.',
     remedy: 'Fetch as many bytes as the hint says; to install a bundle all of it is needed.',
   },
+  EW6006_MESSAGE_INVALID: {
+    meaning: 'A message of the update protocol is not as the protocol has it.',
+    causes: 'Damage on the way, a program of another version, or somebody who tries what happens.',
+    remedy: 'Nothing was changed by it. Where it comes again, look at who may write to the topic.',
+  },
+  EW6007_MESSAGE_VERSION: {
+    meaning: 'A message is of a version of the update protocol that this side does not know.',
+    causes: 'The agent of the device and the controller are of different versions.',
+    remedy: 'Update the older of the two.',
+  },
+  EW6008_DELTA_INVALID: {
+    meaning: 'A delta does not lead to the bundle that it is for.',
+    causes: 'Damage on the way, or a delta that was made wrongly or by a later version.',
+    remedy: 'Fetch the whole bundle; the one that is there was not touched.',
+  },
+  EW6009_DELTA_BASE: {
+    meaning: 'A delta was made for another bundle than the one it was to be applied to.',
+    causes: 'The wrong old bundle, or one of the files was swapped for another.',
+    remedy: 'Apply it to the bundle whose digest the message names, or fetch the whole new bundle.',
+  },
+  EW6010_CHUNK_INVALID: {
+    meaning: 'A piece of a bundle, or the index that lists the pieces, is not what it is said to be.',
+    causes: 'Damage on the way, a source that has another file, or a changed index.',
+    remedy: 'Fetch the piece again, or from another source; nothing that fails this check is used.',
+  },
 };

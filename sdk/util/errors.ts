@@ -27,7 +27,12 @@ export type ErrorCode =
   | 'EW6002_BUNDLE_TAMPERED'
   | 'EW6003_BUNDLE_VERSION'
   | 'EW6004_SELF_TEST_FAILED'
-  | 'EW6005_BUNDLE_INCOMPLETE';
+  | 'EW6005_BUNDLE_INCOMPLETE'
+  | 'EW6006_MESSAGE_INVALID'
+  | 'EW6007_MESSAGE_VERSION'
+  | 'EW6008_DELTA_INVALID'
+  | 'EW6009_DELTA_BASE'
+  | 'EW6010_CHUNK_INVALID';
 
 /** Process exit codes (CLI): see README, "Exit codes". */
 const EXIT_BY_GROUP: Record<string, number> = { '1': 2, '2': 2, '3': 3, '4': 4, '5': 5, '6': 6 };
