@@ -89,6 +89,49 @@ export function offsetAfter(sizes: readonly number[]): number {
   return sizes.reduce((sum, size) => sum + BLOCK + roundUp(size), BLOCK);
 }
 
+/** Where a file's header and content lie in an archive. */
+export interface TarEntry {
+  readonly name: string;
+  readonly bytes: number;
+  readonly header: number;
+  readonly from: number;
+}
+
+/** The layout of an archive of files of these sizes. */
+export function tarLayout(files: readonly { readonly name: string; readonly bytes: number }[]): {
+  readonly entries: readonly TarEntry[];
+  /** Bytes of the archive. */
+  readonly bytes: number;
+} {
+  let at = 0;
+  const entries = files.map(({ name, bytes }) => {
+    const header = at;
+    at += BLOCK + roundUp(bytes);
+    return { name, bytes, header, from: header + BLOCK };
+  });
+  return { entries, bytes: at + 2 * BLOCK };
+}
+
+/** Everything of an archive that is no file's content: headers, padding and the end, with where they belong. */
+export function tarFrame(files: readonly { readonly name: string; readonly bytes: number }[]): {
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}[] {
+  const { entries, bytes: size } = tarLayout(files);
+  const frame = entries.flatMap((e) => [
+    { at: e.header, bytes: headerOf(e.name, e.bytes) },
+    { at: e.from + e.bytes, bytes: new Uint8Array(roundUp(e.bytes) - e.bytes) },
+  ]);
+  return [...frame, { at: size - 2 * BLOCK, bytes: new Uint8Array(2 * BLOCK) }].filter((f) => f.bytes.length > 0);
+}
+
+/** Bytes of the file that starts an archive, by its header. @throws EigenError as readTar. */
+export function firstFile(block: Uint8Array): { readonly name: string; readonly bytes: number } {
+  if (block.length < BLOCK) throw unreadable('it is not a tar archive');
+  const { name, size } = readHeader(block.subarray(0, BLOCK), 0);
+  return { name, bytes: size };
+}
+
 function headerOf(name: string, size: number): Uint8Array {
   const header = new Uint8Array(BLOCK);
   put(header, 0, name);

@@ -6,8 +6,9 @@ const TABLE = new Uint32Array(256).map((_, n) => {
   return c;
 });
 
-export function crc32(bytes: Uint8Array): number {
-  let c = 0xffffffff;
+/** The checksum; `before` is that of the bytes in front of these. */
+export function crc32(bytes: Uint8Array, before = 0): number {
+  let c = (before ^ 0xffffffff) >>> 0;
   for (let i = 0; i < bytes.length; i++) c = TABLE[(c ^ bytes[i]) & 0xff] ^ (c >>> 8);
   return (c ^ 0xffffffff) >>> 0;
 }

@@ -79,18 +79,86 @@ export function encodeCodes(codes: Int8Array, rows: number, cols: number, choose
   writePoints(writer, points);
   writeModels(writer, plan);
   const levels = levelsOf(plan, count);
-  const bits = plan.models[0].precision;
-  const coarseTokens = byToken((q) => zigzag(coarse(q, count)));
-  writeStream(writer, plan.shape, tokenSteps(levels[count], bits), { tokens, table: coarseTokens, end: 'last' });
+  writeCoarsest(writer, tokens, plan.shape, { classes: levels[count], bits: plan.models[0].precision, count });
+  return { base: writer.finish(), planes: planesFrom(tokens, plan.shape, levels), points };
+}
+
+/** Writes the stream of what is left of codes when `count` planes are split off. */
+function writeCoarsest(
+  writer: ByteWriter,
+  tokens: Uint16Array,
+  shape: Shape,
+  { classes, bits, count }: { readonly classes: readonly Uint16Array[]; readonly bits: number; readonly count: number },
+): void {
+  const table = byToken((q) => zigzag(coarse(q, count)));
+  writeStream(writer, shape, tokenSteps(classes, bits), { tokens, table, end: 'last' });
+}
+
+/** The planes, coarsest first; `levels` as of levelsOf. */
+function planesFrom(tokens: Uint16Array, shape: Shape, levels: readonly Uint16Array[][]): Uint8Array[] {
   const planes: Uint8Array[] = [];
-  for (let level = count - 1; level >= 0; level--) planes.push(encodePlane(tokens, plan.shape, levels[level], level));
-  return { base: writer.finish(), planes, points };
+  for (let level = levels.length - 2; level >= 0; level--)
+    planes.push(encodePlane(tokens, shape, levels[level], level));
+  return planes;
 }
 
 /** Bytes of base and planes in the order of travel, without headers: those of encodeCodes, whatever the points are. */
 export function codeSizes(codes: Int8Array, rows: number, cols: number): number[] {
   const { base, planes } = encodeCodes(codes, rows, cols, (level, counts) => pointsOf(counts, level));
   return [base.length, ...planes.map((p) => p.length)];
+}
+
+/**
+ * What of a base stands before its stream, by which the same codes are coded to the same bytes again.
+ * @throws EigenError EW6002_BUNDLE_TAMPERED.
+ */
+export function codingOf(base: Uint8Array, length: number): Uint8Array {
+  const reader = new ByteReader(base);
+  const mode = reader.byte() & 15;
+  if (mode === FIXED) return base.slice(0, 2);
+  readPoints(reader, planesOf(base));
+  readModels(reader, modelled(mode), length);
+  return base.slice(0, base.length - reader.remaining);
+}
+
+/**
+ * Codes weight codes as codingOf says: nothing is decided anew, so that any version gives the bytes that the first encoder gave.
+ * @throws EigenError EW6002_BUNDLE_TAMPERED for a coding that is damaged or lacks one of the codes.
+ */
+export function encodeCodesAs(coding: Uint8Array, codes: Int8Array): Pick<CodedWeights, 'base' | 'planes'> {
+  const count = planesOf(coding);
+  const reader = new ByteReader(coding);
+  const mode = reader.byte() & 15;
+  const writer = new ByteWriter();
+  writer.bytes(coding);
+  if (mode === FIXED) {
+    const width = reader.byte();
+    if (reader.remaining > 0 || widthOf(codes) > width || width > 8) throw damaged('a width does not fit the codes');
+    writeFixed(writer, codes, width);
+    return { base: writer.finish(), planes: [] };
+  }
+  readPoints(reader, count);
+  const { shape, bits, classes } = readModels(reader, modelled(mode), codes.length);
+  if (reader.remaining > 0) throw damaged('bytes are left over');
+  const tokens = tokensOf(codes);
+  checkTokens(tokens, shape, classes);
+  const levels = levelsOf({ models: classes.map((frequencies) => ({ frequencies })) }, count);
+  writeCoarsest(writer, tokens, shape, { classes: levels[count], bits, count });
+  return { base: writer.finish(), planes: planesFrom(tokens, shape, levels) };
+}
+
+function modelled(mode: number): typeof RANS | typeof CLASSES {
+  if (mode !== RANS && mode !== CLASSES) throw damaged(`coding mode ${mode} is unknown`);
+  return mode;
+}
+
+/** The coder takes symbols with a frequency only. */
+function checkTokens(tokens: Uint16Array, { rows, cols, classes: rowClasses }: Shape, classes: readonly Uint16Array[]) {
+  for (let row = 0, i = 0; row < rows; row++) {
+    const frequencies = classes[rowClasses?.[row] ?? 0];
+    for (let col = 0; col < cols; col++, i++)
+      if (!((frequencies[tokens[i]] ?? 0) > 0)) throw damaged('a code has no frequency');
+  }
 }
 
 /** Planes that may be split off: few enough that the base says something and the ends of the streams cost nothing. */

@@ -116,6 +116,53 @@ export function readContainer(bytes: Uint8Array, prefix = false): { entries: Con
   return { entries, frameBytes };
 }
 
+/** Where the pieces of a stream lie. */
+export interface ContainerLayout {
+  /** Bytes before the first payload. */
+  readonly head: number;
+  /** Bytes of the whole stream. */
+  readonly bytes: number;
+  readonly constants: readonly (Place & { readonly kind: number; readonly refinements: readonly Place[] })[];
+  /** The payloads and the refinements as they follow each other, with the index of their constant. */
+  readonly pieces: readonly (Place & { readonly constant: number })[];
+}
+
+export interface Place {
+  readonly from: number;
+  readonly bytes: number;
+}
+
+/** Refinements of a constant, at most (sdk/util/nested.ts). */
+const MOST_REFINEMENTS = 3;
+
+/** Bytes at the start of a stream of so many constants that surely hold its lists. */
+export function longestHead(constants: number): number {
+  // Lengths and indices are below 2^49, seven bits a byte.
+  return MAGIC.length + 2 * 8 + constants * (1 + 7 + MOST_REFINEMENTS * (7 + 7));
+}
+
+/**
+ * The layout of a stream, of which `start` holds at least the lists.
+ * @throws EigenError EW6002_BUNDLE_TAMPERED.
+ */
+export function containerLayout(start: Uint8Array): ContainerLayout {
+  const { chunks, refinements, end } = readDirectory(new ByteReader(start));
+  let at = end;
+  const place = (bytes: number): Place => {
+    at += bytes;
+    return { from: at - bytes, bytes };
+  };
+  const payloads = chunks.map((c, constant) => ({ ...place(c.length), constant }));
+  const refining = refinements.map((r) => ({ ...place(r.length), constant: r.item }));
+  const constants = chunks.map(({ kind }, i) => ({
+    kind,
+    from: payloads[i].from,
+    bytes: payloads[i].bytes,
+    refinements: refining.filter((r) => r.constant === i),
+  }));
+  return { head: end, bytes: at, constants, pieces: [...payloads, ...refining] };
+}
+
 /** Segments of a stream: what is verified and used as a whole. */
 const MOST_SEGMENTS = 16;
 /** Smallest segment, bytes and share of the stream: each costs a hash in the manifest. */

@@ -48,6 +48,11 @@ interface WireEntry extends Omit<ContainerEntry, 'kind'> {
 const KINDS: readonly WireKind[] = ['plain', 'codes', 'f16', 'log8', 'ints'];
 const ALIGN = 64;
 
+/** What the kind of a constant in a container means; undefined when it is unknown. */
+export function wireKind(kind: number): WireKind | undefined {
+  return KINDS[kind];
+}
+
 /**
  * Codes constants in program order (container.ts); `sizes` has one entry for each, and the first one's header includes the stream's.
  * Codes with a gain travel in planes, those that matter most for their bytes first.
@@ -132,7 +137,7 @@ function floatsOf(name: string, t: Tensor): Float32Array {
 }
 
 /** Rows and columns, for the coder's row classes: the first axis, or the first two of [directions, rows, columns]. */
-function matrixOf(shape: readonly number[]): [rows: number, cols: number] {
+export function matrixOf(shape: readonly number[]): [rows: number, cols: number] {
   const n = sizeOf(shape);
   const axes = shape.length === 3 ? 2 : Math.min(1, shape.length - 1);
   const rows = n > 0 ? sizeOf(shape.slice(0, Math.max(0, axes))) : 1;
