@@ -1,4 +1,8 @@
-/** Bundles (.ewb): pack, verify, describe, install. */
+/** Bundles (.ewb): pack, verify, describe, install; chunks and deltas for updates. */
+export { type ByteSource, type ByteTarget, bytesSource, verifyArchive } from './archive.ts';
+export { BundleAssembly } from './assembly.ts';
+export { type Chunk, type ChunkIndex, decodeIndex, encodeIndex, indexBundle, newChunks } from './chunks.ts';
+export { applyDelta, type DeltaReport, type DeltaRequest, type DeltaResult, makeDelta } from './delta/index.ts';
 export { type BundleDescription, breakdownOf, describeBundle, type WeightBreakdown } from './describe.ts';
 export { type InstalledBundle, installBundle, openInstalled } from './install.ts';
 export {

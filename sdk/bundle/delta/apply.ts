@@ -1,27 +1,31 @@
-import { createHash } from 'node:crypto';
 import { EigenError } from '../../util/errors.ts';
 import { sha256 } from '../../util/hash.ts';
 import { sizeOf } from '../../util/tensor.ts';
 import { damaged } from '../../wire/bits.ts';
-import { type ContainerLayout, containerLayout, longestHead, type Place } from '../../wire/container.ts';
+import { type ContainerLayout, containerLayout, longestHead } from '../../wire/container.ts';
 import { decodeChanges, decodeDifferences } from '../../wire/differences.ts';
 import type { WeightSlot } from '../../wire/program.ts';
 import { matrixOf } from '../../wire/weights.ts';
-import { type BundleDirectory, type ByteSource, filesOf, MAX_MANIFEST, readDirectory } from '../archive.ts';
+import {
+  type BundleDirectory,
+  type ByteSource,
+  type ByteTarget,
+  copyRange,
+  filesOf,
+  MAX_MANIFEST,
+  type Range,
+  readDirectory,
+  sha256OfRange,
+  writeFrame,
+} from '../archive.ts';
 import { deflate, inflate } from '../deflate.ts';
 import { type Manifest, type Part, parseManifest } from '../manifest.ts';
-import { digestText, MANIFEST, MANIFEST_DIGEST, WEIGHTS } from '../names.ts';
-import { type TarEntry, tarFrame, tarLayout } from '../tar.ts';
+import { MANIFEST, WEIGHTS } from '../names.ts';
+import { type TarEntry, tarLayout } from '../tar.ts';
 import { CONSTANT_OPS, DIGEST_BYTES, inDelta, invalidDelta, MAGIC, PART_OPS } from './format.ts';
 import { decodePatch } from './patch.ts';
 import { DeltaReader } from './reader.ts';
 import { bytesFor, type ConstantBytes, type Form, formOf, valuesOf } from './values.ts';
-
-/** Where the new bundle is built: written in any order, each byte once, and read again. */
-export interface ByteTarget {
-  write(at: number, bytes: Uint8Array): Promise<void>;
-  read(from: number, count: number): Promise<Uint8Array>;
-}
 
 export interface DeltaRequest {
   readonly delta: ByteSource;
@@ -37,9 +41,6 @@ export interface DeltaResult {
   /** Bytes of the new bundle. */
   readonly bytes: number;
 }
-
-/** Bytes that are copied or hashed at once. */
-const PIECE = 262_144;
 
 /**
  * Makes the new bundle from the old one and a delta. Holds the manifests, one constant and one part that is no weights, not the
@@ -61,9 +62,8 @@ export async function applyDelta({ delta, old: source, target, digest }: DeltaRe
   const files = filesOf(manifest, manifestBytes.length);
   const layout = tarLayout(files);
   const places = new Map(layout.entries.map((e) => [e.name, e]));
-  for (const { at, bytes } of tarFrame(files)) await target.write(at, bytes);
+  await writeFrame(target, files, head.target);
   await target.write(places.get(MANIFEST)!.from, manifestBytes);
-  await target.write(places.get(MANIFEST_DIGEST)!.from, new TextEncoder().encode(digestText(head.target)));
   const build: Build = { reader, source, old, target, manifest };
   for (const part of manifest.parts)
     await inDelta(`part '${part.name}'`, () => buildPart(build, part, places.get(part.name)!));
@@ -102,7 +102,7 @@ async function buildPart(build: Build, part: Part, place: TarEntry): Promise<voi
     case 'same': {
       const same = old.manifest.parts[await reader.varint()];
       if (same?.sha256 !== part.sha256 || same.bytes !== part.bytes) throw invalidDelta('no old part is the same');
-      await copy(source, old.files.get(same.name)!.from, target, { from: place.from, bytes: part.bytes });
+      await copyRange(source, old.files.get(same.name)!.from, target, { from: place.from, bytes: part.bytes });
       break;
     }
     case 'patch':
@@ -116,17 +116,8 @@ async function buildPart(build: Build, part: Part, place: TarEntry): Promise<voi
       await buildWeights(build, part, place);
   }
   // What counts is what can be read again.
-  const hash = createHash('sha256');
-  for (let at = 0; at < part.bytes; at += PIECE)
-    hash.update(await target.read(place.from + at, Math.min(PIECE, part.bytes - at)));
-  if (hash.digest('hex') !== part.sha256) throw invalidDelta('it does not have the hash in the manifest');
-}
-
-async function copy(from: ByteSource, at: number, to: ByteTarget, place: Place): Promise<void> {
-  for (let done = 0; done < place.bytes; done += PIECE) {
-    const piece = await from.read(at + done, Math.min(PIECE, place.bytes - done));
-    await to.write(place.from + done, piece);
-  }
+  if ((await sha256OfRange(target, place)) !== part.sha256)
+    throw invalidDelta('it does not have the hash in the manifest');
 }
 
 async function patched({ reader, old, source }: Build, part: Part): Promise<Uint8Array> {
@@ -150,9 +141,9 @@ function exactly(part: Part, bytes: Uint8Array): Uint8Array {
 interface OldConstants {
   readonly slots: readonly WeightSlot[];
   readonly layout: ContainerLayout;
-  read(place: Place): Promise<Uint8Array>;
+  read(place: Range): Promise<Uint8Array>;
   /** Copies a piece of the stream into the new bundle. */
-  copy(place: Place, to: Place): Promise<void>;
+  copy(place: Range, to: Range): Promise<void>;
 }
 
 async function oldConstants({ source, old, target }: Build): Promise<OldConstants> {
@@ -166,7 +157,7 @@ async function oldConstants({ source, old, target }: Build): Promise<OldConstant
     slots,
     layout,
     read: (place) => source.read(from + place.from, place.bytes),
-    copy: (place, to) => copy(source, from + place.from, target, to),
+    copy: (place, to) => copyRange(source, from + place.from, target, to),
   };
 }
 
@@ -183,7 +174,7 @@ async function buildWeights(build: Build, part: Part, place: TarEntry): Promise<
     const constant = layout.constants[i]!;
     const op = CONSTANT_OPS[await reader.byte()];
     const pieces = [constant, ...constant.refinements];
-    const at = (piece: Place): Place => ({ from: place.from + piece.from, bytes: piece.bytes });
+    const at = (piece: Range): Range => ({ from: place.from + piece.from, bytes: piece.bytes });
     if (op === 'whole') for (const p of pieces) await target.write(at(p).from, await reader.bytes(p.bytes));
     else if (op === 'copy') {
       const same = old.layout.constants[await reader.varint()];

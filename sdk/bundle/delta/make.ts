@@ -21,7 +21,12 @@ export interface DeltaReport {
   /** Bytes of the new bundle. */
   readonly newBytes: number;
   readonly manifestBytes: number;
-  readonly parts: readonly { readonly name: string; readonly op: PartOp; readonly bytes: number; readonly of: number }[];
+  readonly parts: readonly {
+    readonly name: string;
+    readonly op: PartOp;
+    readonly bytes: number;
+    readonly of: number;
+  }[];
   readonly constants: readonly {
     readonly name: string;
     readonly op: ConstantOp;

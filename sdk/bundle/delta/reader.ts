@@ -10,7 +10,7 @@ const CRC_BYTES = 4;
 /** Reads a delta from its start to its end, a block at a time, and checks its CRC. */
 export class DeltaReader {
   private readonly source: ByteSource;
-  private window = new Uint8Array(0);
+  private window: Uint8Array = new Uint8Array(0);
   /** Of the window's first byte, and the next one in it. */
   private start = 0;
   private at = 0;

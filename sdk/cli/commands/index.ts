@@ -1,7 +1,9 @@
 import type { Command } from '../command.ts';
+import { apply } from './apply.ts';
 import { bench } from './bench.ts';
 import { compile } from './compile.ts';
 import { compress } from './compress.ts';
+import { delta } from './delta.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { exportCommand } from './export.ts';
@@ -25,6 +27,8 @@ export const COMMANDS: readonly Command[] = [
   bench,
   profile,
   exportCommand,
+  delta,
+  apply,
   targets,
   doctor,
   explain,

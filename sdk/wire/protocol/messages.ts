@@ -49,7 +49,7 @@ function isMap(value: unknown): boolean {
 
 function bytesOfSize(least: number, most: number) {
   return v.pipe(
-    v.instance(Uint8Array),
+    v.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes'),
     v.check((b) => b.length >= least && b.length <= most, `must be ${least} to ${most} bytes`),
   );
 }
