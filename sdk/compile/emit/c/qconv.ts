@@ -6,7 +6,7 @@ import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
 import { type Done, MR, microDot7, microI16, NR, type Rows, rowsPerTile } from './gemm.ts';
 import { rowForm } from './gemv.ts';
 import { emitGather, emitLine, type Geometry, geometryOf, type Line, linearGeometry, lineOf } from './geometry.ts';
-import { DOT7_BITS, DOT7_OFFSET } from './panels.ts';
+import { DOT7_BITS, DOT7_COLUMNS, DOT7_OFFSET, DOT7_REST } from './panels.ts';
 import { eightOf } from './vectors.ts';
 import { wideProduct } from './wide-product.ts';
 
@@ -96,9 +96,10 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const rowSums = ctx.scratch(block * 4);
   const tile = ctx.scratch(8 * kp * 2);
   const rows = ctx.scratch(line ? line.elements(block) * 2 : (block + 4) * kp * 2);
-  const shared = { ctx, geo, line, kp, mr, block, src, panels, sums, tile, rows, rowSums, scaling, zp: v.zp };
+  const split = bits > DOT7_BITS;
+  const shared = { ctx, geo, line, kp, mr, block, src, panels, sums, tile, rows, rowSums, scaling, split, zp: v.zp };
   const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
-  if (!narrow || bits > DOT7_BITS) return { ...plain, helpers: plain.helpers + epi, ...rest };
+  if (!narrow || (split && !paysSplit(ctx, v.w, geo.k))) return { ...plain, helpers: plain.helpers + epi, ...rest };
   const dot7 = dot7Product(shared);
   return {
     helpers: `#ifdef EW_DOT7\n${dot7.helpers}#else\n${plain.helpers}#endif\n${epi}`,
@@ -155,8 +156,33 @@ interface Product {
   readonly rows: string;
   readonly rowSums: string;
   readonly scaling: Scaling;
+  /** The 7-bit dot product takes codes of 8 bits in two pieces. */
+  readonly split: boolean;
   readonly zp: string;
 }
+
+/**
+ * Whether the 7-bit dot product is faster than the plain one for codes of 8 bits, of which it takes those that are too wide in two pieces:
+ * where few groups of four columns of a tile have any. It cannot be where there is a -128.
+ */
+function paysSplit(ctx: KernelContext, w: string, k: number): boolean {
+  const codes = ctx.constant(w)?.data;
+  if (!codes || ctx.tuning.sums) return false;
+  const groups = Math.ceil(k / 4);
+  const wide = new Set<number>();
+  for (let i = 0; i < codes.length; i++) {
+    const q = Number(codes[i]);
+    if (q === -128) return false;
+    if (q < -DOT7_OFFSET || q >= DOT7_OFFSET) wide.add(Math.floor(i / k / NR) * groups + Math.floor((i % k) / 4));
+  }
+  const inTile = new Map<number, number>();
+  for (const g of wide) inTile.set(Math.floor(g / groups), (inTile.get(Math.floor(g / groups)) ?? 0) + 1);
+  const tiles = Math.ceil(codes.length / k / NR);
+  return wide.size <= tiles * groups * MOST_WIDE && [...inTile.values()].every((n) => n <= (groups * 7) / 8);
+}
+
+/** Share of groups up to which it is: one costs twice what it does otherwise, which is half of what it costs as a plain product. */
+const MOST_WIDE = 0.4;
 
 /** f32 results of one row from its two integer sums, handed to the epilogue. */
 function finish(p: Pick<Product, 'ctx' | 'geo' | 'scaling' | 'mr'>): Done {
@@ -173,7 +199,7 @@ function finish(p: Pick<Product, 'ctx' | 'geo' | 'scaling' | 'mr'>): Done {
 }
 
 /** What is done once a channel tile: codes unpacked, scales and biases of its channels made plain, the zero point's share of the sums. */
-function perTile(p: Product, unpack: 'ew_panel_i16' | 'ew_panel_u7', type: 'i16' | 'u8'): string {
+function perTile(p: Product, unpack: string, type: 'i16' | 'u8'): string {
   const panel = `${p.panels}, (G + n) / ${NR}, ${p.geo.o}, ${p.geo.k}, (${type} *)${p.tile}, ${p.zp === '0' ? '(i32 *)0' : `(i32 *)${p.sums}`}`;
   const correction = `const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-zp), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
   const none = 'const i4 z0 = i4_splat(0), z1 = z0;';
@@ -205,21 +231,31 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
 
 /**
  * Relaxed dot product: activations i8, codes offset to unsigned 7 bits. sum(a * u) = sum(a * q) + offset * sum(a), so
- * the row sums of the gathered rows are taken back afterwards; both include the padding columns, where q = 0.
+ * the row sums of the gathered rows are taken back afterwards; both include the padding columns, where q = 0. Of codes in two pieces
+ * the second one takes care of itself.
  */
 function dot7Product(p: Product): ProductText {
   const { geo } = p;
   const kp = columnsOf(geo.k, p.ctx.tuning.sums ? 16 : 4);
   const pitch = p.line?.step ?? kp;
   const helpers = gatherOf({ ...p, kp }, 'i8', 'i8');
+  const rest = p.split
+    ? {
+        count: 'groups',
+        codes: `${p.tile} + ${NR * p.kp}`,
+        columns: `((const i32 *)(${p.tile} + ${DOT7_COLUMNS * p.kp}))`,
+        offset: DOT7_REST,
+      }
+    : undefined;
   const init = (r: number): [string, string] => [
     `i4_add(z0, i4_splat(rs[m - mb + ${r}]))`,
     `i4_add(z1, i4_splat(rs[m - mb + ${r}]))`,
   ];
   const rows: Rows = { base: `(i8 *)${p.rows} + (m - mb) * ${pitch}`, pitch };
-  const micro = microDot7(p.ctx.tuning.sums, kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p));
+  const micro = microDot7(p.ctx.tuning.sums, kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p), rest);
   const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); ew_row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb, ${kp}, ${pitch}, ${DOT7_OFFSET}); const i32 *rs = (const i32 *)${p.rowSums};`;
-  const body = blockedLoops(geo, p.mr, p.block, setup, micro, perTile(p, 'ew_panel_u7', 'u8'));
+  const tile = `${p.split ? 'const i32 groups = ' : ''}${perTile(p, p.split ? 'ew_panel_u7s' : 'ew_panel_u7', 'u8')}`;
+  const body = blockedLoops(geo, p.mr, p.block, setup, micro, tile);
   return { helpers, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
