@@ -42,6 +42,12 @@ function writeQConv(w: OnnxWriter): void {
   w.emit('Conv', [x, kernel, w.input(3)], attrs, [w.output()]);
 }
 
+/** Codes with some that need 8 bits: the first ones that do, and the last ones that there are. */
+function withWide(codes: Tensor<'i8'>): Tensor<'i8'> {
+  const wide = [127, -127, 64, -65];
+  return { ...codes, data: codes.data.map((q, i) => (i % 97 === 7 ? wide[i % 4]! : q)) };
+}
+
 const attrsOf = (strides: number[], pads: number[], groups = 1, dilations = [1, 1]): Attrs => ({
   strides,
   pads,
@@ -95,6 +101,18 @@ export const qconv: OpDef = {
         tensor('i32', [1], [-128]),
       ],
       attrs: attrsOf([2, 2], [1, 0, 1, 1]),
+      constants: [1, 2, 3, 4],
+    },
+    {
+      name: 'few codes of 8 bits among narrow ones',
+      inputs: [
+        sampleInts('i8', [1, 9, 8, 6], -128, 128),
+        withWide(sampleInts('i8', [20, 3, 3, 6], -64, 64, 2)),
+        sample([20], 3, 0.001, 0.01),
+        sample([20], 4),
+        tensor('i32', [1], [-77]),
+      ],
+      attrs: attrsOf([1, 1], [1, 1, 1, 1]),
       constants: [1, 2, 3, 4],
     },
     {

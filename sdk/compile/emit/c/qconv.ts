@@ -163,7 +163,7 @@ interface Product {
 
 /**
  * Whether the 7-bit dot product is faster than the plain one for codes of 8 bits, of which it takes those that are too wide in two pieces:
- * where few groups of four columns of a tile have any. It cannot be where there is a -128.
+ * where few groups of four columns of a tile have any.
  */
 function paysSplit(ctx: KernelContext, w: string, k: number): boolean {
   const codes = ctx.constant(w)?.data;
@@ -172,7 +172,6 @@ function paysSplit(ctx: KernelContext, w: string, k: number): boolean {
   const wide = new Set<number>();
   for (let i = 0; i < codes.length; i++) {
     const q = Number(codes[i]);
-    if (q === -128) return false;
     if (q < -DOT7_OFFSET || q >= DOT7_OFFSET) wide.add(Math.floor(i / k / NR) * groups + Math.floor((i % k) / 4));
   }
   const inTile = new Map<number, number>();
