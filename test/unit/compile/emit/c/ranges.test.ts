@@ -98,14 +98,7 @@ test('a bound that saturation keeps is left out, by channel as well', async () =
   const kept = network([-127], [20]);
   assert.match(kernels(relu), /f4_mul\(a, /);
   assert.not.match(kernels(kept), /f4_mul\(a, /);
-  for (const g of [
-    relu,
-    kept,
-    network(each(-128), each(20)),
-    network([...each(-128).slice(1), -100], each(20)),
-    network([-128], [255 / 6], 6),
-    network([-128], [40], 6),
-  ])
+  for (const g of [relu, network([...each(-128).slice(1), -100], each(20)), network([-128], [255 / 6], 6)])
     await sameAsReference(g, { x });
 });
 
