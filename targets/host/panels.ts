@@ -75,20 +75,29 @@ EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list) {
     _mm512_mask_storeu_epi8(t + k, m, _mm512_maskz_expand_epi8(m, next));
   }
 }
+/* 64 fields of width bits, eight in as many bytes: where byte j of group g of the result finds its group, and its bits in that */
+EW_INLINE ew_mx ew_field_bytes(i32 width) {
+  const ew_mx group = _mm512_set_epi64(${[7, 6, 5, 4, 3, 2, 1, 0].map(bytes)}), within = _mm512_set1_epi64(0x0706050403020100);
+  return _mm512_add_epi8(_mm512_mullo_epi16(group, _mm512_set1_epi16((short)width)), within);
+}
+EW_INLINE ew_mx ew_field_bits(i32 width) { return _mm512_mullo_epi16(_mm512_set1_epi64(0x0706050403020100), _mm512_set1_epi16((short)width)); }
+EW_INLINE ew_mx ew_fields(ew_mx x, ew_mx byte, ew_mx bit, ew_mx ones) {
+  return _mm512_and_si512(_mm512_multishift_epi64_epi8(bit, _mm512_permutexvar_epi8(byte, x)), ones);
+}
 /* n fields of width bits, each plus offset, as bytes: groups of eight lie one after another from w, or from w back where back is 1, and their fields from last to first */
 EW_SHARED void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 offset, u8 *d) {
-  const ew_mx group = _mm512_set_epi64(${[7, 6, 5, 4, 3, 2, 1, 0].map(bytes)}), within = _mm512_set1_epi64(0x0706050403020100);
-  /* byte j of group g: g * width + j, or, counted from the end, 64 - (g + 1) * width + j */
-  ew_mx byte = _mm512_mullo_epi16(group, _mm512_set1_epi16((short)width)), bit = _mm512_mullo_epi16(within, _mm512_set1_epi16((short)width));
-  byte = back ? _mm512_sub_epi8(_mm512_set1_epi8((char)(64 - width)), byte) : byte;
-  byte = _mm512_add_epi8(byte, within);
-  if (back) bit = _mm512_sub_epi8(_mm512_set1_epi8((char)(7 * width)), bit);
+  ew_mx byte = ew_field_bytes(width), bit = ew_field_bits(width);
+  if (back) {
+    /* byte j of group g counted from the end: 64 - (g + 1) * width + j */
+    const ew_mx within = _mm512_set1_epi64(0x0706050403020100);
+    byte = _mm512_add_epi8(_mm512_sub_epi8(_mm512_set1_epi8((char)(64 - width)), _mm512_sub_epi8(byte, within)), within);
+    bit = _mm512_sub_epi8(_mm512_set1_epi8((char)(7 * width)), bit);
+  }
   const ew_mx ones = _mm512_set1_epi8((char)((1 << width) - 1)), add = _mm512_set1_epi8((char)offset);
   for (; n > 0; n -= 64, d += 64, w += back ? -8 * width : 8 * width) {
     const i32 used = n < 64 ? (n + 7) / 8 * width : 8 * width;
     const ew_mx x = back ? _mm512_maskz_loadu_epi8(~0ull << (64 - used), w - 64) : _mm512_maskz_loadu_epi8(used == 64 ? ~0ull : (1ull << used) - 1, w);
-    const ew_mx fields = _mm512_multishift_epi64_epi8(bit, _mm512_permutexvar_epi8(byte, x));
-    _mm512_storeu_si512(d, _mm512_add_epi8(_mm512_and_si512(fields, ones), add));
+    _mm512_storeu_si512(d, _mm512_add_epi8(ew_fields(x, byte, bit, ones), add));
   }
 }
 /* the listed codes plus zero, as bytes, at d: half a tile of n codes at most, and room for as many behind them */
@@ -96,13 +105,23 @@ EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d) {
   const i32 width = w[0] & 15, tail = w[0] >> 4, bits = (bytes - 1) * 8, half = n / 2;
   const i32 count = bits / width < half ? bits / width : half, tails = bits / (width + tail) < half ? bits / (width + tail) : half;
   ew_unpack_fields(w + 1, width, 0, count, 0, d);
-  if (tail) {
-    ew_unpack_fields(w + bytes, tail, 1, tails, (1 << width) - 1, d + half);
-    ew_fill_in(d, count, (1 << width) - 1, d + half);
-  }
+  const i32 mark = (1 << width) - 1;
+  const u8 *rest = d + half;
+  if (tail) ew_unpack_fields(w + bytes, tail, 1, tails, mark, d + half);
+  const ew_mx byte = ew_field_bytes(width), bit = ew_field_bits(width), ones = _mm512_set1_epi8((char)mark);
   const ew_mx one = _mm512_set1_epi8(1), least = _mm512_set1_epi8((char)zero);
-  for (i32 i = 0; i < count; i += 64) {
-    const ew_mx e = _mm512_loadu_si512(d + i), sign = _mm512_sub_epi8(_mm512_setzero_si512(), _mm512_and_si512(e, one));
+  w++;
+  for (i32 i = 0; i < count; i += 64, w += 8 * width) {
+    const i32 used = count - i < 64 ? (count - i + 7) / 8 * width : 8 * width;
+    ew_mx e = ew_fields(_mm512_maskz_loadu_epi8(used == 64 ? ~0ull : (1ull << used) - 1, w), byte, bit, ones);
+    if (tail) {
+      const __mmask64 m = _mm512_cmpeq_epi8_mask(e, ones);
+      ew_mx next = _mm512_loadu_si512(rest);
+      __asm__("" : "+v"(next));
+      rest += __builtin_popcountll(m);
+      e = _mm512_mask_expand_epi8(e, m, next);
+    }
+    const ew_mx sign = _mm512_sub_epi8(_mm512_setzero_si512(), _mm512_and_si512(e, one));
     const ew_mx size = _mm512_add_epi8(_mm512_and_si512(_mm512_srli_epi16(e, 1), _mm512_set1_epi8(127)), least);
     _mm512_storeu_si512(d + i, _mm512_add_epi8(_mm512_sub_epi8(_mm512_xor_si512(size, sign), sign), least));
   }
