@@ -43,6 +43,8 @@ export interface WideVectors {
   /** Shape of the largest micro-kernel: rows, vectors of channels. */
   readonly rows: number;
   readonly columns: number;
+  /** One row of bytes is multiplied with tiles of codes as those are unpacked (targets/host/panels.ts). */
+  readonly rowTiles: boolean;
 }
 
 export interface Target {

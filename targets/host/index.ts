@@ -7,7 +7,11 @@ import { SHAPES, wideHeader } from './wide.ts';
 const NARROW: Vectors = { header: X86_HEADER, entry: sharedObjectEntry };
 
 function wide(lanes: 8 | 16): Vectors {
-  return { ...NARROW, header: `${X86_HEADER}${wideHeader(lanes)}`, wide: { lanes, ...SHAPES[lanes] } };
+  return {
+    ...NARROW,
+    header: `${X86_HEADER}${wideHeader(lanes)}`,
+    wide: { lanes, ...SHAPES[lanes], rowTiles: lanes === 16 },
+  };
 }
 
 /** x86-64 processors of the last fifteen years have the first variant; an engine takes the last one that the processor runs. */

@@ -417,7 +417,8 @@ EW_SHARED void ew_line_i8(i16 *d, const i8 *s, i32 left, i32 w, i32 n, i32 zp) {
   ew_fill_i16(d + left + w, zp, n - left - w);
 }
 EW_SHARED void ew_line_i16(i16 *d, const i16 *s, i32 left, i32 w, i32 n, i32 zp) {
-  if (!s) left = w = 0;
+  /* not a copy of no bytes: the compiler would take it that s is not null */
+  if (!s) { ew_fill_i16(d, zp, n); return; }
   ew_fill_i16(d, zp, left); ew_copy(d + left, s, (u64)w * 2); ew_fill_i16(d + left + w, zp, n - left - w);
 }
 `;

@@ -9,6 +9,7 @@ import { emitGather, emitLine, type Geometry, geometryOf, type Line, linearGeome
 import { DOT7_BITS, DOT7_COLUMNS, DOT7_OFFSET, DOT7_REST } from './panels.ts';
 import { eightOf } from './vectors.ts';
 import { wideProduct } from './wide-product.ts';
+import { isWideRow, wideRow } from './wide-row.ts';
 
 /** What turns integer sums into f32 results. */
 interface Scaling {
@@ -81,7 +82,10 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const src = ctx.read(v.x);
   const { pointer: panels, bits } = ctx.panels(v.w, geo.o, geo.k);
   const { wide } = ctx.tuning;
-  if (wide) return { ...wideProduct(ctx, wide, { geo, src, panels, bits, ...v }, space), ...rest };
+  if (wide) {
+    const p = { geo, src, panels, bits, ...v };
+    return { ...(isWideRow(ctx, wide, p) ? wideRow : wideProduct)(ctx, wide, p, space), ...rest };
+  }
   const scaling = scalingOf(ctx, v);
   if (geo.m === 1 && geo.groups === 1 && (ctx.type(v.x).dtype === 'i8' || v.zp === '0'))
     return productOfRow(ctx, geo, { ...v, src, panels, bits }, scaling);

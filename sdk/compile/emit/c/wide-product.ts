@@ -38,7 +38,7 @@ export function wideProduct(
   p: WideProduct,
   space: Space,
 ): Omit<KernelText, 'macs'> {
-  const { geo } = p;
+  const geo = laidDown(p.geo);
   const { lanes } = wide;
   // Columns of the matrix are padded to a multiple of 16, every line of a window by itself where those are read in the image.
   const windows = windowsOf(geo);
@@ -158,6 +158,19 @@ function windowsOf(geo: Geometry): 'lines' | 'copies' | undefined {
 }
 
 const MOST_PADDING = 1.25;
+
+/** An image of one column as one of one row, which is the same memory: windows are pieces of its only line. */
+function laidDown(geo: Geometry): Geometry {
+  const { w, kw, ow, h, kh, oh, pads, strides, dilations } = geo;
+  if (w !== 1 || kw !== 1 || ow !== 1 || pads[1] !== 0 || pads[3] !== 0) return geo;
+  return {
+    ...geo,
+    ...{ h: w, w: h, kh: kw, kw: kh, oh: ow, ow: oh },
+    pads: [0, pads[0], 0, pads[2]],
+    strides: [1, strides[0]],
+    dilations: [1, dilations[0]],
+  };
+}
 
 interface RowsFrom {
   readonly src: string;

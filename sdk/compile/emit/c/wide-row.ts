@@ -1,0 +1,58 @@
+import type { WideVectors } from '../../target.ts';
+import { type KernelContext, type KernelText, share } from './context.ts';
+import { emitEpilogue, hasLanewiseTail, type Space } from './epilogue.ts';
+import { NR } from './gemm.ts';
+import { emitGather } from './geometry.ts';
+import { NARROW, wideLanes, widened } from './lanes.ts';
+import { expanded } from './vectors.ts';
+import type { WideProduct } from './wide-product.ts';
+
+/** Channels at a time. */
+const CHANNELS = 64;
+
+/** Whether a product is of one row of bytes: nothing would be unpacked for a second one. */
+export function isWideRow(ctx: KernelContext, wide: WideVectors, { geo, x }: WideProduct): boolean {
+  return wide.rowTiles && geo.m === 1 && geo.groups === 1 && ctx.type(x).dtype === 'i8';
+}
+
+/** One row of bytes times codes, which are multiplied as they are unpacked (`WideVectors.rowTiles`). */
+export function wideRow(
+  ctx: KernelContext,
+  { lanes }: WideVectors,
+  { geo, src, y, zp, panels, multiplier, bias, rowScale }: WideProduct,
+  space: Space,
+): Omit<KernelText, 'macs'> {
+  const kp = Math.ceil(geo.k / 16) * 16;
+  const gather = geo.pointwise ? '' : emitGather('gather', geo, { from: 'i8', to: 'i8', pitch: kp });
+  const gathered = geo.pointwise ? src : `((i8 *)${ctx.scratch(kp)})`;
+  const row = `((i8 *)${ctx.scratch(8 * kp)})`;
+  const room = `((u8 *)${ctx.scratch(2 * NR * (kp + 4))})`;
+  const out = `((i32 *)${ctx.scratch(CHANNELS * 4)})`;
+  const [scales, biases] = [multiplier, bias].map((v) =>
+    expanded(v, 'n', 'width', () => ctx.scratch((CHANNELS + 16) * 4)),
+  ) as [ReturnType<typeof expanded>, ReturnType<typeof expanded>];
+  const tail = hasLanewiseTail(ctx) ? wideLanes(lanes) : NARROW;
+  const epi = emitEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0 }, y, tail);
+  const value = (i: number): string => {
+    const at = i === 0 ? 'c' : `c + ${4 * i}`;
+    const f = `f4_from_i4(i4_load(${out} + ${at}))`;
+    const scaled = rowScale ? `f4_mul(${f}, f4_load_splat(${rowScale}))` : f;
+    return `f4_add(f4_mul(${scaled}, f4_load(${scales.at} + ${at})), f4_load(${biases.at} + ${at}))`;
+  };
+  const finish = `for (i32 c = 0; c < width; c += ${tail.block}) {
+      const i32 nv = width - c < ${tail.block} ? width - c : ${tail.block}; (void)nv;
+      epi(${ctx.arguments()}, 0, n + c, nv, ${tail.pieces.map((_, i) => value(i)).join(', ')});
+    }`;
+  const body = `const i32 zp = ${zp};
+  ${share(geo.o, lanes, 'n0', 'n1')}
+  if (n0 >= n1) return;
+  ${gather ? `gather(${src}, ${gathered}, 0, 1, 0, zp);` : ''}
+  const i32 sum = ew_make_row(${gathered}, ${geo.k}, ${row});
+  for (i32 n = n0; n < n1; n += ${CHANNELS}) {
+    const i32 width = n1 - n < ${CHANNELS} ? n1 - n : ${CHANNELS};
+    ew_row_tiles(${panels}, n / ${NR}, (width + ${NR - 1}) / ${NR}, ${geo.o}, ${geo.k}, ${row}, sum, zp, ${room}, ${out});
+    ${scales.setup} ${biases.setup}
+    ${tail.wide ? widened(finish) : finish}
+  }`;
+  return { helpers: `${gather}${epi}`, body };
+}
