@@ -32,8 +32,9 @@ export async function writeDelta(oldPath: string, newPath: string, out?: string)
   const { bytes, report } = makeDelta(old, now);
   await proveDelta(bytes, { oldPath, now });
   if (out !== undefined) await writeAtomic(out, bytes);
-  const index = indexBundle(now);
-  const fresh = newChunks(index, [indexBundle(old)]);
+  const index = await withSource(newPath, (source) => indexBundle(source));
+  const known = await withSource(oldPath, (source) => indexBundle(source));
+  const fresh = newChunks(index, [known]);
   const chunkBytes = fresh.reduce((sum, c) => sum + c.bytes, encodeIndex(index).length);
   return { ...report, chunkBytes };
 }

@@ -17,7 +17,11 @@ export class BundleAssembly {
   constructor(index: ChunkIndex, target: ByteTarget) {
     this.index = index;
     this.target = target;
-    for (const chunk of index.chunks) this.places.set(chunk.digest, [...(this.places.get(chunk.digest) ?? []), chunk]);
+    for (const chunk of index.chunks) {
+      const equal = this.places.get(chunk.digest);
+      if (equal) equal.push(chunk);
+      else this.places.set(chunk.digest, [chunk]);
+    }
   }
 
   /** Indices of the chunks that are not there yet, equal ones once, in the order of the archive. */

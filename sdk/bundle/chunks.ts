@@ -1,12 +1,12 @@
 import { EigenError } from '../util/errors.ts';
 import { sha256 } from '../util/hash.ts';
 import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '../wire/cbor.ts';
-import { containerLayout } from '../wire/container.ts';
+import { containerLayout, longestHead } from '../wire/container.ts';
 import { DEFAULT_PIECE, MAX_PIECE } from '../wire/protocol/messages.ts';
-import { filesOf, type Range } from './archive.ts';
+import { type ByteSource, filesOf, type Range, readDirectory } from './archive.ts';
+import type { Manifest } from './manifest.ts';
 import { MANIFEST, MANIFEST_DIGEST, WEIGHTS } from './names.ts';
-import type { Bundle } from './open.ts';
-import { isPartName, tarLayout } from './tar.ts';
+import { isPartName, tampered, tarLayout } from './tar.ts';
 
 /**
  * A bundle as chunks, each named by its SHA-256: what a device has already, from another bundle too, it need not fetch, and any source
@@ -44,27 +44,31 @@ interface Piece extends Range {
   readonly constant?: number;
 }
 
-/** The chunks of a whole bundle, of at most `largest` bytes; the same bundle has the same ones. */
-export function indexBundle(bundle: Bundle, largest = DEFAULT_PIECE): ChunkIndex {
-  if (bundle.received) throw new RangeError('indexBundle: the bundle has to be whole');
-  const files = filesOf(bundle.manifest, bundle.manifestBytes.length);
-  const { entries, bytes } = tarLayout(files);
-  const chunks = entries
-    .filter((e) => e.name !== MANIFEST_DIGEST)
-    .flatMap(({ name, from }) => {
-      const content = name === MANIFEST ? bundle.manifestBytes : bundle.parts.get(name)!;
-      return cut(piecesOf(name, content), largest).map((piece): Chunk => {
-        const digest = sha256(content.subarray(piece.from, piece.from + piece.bytes));
-        return { ...piece, from: from + piece.from, digest, file: name };
-      });
-    });
-  return { digest: bundle.digest, bytes, files, chunks };
+/**
+ * The chunks of a whole bundle, of at most `largest` bytes; the same bundle has the same ones. Holds a chunk at a time, and verifies
+ * nothing: what a chunk holds is what its digest says.
+ * @throws EigenError EW6001 to EW6003 when it is not a bundle.
+ */
+export async function indexBundle(source: ByteSource, largest = DEFAULT_PIECE): Promise<ChunkIndex> {
+  const { manifest, manifestBytes, digest, files } = await readDirectory(source);
+  const chunks: Chunk[] = [];
+  for (const { name, from, bytes } of files.values()) {
+    if (name === MANIFEST_DIGEST) continue;
+    const pieces = name === WEIGHTS ? await weightPieces(source, { from, bytes }, manifest) : [{ from: 0, bytes }];
+    for (const piece of cut(pieces, largest)) {
+      const range = { from: from + piece.from, bytes: piece.bytes };
+      const own = sha256(await source.read(range.from, range.bytes));
+      chunks.push({ ...piece, ...range, digest: own, file: name });
+    }
+  }
+  return { digest, bytes: source.bytes, files: filesOf(manifest, manifestBytes.length), chunks };
 }
 
-function piecesOf(name: string, content: Uint8Array): Piece[] {
-  if (name !== WEIGHTS) return [{ from: 0, bytes: content.length }];
-  const { head, pieces } = containerLayout(content);
-  return [{ from: 0, bytes: head }, ...pieces];
+async function weightPieces(source: ByteSource, { from, bytes }: Range, manifest: Manifest): Promise<Piece[]> {
+  const start = await source.read(from, Math.min(bytes, longestHead(manifest.program.weights.length)));
+  const layout = containerLayout(start);
+  if (layout.bytes !== bytes) throw tampered(`part '${WEIGHTS}' has ${bytes} bytes, its lists say ${layout.bytes}`);
+  return [{ from: 0, bytes: layout.head }, ...layout.pieces];
 }
 
 /** Small neighbours together, large pieces apart and in equal steps from their start. */
@@ -122,11 +126,14 @@ export function invalidChunk(what: string, details: Record<string, unknown> = {}
 }
 
 /**
- * Reads an index for a bundle of this digest. What it says is a claim until the bundle is whole: its manifest then has the digest, and
+ * Reads an index for a bundle of this digest and size, both known from elsewhere. What else it says is a claim until the bundle is whole: its manifest then has the digest, and
  * every part the hash in the manifest (assembly.ts). A false index costs the bytes it names and no more.
  * @throws EigenError EW6010_CHUNK_INVALID, EW6006_MESSAGE_INVALID for what is no CBOR.
  */
-export function decodeIndex(bytes: Uint8Array, digest: string): ChunkIndex {
+export function decodeIndex(
+  bytes: Uint8Array,
+  { digest, bytes: expected }: Pick<ChunkIndex, 'digest' | 'bytes'>,
+): ChunkIndex {
   const value = decodeCbor(bytes);
   if (!isMap(value) || value.v !== VERSION) throw invalidChunk('the index is of an unknown version');
   const { bundle, files: listed, digests, ...others } = value;
@@ -137,6 +144,7 @@ export function decodeIndex(bytes: Uint8Array, digest: string): ChunkIndex {
   const files = listed.map(readFile);
   checkFiles(files);
   const { entries, bytes: size } = tarLayout(files);
+  if (size !== expected) throw invalidChunk(`the index is for ${size} bytes, the bundle has ${expected}`);
   const chunks: Chunk[] = [];
   files.forEach(({ name, chunks: sizes }, i) => {
     let from = entries[i]!.from;

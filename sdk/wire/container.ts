@@ -154,12 +154,13 @@ export function containerLayout(start: Uint8Array): ContainerLayout {
   };
   const payloads = chunks.map((c, constant) => ({ ...place(c.length), constant }));
   const refining = refinements.map((r) => ({ ...place(r.length), constant: r.item }));
-  const constants = chunks.map(({ kind }, i) => ({
-    kind,
-    from: payloads[i].from,
-    bytes: payloads[i].bytes,
-    refinements: refining.filter((r) => r.constant === i),
+  const constants = payloads.map(({ from, bytes }, i) => ({
+    kind: chunks[i].kind,
+    from,
+    bytes,
+    refinements: [] as Place[],
   }));
+  for (const { from, bytes, constant } of refining) constants[constant].refinements.push({ from, bytes });
   return { head: end, bytes: at, constants, pieces: [...payloads, ...refining] };
 }
 

@@ -18,7 +18,8 @@ import { memoryTarget, openState, stateBundle } from '../../support/trained-bund
 const SIZE = 256;
 const bytes = stateBundle(0, SIZE);
 const bundle = openBundle(bytes);
-const index = indexBundle(bundle, 8192);
+const index = await indexBundle(bytesSource(bytes), 8192);
+const indexOf = (state: 0 | 1 | 3, largest?: number) => indexBundle(bytesSource(stateBundle(state, SIZE)), largest);
 
 async function rejects(promise: Promise<unknown>, code = 'EW6010_CHUNK_INVALID'): Promise<void> {
   const e = await promise.then(
@@ -41,15 +42,15 @@ test('chunks cover manifest and parts, each is what its digest says', () => {
   assert.is(covered, parts);
 });
 
-test('large tensors start chunks; the first chunk of a small manifest is the bundle', () => {
+test('large tensors start chunks; the first chunk of a small manifest is the bundle', async () => {
   const weights = index.chunks.filter((c) => c.file === 'weights.ewt');
   assert.ok(weights.some((c) => c.constant === undefined));
   assert.ok(new Set(weights.map((c) => c.constant)).size >= 4);
-  assert.is(indexBundle(bundle).chunks[0]!.digest, bundle.digest);
+  assert.is((await indexOf(0)).chunks[0]!.digest, bundle.digest);
 });
 
-test('what stayed the same is the same chunks, wherever it lies', () => {
-  const fresh = newChunks(indexBundle(openState(3, SIZE), 8192), [index]);
+test('what stayed the same is the same chunks, wherever it lies', async () => {
+  const fresh = newChunks(await indexOf(3, 8192), [index]);
   const kept = bundle.manifest.program.weights.findIndex((w) => w.name === 'kept');
   const digests = new Set(fresh.map((c) => c.digest));
   const same = index.chunks.filter((c) => c.constant === kept);
@@ -59,15 +60,15 @@ test('what stayed the same is the same chunks, wherever it lies', () => {
 
 test('an index is read as it was written', () => {
   const encoded = encodeIndex(index);
-  assert.equal(decodeIndex(encoded, bundle.digest), index);
+  assert.equal(decodeIndex(encoded, bundle), index);
   assert.ok(encoded.length < 300 + 45 * index.chunks.length);
 });
 
 test('put together in any order, twice, with what another bundle has', async () => {
   const next = openState(1, SIZE);
-  const wanted = indexBundle(next, 8192);
+  const wanted = await indexOf(1, 8192);
   const target = memoryTarget(next.bytes);
-  const assembly = new BundleAssembly(decodeIndex(encodeIndex(wanted), next.digest), target);
+  const assembly = new BundleAssembly(decodeIndex(encodeIndex(wanted), next), target);
   const reused = await assembly.reuse(index, bytesSource(bytes));
   assert.ok(reused > 0);
   const missing = assembly.missing;
@@ -109,9 +110,9 @@ test('after an interruption only what is really there counts', async () => {
 
 test('a false index does not make a false bundle', async () => {
   const other = openState(1, SIZE);
-  const false_ = { ...indexBundle(other, 8192), digest: bundle.digest };
-  const assembly = new BundleAssembly(decodeIndex(encodeIndex(false_), bundle.digest), memoryTarget(other.bytes));
-  await assembly.reuse(false_, bytesSource(stateBundle(1, SIZE)));
+  const lie = { ...(await indexOf(1, 8192)), digest: bundle.digest };
+  const assembly = new BundleAssembly(decodeIndex(encodeIndex(lie), lie), memoryTarget(other.bytes));
+  await assembly.reuse(lie, bytesSource(stateBundle(1, SIZE)));
   assert.equal(assembly.missing, []);
   await rejects(assembly.finish());
 });
@@ -119,7 +120,7 @@ test('a false index does not make a false bundle', async () => {
 test('an index that is not one is refused', () => {
   const refused = (encoded: Uint8Array): void =>
     assert.throws(
-      () => decodeIndex(encoded, bundle.digest),
+      () => decodeIndex(encoded, bundle),
       (e: unknown) => isEigenError(e) && /^EW60(06|10)/.test(e.code),
     );
   const good = decodeCbor(encodeIndex(index)) as Record<string, never>;
@@ -138,7 +139,14 @@ test('an index that is not one is refused', () => {
   refused(encodeCbor({ ...good, files: [...files, ['../up', 0, []]] as never }));
   refused(encodeCbor({ ...good, files: [...files, ['more', 1, [[2]]]] as never }));
   refused(encodeCbor({ ...good, files: [...files, ['more', 2 ** 40, [[2 ** 40]]]] as never }));
-  assert.throws(() => decodeIndex(encodeIndex(index), 'a'.repeat(64)));
+  for (const other of [
+    { digest: 'a'.repeat(64), bytes: bundle.bytes },
+    { digest: bundle.digest, bytes: bundle.bytes + 512 },
+  ])
+    assert.throws(
+      () => decodeIndex(encodeIndex(index), other),
+      (e: unknown) => isEigenError(e) && e.code === 'EW6010_CHUNK_INVALID',
+    );
 });
 
 test.run();
