@@ -1,4 +1,4 @@
-import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -100,17 +100,22 @@ async function builtAside(build: BuildFile): Promise<DeltaResult> {
 
 async function withSource<T>(path: string, use: (source: ByteSource) => Promise<T>): Promise<T> {
   const file = await open(path, 'r').catch((e: unknown) => {
-    throw new EigenError('EW1002_FILE_NOT_FOUND', `${path}: ${e instanceof Error ? e.message : String(e)}`, {
-      hint: 'Check the path and its permissions.',
-      cause: e,
-    });
+    throw notFound(path, e instanceof Error ? e.message : String(e), e);
   });
   try {
-    const { size } = await stat(path);
-    return await use({ bytes: size, read: (from, count) => readRange(file, from, count) });
+    const found = await file.stat();
+    if (!found.isFile()) throw notFound(path, 'it is not a file');
+    return await use({ bytes: found.size, read: (from, count) => readRange(file, from, count) });
   } finally {
     await file.close();
   }
+}
+
+function notFound(path: string, reason: string, cause?: unknown): EigenError {
+  return new EigenError('EW1002_FILE_NOT_FOUND', `${path}: ${reason}`, {
+    hint: 'Check the path and its permissions.',
+    cause,
+  });
 }
 
 function fileTarget(file: FileHandle): ByteTarget {

@@ -11,7 +11,7 @@ const EVEN = 32768;
 const ONE = 65535;
 
 /** Rate of an estimate, as a shift, by the number of bits that it has seen: about 1 / (n + 1.5). */
-const SHIFTS = Uint8Array.from({ length: 250 }, (_, n) => Math.round(Math.log2(n + 1.5)) || 1);
+const SHIFTS = Uint8Array.from({ length: 250 }, (_, n) => Math.round(Math.log2(n + 1.5)));
 
 /** Estimates of the probability that a bit is 1. */
 export class BitModels {

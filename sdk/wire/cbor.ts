@@ -74,7 +74,7 @@ function isReserved(key: string): boolean {
 
 function writeNumber(writer: ByteWriter, value: number): void {
   if (Number.isSafeInteger(value)) {
-    if (value >= 0) writeHead(writer, UNSIGNED, value + 0);
+    if (value >= 0) writeHead(writer, UNSIGNED, value);
     else writeHead(writer, NEGATIVE, -1 - value);
     return;
   }

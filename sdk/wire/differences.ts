@@ -18,7 +18,7 @@ const SIGN = LONGEST;
 const LEADING = SIGN + 1;
 const SET = LEADING + 3 * (LONGEST + 1);
 
-const lengthOf = (magnitude: number): number => (magnitude > 0xffffffff ? 33 : 32 - Math.clz32(magnitude));
+const lengthOf = (magnitude: number): number => LONGEST - Math.clz32(magnitude);
 
 /** Codes an integer of up to 32 bits and sign: length, sign, the bits behind the leading one. Gives the integer. */
 function codeInteger(coder: BitCoder, set: number, value: number): number {
