@@ -169,4 +169,29 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'Damage on the way, a source that has another file, or a changed index.',
     remedy: 'Fetch the piece again, or from another source; nothing that fails this check is used.',
   },
+  EW7001_STORE_DAMAGED: {
+    meaning: 'A file in the state folder of a device is missing or is not what its name says.',
+    causes: 'Storage that loses or changes bytes, or somebody changed the folder.',
+    remedy: 'The device goes on with a model that is whole and fetches the other again; look at the health of its storage.',
+  },
+  EW7002_PIECE_REFUSED: {
+    meaning: 'A piece of a download does not have the hash that was announced.',
+    causes: 'Damage on the way, or a source that holds something else.',
+    remedy: 'Only this piece is fetched again; where it happens again and again, check what the source serves.',
+  },
+  EW7003_NO_SPACE: {
+    meaning: 'An update does not fit beside the model that is running.',
+    causes: 'A full disk on the device, after everything that may go has gone.',
+    remedy: 'Free space on the device or assign a smaller bundle; the device tries again by itself.',
+  },
+  EW7004_UPDATE_REFUSED: {
+    meaning: 'A device will not install what it was assigned.',
+    causes: 'It is for another board, older than what is installed, described wrongly, or did not pass before.',
+    remedy: 'The message names the reason; assign a bundle for this board under a new release number.',
+  },
+  EW7005_GATE_FAILED: {
+    meaning: 'A bundle did not pass the tests that it has to pass on the device before it is used.',
+    causes: 'Wrong outputs on golden or live inputs, or more time or memory than allowed.',
+    remedy: 'The model that was running still is. Fix the bundle and assign it under a new release number.',
+  },
 };

@@ -1,5 +1,7 @@
 /** Helpers for tests of software that builds on EigenWeights: fakes for its interfaces, named skips. */
 
+export { CrashFileSystem, type CrashOptions, type Fault, type FileOperation, PowerCut } from './crash-file-system.ts';
+export { LOSS_MODELS, type LossModel } from './crash-image.ts';
 export { type InjectedFailure, MemoryFileSystem } from './memory-fs.ts';
 export {
   type OnnxAttribute,

@@ -32,10 +32,15 @@ export type ErrorCode =
   | 'EW6007_MESSAGE_VERSION'
   | 'EW6008_DELTA_INVALID'
   | 'EW6009_DELTA_BASE'
-  | 'EW6010_CHUNK_INVALID';
+  | 'EW6010_CHUNK_INVALID'
+  | 'EW7001_STORE_DAMAGED'
+  | 'EW7002_PIECE_REFUSED'
+  | 'EW7003_NO_SPACE'
+  | 'EW7004_UPDATE_REFUSED'
+  | 'EW7005_GATE_FAILED';
 
 /** Process exit codes (CLI): see README, "Exit codes". */
-const EXIT_BY_GROUP: Record<string, number> = { '1': 2, '2': 2, '3': 3, '4': 4, '5': 5, '6': 6 };
+const EXIT_BY_GROUP: Record<string, number> = { '1': 2, '2': 2, '3': 3, '4': 4, '5': 5, '6': 6, '7': 7 };
 
 export interface ErrorExtra {
   /** What to do next, one sentence. */

@@ -1,0 +1,287 @@
+import { EigenError, isEigenError } from '../../util/errors.ts';
+import type { DeviceFileSystem } from '../fs/file-system.ts';
+import { codeOf } from '../fs/whole-files.ts';
+import { type SlotContent, Slots } from '../store/slots.ts';
+import { type Assignment, assignmentProblem } from './assignment.ts';
+import { fetchBlob, type PieceSource } from './fetch.ts';
+import { passGate, Shadow } from './gate.ts';
+import { ModelHost } from './host.ts';
+import { Ledger, type Outcome } from './ledger.ts';
+import type { LoadedModel, ModelLoader } from './model.ts';
+import { type DeviceState, type InstallStep, plan, type Step, type StepName } from './planner.ts';
+
+/** What an agent works with. */
+export interface AgentParts {
+  readonly device: string;
+  readonly board: string;
+  readonly fs: DeviceFileSystem;
+  readonly loader: ModelLoader;
+  readonly source: PieceSource;
+  /** Milliseconds: since 1970, and of a clock that nobody sets. */
+  readonly clock: { now(): number; monotonic(): number };
+  /** Why this is no time for an update (a window, power, temperature); undefined when it is. */
+  conditions(): Promise<string | undefined>;
+  /** What the device finds wrong with itself since the model changed; undefined when nothing. */
+  health(): Promise<string | undefined>;
+  /** Tells how an update ended. */
+  report(outcome: Outcome): Promise<void>;
+}
+
+/** What became of a step: `waiting` when it is to be taken again, for time or the device to be ready. */
+export interface Taken {
+  readonly step: Step;
+  readonly ended: 'done' | 'waiting' | 'failed';
+  readonly reason?: string;
+}
+
+/** Between two looks at whether conditions are met, and reports that were not taken, milliseconds. */
+const LOOK_AGAIN = 60_000;
+
+interface Candidate {
+  readonly sha256: string;
+  readonly release: number;
+  readonly begun: Set<InstallStep>;
+  readonly done: Set<InstallStep>;
+  model?: LoadedModel;
+  shadow?: Shadow;
+  waiting?: { readonly until: number; readonly why: string };
+}
+
+/**
+ * Brings a device from the model it has to the one it is assigned, a step at a time, by what `plan` says. What runs goes on running
+ * whatever fails on the way, and a start after a power cut at any moment finds it or the new one, whole. Steps are taken one after
+ * another: nothing else may change the state folder.
+ */
+export class Agent {
+  readonly host = new ModelHost();
+  private readonly parts: AgentParts;
+  private readonly slots: Slots;
+  private readonly ledger: Ledger;
+  private candidate: Candidate | undefined;
+  private trialFrom: number;
+  private reportFrom = 0;
+
+  private constructor(parts: AgentParts, slots: Slots, ledger: Ledger) {
+    this.parts = parts;
+    this.slots = slots;
+    this.ledger = ledger;
+    this.trialFrom = parts.clock.monotonic();
+  }
+
+  /** Starts the model that is installed. Needs nothing but to read: a network, a valid assignment or a writable medium are for updates. */
+  static async start(parts: AgentParts): Promise<Agent> {
+    const slots = await Slots.open(parts.fs, 'models');
+    const agent = new Agent(parts, slots, await Ledger.open(parts.fs, 'journal'));
+    const { content } = await slots.recover();
+    const others = [slots.active, slots.previous].filter((c) => c !== undefined && c.sha256 !== content?.sha256);
+    for (const choice of [content, ...others]) if (choice && (await agent.serve(choice))) break;
+    await agent.rememberRejected();
+    return agent;
+  }
+
+  /** Takes the next step towards what is assigned. Does not throw: what fails is in the result, and in the next plan. */
+  async step(assignment: Assignment | undefined): Promise<Taken> {
+    const [step] = await this.plan(assignment);
+    try {
+      const waits = await this.take(step!);
+      return waits === undefined ? { step: step!, ended: 'done' } : { step: step!, ended: 'waiting', reason: waits };
+    } catch (e) {
+      await this.failed(step!, e);
+      return { step: step!, ended: 'failed', reason: reasonOf(e) };
+    }
+  }
+
+  /** Takes steps until one has to wait, fails, or there are none. */
+  async advance(assignment: Assignment | undefined): Promise<Taken[]> {
+    const all: Taken[] = [];
+    for (;;) {
+      const taken = await this.step(assignment);
+      all.push(taken);
+      if (taken.ended !== 'done' || taken.step.name === 'IDLE') return all;
+    }
+  }
+
+  /** The steps from here to what is assigned. */
+  async plan(assignment: Assignment | undefined): Promise<Step[]> {
+    const { now } = this.parts.clock;
+    if (assignment && this.candidate && !isFor(this.candidate, assignment)) this.drop();
+    return plan(assignment, await this.state(assignment), now.call(this.parts.clock));
+  }
+
+  private async state(assignment: Assignment | undefined): Promise<DeviceState> {
+    const { slots, ledger, host, parts, candidate } = this;
+    const unhealthy = slots.state.trial && (host.problem ?? (await parts.health()));
+    const trial = { milliseconds: parts.clock.monotonic() - this.trialFrom, ...(unhealthy ? { unhealthy } : {}) };
+    const failure = assignment && ledger.failureOf(assignment.blob.sha256);
+    return {
+      device: parts.device,
+      slots: slots.state,
+      ...(host.serving === undefined ? {} : { serving: host.serving }),
+      ...(slots.state.trial ? { trial } : {}),
+      ...(failure ? { failure } : {}),
+      ...(ledger.unreported ? { reportFrom: this.reportFrom } : {}),
+      ...(candidate ? { progress: candidate } : {}),
+    };
+  }
+
+  /** Takes a step; returns what it waits for, if it is not done. */
+  private async take(step: Step): Promise<string | undefined> {
+    switch (step.name) {
+      case 'IDLE':
+        return undefined;
+      case 'PROBATION':
+        return `${step.milliseconds} ms of probation are left`;
+      case 'COMMIT':
+        return this.commit();
+      case 'ROLLBACK':
+        return this.rollBack(step.why);
+      case 'REPORT':
+        await this.parts.report(this.ledger.unreported!);
+        await this.ledger.reported();
+        return undefined;
+      default: {
+        const { blob, release } = step.assignment;
+        this.candidate ??= { sha256: blob.sha256, release, begun: new Set(), done: new Set() };
+        const { candidate } = this;
+        if (!candidate.begun.has(step.name)) await this.ledger.begin(step.name, blob.sha256, this.parts.clock.now());
+        candidate.begun.add(step.name);
+        const waits = await this.install(step.name, step.assignment, candidate);
+        if (waits === undefined) candidate.done.add(step.name);
+        return waits;
+      }
+    }
+  }
+
+  private async install(
+    name: InstallStep,
+    assignment: Assignment,
+    candidate: Candidate,
+  ): Promise<string | undefined> {
+    const { slots, parts, host } = this;
+    const { blob, limits } = assignment;
+    switch (name) {
+      case 'CHECK': {
+        const problem = assignmentProblem(assignment, parts.board, slots.active?.release);
+        if (problem === undefined) return undefined;
+        throw new EigenError('EW7004_UPDATE_REFUSED', `release ${assignment.release} is refused: ${problem}`);
+      }
+      case 'PREFLIGHT': {
+        const why = await parts.conditions();
+        if (why !== undefined) candidate.waiting = { until: parts.clock.now() + LOOK_AGAIN, why };
+        else await slots.reserve(blob, host.serving);
+        return why;
+      }
+      case 'FETCH':
+        await fetchBlob(slots.blobs, blob, parts.source);
+        return undefined;
+      case 'VERIFY':
+        await slots.blobs.accept(blob);
+        return undefined;
+      case 'LOAD':
+        candidate.model = await parts.loader.load(await slots.blobs.read(blob.sha256));
+        return undefined;
+      case 'GATE':
+        await passGate(candidate.model!, limits);
+        return undefined;
+      case 'SHADOW':
+        candidate.shadow ??= new Shadow(candidate.model!, assignment.shadowInputs);
+        host.shadowWith(candidate.shadow);
+        return candidate.shadow.passed(limits) ? undefined : 'live inputs are awaited';
+      case 'SWAP':
+        await this.swap(assignment, candidate.model!);
+        return undefined;
+    }
+  }
+
+  /** The pointer first: what is not written does not run. */
+  private async swap({ blob, release, probation }: Assignment, model: LoadedModel): Promise<void> {
+    await this.slots.swap({ sha256: blob.sha256, bytes: blob.bytes, release }, probation);
+    this.host.swap({ sha256: blob.sha256, model });
+    this.trialFrom = this.parts.clock.monotonic();
+    this.candidate = undefined;
+  }
+
+  private async commit(): Promise<undefined> {
+    const { sha256, release } = this.slots.active!;
+    await this.ledger.begin('COMMIT', sha256, this.parts.clock.now());
+    await this.slots.commit();
+    await this.ledger.commit(sha256, release, this.parts.clock.now()).catch(() => undefined);
+    // What stays behind goes before the next download.
+    await this.slots.collect().catch(() => undefined);
+  }
+
+  private async rollBack(why: string): Promise<undefined> {
+    const { previous, active } = this.slots;
+    await this.ledger.begin('ROLLBACK', active!.sha256, this.parts.clock.now()).catch(() => undefined);
+    const served = previous?.sha256 === this.host.serving;
+    const model = previous && !served ? await this.load(previous) : undefined;
+    try {
+      await this.slots.rollBack(why);
+    } catch (e) {
+      model?.close();
+      throw e;
+    }
+    if (!served) this.host.swap(previous && model && { sha256: previous.sha256, model });
+    await this.rememberRejected();
+  }
+
+  /** What the last rollback went back from is not tried again. The pointer knows it even where the journal could not be written. */
+  private async rememberRejected(): Promise<void> {
+    const { rejected } = this.slots.state;
+    if (!rejected) return;
+    const { content, reason } = rejected;
+    const known = this.ledger.failureOf(content.sha256);
+    if (known?.poisoned && known.release >= content.release) return;
+    await this.fail(content, 'PROBATION', { code: '', reason, poisoned: true });
+  }
+
+  private async failed(step: Step, e: unknown): Promise<void> {
+    if (step.name === 'REPORT') this.reportFrom = this.parts.clock.now() + LOOK_AGAIN;
+    if (!('assignment' in step)) return;
+    this.drop();
+    const { blob, release } = step.assignment;
+    const error = { code: codeOf(e), reason: reasonOf(e), poisoned: isPermanent(step.name, e) };
+    await this.fail({ sha256: blob.sha256, release }, step.name, error);
+  }
+
+  private async fail(
+    { sha256, release }: Pick<SlotContent, 'sha256' | 'release'>,
+    step: StepName,
+    error: { readonly code: string; readonly reason: string; readonly poisoned: boolean },
+  ): Promise<void> {
+    await this.ledger.fail({ sha256, release, at: this.parts.clock.now(), step, ...error });
+  }
+
+  private drop(): void {
+    this.host.shadowWith(undefined);
+    this.candidate?.model?.close();
+    this.candidate = undefined;
+  }
+
+  /** Whether a model could be started. */
+  private async serve(content: SlotContent): Promise<boolean> {
+    const model = await this.load(content).catch(() => undefined);
+    if (model) this.host.swap({ sha256: content.sha256, model });
+    return model !== undefined;
+  }
+
+  private async load({ sha256 }: SlotContent): Promise<LoadedModel> {
+    return this.parts.loader.load(await this.slots.blobs.read(sha256));
+  }
+}
+
+function isFor({ sha256, release }: Candidate, assignment: Assignment): boolean {
+  return sha256 === assignment.blob.sha256 && release === assignment.release;
+}
+
+/** Steps whose failures are a bundle's or an assignment's own. */
+const JUDGING: ReadonlySet<StepName> = new Set(['CHECK', 'LOAD', 'GATE', 'SHADOW']);
+
+/** Whether the next attempt would fail the same way. A blob that cannot be read is the storage's fault, not the bundle's. */
+function isPermanent(step: StepName, e: unknown): boolean {
+  return JUDGING.has(step) && isEigenError(e) && e.code !== 'EW7001_STORE_DAMAGED';
+}
+
+function reasonOf(e: unknown): string {
+  return e instanceof Error ? e.message : String(e);
+}

@@ -1,0 +1,142 @@
+import type { DeviceFileSystem } from '../fs/file-system.ts';
+import { AppendLog } from '../store/append-log.ts';
+import type { StepName } from './planner.ts';
+
+/** How updates to one blob went wrong. */
+export interface Failure {
+  readonly sha256: string;
+  /** Under which the last attempt was made. */
+  readonly release: number;
+  readonly attempts: number;
+  /** Of the last attempt, milliseconds since 1970. */
+  readonly at: number;
+  readonly step: StepName;
+  /** Of an EigenError or of the platform; empty where there is none. */
+  readonly code: string;
+  readonly reason: string;
+  /** It would fail again: only a higher release is tried. */
+  readonly poisoned: boolean;
+}
+
+/** How an update ended. */
+export type Outcome =
+  | { readonly kind: 'committed'; readonly sha256: string; readonly release: number; readonly at: number }
+  | { readonly kind: 'failed'; readonly failure: Failure };
+
+type Entry =
+  | { readonly kind: 'step'; readonly step: StepName; readonly sha256: string; readonly at: number }
+  | Outcome
+  | { readonly kind: 'reported' }
+  | { readonly kind: 'summary'; readonly failures: readonly Failure[]; readonly unreported?: Outcome };
+
+/** Attempts at one blob under one release. */
+const MOST_ATTEMPTS = 8;
+/** Blobs whose failures are remembered. */
+const MOST_FAILURES = 64;
+/** Size from which the journal is replaced by its summary, bytes. */
+const COMPACT_BYTES = 64 << 10;
+const FIRST_WAIT = 30_000;
+const LONGEST_WAIT = 6 * 3600_000;
+
+/** The journal of updates: every step as it begins, every outcome; and what follows from it. Times are milliseconds. */
+export class Ledger {
+  private readonly log: AppendLog<Entry>;
+  private readonly failures = new Map<string, Failure>();
+  private outcome: Outcome | undefined;
+
+  private constructor(log: AppendLog<Entry>) {
+    this.log = log;
+  }
+
+  static async open(fs: DeviceFileSystem, path: string): Promise<Ledger> {
+    const { log, entries } = await AppendLog.open<Entry>(fs, path);
+    const ledger = new Ledger(log);
+    for (const entry of entries) ledger.take(entry);
+    return ledger;
+  }
+
+  failureOf(sha256: string): Failure | undefined {
+    return this.failures.get(sha256);
+  }
+
+  /** The last outcome, until it was reported. */
+  get unreported(): Outcome | undefined {
+    return this.outcome;
+  }
+
+  async begin(step: StepName, sha256: string, at: number): Promise<void> {
+    if (this.log.bytes > COMPACT_BYTES) await this.compact();
+    await this.note({ kind: 'step', step, sha256, at });
+  }
+
+  /** Remembers an attempt that failed, also where that cannot be written. */
+  async fail(attempt: Omit<Failure, 'attempts'>): Promise<Failure> {
+    const before = this.failures.get(attempt.sha256);
+    const attempts = before?.release === attempt.release ? before.attempts + 1 : 1;
+    const failure = { ...attempt, attempts, poisoned: attempt.poisoned || attempts >= MOST_ATTEMPTS };
+    await this.note({ kind: 'failed', failure }).catch(() => undefined);
+    return failure;
+  }
+
+  async commit(sha256: string, release: number, at: number): Promise<void> {
+    await this.note({ kind: 'committed', sha256, release, at });
+  }
+
+  async reported(): Promise<void> {
+    await this.note({ kind: 'reported' });
+  }
+
+  private async note(entry: Entry): Promise<void> {
+    this.take(entry);
+    await this.log.append(entry);
+  }
+
+  private async compact(): Promise<void> {
+    const unreported = this.outcome && { unreported: this.outcome };
+    await this.log.rewrite([{ kind: 'summary', failures: [...this.failures.values()], ...unreported }]);
+  }
+
+  private take(entry: Entry): void {
+    switch (entry.kind) {
+      case 'step':
+        return;
+      case 'summary':
+        for (const failure of entry.failures) this.remember(failure);
+        this.outcome = entry.unreported;
+        return;
+      case 'failed':
+        this.remember(entry.failure);
+        this.outcome = entry;
+        return;
+      case 'committed':
+        this.failures.delete(entry.sha256);
+        this.outcome = entry;
+        return;
+      case 'reported':
+        this.outcome = undefined;
+    }
+  }
+
+  private remember(failure: Failure): void {
+    this.failures.delete(failure.sha256);
+    this.failures.set(failure.sha256, failure);
+    for (const oldest of this.failures.keys()) if (this.failures.size > MOST_FAILURES) this.failures.delete(oldest);
+  }
+}
+
+/**
+ * When the next attempt may be made. The wait doubles with every attempt; half of it depends on the blob and the attempt, so that
+ * devices which failed together do not come back together.
+ * @param device of which the jitter depends.
+ */
+export function retryAt({ at, attempts, sha256 }: Failure, device: string): number {
+  const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempts - 1));
+  return at + wait / 2 + (wait / 2) * share(`${device} ${sha256} ${attempts}`);
+}
+
+/** A number in [0, 1) that looks random (FNV-1a). */
+function share(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) / 2 ** 32;
+}

@@ -1,0 +1,22 @@
+import type { Tensor } from '../../util/tensor.ts';
+
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** A model in memory, ready to run. */
+export interface LoadedModel {
+  /** Weights, activations and scratch, bytes. */
+  readonly modelBytes: number;
+  run(inputs: Tensors): Promise<Tensors>;
+  /**
+   * Runs the golden inputs and compares the outputs with the hashes in the bundle.
+   * @returns Milliseconds that each inference took.
+   * @throws EigenError EW6004_SELF_TEST_FAILED.
+   */
+  runGolden(): Promise<readonly number[]>;
+  close(): void;
+}
+
+/** Makes a model of the bytes of a bundle. What it throws as EigenError is the bundle's fault, anything else may pass. */
+export interface ModelLoader {
+  load(bundle: Uint8Array): Promise<LoadedModel>;
+}

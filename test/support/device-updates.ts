@@ -1,0 +1,334 @@
+import * as assert from 'uvu/assert';
+import { Agent, type AgentParts, type Taken } from '../../sdk/device/agent/agent.ts';
+import type { Assignment } from '../../sdk/device/agent/assignment.ts';
+import type { PieceSource } from '../../sdk/device/agent/fetch.ts';
+import type { Outcome } from '../../sdk/device/agent/ledger.ts';
+import type { BlobSpec } from '../../sdk/device/store/blob.ts';
+import { CrashFileSystem } from '../../sdk/testing/crash-file-system.ts';
+import type { LossModel } from '../../sdk/testing/crash-image.ts';
+import { EigenError } from '../../sdk/util/errors.ts';
+import { sha256 } from '../../sdk/util/hash.ts';
+import { Rng } from '../../sdk/util/rng.ts';
+import { tensor } from '../../sdk/util/tensor.ts';
+
+/** A file of noise that stands for the bundle of a version; its size is no multiple of a sector or a piece. */
+export function versionBytes(version: number, size = 5000): Uint8Array {
+  const rng = new Rng(version);
+  return Uint8Array.from({ length: size + 7 * version }, () => rng.below(256));
+}
+
+export function specOf(bytes: Uint8Array, pieceBytes = 700): BlobSpec {
+  const pieces = Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, i) => {
+    const piece = bytes.subarray(i * pieceBytes, (i + 1) * pieceBytes);
+    return { bytes: piece.length, sha256: sha256(piece) };
+  });
+  return { sha256: sha256(bytes), bytes: bytes.length, pieces };
+}
+
+/** Where a piece of a blob lies. */
+export function pieceOf(bytes: Uint8Array, spec: BlobSpec, index: number): Uint8Array {
+  const at = spec.pieces.slice(0, index).reduce((sum, p) => sum + p.bytes, 0);
+  return bytes.subarray(at, at + spec.pieces[index]!.bytes);
+}
+
+const VERSIONS = [1, 2, 3].map((version) => {
+  const bytes = versionBytes(version);
+  return { version, bytes, blob: specOf(bytes) };
+});
+
+export function blobOf(version: number): BlobSpec {
+  return VERSIONS[version - 1]!.blob;
+}
+
+export function assign(version: number, change: Partial<Assignment> = {}): Assignment {
+  return {
+    release: version,
+    expires: Number.MAX_SAFE_INTEGER,
+    board: 'board',
+    blob: blobOf(version),
+    limits: {},
+    shadowInputs: 0,
+    probation: { milliseconds: 1000 },
+    ...change,
+  };
+}
+
+/** Everything an agent needs but a file system, in the hands of a test. */
+export class Bench {
+  now = 1_000_000;
+  /** What the device finds wrong, by the version that runs. */
+  unhealthy = new Set<number>();
+  condition: string | undefined;
+  outcomes: Outcome[] = [];
+  fetched = 0;
+  source: PieceSource = {
+    fetch: async function* (this: void, blob: BlobSpec, pieces: readonly number[]) {
+      const { bytes } = VERSIONS.find((v) => v.blob.sha256 === blob.sha256)!;
+      for (const index of pieces) yield { index, bytes: pieceOf(bytes, blob, index) };
+    },
+  };
+  agent: Agent | undefined;
+
+  parts(fs: AgentParts['fs'], change: Partial<AgentParts> = {}): AgentParts {
+    return {
+      device: 'device',
+      board: 'board',
+      fs,
+      clock: { now: () => this.now, monotonic: () => this.now },
+      source: {
+        fetch: (blob, pieces) => {
+          this.fetched += pieces.length;
+          return this.source.fetch(blob, pieces);
+        },
+      },
+      loader: {
+        load: async (bytes) => {
+          const hit = VERSIONS.find((v) => v.blob.sha256 === sha256(bytes));
+          if (!hit) throw new EigenError('EW6002_BUNDLE_TAMPERED', 'a mix of versions');
+          return {
+            modelBytes: bytes.length,
+            run: async () => ({ version: tensor('i32', [1], [hit.version]) }),
+            runGolden: async () => [1],
+            close: () => undefined,
+          };
+        },
+      },
+      conditions: async () => this.condition,
+      health: async () => {
+        const version = this.agent && (await versionOf(this.agent));
+        return version !== undefined && this.unhealthy.has(version) ? 'it answers nonsense' : undefined;
+      },
+      report: async (outcome) => {
+        this.outcomes.push(outcome);
+      },
+      ...change,
+    };
+  }
+
+  async start(fs: AgentParts['fs'], change: Partial<AgentParts> = {}): Promise<Agent> {
+    this.agent = undefined;
+    this.agent = await Agent.start(this.parts(fs, change));
+    return this.agent;
+  }
+
+  /** Steps, with the time passing that they wait for, until there is nothing left to do; `each` looks at the device after each. */
+  async drive(
+    agent: Agent,
+    assignment: Assignment | undefined,
+    fs: CrashFileSystem,
+    each: (taken: Taken) => Promise<void> = async () => undefined,
+  ): Promise<Taken[]> {
+    const all: Taken[] = [];
+    for (let steps = 0; steps < 400 && fs.powered; steps++) {
+      const taken = await agent.step(assignment);
+      all.push(taken);
+      await each(taken);
+      if (taken.step.name === 'IDLE') {
+        if (taken.step.until === undefined) return all;
+        this.now = Math.max(this.now, taken.step.until);
+      } else if (taken.ended !== 'done') this.now += 60_001;
+    }
+    assert.not(fs.powered, `no end: ${all.slice(-3).map((t) => `${t.step.name} ${t.ended} ${t.reason}`)}`);
+    return all;
+  }
+}
+
+/** Version of the model that answers; undefined while none does. */
+export async function versionOf(agent: Agent): Promise<number | undefined> {
+  if (agent.host.serving === undefined) return undefined;
+  const { version } = await agent.host.run({});
+  return Number(version!.data[0]);
+}
+
+function target({ to }: Update, change: Partial<Assignment> = {}): Assignment {
+  return assign(to, { release: 10, ...change });
+}
+
+/** A kind of update: what is on the device before it, what it is told, and what may be there in the end. */
+export interface Update {
+  readonly name: string;
+  /** Versions that were installed and committed before, in this order. */
+  readonly before: readonly number[];
+  readonly to: number;
+  readonly unhealthy?: readonly number[];
+  /** Room for so many bundles. */
+  readonly bundles?: number;
+  /** Starts over again in the middle of the probation, so often. */
+  readonly starts?: number;
+  /** Pieces that come before the first attempt ends. */
+  readonly breaksAfter?: number;
+  readonly ends: number | undefined;
+}
+
+export const UPDATES: readonly Update[] = [
+  { name: 'first install', before: [], to: 1, ends: 1 },
+  { name: 'hot swap', before: [1], to: 2, ends: 2 },
+  { name: 'hot swap, garbage collected', before: [1, 2], to: 3, ends: 3 },
+  { name: 'room for two bundles only', before: [1, 2], to: 3, bundles: 3.6, ends: 3 },
+  { name: 'download in two parts', before: [1], to: 2, breaksAfter: 4, ends: 2 },
+  { name: 'back to the version before', before: [1, 2], to: 1, ends: 1 },
+  { name: 'rollback of an unhealthy model', before: [1], to: 2, unhealthy: [2], ends: 1 },
+  { name: 'rollback with nothing to go back to', before: [], to: 1, unhealthy: [1], ends: undefined },
+  { name: 'rollback of a model that stops the device', before: [1], to: 2, starts: 4, ends: 1 },
+];
+
+/** A device as it is before an update, everything on the medium. */
+export async function deviceBefore(update: Update): Promise<CrashFileSystem> {
+  const capacity = update.bundles === undefined ? undefined : update.bundles * 5100 + (64 << 10);
+  let fs = new CrashFileSystem(capacity === undefined ? {} : { capacity });
+  const bench = new Bench();
+  for (const version of update.before) {
+    await bench.drive(await bench.start(fs), assign(version), fs);
+    // What is reported as done is done: nothing of it needs luck.
+    fs = fs.crash('lost');
+  }
+  return fs;
+}
+
+/** What the test of an update looks at while it runs. */
+export interface Watch {
+  /** Versions that ran. */
+  readonly ran: Set<number | undefined>;
+  readonly bench: Bench;
+}
+
+/** Runs an update to its end, or until power goes. */
+export async function runUpdate(update: Update, fs: CrashFileSystem): Promise<Watch> {
+  const bench = new Bench();
+  const ran = new Set<number | undefined>();
+  bench.unhealthy = new Set(update.unhealthy);
+  if (update.breaksAfter !== undefined) bench.source = breaking(bench.source, update.breaksAfter);
+  for (let starts = 0; starts <= (update.starts ?? 0) && fs.powered; starts++) {
+    const agent = await startAgain(bench, fs);
+    if (!agent) break;
+    if (fs.powered) ran.add(await versionOf(agent));
+    const stopsInTrial = update.starts !== undefined && starts < update.starts;
+    await bench.drive(agent, target(update, stopsInTrial ? { probation: { milliseconds: 1e12 } } : {}), fs, async (t) => {
+      ran.add(await versionOf(agent));
+      if (stopsInTrial && t.step.name === 'PROBATION') throw new Stop();
+    }).catch((e) => {
+      if (!(e instanceof Stop)) throw e;
+    });
+  }
+  return { ran, bench };
+}
+
+class Stop extends Error {}
+
+/** Starts, as a service manager does: again where it fails. */
+async function startAgain(bench: Bench, fs: CrashFileSystem): Promise<Agent | undefined> {
+  for (let tries = 0; tries < 3 && fs.powered; tries++) {
+    const agent = await bench.start(fs).catch((e) => {
+      if (tries === 2 && fs.powered) throw e;
+    });
+    if (agent) return agent;
+  }
+  return undefined;
+}
+
+/** A source that stops once, after so many pieces. */
+function breaking(source: PieceSource, pieces: number): PieceSource {
+  let broken = false;
+  return {
+    fetch: async function* (blob, wanted) {
+      let left = pieces;
+      for await (const piece of source.fetch(blob, wanted)) {
+        if (!broken && left-- === 0) {
+          broken = true;
+          throw new Error('the connection is gone');
+        }
+        yield piece;
+      }
+    },
+  };
+}
+
+/** What may run after a power cut in an update: what ran before it, or what it installs. */
+export function allowed({ before, to }: Update): Set<number | undefined> {
+  return new Set([before.at(-1), to]);
+}
+
+/** Operations that the longest recovery may take. */
+const MOST_RECOVERY = 60;
+
+/**
+ * What must hold after power went during an update: the old model or the new one starts, soon and whole; and the update then comes to
+ * where it would have come. `label` names the case.
+ */
+export async function checkAfterCut(update: Update, fs: CrashFileSystem, label: string): Promise<void> {
+  const bench = new Bench();
+  bench.unhealthy = new Set(update.unhealthy);
+  const agent = await bench.start(fs);
+  assert.ok(fs.operations.length <= MOST_RECOVERY, `${label}: ${fs.operations.length} operations to recover`);
+  const version = await versionOf(agent);
+  assert.ok(allowed(update).has(version), `${label}: version ${version} starts`);
+  if (update.starts !== undefined) return;
+  await bench.drive(agent, target(update), fs, async () => {
+    const running = await versionOf(agent);
+    assert.ok(allowed(update).has(running), `${label}: version ${running} runs`);
+  });
+  const ended = await versionOf(agent);
+  assert.is(ended, update.ends, `${label}: version ${ended} in the end`);
+  const [plan] = await agent.plan(undefined);
+  assert.is(plan!.name, 'IDLE', label);
+  // What ended is durable, and no more than one bundle too many lies around.
+  const later = fs.crash('lost');
+  assert.is(await versionOf(await bench.start(later)), update.ends, `${label}: after another cut`);
+  assert.ok(later.usedBytes() < 3 * 5100 + 8192, `${label}: ${later.usedBytes()} bytes lie around`);
+}
+
+/** Power cuts at these operations of an update, each under every one of the loss models. Returns how many cases that were. */
+export async function cutAt(
+  update: Update,
+  points: readonly number[],
+  models: readonly LossModel[],
+  second?: { readonly seed: number; readonly cuts: number },
+): Promise<number> {
+  const before = await deviceBefore(update);
+  let cases = 0;
+  for (const point of points) {
+    const fs = before.crash('kept');
+    fs.cutPowerAt(point);
+    const { ran } = await runUpdate(update, fs);
+    for (const version of ran) assert.ok(allowed(update).has(version), `${update.name}: version ${version} ran`);
+    for (const model of models) {
+      const label = `${update.name}, cut at ${point}, ${model}`;
+      if (!second) {
+        await checkAfterCut(update, fs.crash(model, point + 1), label);
+        cases++;
+        continue;
+      }
+      cases += await cutAgain(update, () => fs.crash(model, point + 1), { ...second, seed: second.seed + point, label });
+    }
+  }
+  return cases;
+}
+
+/** Power goes a second time while a device recovers and goes on. */
+async function cutAgain(
+  update: Update,
+  start: () => CrashFileSystem,
+  { seed, cuts, label }: { readonly seed: number; readonly cuts: number; readonly label: string },
+): Promise<number> {
+  const dry = start();
+  await runUpdate(update, dry);
+  const lasting = dry.lastingOperations();
+  const rng = new Rng(seed);
+  for (let i = 0; i < cuts; i++) {
+    const fs = start();
+    const point = lasting[rng.below(lasting.length)]!;
+    fs.cutPowerAt(point);
+    await runUpdate(update, fs);
+    const model = (['kept', 'lost', 'torn', 'reordered'] as const)[rng.below(4)]!;
+    await checkAfterCut(update, fs.crash(model, seed + i), `${label}, then at ${point}, ${model}`);
+  }
+  return cuts;
+}
+
+/** Operations of an update that runs through, and those of them that change what a power cut leaves. */
+export async function operationsOf(update: Update): Promise<{ readonly all: number; readonly lasting: number[] }> {
+  const fs = (await deviceBefore(update)).crash('kept');
+  const { bench } = await runUpdate(update, fs);
+  assert.is(await versionOf(bench.agent!), update.ends, `${update.name}: without any cut`);
+  return { all: fs.operations.length, lasting: fs.lastingOperations() };
+}
