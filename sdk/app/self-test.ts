@@ -1,5 +1,5 @@
-import { type Bundle, goldenInputsOf } from '../bundle/index.ts';
-import { type Samples, samplesOf } from '../data/samples.ts';
+import type { Bundle } from '../bundle/index.ts';
+import { checkGolden, goldenSetOf } from '../device/golden.ts';
 import { type Graph, producersOf } from '../ir/graph.ts';
 import { opOf } from '../ir/ops/index.ts';
 import { EigenError } from '../util/errors.ts';
@@ -27,26 +27,13 @@ const ROUNDING = 1e-5;
 
 /** Golden inputs through kernels: every output of a whole bundle must have the hash in it. */
 export async function testKernels(bundle: Bundle, run: Run): Promise<SelfTest> {
-  const { samples, outputs } = goldenOf(bundle);
-  for (let i = 0; i < samples.count; i++) {
-    const got = await run(samples.at(i));
-    if (bundle.received) continue;
-    for (const { name, sha256 } of outputs) {
-      const hash = sha256OfTensor(got[name]!);
-      if (hash === sha256[i]) continue;
-      throw new EigenError(
-        'EW6004_SELF_TEST_FAILED',
-        `golden input ${i}: output '${name}' has the hash ${hash}, expected ${sha256[i]}`,
-        {
-          hint: 'Try --engine simd128; if that is right, this machine computes the faster kernels wrongly.',
-          details: { sample: i, output: name, got: hash, expected: sha256[i] },
-        },
-      );
-    }
+  const set = goldenSetOf(bundle);
+  for (let i = 0; i < set.count; i++) {
+    const got = await run(set.inputs(i));
+    if (!bundle.received) checkGolden(set, i, got);
   }
-  const names = outputs.map((o) => o.name);
   const comparison = bundle.received ? 'none' : 'hashes';
-  return { cases: samples.count, outputs: names, comparison, largestError: 0, allowedError: 0 };
+  return { cases: set.count, outputs: set.outputs, comparison, largestError: 0, allowedError: 0 };
 }
 
 /**
@@ -59,18 +46,18 @@ export async function testReference(
   run: Run,
   kernels: () => Promise<{ readonly engine: string; readonly run: Run }>,
 ): Promise<SelfTest> {
-  const { samples, outputs } = goldenOf(bundle);
-  const allowed = new Map(outputs.map(({ name }) => [name, isExact(graph, name) ? 0 : ROUNDING]));
+  const set = goldenSetOf(bundle);
+  const allowed = new Map(set.outputs.map((name) => [name, isExact(graph, name) ? 0 : ROUNDING]));
   let largestError = 0;
   let comparison: SelfTest['comparison'] = 'hashes';
-  for (let i = 0; i < samples.count; i++) {
-    const got = await run(samples.at(i));
-    const other = outputs.filter(({ name, sha256 }) => sha256OfTensor(got[name]!) !== sha256[i]);
+  for (let i = 0; i < set.count; i++) {
+    const got = await run(set.inputs(i));
+    const other = set.outputs.filter((name) => sha256OfTensor(got[name]!) !== set.expected(i, name));
     if (other.length === 0) continue;
     comparison = 'kernels';
     const { engine, run: runKernels } = await kernels();
-    const expected = await runKernels(samples.at(i));
-    for (const { name } of other) {
+    const expected = await runKernels(set.inputs(i));
+    for (const name of other) {
       const error = relativeError(got[name]!, expected[name]!);
       largestError = Math.max(largestError, error);
       if (error <= allowed.get(name)!) continue;
@@ -84,22 +71,8 @@ export async function testReference(
       );
     }
   }
-  const names = outputs.map((o) => o.name);
   const allowedError = Math.max(0, ...allowed.values());
-  return { cases: samples.count, outputs: names, comparison, largestError, allowedError };
-}
-
-function goldenOf(bundle: Bundle): {
-  samples: Samples;
-  outputs: readonly { name: string; sha256: readonly string[] }[];
-} {
-  const { golden, program } = bundle.manifest;
-  const inputs = goldenInputsOf(bundle);
-  if (!golden || !inputs)
-    throw new EigenError('EW6001_BUNDLE_UNREADABLE', 'the bundle has no golden inputs to test itself with', {
-      hint: 'Build it again with this version.',
-    });
-  return { samples: samplesOf(inputs, program.inputs, { source: golden.inputs }), outputs: golden.outputs };
+  return { cases: set.count, outputs: set.outputs, comparison, largestError, allowedError };
 }
 
 /** Whether every operator that an output depends on gives the same bits everywhere. */

@@ -1,14 +1,10 @@
 import { REFERENCE } from '../../targets/index.ts';
-import { type Bundle, installWeights, kernelIds, kernelsFor, openBundle } from '../bundle/index.ts';
+import { type Bundle, openBundle } from '../bundle/index.ts';
 import type { NamedType } from '../data/samples.ts';
-import type { Engine } from '../device/engine/engine.ts';
-import { NativeEngine } from '../device/engine/native.ts';
-import { residentWeights } from '../device/engine/resident.ts';
-import { WasmEngine } from '../device/engine/wasm.ts';
-import { isEigenError } from '../util/errors.ts';
+import type { Engine, EngineOptions } from '../device/engine/engine.ts';
+import { openEngine, openNative, openWasm } from '../device/engine/open.ts';
 import { readBytes } from '../util/files.ts';
 import type { Tensor } from '../util/tensor.ts';
-import { thisPlatform } from '../wire/kernels.ts';
 import { graphOfBundle } from './bundle-graph.ts';
 import { type SelfTest, testKernels, testReference } from './self-test.ts';
 
@@ -96,36 +92,15 @@ type Loaded = Pick<
 
 async function loadKernels(bundle: Bundle, { engine, threads = 1 }: SessionRequest): Promise<Loaded> {
   const named = <T extends string>(list: readonly T[]): T | undefined => list.find((name) => name === engine);
-  const native = named(NATIVE_VARIANTS);
-  if (engine === 'native' || native) return onEngine(bundle, await loadNative(bundle, threads, native));
-  const wasm = (variant?: string): Promise<Engine> =>
-    WasmEngine.load(bundle.manifest.program, kernelsFor(bundle, 'wasm'), installWeights(bundle), {
-      threads,
-      ...(variant === undefined ? {} : { variant }),
-    });
-  if (engine !== undefined || !hasNative(bundle)) return onEngine(bundle, await wasm(named(WASM_VARIANTS)));
-  try {
-    return onEngine(bundle, await loadNative(bundle, threads));
-  } catch (e) {
-    if (!isEigenError(e) || e.code !== 'EW5003_ENGINE_UNAVAILABLE') throw e;
-    return { ...onEngine(bundle, await wasm()), note: `native kernels are not used: ${e.message}` };
-  }
-}
-
-/** Whether there are kernels for this system and kind of processor. */
-function hasNative(bundle: Bundle): boolean {
-  const here = thisPlatform();
-  return kernelIds(bundle).some((id) => id.platform === here);
-}
-
-async function loadNative(bundle: Bundle, threads: number, variant?: string): Promise<Engine> {
-  const here = thisPlatform();
-  const received = bundle.received ? `-${bundle.received.segments}` : '';
-  const weights = await residentWeights(`${bundle.digest}${received}`, () => installWeights(bundle));
-  return NativeEngine.load(bundle.manifest.program, here ? kernelsFor(bundle, here) : [], weights, {
+  const variantOf = (variant: string | undefined): EngineOptions => ({
     threads,
     ...(variant === undefined ? {} : { variant }),
   });
+  const native = named(NATIVE_VARIANTS);
+  if (engine === 'native' || native) return onEngine(bundle, await openNative(bundle, variantOf(native)));
+  if (engine !== undefined) return onEngine(bundle, await openWasm(bundle, variantOf(named(WASM_VARIANTS))));
+  const { engine: best, ...noted } = await openEngine(bundle, { threads });
+  return { ...onEngine(bundle, best), ...noted };
 }
 
 function onEngine(bundle: Bundle, loaded: Engine): Loaded {

@@ -172,7 +172,8 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   EW7001_STORE_DAMAGED: {
     meaning: 'A file in the state folder of a device is missing or is not what its name says.',
     causes: 'Storage that loses or changes bytes, or somebody changed the folder.',
-    remedy: 'The device goes on with a model that is whole and fetches the other again; look at the health of its storage.',
+    remedy:
+      'The device goes on with a model that is whole and fetches the other again; look at the health of its storage.',
   },
   EW7002_PIECE_REFUSED: {
     meaning: 'A piece of a download does not have the hash that was announced.',

@@ -95,7 +95,6 @@ export class StoredFolder {
   }
 }
 
-
 function applyNames(names: Map<string, StoredNode>, { set = [], remove = [] }: NameChange): void {
   for (const name of remove) names.delete(name);
   for (const [name, node] of set) names.set(name, node);
@@ -112,7 +111,8 @@ export function imageAfterCrash(root: StoredFolder, model: LossModel, rng: Rng):
   const folderOf = (folder: StoredFolder): StoredFolder => {
     const names = new Map(folder.durable);
     for (const change of folder.pending)
-      if (model === 'kept' || model === 'torn' || (model === 'reordered' && rng.below(2) === 0)) applyNames(names, change);
+      if (model === 'kept' || model === 'torn' || (model === 'reordered' && rng.below(2) === 0))
+        applyNames(names, change);
     return new StoredFolder(
       new Map([...names].map(([name, node]) => [name, node instanceof StoredFolder ? folderOf(node) : fileOf(node)])),
     );

@@ -4,7 +4,7 @@ import type { Assignment } from '../../sdk/device/agent/assignment.ts';
 import type { PieceSource } from '../../sdk/device/agent/fetch.ts';
 import type { Outcome } from '../../sdk/device/agent/ledger.ts';
 import type { BlobSpec } from '../../sdk/device/store/blob.ts';
-import { CrashFileSystem } from '../../sdk/testing/crash-file-system.ts';
+import { CrashFileSystem, type Fault } from '../../sdk/testing/crash-file-system.ts';
 import type { LossModel } from '../../sdk/testing/crash-image.ts';
 import { EigenError } from '../../sdk/util/errors.ts';
 import { sha256 } from '../../sdk/util/hash.ts';
@@ -33,11 +33,14 @@ export function pieceOf(bytes: Uint8Array, spec: BlobSpec, index: number): Uint8
 
 const VERSIONS = [1, 2, 3].map((version) => {
   const bytes = versionBytes(version);
-  return { version, bytes, blob: specOf(bytes) };
+  return { version, bytes, sha256: sha256(bytes), specs: new Map<number, BlobSpec>() };
 });
 
-export function blobOf(version: number): BlobSpec {
-  return VERSIONS[version - 1]!.blob;
+export function blobOf(version: number, pieceBytes = 700): BlobSpec {
+  const { bytes, specs } = VERSIONS[version - 1]!;
+  const spec = specs.get(pieceBytes) ?? specOf(bytes, pieceBytes);
+  specs.set(pieceBytes, spec);
+  return spec;
 }
 
 export function assign(version: number, change: Partial<Assignment> = {}): Assignment {
@@ -63,7 +66,7 @@ export class Bench {
   fetched = 0;
   source: PieceSource = {
     fetch: async function* (this: void, blob: BlobSpec, pieces: readonly number[]) {
-      const { bytes } = VERSIONS.find((v) => v.blob.sha256 === blob.sha256)!;
+      const { bytes } = VERSIONS.find((v) => v.sha256 === blob.sha256)!;
       for (const index of pieces) yield { index, bytes: pieceOf(bytes, blob, index) };
     },
   };
@@ -83,7 +86,7 @@ export class Bench {
       },
       loader: {
         load: async (bytes) => {
-          const hit = VERSIONS.find((v) => v.blob.sha256 === sha256(bytes));
+          const hit = VERSIONS.find((v) => v.sha256 === sha256(bytes));
           if (!hit) throw new EigenError('EW6002_BUNDLE_TAMPERED', 'a mix of versions');
           return {
             modelBytes: bytes.length,
@@ -140,8 +143,8 @@ export async function versionOf(agent: Agent): Promise<number | undefined> {
   return Number(version!.data[0]);
 }
 
-function target({ to }: Update, change: Partial<Assignment> = {}): Assignment {
-  return assign(to, { release: 10, ...change });
+function target({ to, pieceBytes }: Update, change: Partial<Assignment> = {}): Assignment {
+  return assign(to, { release: 10, blob: blobOf(to, pieceBytes), ...change });
 }
 
 /** A kind of update: what is on the device before it, what it is told, and what may be there in the end. */
@@ -151,6 +154,7 @@ export interface Update {
   readonly before: readonly number[];
   readonly to: number;
   readonly unhealthy?: readonly number[];
+  readonly pieceBytes?: number;
   /** Room for so many bundles. */
   readonly bundles?: number;
   /** Starts over again in the middle of the probation, so often. */
@@ -160,11 +164,16 @@ export interface Update {
   readonly ends: number | undefined;
 }
 
+/** Points that are tried of an update: all, or so many, drawn from all of it. */
+export function sampled(points: readonly number[], count: number, seed: number): number[] {
+  return [...new Rng(seed).strata(points.length, Math.min(count, points.length))].map((i) => points[i]!);
+}
+
 export const UPDATES: readonly Update[] = [
   { name: 'first install', before: [], to: 1, ends: 1 },
   { name: 'hot swap', before: [1], to: 2, ends: 2 },
   { name: 'hot swap, garbage collected', before: [1, 2], to: 3, ends: 3 },
-  { name: 'room for two bundles only', before: [1, 2], to: 3, bundles: 3.6, ends: 3 },
+  { name: 'room for two bundles only', before: [1, 2], to: 3, bundles: 3.7, ends: 3 },
   { name: 'download in two parts', before: [1], to: 2, breaksAfter: 4, ends: 2 },
   { name: 'back to the version before', before: [1, 2], to: 1, ends: 1 },
   { name: 'rollback of an unhealthy model', before: [1], to: 2, unhealthy: [2], ends: 1 },
@@ -188,40 +197,60 @@ export async function deviceBefore(update: Update): Promise<CrashFileSystem> {
 /** What the test of an update looks at while it runs. */
 export interface Watch {
   /** Versions that ran. */
-  readonly ran: Set<number | undefined>;
+  readonly ran: ReadonlySet<number | undefined>;
+  /** There was a model, and then there was none. */
+  readonly lost: boolean;
   readonly bench: Bench;
 }
 
-/** Runs an update to its end, or until power goes. */
-export async function runUpdate(update: Update, fs: CrashFileSystem): Promise<Watch> {
+/**
+ * Runs an update to its end, or until power goes.
+ * @param repairAfter steps after which a medium that does not work is mended.
+ */
+export async function runUpdate(update: Update, fs: CrashFileSystem, repairAfter = 40): Promise<Watch> {
   const bench = new Bench();
   const ran = new Set<number | undefined>();
   bench.unhealthy = new Set(update.unhealthy);
   if (update.breaksAfter !== undefined) bench.source = breaking(bench.source, update.breaksAfter);
+  let [steps, lost] = [0, false];
+  let last: number | undefined;
+  const look = async (agent: Agent): Promise<void> => {
+    const version = await versionOf(agent);
+    lost ||= last !== undefined && version === undefined;
+    last = version;
+    ran.add(version);
+  };
   for (let starts = 0; starts <= (update.starts ?? 0) && fs.powered; starts++) {
     const agent = await startAgain(bench, fs);
     if (!agent) break;
-    if (fs.powered) ran.add(await versionOf(agent));
+    if (fs.powered) await look(agent);
     const stopsInTrial = update.starts !== undefined && starts < update.starts;
-    await bench.drive(agent, target(update, stopsInTrial ? { probation: { milliseconds: 1e12 } } : {}), fs, async (t) => {
-      ran.add(await versionOf(agent));
-      if (stopsInTrial && t.step.name === 'PROBATION') throw new Stop();
-    }).catch((e) => {
+    const assignment = target(update, stopsInTrial ? { probation: { milliseconds: 1e12 } } : {});
+    const each = async (taken: Taken): Promise<void> => {
+      await look(agent);
+      if (++steps === repairAfter) fs.repair();
+      if (stopsInTrial && taken.step.name === 'PROBATION') throw new Stop();
+    };
+    await bench.drive(agent, assignment, fs, each).catch((e) => {
       if (!(e instanceof Stop)) throw e;
     });
+    fs.repair();
+    if (fs.powered && !stopsInTrial) await bench.drive(agent, assignment, fs, each);
   }
-  return { ran, bench };
+  return { ran, lost, bench };
 }
 
 class Stop extends Error {}
 
-/** Starts, as a service manager does: again where it fails. */
+/** Starts, as a service manager does: again where it fails, until somebody mends the medium. */
 async function startAgain(bench: Bench, fs: CrashFileSystem): Promise<Agent | undefined> {
-  for (let tries = 0; tries < 3 && fs.powered; tries++) {
-    const agent = await bench.start(fs).catch((e) => {
-      if (tries === 2 && fs.powered) throw e;
-    });
-    if (agent) return agent;
+  for (let tries = 0; fs.powered; tries++) {
+    try {
+      return await bench.start(fs);
+    } catch (e) {
+      if (tries === 3 && fs.powered) throw e;
+      if (tries === 2) fs.repair();
+    }
   }
   return undefined;
 }
@@ -298,9 +327,39 @@ export async function cutAt(
         cases++;
         continue;
       }
-      cases += await cutAgain(update, () => fs.crash(model, point + 1), { ...second, seed: second.seed + point, label });
+      cases += await cutAgain(update, () => fs.crash(model, point + 1), {
+        ...second,
+        seed: second.seed + point,
+        label,
+      });
     }
   }
+  return cases;
+}
+
+/** Errors at these operations of an update, each once and for a while. Returns how many cases that were. */
+export async function failAt(update: Update, points: readonly number[], faults: readonly Fault[]): Promise<number> {
+  const before = await deviceBefore(update);
+  let cases = 0;
+  for (const point of points)
+    for (const fault of faults)
+      for (const times of [1, Number.POSITIVE_INFINITY]) {
+        const label = `${update.name}, ${fault} at ${point}${times > 1 ? ' and after' : ''}`;
+        const fs = before.crash('kept');
+        fs.failAt(point, fault, times);
+        const { ran, lost, bench } = await runUpdate(update, fs);
+        // Where the last model cannot be read, the one before it is better than none.
+        const lastResort = fault === 'EIO' && times > 1 ? [update.before.at(-2)] : [];
+        const may = new Set([...allowed(update), ...lastResort, undefined]);
+        for (const version of ran) assert.ok(may.has(version), `${label}: version ${version} ran`);
+        if (update.before.length > 0) assert.not(lost, `${label}: nothing ran any more`);
+        const ended = await versionOf(bench.agent!);
+        const ends = times === 1 && update.starts === undefined ? [update.ends] : [...allowed(update)];
+        assert.ok(ends.includes(ended), `${label}: version ${ended} in the end`);
+        const started = await versionOf(await bench.start(fs.crash('lost')));
+        assert.ok(allowed(update).has(started), `${label}: version ${started} after a power cut`);
+        cases++;
+      }
   return cases;
 }
 

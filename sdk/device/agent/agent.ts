@@ -58,6 +58,8 @@ export class Agent {
   private readonly slots: Slots;
   private readonly ledger: Ledger;
   private candidate: Candidate | undefined;
+  /** What was installed when the agent started, the best first. */
+  private choices: readonly SlotContent[] = [];
   private trialFrom: number;
   private reportFrom = 0;
 
@@ -73,14 +75,16 @@ export class Agent {
     const slots = await Slots.open(parts.fs, 'models');
     const agent = new Agent(parts, slots, await Ledger.open(parts.fs, 'journal'));
     const { content } = await slots.recover();
-    const others = [slots.active, slots.previous].filter((c) => c !== undefined && c.sha256 !== content?.sha256);
-    for (const choice of [content, ...others]) if (choice && (await agent.serve(choice))) break;
+    agent.choices = [content, slots.active, slots.previous].filter((c) => c !== undefined);
+    await agent.serveAny();
     await agent.rememberRejected();
     return agent;
   }
 
   /** Takes the next step towards what is assigned. Does not throw: what fails is in the result, and in the next plan. */
   async step(assignment: Assignment | undefined): Promise<Taken> {
+    // A model that could not be read or started is tried again: storage may come back.
+    if (this.host.serving === undefined) await this.serveAny();
     const [step] = await this.plan(assignment);
     try {
       const waits = await this.take(step!);
@@ -152,11 +156,7 @@ export class Agent {
     }
   }
 
-  private async install(
-    name: InstallStep,
-    assignment: Assignment,
-    candidate: Candidate,
-  ): Promise<string | undefined> {
+  private async install(name: InstallStep, assignment: Assignment, candidate: Candidate): Promise<string | undefined> {
     const { slots, parts, host } = this;
     const { blob, limits } = assignment;
     switch (name) {
@@ -222,6 +222,7 @@ export class Agent {
       throw e;
     }
     if (!served) this.host.swap(previous && model && { sha256: previous.sha256, model });
+    this.choices = previous ? [previous] : [];
     await this.rememberRejected();
   }
 
@@ -258,14 +259,17 @@ export class Agent {
     this.candidate = undefined;
   }
 
-  /** Whether a model could be started. */
-  private async serve(content: SlotContent): Promise<boolean> {
-    const model = await this.load(content).catch(() => undefined);
-    if (model) this.host.swap({ sha256: content.sha256, model });
-    return model !== undefined;
+  /** Starts the first model of those that were installed that can be started. */
+  private async serveAny(): Promise<void> {
+    for (const { sha256 } of this.choices) {
+      const model = await this.load({ sha256 }).catch(() => undefined);
+      if (!model) continue;
+      this.host.swap({ sha256, model });
+      return;
+    }
   }
 
-  private async load({ sha256 }: SlotContent): Promise<LoadedModel> {
+  private async load({ sha256 }: Pick<SlotContent, 'sha256'>): Promise<LoadedModel> {
     return this.parts.loader.load(await this.slots.blobs.read(sha256));
   }
 }

@@ -6,7 +6,10 @@ import type { Download } from '../store/download.ts';
 /** Where pieces come from: a folder, a network, another model's blob. Nothing of it is trusted. */
 export interface PieceSource {
   /** Pieces by their index, in any order; it may leave some out, repeat some, and deliver wrong bytes. */
-  fetch(blob: BlobSpec, pieces: readonly number[]): AsyncIterable<{ readonly index: number; readonly bytes: Uint8Array }>;
+  fetch(
+    blob: BlobSpec,
+    pieces: readonly number[],
+  ): AsyncIterable<{ readonly index: number; readonly bytes: Uint8Array }>;
 }
 
 /** Times that a source is asked for what is missing, in one attempt. */

@@ -44,7 +44,7 @@ export class Shadow {
     const from = performance.now();
     try {
       const outputs = await this.candidate.run(inputs);
-      const wrong = Object.keys(outputs).find((name) => !isFinite(outputs[name]!.data));
+      const wrong = Object.keys(outputs).find((name) => !allFinite(outputs[name]!.data));
       if (wrong !== undefined) this.problem = gateFailed(`live input: output '${wrong}' is not finite`);
     } catch (e) {
       this.problem = gateFailed(`live input: ${e instanceof Error ? e.message : e}`);
@@ -64,7 +64,7 @@ export class Shadow {
   }
 }
 
-function isFinite(data: ArrayLike<number | bigint>): boolean {
+function allFinite(data: ArrayLike<number | bigint>): boolean {
   for (let i = 0; i < data.length; i++) if (!Number.isFinite(Number(data[i]))) return false;
   return true;
 }

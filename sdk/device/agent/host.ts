@@ -28,14 +28,18 @@ export class ModelHost {
   /** What went wrong with the model that runs since it does; inputs of a wrong form are not its fault. */
   get problem(): string | undefined {
     const { served } = this;
-    return served?.lastFailure === undefined ? undefined : `${served.failures} inferences failed: ${served.lastFailure}`;
+    return served?.lastFailure === undefined
+      ? undefined
+      : `${served.failures} inferences failed: ${served.lastFailure}`;
   }
 
   /** One inference. Throws EW5003_ENGINE_UNAVAILABLE while there is no model. */
   async run(inputs: Tensors): Promise<Tensors> {
     const { served } = this;
     if (!served)
-      throw new EigenError('EW5003_ENGINE_UNAVAILABLE', 'no model is installed', { hint: 'Assign one to this device.' });
+      throw new EigenError('EW5003_ENGINE_UNAVAILABLE', 'no model is installed', {
+        hint: 'Assign one to this device.',
+      });
     const shadow = this.shadow?.wantsMore ? this.shadow : undefined;
     const copy = shadow && copyOf(inputs);
     served.running++;

@@ -111,24 +111,23 @@ export class Slots {
   }
 
   /**
-   * Makes room for a blob: garbage goes first, then what a rollback would go back to, never the blob `inUse`. Space is checked, not set
-   * aside: writing zeros would wear flash twice, and a download that finds the medium full loses only itself.
+   * Makes room for a blob: garbage goes first, then what a rollback would go back to, never the blob `inUse`. Not to be called while
+   * something is on probation. Space is checked, not set aside: writing zeros would wear flash twice, and a download that finds the medium full loses only itself.
    * @throws EigenError EW7003_NO_SPACE.
    */
   async reserve({ sha256, bytes }: BlobSpec, inUse?: string): Promise<void> {
     await this.makeFolders();
-    await this.collect(sha256);
+    const wanted = [sha256, ...(inUse === undefined ? [] : [inUse])];
+    await this.collect(wanted);
     const missing = bytes - Math.min(bytes, await this.blobs.bytesOf(sha256));
     const needed = missing + MARGIN_BYTES;
     if ((await this.fs.freeBytes()) >= needed) return;
     const { active, slots } = this.state;
     // What is used is in the other slot where the active one was found damaged and that could not be noted.
-    const spare = this.previous && ![inUse, sha256].includes(this.previous.sha256);
-    if (active && spare && !this.state.trial) {
+    if (active && this.previous && !wanted.includes(this.previous.sha256))
       await this.pointer.write({ active, slots: { [active]: slots[active]! } });
-      await this.pointer.settle();
-      await this.collect(sha256);
-    }
+    await this.pointer.settle();
+    await this.collect(wanted);
     const free = await this.fs.freeBytes();
     if (free >= needed) return;
     throw new EigenError('EW7003_NO_SPACE', `${needed} bytes are needed, ${free} are free`, {
@@ -142,7 +141,11 @@ export class Slots {
     const { active, slots } = this.state;
     const repaired = active && slots[active]?.sha256 === content.sha256;
     const next = repaired ? active : active ? OTHER[active] : 'a';
-    await this.pointer.write({ active: next, slots: { ...slots, [next]: content }, trial: { milliseconds: probation.milliseconds, starts: 1 } });
+    await this.pointer.write({
+      active: next,
+      slots: { ...slots, [next]: content },
+      trial: { milliseconds: probation.milliseconds, starts: 1 },
+    });
   }
 
   /** Ends the probation of what is used: it stays. */
@@ -159,13 +162,15 @@ export class Slots {
     const rejected = { content: slots[active]!, reason };
     const back = OTHER[active];
     const content = slots[back];
-    await this.pointer.write(content ? { active: back, slots: { [back]: content }, rejected } : { slots: {}, rejected });
+    await this.pointer.write(
+      content ? { active: back, slots: { [back]: content }, rejected } : { slots: {}, rejected },
+    );
   }
 
-  /** Removes what neither a start nor a rollback nor the download of `wanted` needs. */
-  async collect(wanted?: string): Promise<void> {
-    const contents = this.pointer.reachable.flatMap((s) => Object.values(s.slots));
-    await this.blobs.collect(new Set([...contents.map((c) => c.sha256), ...(wanted === undefined ? [] : [wanted])]));
+  /** Removes what no start and no rollback could come to, but these blobs. */
+  async collect(wanted: readonly string[] = []): Promise<void> {
+    const contents = this.pointer.reachable.flatMap((state) => Object.values(state.slots));
+    await this.blobs.collect(new Set([...contents.map((c) => c.sha256), ...wanted]));
   }
 
   /** A read that fails is tried once more: what cannot be read is not whole. */

@@ -1,0 +1,70 @@
+import { type Bundle, goldenInputsOf } from '../bundle/index.ts';
+import { EigenError } from '../util/errors.ts';
+import { sha256OfTensor } from '../util/hash.ts';
+import { sizeOf, type Tensor } from '../util/tensor.ts';
+
+/** What a bundle proves itself with. */
+export interface GoldenSet {
+  readonly count: number;
+  /** Names of the outputs that are compared. */
+  readonly outputs: readonly string[];
+  inputs(index: number): Record<string, Tensor>;
+  /** SHA-256 that the bytes of an output must have. */
+  expected(index: number, output: string): string;
+}
+
+/**
+ * The golden cases of a bundle.
+ * @throws EigenError EW6001_BUNDLE_UNREADABLE when there are none, or not for the inputs of the program.
+ */
+export function goldenSetOf(bundle: Bundle): GoldenSet {
+  const { golden, program } = bundle.manifest;
+  const arrays = goldenInputsOf(bundle);
+  if (!golden || !arrays) throw unusable('the bundle has no golden inputs to test itself with');
+  const counts = program.inputs.map(({ name, dtype, shape }) => {
+    const array = arrays[name];
+    if (array?.dtype !== dtype) throw unusable(`the bundle has no golden ${dtype} for input '${name}'`);
+    return array.data.length / sizeOf(shape);
+  });
+  const count = counts[0] ?? 0;
+  const listed = golden.outputs.every((o) => o.sha256.length === count);
+  if (count < 1 || !Number.isInteger(count) || counts.some((n) => n !== count) || !listed)
+    throw unusable('the golden inputs of the bundle are not of one number');
+  const hashes = new Map(golden.outputs.map((o) => [o.name, o.sha256]));
+  return {
+    count,
+    outputs: golden.outputs.map((o) => o.name),
+    inputs: (i) =>
+      Object.fromEntries(
+        program.inputs.map(({ name, dtype, shape }) => {
+          const size = sizeOf(shape);
+          return [name, { dtype, shape, data: arrays[name]!.data.subarray(i * size, (i + 1) * size) } as Tensor];
+        }),
+      ),
+    expected: (i, output) => hashes.get(output)![i]!,
+  };
+}
+
+/**
+ * Compares the outputs of a case with the hashes in the bundle.
+ * @throws EigenError EW6004_SELF_TEST_FAILED naming the output.
+ */
+export function checkGolden(set: GoldenSet, index: number, got: Readonly<Record<string, Tensor>>): void {
+  for (const output of set.outputs) {
+    const hash = sha256OfTensor(got[output]!);
+    const expected = set.expected(index, output);
+    if (hash === expected) continue;
+    throw new EigenError(
+      'EW6004_SELF_TEST_FAILED',
+      `golden input ${index}: output '${output}' has the hash ${hash}, expected ${expected}`,
+      {
+        hint: 'Try --engine simd128; if that is right, this machine computes the faster kernels wrongly.',
+        details: { sample: index, output, got: hash, expected },
+      },
+    );
+  }
+}
+
+function unusable(message: string): EigenError {
+  return new EigenError('EW6001_BUNDLE_UNREADABLE', message, { hint: 'Build it again with this version.' });
+}
