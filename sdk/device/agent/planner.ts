@@ -88,10 +88,12 @@ function idleReason(assignment: Assignment | undefined, state: DeviceState, now:
   const { blob, release } = assignment;
   if (serving === blob.sha256 && slots.active && slots.slots[slots.active]?.sha256 === serving)
     return idle('what is assigned runs');
-  if (failure?.poisoned && release <= failure.release)
+  // Not "lower or equal": a number that is none is no higher release.
+  const higher = failure === undefined || release > failure.release;
+  if (failure?.poisoned && !higher)
     return idle(`release ${failure.release} of it failed in ${failure.step}: ${failure.reason}`);
   if (now >= assignment.expires) return idle('what is assigned has expired');
-  if (failure && release <= failure.release) {
+  if (failure && !higher) {
     const until = retryAt(failure, state.device);
     if (now < until) return idle(`attempt ${failure.attempts} failed in ${failure.step}: ${failure.reason}`, until);
   }

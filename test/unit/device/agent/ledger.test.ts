@@ -1,0 +1,74 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Ledger } from '../../../../sdk/device/agent/ledger.ts';
+import { readIfThere } from '../../../../sdk/device/fs/whole-files.ts';
+import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
+
+const attempt = (sha256: string, release = 1, poisoned = false) => ({
+  sha256,
+  release,
+  at: 5,
+  step: 'FETCH' as const,
+  code: 'EIO',
+  reason: 'it broke',
+  poisoned,
+});
+
+test('failures are counted by release, and after eight attempts it is enough', async () => {
+  const fs = new CrashFileSystem();
+  const ledger = await Ledger.open(fs, 'journal');
+  for (let i = 1; i <= 8; i++) {
+    const failure = await ledger.fail(attempt('x'));
+    assert.is(failure.attempts, i);
+    assert.is(failure.poisoned, i === 8);
+  }
+  const later = await Ledger.open(fs.crash('lost'), 'journal');
+  assert.equal(later.failureOf('x'), { ...attempt('x'), attempts: 8, poisoned: true });
+  assert.is((await later.fail(attempt('x', 2))).attempts, 1);
+  assert.is(later.failureOf('x')!.poisoned, false);
+});
+
+test('an outcome is there until it was reported, also after a power cut', async () => {
+  const fs = new CrashFileSystem();
+  const ledger = await Ledger.open(fs, 'journal');
+  assert.is(ledger.unreported, undefined);
+  await ledger.fail(attempt('x'));
+  await ledger.commit('x', 1, 9);
+  const second = fs.crash('lost');
+  const later = await Ledger.open(second, 'journal');
+  assert.equal(later.unreported, { kind: 'committed', sha256: 'x', release: 1, at: 9 });
+  assert.is(later.failureOf('x'), undefined);
+  await later.reported();
+  assert.is((await Ledger.open(second.crash('lost'), 'journal')).unreported, undefined);
+});
+
+test('a failure counts also where it cannot be written', async () => {
+  const fs = new CrashFileSystem();
+  const ledger = await Ledger.open(fs, 'journal');
+  fs.failAt(0, 'EROFS', Number.POSITIVE_INFINITY);
+  await ledger.fail(attempt('x'));
+  assert.is(ledger.failureOf('x')!.attempts, 1);
+  assert.is(
+    await ledger.begin('FETCH', 'x', 1).then(
+      () => '',
+      (e) => e.code,
+    ),
+    'EROFS',
+  );
+});
+
+test('the journal stays small, and what follows from it the same', async () => {
+  const fs = new CrashFileSystem();
+  const ledger = await Ledger.open(fs, 'journal');
+  await ledger.fail(attempt('bad', 3, true));
+  for (let i = 0; i < 100; i++) await ledger.fail(attempt(`x${i % 30}`));
+  for (let i = 0; i < 900; i++) await ledger.begin('FETCH', 'y'.repeat(64), i);
+  const bytes = (await readIfThere(fs, 'journal'))!.length;
+  assert.ok(bytes < 70_000, `${bytes}`);
+  const later = await Ledger.open(fs.crash('lost'), 'journal');
+  assert.ok(later.failureOf('bad')!.poisoned);
+  assert.is(later.failureOf('x5')!.attempts, 4);
+  assert.equal(later.unreported, ledger.unreported);
+});
+
+test.run();
