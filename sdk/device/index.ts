@@ -1,8 +1,24 @@
-/** What runs on a device: the engine, its start-up probe, the probe of the machine. No compiler, no ONNX. */
+/**
+ * What runs on a device: the engine, its start-up probe, the probe of the machine; the store of models and the agent that updates them.
+ * No compiler, no ONNX.
+ */
 
 export type { KernelId, KernelModule, Platform } from '../wire/kernels.ts';
+export { Agent, type AgentParts, type Taken } from './agent/agent.ts';
+export type { Assignment, Limits } from './agent/assignment.ts';
+export { bundleLoader } from './agent/bundle-loader.ts';
+export type { PieceSource } from './agent/fetch.ts';
+export { folderSource } from './agent/folder-source.ts';
+export type { ModelHost } from './agent/host.ts';
+export type { Failure, Outcome } from './agent/ledger.ts';
+export type { LoadedModel, ModelLoader } from './agent/model.ts';
+export { type DeviceState, describePlan, plan, type Step, type StepName } from './agent/planner.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';
 export { NativeEngine, type ResidentWeights } from './engine/native.ts';
 export { type DotProbe, probeDot7 } from './engine/probe.ts';
 export { chooseModule, preferredVariant, WasmEngine } from './engine/wasm.ts';
+export type { DeviceFileSystem, OpenFile } from './fs/file-system.ts';
+export { NodeDeviceFileSystem } from './fs/node.ts';
 export { type HostProbe, type ProbeOptions, probeHost } from './probe.ts';
+export type { BlobSpec, Piece } from './store/blob.ts';
+export { type SlotContent, type SlotState, Slots } from './store/slots.ts';

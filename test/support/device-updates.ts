@@ -122,7 +122,7 @@ export class Bench {
     each: (taken: Taken) => Promise<void> = async () => undefined,
   ): Promise<Taken[]> {
     const all: Taken[] = [];
-    for (let steps = 0; steps < 400 && fs.powered; steps++) {
+    for (let steps = 0; steps < 600 && fs.powered; steps++) {
       const taken = await agent.step(assignment);
       all.push(taken);
       await each(taken);

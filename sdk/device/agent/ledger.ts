@@ -29,8 +29,9 @@ type Entry =
   | { readonly kind: 'reported' }
   | { readonly kind: 'summary'; readonly failures: readonly Failure[]; readonly unreported?: Outcome };
 
-/** Attempts at one blob under one release. */
+/** Attempts at one blob under one release, where each has cost a download. What waits for a network or for space may wait for ever. */
 const MOST_ATTEMPTS = 8;
+const CHEAP: ReadonlySet<StepName> = new Set(['CHECK', 'PREFLIGHT', 'FETCH']);
 /** Blobs whose failures are remembered. */
 const MOST_FAILURES = 64;
 /** Size from which the journal is replaced by its summary, bytes. */
@@ -73,7 +74,8 @@ export class Ledger {
   async fail(attempt: Omit<Failure, 'attempts'>): Promise<Failure> {
     const before = this.failures.get(attempt.sha256);
     const attempts = before?.release === attempt.release ? before.attempts + 1 : 1;
-    const failure = { ...attempt, attempts, poisoned: attempt.poisoned || attempts >= MOST_ATTEMPTS };
+    const costly = !CHEAP.has(attempt.step) || attempt.code === 'EW7002_PIECE_REFUSED';
+    const failure = { ...attempt, attempts, poisoned: attempt.poisoned || (costly && attempts >= MOST_ATTEMPTS) };
     await this.note({ kind: 'failed', failure }).catch(() => undefined);
     return failure;
   }

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Ledger } from '../../../../sdk/device/agent/ledger.ts';
+import { Ledger, retryAt } from '../../../../sdk/device/agent/ledger.ts';
 import { readIfThere } from '../../../../sdk/device/fs/whole-files.ts';
 import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
 
@@ -8,7 +8,7 @@ const attempt = (sha256: string, release = 1, poisoned = false) => ({
   sha256,
   release,
   at: 5,
-  step: 'FETCH' as const,
+  step: 'VERIFY' as const,
   code: 'EIO',
   reason: 'it broke',
   poisoned,
@@ -26,6 +26,14 @@ test('failures are counted by release, and after eight attempts it is enough', a
   assert.equal(later.failureOf('x'), { ...attempt('x'), attempts: 8, poisoned: true });
   assert.is((await later.fail(attempt('x', 2))).attempts, 1);
   assert.is(later.failureOf('x')!.poisoned, false);
+});
+
+test('waiting for a network is no reason to give up, fetching the wrong bytes is', async () => {
+  const ledger = await Ledger.open(new CrashFileSystem(), 'journal');
+  for (let i = 0; i < 50; i++) await ledger.fail({ ...attempt('x'), step: 'FETCH', code: 'ECONNREFUSED' });
+  assert.is(ledger.failureOf('x')!.poisoned, false);
+  assert.ok(retryAt(ledger.failureOf('x')!, 'device') <= 5 + 6 * 3600_000);
+  assert.ok((await ledger.fail({ ...attempt('x'), step: 'FETCH', code: 'EW7002_PIECE_REFUSED' })).poisoned);
 });
 
 test('an outcome is there until it was reported, also after a power cut', async () => {
