@@ -83,7 +83,7 @@ function evaluateQLstm(inputs: Tensors, attrs: Attrs): Float32Array[] {
   return [y, hs, cs];
 }
 
-/** The step of h cannot be written: ONNX's LSTM keeps it inside. */
+/** The step of h cannot be written, since ONNX's LSTM keeps it inside, but how far an initial state goes can. */
 function writeQLstm(w: OnnxWriter): void {
   const d = directionsOf(w.attrs);
   const h = num(w.attrs, 'hidden');
@@ -95,7 +95,10 @@ function writeQLstm(w: OnnxWriter): void {
   const bias = new Float32Array(d * 8 * h);
   for (let k = 0; k < d; k++) bias.set(floats(w.need(6)).subarray(k * 4 * h, (k + 1) * 4 * h), k * 8 * h);
   const weights = [matrix(2, remainingScales(w, 0, 3)), matrix(4, floats(w.need(5)))];
-  const rest = [w.constantValue(f32([d, 8 * h], bias)), '', w.input(7), w.input(8)];
+  const limit = (code: number): string => w.constantValue(f32([], new Float32Array([code * H_STEP])));
+  const state = w.input(7);
+  const limited = state === '' ? '' : w.emit('Clip', [state, limit(-128), limit(127)]);
+  const rest = [w.constantValue(f32([d, 8 * h], bias)), '', limited, w.input(8)];
   writeRecurrent(w, 'LSTM', [codedRows(w, 0, 1), ...weights, ...rest]);
 }
 
