@@ -2,16 +2,21 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type CompiledProgram, compileGraph } from '../../sdk/compile/index.ts';
+import { NativeEngine } from '../../sdk/device/engine/native.ts';
+import { processorFlags, runnable } from '../../sdk/device/engine/processor.ts';
 import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
 import { evaluateGraph } from '../../sdk/ir/evaluate.ts';
 import { type Attrs, type Graph, GraphBuilder } from '../../sdk/ir/graph.ts';
 import { opOf } from '../../sdk/ir/ops/index.ts';
 import { residentBlock } from '../../sdk/runner.ts';
+import { skip } from '../../sdk/testing/skip.ts';
 import { fromHalf, toHalf } from '../../sdk/util/half.ts';
 import { scaleFromLog8 } from '../../sdk/util/log8.ts';
 import { Rng } from '../../sdk/util/rng.ts';
 import { bytesOf, sizeOf, type Tensor, tensor } from '../../sdk/util/tensor.ts';
+import { thisPlatform } from '../../sdk/wire/kernels.ts';
 import type { WeightLayout } from '../../sdk/wire/program.ts';
+import { hostTarget } from '../../targets/host/index.ts';
 import { wasmTarget } from '../../targets/wasm/index.ts';
 
 /**
@@ -112,6 +117,10 @@ conv('i8', [9, 5, 5, 1], 9, 9, 60, { size: [6, 11] });
 conv('i8', [16, 1, 5, 3], 1, 1, 63, { size: [1, 21], strides: [1, 2] }); // pieces of a line
 conv('i16', [10, 4, 1, 4], 1, 1, 127, { size: [90, 1] });
 conv('i8', [10, 3, 3, 7], 1, 1, 63, { size: [1, 1] }); // one row
+conv('i16', [40, 10, 4, 1], 1, 1, 15, { size: [25, 9], strides: [2, 2] }); // short lines of windows
+conv('i8', [12, 31, 1, 1], 1, 1, 127, { size: [70, 1], strides: [3, 1] }); // an image of one column
+conv('i16', [12, 31, 1, 1], 1, 1, 127, { size: [70, 1], strides: [3, 1] });
+conv('i16', [20, 3, 3, 1], 20, 20, 127, { size: [19, 9] }); // filters of 16-bit images
 for (const rows of [1, 3]) {
   const x = input(ints('i8', [rows, 53], -128, 128));
   const fixed = [striped([19, 53]), scales([19]), halves([19])];
@@ -122,6 +131,7 @@ for (const rows of [1, 3]) {
 for (const [rows, n, k, most] of [
   [1, 10, 64, 63],
   [1, 27, 83, 127],
+  [1, 150, 96, 127],
   [5, 21, 100, 127],
 ] as const) {
   const x = input(ints('i8', [rows, k], -127, 128));
@@ -181,6 +191,25 @@ test('the two programs hold their constants in different forms', () => {
   assert.ok(short.program.weightBytes < 0.7 * plain.program.weightBytes);
 });
 
+/** Kernels of this machine, where there is a compiler for them and a processor that runs them. */
+async function nativeCases(): Promise<{ variant: string; run(threads: number): Promise<Record<string, Tensor>> }[]> {
+  if (hostTarget.platform !== thisPlatform() || (await hostTarget.toolchain()) === undefined) {
+    skip('resident forms on native kernels', 'no compiler for this processor here', 'unsupported');
+    return [];
+  }
+  const compiled = await compileGraph(graph, hostTarget);
+  const weights = residentBlock(compiled);
+  return runnable(compiled.modules, thisPlatform(), processorFlags()).map((module) => ({
+    variant: module.variant,
+    run: async (threads) => {
+      const engine = await NativeEngine.load(compiled.program, [module], weights, { threads });
+      const outputs = engine.run(inputs);
+      engine.close();
+      return outputs;
+    },
+  }));
+}
+
 const expected = await outputsOf(plain, 'simd128', 1);
 const exact = evaluateGraph(graph, inputs);
 for (const { variant, bytes } of short.modules) {
@@ -198,5 +227,13 @@ for (const { variant, bytes } of short.modules) {
     });
   }
 }
+
+for (const { variant, run } of await nativeCases())
+  test(`${variant}: the same outputs`, async () => {
+    for (const threads of [1, 2]) {
+      const got = await run(threads);
+      for (const o of graph.outputs) assert.ok(same(got[o]!, exact[o]!), `${o} is not what the operator says`);
+    }
+  });
 
 test.run();
