@@ -58,7 +58,7 @@ export function checkGolden(set: GoldenSet, index: number, got: Readonly<Record<
       'EW6004_SELF_TEST_FAILED',
       `golden input ${index}: output '${output}' has the hash ${hash}, expected ${expected}`,
       {
-        hint: 'Try --engine simd128; if that is right, this machine computes the faster kernels wrongly.',
+        hint: 'Try run --self-test with --engine simd128; if that is right, this machine computes the faster kernels wrongly.',
         details: { sample: index, output, got: hash, expected },
       },
     );

@@ -8,7 +8,7 @@ import { passGate, Shadow } from './gate.ts';
 import { ModelHost } from './host.ts';
 import { Ledger, type Outcome } from './ledger.ts';
 import type { LoadedModel, ModelLoader } from './model.ts';
-import { type DeviceState, type InstallStep, plan, type Step, type StepName } from './planner.ts';
+import { type DeviceState, type InstallStep, type Progress, plan, type Step, type StepName } from './planner.ts';
 
 /** What an agent works with. */
 export interface AgentParts {
@@ -44,6 +44,7 @@ interface Candidate {
   readonly done: Set<InstallStep>;
   model?: LoadedModel;
   shadow?: Shadow;
+  /** Until when by the clock that nobody sets. */
   waiting?: { readonly until: number; readonly why: string };
 }
 
@@ -61,7 +62,8 @@ export class Agent {
   /** What was installed when the agent started, the best first. */
   private choices: readonly SlotContent[] = [];
   private trialFrom: number;
-  private reportFrom = 0;
+  /** By the clock that nobody sets. */
+  private reportFrom = Number.NEGATIVE_INFINITY;
 
   private constructor(parts: AgentParts, slots: Slots, ledger: Ledger) {
     this.parts = parts;
@@ -123,8 +125,8 @@ export class Agent {
       ...(host.serving === undefined ? {} : { serving: host.serving }),
       ...(slots.state.trial ? { trial } : {}),
       ...(failure ? { failure } : {}),
-      ...(ledger.unreported ? { reportFrom: this.reportFrom } : {}),
-      ...(candidate ? { progress: candidate } : {}),
+      reportDue: ledger.unreported !== undefined && parts.clock.monotonic() >= this.reportFrom,
+      ...(candidate ? { progress: progressOf(candidate, parts.clock.monotonic()) } : {}),
     };
   }
 
@@ -167,7 +169,7 @@ export class Agent {
       }
       case 'PREFLIGHT': {
         const why = await parts.conditions();
-        if (why !== undefined) candidate.waiting = { until: parts.clock.now() + LOOK_AGAIN, why };
+        if (why !== undefined) candidate.waiting = { until: parts.clock.monotonic() + LOOK_AGAIN, why };
         else await slots.reserve(blob, host.serving);
         return why;
       }
@@ -195,7 +197,7 @@ export class Agent {
 
   /** The pointer first: what is not written does not run. */
   private async swap({ blob, release, probation }: Assignment, model: LoadedModel): Promise<void> {
-    await this.slots.swap({ sha256: blob.sha256, bytes: blob.bytes, release }, probation);
+    await this.slots.swap({ sha256: blob.sha256, bytes: blob.bytes, release }, probation, this.host.serving);
     this.host.swap({ sha256: blob.sha256, model });
     this.trialFrom = this.parts.clock.monotonic();
     this.candidate = undefined;
@@ -237,7 +239,7 @@ export class Agent {
   }
 
   private async failed(step: Step, e: unknown): Promise<void> {
-    if (step.name === 'REPORT') this.reportFrom = this.parts.clock.now() + LOOK_AGAIN;
+    if (step.name === 'REPORT') this.reportFrom = this.parts.clock.monotonic() + LOOK_AGAIN;
     if (!('assignment' in step)) return;
     this.drop();
     const { blob, release } = step.assignment;
@@ -276,6 +278,16 @@ export class Agent {
 
 function isFor({ sha256, release }: Candidate, assignment: Assignment): boolean {
   return sha256 === assignment.blob.sha256 && release === assignment.release;
+}
+
+function progressOf({ sha256, release, done, waiting }: Candidate, monotonic: number): Progress {
+  const milliseconds = (waiting?.until ?? 0) - monotonic;
+  return {
+    sha256,
+    release,
+    done,
+    ...(waiting && milliseconds > 0 ? { waiting: { milliseconds, why: waiting.why } } : {}),
+  };
 }
 
 /** Steps whose failures are a bundle's or an assignment's own. */

@@ -29,8 +29,8 @@ export interface DeviceState {
   readonly trial?: Trial;
   /** Of the blob that is assigned. */
   readonly failure?: Failure;
-  /** There is an outcome that was not reported, and since when it may be tried again. */
-  readonly reportFrom?: number;
+  /** There is an outcome to be reported now. */
+  readonly reportDue?: boolean;
   /** Steps that are done for an assignment since the device was started. */
   readonly progress?: Progress;
 }
@@ -46,8 +46,8 @@ export interface Progress {
   readonly sha256: string;
   readonly release: number;
   readonly done: ReadonlySet<InstallStep>;
-  /** A condition of the device (a window, its power, its temperature) asks to wait. */
-  readonly waiting?: { readonly until: number; readonly why: string };
+  /** A condition of the device (a window, its power, its temperature) asks to wait for so long. */
+  readonly waiting?: { readonly milliseconds: number; readonly why: string };
 }
 
 /**
@@ -58,7 +58,7 @@ export interface Progress {
 export function plan(assignment: Assignment | undefined, state: DeviceState, now: number): Step[] {
   const ending = endingOf(state);
   if (ending) return ending;
-  const report: Step[] = state.reportFrom !== undefined && state.reportFrom <= now ? [{ name: 'REPORT' }] : [];
+  const report: Step[] = state.reportDue ? [{ name: 'REPORT' }] : [];
   const idle = idleReason(assignment, state, now);
   if (idle) return [...report, idle];
   return [...report, ...installation(assignment!, state)];
@@ -95,10 +95,12 @@ function idleReason(assignment: Assignment | undefined, state: DeviceState, now:
   if (now >= assignment.expires) return idle('what is assigned has expired');
   if (failure && !higher) {
     const until = retryAt(failure, state.device);
-    if (now < until) return idle(`attempt ${failure.attempts} failed in ${failure.step}: ${failure.reason}`, until);
+    // A clock that was set back says nothing about when that was.
+    if (now >= failure.at && now < until)
+      return idle(`attempt ${failure.attempts} failed in ${failure.step}: ${failure.reason}`, until);
   }
   const waiting = progressFor(assignment, state)?.waiting;
-  return waiting && now < waiting.until ? idle(waiting.why, waiting.until) : undefined;
+  return waiting && idle(waiting.why, now + waiting.milliseconds);
 }
 
 function installation(assignment: Assignment, state: DeviceState): Step[] {

@@ -112,7 +112,8 @@ export class Slots {
 
   /**
    * Makes room for a blob: garbage goes first, then what a rollback would go back to, never the blob `inUse`. Not to be called while
-   * something is on probation. Space is checked, not set aside: writing zeros would wear flash twice, and a download that finds the medium full loses only itself.
+   * something is on probation. Space is checked, not set aside: writing zeros would wear flash twice, and a download that finds the
+   * medium full loses only itself.
    * @throws EigenError EW7003_NO_SPACE.
    */
   async reserve({ sha256, bytes }: BlobSpec, inUse?: string): Promise<void> {
@@ -121,11 +122,13 @@ export class Slots {
     await this.collect(wanted);
     const missing = bytes - Math.min(bytes, await this.blobs.bytesOf(sha256));
     const needed = missing + MARGIN_BYTES;
-    if ((await this.fs.freeBytes()) >= needed) return;
-    const { active, slots } = this.state;
+    const before = await this.fs.freeBytes();
+    if (before >= needed) return;
+    const { state, previous } = this;
     // What is used is in the other slot where the active one was found damaged and that could not be noted.
-    if (active && this.previous && !wanted.includes(this.previous.sha256))
-      await this.pointer.write({ active, slots: { [active]: slots[active]! } });
+    const spare = previous && !wanted.includes(previous.sha256) && before + previous.bytes >= needed;
+    if (state.active && spare)
+      await this.pointer.write({ active: state.active, slots: { [state.active]: state.slots[state.active]! } });
     await this.pointer.settle();
     await this.collect(wanted);
     const free = await this.fs.freeBytes();
@@ -136,11 +139,11 @@ export class Slots {
     });
   }
 
-  /** Makes a blob the one that is used, on probation. What was used stays in the other slot. */
-  async swap(content: SlotContent, probation: { readonly milliseconds: number }): Promise<void> {
+  /** Makes a blob the one that is used, on probation, in the slot that does not hold what is `inUse`. */
+  async swap(content: SlotContent, probation: { readonly milliseconds: number }, inUse?: string): Promise<void> {
     const { active, slots } = this.state;
-    const repaired = active && slots[active]?.sha256 === content.sha256;
-    const next = repaired ? active : active ? OTHER[active] : 'a';
+    const holds = (['a', 'b'] as const).find((slot) => slots[slot]?.sha256 === inUse && slots[slot]) ?? active;
+    const next = holds ? OTHER[holds] : 'a';
     await this.pointer.write({
       active: next,
       slots: { ...slots, [next]: content },

@@ -33,7 +33,7 @@ const failure = (change: Partial<Failure> = {}): Failure => ({
   ...change,
 });
 
-const progress = (done: readonly InstallStep[], waiting?: { until: number; why: string }) => ({
+const progress = (done: readonly InstallStep[], waiting?: { milliseconds: number; why: string }) => ({
   sha256: blobOf(2).sha256,
   release: 2,
   done: new Set(done),
@@ -63,10 +63,10 @@ test('idle, and why', () => {
   assert.is(line(undefined, ONE), 'IDLE (nothing is assigned)');
   assert.is(line(assign(1), ONE), 'IDLE (what is assigned runs)');
   assert.is(line(assign(2, { expires: NOW }), ONE), 'IDLE (what is assigned has expired)');
-  const waiting = { until: NOW + 5, why: 'not between 2 and 4' };
+  const waiting = { milliseconds: 5, why: 'not between 2 and 4' };
   const state = { ...ONE, progress: progress(['CHECK'], waiting) };
-  assert.equal(plan(assign(2), state, NOW), [{ name: 'IDLE', why: waiting.why, until: waiting.until }]);
-  assert.match(line(assign(2), state, NOW + 5), /^PREFLIGHT /);
+  assert.equal(plan(assign(2), state, NOW), [{ name: 'IDLE', why: waiting.why, until: NOW + 5 }]);
+  assert.match(line(assign(2), { ...ONE, progress: progress(['CHECK']) }), /^PREFLIGHT /);
 });
 
 test('expiry stops an installation at any step before the swap, and nothing after it', () => {
@@ -108,6 +108,11 @@ test('after a failure it waits, longer every time, and not for ever the same amo
   assert.is(new Set(waits.map((w) => w?.name === 'IDLE' && w.until)).size, 3);
 });
 
+test('a clock that was wrong when it failed holds up nothing', () => {
+  const fromTheFuture = { ...ONE, failure: failure({ at: NOW * 1000 }) };
+  assert.match(line(assign(2), fromTheFuture), /^CHECK /);
+});
+
 test('what would fail again is not tried again, but under a higher release', () => {
   const state = { ...ONE, failure: failure({ poisoned: true, step: 'GATE', reason: 'wrong outputs' }) };
   assert.is(line(assign(2), state, NOW * 1e6), 'IDLE (release 2 of it failed in GATE: wrong outputs)');
@@ -115,9 +120,9 @@ test('what would fail again is not tried again, but under a higher release', () 
 });
 
 test('outcomes are reported when it is time to, and hold up nothing', () => {
-  assert.is(line(assign(1), { ...ONE, reportFrom: NOW }), 'REPORT IDLE (what is assigned runs)');
-  assert.is(line(assign(1), { ...ONE, reportFrom: NOW + 1 }), 'IDLE (what is assigned runs)');
-  assert.match(line(assign(2), { ...ONE, reportFrom: NOW + 1 }), /^CHECK /);
+  assert.is(line(assign(1), { ...ONE, reportDue: true }), 'REPORT IDLE (what is assigned runs)');
+  assert.is(line(assign(1), { ...ONE, reportDue: false }), 'IDLE (what is assigned runs)');
+  assert.match(line(assign(2), { ...ONE, reportDue: false }), /^CHECK /);
 });
 
 test('a model that runs in place of the active one is replaced', () => {

@@ -99,8 +99,35 @@ test('damage falls back to the other slot; installing again repairs', async () =
   assert.equal(recovered.content, contentOf(1));
   assert.match(recovered.fellBack!, 'is damaged');
   await fetch(slots, 2);
-  await slots.swap(contentOf(2), { milliseconds: 10 });
+  await slots.swap(contentOf(2), { milliseconds: 10 }, contentOf(1).sha256);
   assert.equal(await (await Slots.open(fs.crash('lost'), FOLDER)).recover(), { content: contentOf(2) });
+});
+
+test('damage that cannot be noted: the model that runs instead keeps its slot', async () => {
+  const fs = new CrashFileSystem();
+  await install(fs, 1, 2);
+  await damage(fs, 2);
+  fs.failAt(fs.operations.length, 'EROFS', Number.POSITIVE_INFINITY);
+  const slots = await Slots.open(fs, FOLDER);
+  assert.equal((await slots.recover()).content, contentOf(1));
+  fs.repair();
+  await fetch(slots, 3);
+  await slots.swap(contentOf(3), { milliseconds: 10 }, contentOf(1).sha256);
+  assert.equal([slots.active, slots.previous], [contentOf(3), contentOf(1)]);
+});
+
+test('a blob for which there will be no room does not cost the other slot', async () => {
+  const fs = new CrashFileSystem({ capacity: (64 << 10) + 3 * 5100 });
+  const slots = await install(fs, 1, 2);
+  const large = { ...VERSIONS[2]!.blob, bytes: 1 << 20 };
+  assert.is(
+    await slots.reserve(large, contentOf(2).sha256).then(
+      () => '',
+      (e) => e.code,
+    ),
+    'EW7003_NO_SPACE',
+  );
+  assert.equal(slots.previous, contentOf(1));
 });
 
 test('damage to everything is said, and nothing is started', async () => {
