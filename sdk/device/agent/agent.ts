@@ -21,7 +21,7 @@ export interface AgentParts {
   readonly clock: { now(): number; monotonic(): number };
   /** Why this is no time for an update (a window, power, temperature); undefined when it is. */
   conditions(): Promise<string | undefined>;
-  /** What the device finds wrong with itself since the model changed; undefined when nothing. */
+  /** What the device finds wrong with itself since the model changed; undefined when nothing. Where it throws, that is wrong. */
   health(): Promise<string | undefined>;
   /** Tells how an update ended. */
   report(outcome: Outcome): Promise<void>;
@@ -109,14 +109,13 @@ export class Agent {
 
   /** The steps from here to what is assigned. */
   async plan(assignment: Assignment | undefined): Promise<Step[]> {
-    const { now } = this.parts.clock;
     if (assignment && this.candidate && !isFor(this.candidate, assignment)) this.drop();
-    return plan(assignment, await this.state(assignment), now.call(this.parts.clock));
+    return plan(assignment, await this.state(assignment), this.parts.clock.now());
   }
 
   private async state(assignment: Assignment | undefined): Promise<DeviceState> {
     const { slots, ledger, host, parts, candidate } = this;
-    const unhealthy = slots.state.trial && (host.problem ?? (await parts.health()));
+    const unhealthy = slots.state.trial && (host.problem ?? (await parts.health().catch(reasonOf)));
     const trial = { milliseconds: parts.clock.monotonic() - this.trialFrom, ...(unhealthy ? { unhealthy } : {}) };
     const failure = assignment && ledger.failureOf(assignment.blob.sha256);
     return {
@@ -134,6 +133,8 @@ export class Agent {
   private async take(step: Step): Promise<string | undefined> {
     switch (step.name) {
       case 'IDLE':
+        // What was begun is not to be gone on with: withdrawn, expired.
+        if (step.until === undefined) this.drop();
         return undefined;
       case 'PROBATION':
         return `${step.milliseconds} ms of probation are left`;

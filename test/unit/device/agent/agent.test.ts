@@ -155,6 +155,31 @@ test('an assignment that is superseded is dropped, whatever was done for it', as
   assert.is(await versionOf(agent), 3);
 });
 
+test('an assignment that is withdrawn or expires is dropped with its model', async () => {
+  for (const expires of [undefined, 2_000_000]) {
+    const { fs, bench } = await device(1);
+    const good = bench.parts(fs).loader;
+    let closed = 0;
+    const agent = await bench.start(fs, {
+      loader: { load: async (bytes) => ({ ...(await good.load(bytes)), close: () => closed++ }) },
+    });
+    const assignment = assign(2, { shadowInputs: 3, ...(expires ? { expires } : {}) });
+    await agent.advance(assignment);
+    bench.now = 3_000_000;
+    const [idle] = await agent.advance(expires ? assignment : undefined);
+    assert.is(idle!.step.name, 'IDLE');
+    assert.is(closed, 1);
+    assert.is(await versionOf(agent), 1);
+  }
+});
+
+test('a health check that cannot be made ends the probation', async () => {
+  const { fs, bench } = await device(1);
+  const agent = await bench.start(fs, { health: () => Promise.reject(new Error('the sensor is gone')) });
+  await bench.drive(agent, assign(2), fs);
+  assert.is(await versionOf(agent), 1);
+});
+
 test('metadata expires: what runs goes on running and starts again', async () => {
   const { fs, bench, agent } = await device(1);
   bench.now = 1e13;
