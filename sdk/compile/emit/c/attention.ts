@@ -160,8 +160,17 @@ static float ew_weights(float *s, i32 n, i32 padded, float limit) {
   float top = ew_max4(m);
   if (top == -__builtin_inff()) top = 0.0f;
   const f4 shift = f4_splat(top), step = f4_splat(limit);
-  i16 *w = (i16 *)s; i4 sum = i4_splat(0);
-  for (i32 k = 0; k < padded; k += 8) {
+  i16 *w = (i16 *)s; i4 sum = i4_splat(0); i32 k = 0;
+#ifdef EW_LANES
+  ix sums = ix_splat(0); i32 parts[EW_LANES];
+  for (; k + EW_LANES <= padded; k += EW_LANES) {
+    const ix a = ewx_round(fx_mul(ewx_exp(fx_sub(fx_load(s + k), fx_splat(top))), fx_splat(limit)));
+    sums = ix_add(sums, a); ix_store_i16(w + k, a);
+  }
+  ix_store(parts, sums);
+  for (i32 i = 0; i < EW_LANES; i += 4) sum = i4_add(sum, i4_load(parts + i));
+#endif
+  for (; k < padded; k += 8) {
     const i4 a = ew_round(f4_mul(ew_exp(f4_sub(f4_load(s + k), shift)), step));
     const i4 b = ew_round(f4_mul(ew_exp(f4_sub(f4_load(s + k + 4), shift)), step));
     sum = i4_add(sum, i4_add(a, b));
