@@ -160,13 +160,13 @@ function dot8({ lanes, mm }: Width, rows: number, columns: number, reach: 0 | 1 
     u: number,
     declared: (c: number) => string,
     dots: (r: number, c: number) => string,
-    s: (r: number) => string,
+    more: string,
   ): string =>
     `{ const ew_mx ${range(columns).map(declared).join(', ')};
       ${range(rows)
         .map(
           (r) =>
-            `{ const ew_mx s = ${a(r, u)}${s(r)}; ${range(columns)
+            `{ const ew_mx s = ${a(r, u)}${more}; ${range(columns)
               .map((c) => dots(r, c))
               .join(' ')} }`,
         )
@@ -176,17 +176,17 @@ function dot8({ lanes, mm }: Width, rows: number, columns: number, reach: 0 | 1 
       u,
       (c) => `b${c} = ${b(u, c)}`,
       (r, c) => `${acc(r, c, u)} = ${mm}_dpbusd_epi32(${acc(r, c, u)}, s, b${c});`,
-      () => '',
+      '',
     );
   // Bytes of even places and of odd ones, widened.
-  const apart = (u: number): string =>
+  const apart = (): string =>
     step(
-      u,
+      0,
       (c) =>
-        `b${c} = ${b(u, c)}, e${c} = ${mm}_srai_epi16(${mm}_slli_epi16(b${c}, 8), 8), o${c} = ${mm}_srai_epi16(b${c}, 8)`,
+        `b${c} = ${b(0, c)}, e${c} = ${mm}_srai_epi16(${mm}_slli_epi16(b${c}, 8), 8), o${c} = ${mm}_srai_epi16(b${c}, 8)`,
       (r, c) =>
         `${add(acc(r, c, 0), `${mm}_madd_epi16(se, e${c})`)} ${add(acc(r, c, 0), `${mm}_madd_epi16(so, o${c})`)}`,
-      () => `, se = ${mm}_and_si256(s, ${mm}_set1_epi16(255)), so = ${mm}_srli_epi16(s, 8)`,
+      `, se = ${mm}_and_si256(s, ${mm}_set1_epi16(255)), so = ${mm}_srli_epi16(s, 8)`,
     );
   const sum16 = (r: number, c: number): string =>
     range(reach)
@@ -195,7 +195,7 @@ function dot8({ lanes, mm }: Width, rows: number, columns: number, reach: 0 | 1 
   const chained = (): string =>
     cells.map(([r, c]) => add(acc(r, c, 0), `${mm}_madd_epi16(${sum16(r, c)}, ${mm}_set1_epi16(1))`)).join('\n      ');
   const pass = lanes === 16 ? UNROLL : Math.max(1, reach);
-  const loop = lanes === 16 ? range(pass).map(vnni) : reach === 0 ? [apart(0)] : [chained()];
+  const loop = lanes === 16 ? range(pass).map(vnni) : reach === 0 ? [apart()] : [chained()];
   const total = (r: number, c: number): string =>
     range(sets)
       .map((s) => acc(r, c, s))
