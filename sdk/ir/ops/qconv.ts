@@ -116,6 +116,42 @@ export const qconv: OpDef = {
       constants: [1, 2, 3, 4],
     },
     {
+      name: 'windows of long lines, some codes of 8 bits',
+      inputs: [
+        sampleInts('i8', [2, 7, 6, 16], -128, 128),
+        withWide(sampleInts('i8', [17, 3, 3, 16], -64, 64, 2)),
+        sample([17], 3, 0.001, 0.01),
+        sample([17], 4),
+        tensor('i32', [1], [-101]),
+      ],
+      attrs: attrsOf([1, 1], [1, 1, 1, 1]),
+      constants: [1, 2, 3, 4],
+    },
+    {
+      name: 'windows of long lines in two images of 16 bits, apart and dilated',
+      inputs: [
+        sampleInts('i16', [2, 9, 12, 16], -4000, 4001),
+        weights(12, 2, 3, 16),
+        sample([12], 3, 0.001, 0.01),
+        sample([12], 4),
+        tensor('i32', [1], [17]),
+      ],
+      attrs: attrsOf([2, 2], [0, 2, 1, 0], 1, [3, 1]),
+      constants: [1, 2, 3, 4],
+    },
+    {
+      name: 'windows of long lines, shared out in the middle of a line',
+      inputs: [
+        sampleInts('i8', [1, 10, 11, 20], -128, 128),
+        weights(8, 3, 3, 20),
+        sample([8], 3, 0.001, 0.01),
+        sample([8], 4),
+        tensor('i32', [1], [-128]),
+      ],
+      attrs: attrsOf([1, 1], [0, 0, 1, 1]),
+      constants: [1, 2, 3, 4],
+    },
+    {
       name: 'depthwise, zero point per channel',
       inputs: [
         sampleInts('i8', [1, 5, 6, 9], -128, 128),

@@ -93,6 +93,13 @@ export function blockRows(ctx: KernelContext, geo: Geometry, elementBytes: numbe
   return Math.max(MR * 2, Math.min(fit, 256, Math.ceil(geo.m / MR) * MR));
 }
 
+/** A part's rows [m0, m1) and channels [n0, n1) of a product. */
+export function sharedOut(geo: Geometry): string {
+  return geo.m >= ROWS_TO_SPLIT
+    ? `${share(geo.m, MR, 'm0', 'm1')} const i32 n0 = 0, n1 = ${geo.og};`
+    : `${share(geo.og, NR, 'n0', 'n1')} const i32 m0 = 0, m1 = ${geo.m};`;
+}
+
 /** The loop nest shared by all products: groups, blocks of rows, channel tiles, row tiles. `setup` runs once a block, `tile` once a channel tile. */
 export function blockedLoops(
   geo: Geometry,
@@ -102,11 +109,7 @@ export function blockedLoops(
   micro: string,
   tile = '',
 ): string {
-  const rows = geo.m >= ROWS_TO_SPLIT;
-  const split = rows
-    ? `${share(geo.m, MR, 'm0', 'm1')} const i32 n0 = 0, n1 = ${geo.og};`
-    : `${share(geo.og, NR, 'n0', 'n1')} const i32 m0 = 0, m1 = ${geo.m};`;
-  return `${split}
+  return `${sharedOut(geo)}
   if (m0 >= m1 || n0 >= n1) return;
   for (i32 g = 0; g < ${geo.groups}; g++) {
     const i32 G = g * ${geo.og}; (void)G;

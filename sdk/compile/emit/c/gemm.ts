@@ -18,7 +18,16 @@ export function rowsPerTile(rows: number): number {
  * Where the rows of A are. With a constant pitch one pointer serves all rows, and row r is a constant offset in the
  * load instruction; otherwise every row has its own pointer.
  */
-export type Rows = { readonly base: string; readonly pitch: number } | { readonly pointer: (r: number) => string };
+export type Rows =
+  | { readonly base: string; readonly pitch: number; readonly pieces?: Pieces }
+  | { readonly pointer: (r: number) => string };
+
+/** Rows in several pieces of `length` elements, each `apart` from the last one. */
+export interface Pieces {
+  readonly count: number;
+  readonly length: number;
+  readonly apart: number;
+}
 
 interface Inner {
   readonly type: string;
@@ -53,16 +62,21 @@ function micro(mr: number, rows: Rows, tileType: string, tile: string, inner: In
       .results(r)
       .map((v, half) => `f4_store(acc + ${8 * r + 4 * half}, ${v});`)
       .join(' ');
-  return `{
-    ${pointers}
-    ${list.map(inner.start).join(' ')}
-    ${inner.before ? inner.before(at) : ''}
-    const ${tileType} *b = ${tile}, *const end = b + ${typeof inner.iterations === 'number' ? inner.iterations * inner.stepB : `(${inner.iterations}) * ${inner.stepB}`};
+  const pieces = 'pitch' in rows ? rows.pieces : undefined;
+  const loop = (
+    iterations: number | string,
+  ): string => `const ${tileType} *const end = b + ${typeof iterations === 'number' ? iterations * inner.stepB : `(${iterations}) * ${inner.stepB}`};
     do {
       ${inner.loads} b += ${inner.stepB};
       ${list.map((r) => inner.update(r, at(r))).join('\n      ')}
       ${next}
-    } while (b != end);
+    } while (b != end);`;
+  return `{
+    ${pointers}
+    ${list.map(inner.start).join(' ')}
+    ${inner.before ? inner.before(at) : ''}
+    const ${tileType} *b = ${tile};
+    ${pieces ? `EW_ROLLED for (i32 piece = 0; piece < ${pieces.count}; piece++) { ${loop(pieces.length / inner.stepA)} a += ${pieces.apart - pieces.length}; }` : loop(inner.iterations)}
     ${inner.result} acc[${8 * mr}];
     ${list.map(store).join(' ')}
     ${rolled(done.rows ?? String(mr), done.use('f4_load(acc + 8 * r)', 'f4_load(acc + 8 * r + 4)'))}

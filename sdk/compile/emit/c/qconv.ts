@@ -10,6 +10,7 @@ import { DOT7_BITS, DOT7_COLUMNS, DOT7_OFFSET, DOT7_REST } from './panels.ts';
 import { eightOf } from './vectors.ts';
 import { wideProduct } from './wide-product.ts';
 import { isWideRow, wideRow } from './wide-row.ts';
+import { emitLines, type Windows, windowAt, windowLoops, windowRows, windowSums, windowsOf } from './windows.ts';
 
 /** What turns integer sums into f32 results. */
 interface Scaling {
@@ -96,12 +97,32 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const line = lineOf(geo);
   const fit = line ? Math.min(line.outputs(ctx.tuning.blockBytes), MOST_OUTPUTS) : 0;
   const block = line ? Math.min(fit, Math.ceil(geo.m / MR) * MR) : blockRows(ctx, geo, 2);
+  const unit = ctx.tuning.sums ? 16 : 4;
+  const windows = line || geo.m < MR ? undefined : windowsOf(geo, unit, block * 4 + (block + 4) * kp * 2);
   const sums = ctx.scratch(32);
-  const rowSums = ctx.scratch(block * 4);
+  const rowSums = ctx.scratch(4 * (windows ? windows.rows * geo.ow + MR : block));
   const tile = ctx.scratch(8 * kp * 2);
-  const rows = ctx.scratch(line ? line.elements(block) * 2 : (block + 4) * kp * 2);
+  const elements = windows?.elements ?? line?.elements(block) ?? (block + 4) * kp;
+  const rows = ctx.scratch(elements * 2);
   const split = bits > DOT7_BITS;
-  const shared = { ctx, geo, line, kp, mr, block, src, panels, sums, tile, rows, rowSums, scaling, split, zp: v.zp };
+  const shared = {
+    ctx,
+    geo,
+    line,
+    windows,
+    kp,
+    mr,
+    block,
+    src,
+    panels,
+    sums,
+    tile,
+    rows,
+    rowSums,
+    scaling,
+    split,
+    zp: v.zp,
+  };
   const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
   if (!narrow || (split && !paysSplit(ctx, v.w, geo.k))) return { ...plain, helpers: plain.helpers + epi, ...rest };
   const dot7 = dot7Product(shared);
@@ -150,6 +171,7 @@ interface Product {
   readonly ctx: KernelContext;
   readonly geo: Geometry;
   readonly line: Line | undefined;
+  readonly windows: Windows | undefined;
   readonly kp: number;
   readonly mr: number;
   readonly block: number;
@@ -188,7 +210,7 @@ function paysSplit(ctx: KernelContext, w: string, k: number): boolean {
 const MOST_WIDE = 0.4;
 
 /** f32 results of one row from its two integer sums, handed to the epilogue. */
-function finish(p: Pick<Product, 'ctx' | 'geo' | 'scaling' | 'mr'>): Done {
+function finish(p: Pick<Product, 'ctx' | 'geo' | 'scaling' | 'mr'> & { readonly windows?: Windows | undefined }): Done {
   const { geo, scaling, ctx } = p;
   const scaled = (c: string, half: 0 | 1): string => {
     const f = scaling.rowScale ? `f4_mul(f4_from_i4(${c}), xs)` : `f4_from_i4(${c})`;
@@ -196,7 +218,7 @@ function finish(p: Pick<Product, 'ctx' | 'geo' | 'scaling' | 'mr'>): Done {
   };
   const row = scaling.rowScale ? `const f4 xs = f4_load_splat(${scaling.rowScale} + m + r); ` : '';
   return {
-    ...realRows(geo.m, p.mr),
+    ...(p.windows ? windowRows(geo) : realRows(geo.m, p.mr)),
     use: (c0, c1) => `${row}epi(${ctx.arguments()}, m + r, G + n, nv, ${scaled(c0, 0)}, ${scaled(c1, 1)});`,
   };
 }
@@ -211,12 +233,19 @@ function perTile(p: Product, unpack: string, type: 'i16' | 'u8'): string {
 }
 
 /** The rows of a block, or the line whose pieces they are. */
-function gatherOf({ geo, line, kp }: Product, from: 'i8' | 'i16', to: 'i8' | 'i16'): string {
+function gatherOf({ geo, line, windows, kp }: Product, from: 'i8' | 'i16', to: 'i8' | 'i16'): string {
+  if (windows) return emitLines(geo, windows, from, to);
   return line ? emitLine('gather', geo, { from, to }) : emitGather('gather', geo, { from, to, pitch: kp });
 }
 
 /** Columns that a micro-kernel goes through: K up to a multiple of its step, which the padding of the tile reaches. */
 const columnsOf = (k: number, step: number): number => Math.ceil(k / step) * step;
+
+/** Rows that are windows in copied lines. */
+function inWindows({ geo, rows }: Product, w: Windows, type: 'i8' | 'i16'): Rows {
+  const pieces = { count: geo.kh, length: w.segment, apart: geo.dilations[0] * w.apart };
+  return { base: windowAt(geo, w, type, rows), pitch: w.step, pieces };
+}
 
 /** Plain SIMD: activations and codes as i16, adjacent products summed. */
 function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
@@ -225,10 +254,15 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
   const inPlace = from === 'i16' && geo.pointwise && geo.k === kp && geo.m % 4 === 0 && !p.ctx.overlapped;
   const pitch = p.line?.step ?? kp;
   const gather = inPlace ? '' : gatherOf({ ...p, kp }, from, 'i16');
-  const rows: Rows = { base: inPlace ? `${p.src} + m * ${kp}` : `(i16 *)${p.rows} + (m - mb) * ${pitch}`, pitch };
+  const rows = p.windows
+    ? inWindows(p, p.windows, 'i16')
+    : { base: inPlace ? `${p.src} + m * ${kp}` : `(i16 *)${p.rows} + (m - mb) * ${pitch}`, pitch };
   const micro = microI16(p.ctx.tuning.sums, kp, p.mr, rows, `(i16 *)${p.tile}`, ['z0', 'z1'], finish(p));
   const setup = inPlace ? '' : `gather(${p.src}, (i16 *)${p.rows}, mb, me - mb, g, zp);`;
-  const body = blockedLoops(geo, p.mr, p.block, setup, micro, perTile(p, 'ew_panel_i16', 'i16'));
+  const tile = perTile(p, 'ew_panel_i16', 'i16');
+  const body = p.windows
+    ? windowLoops(geo, p.windows, { src: p.src, type: 'i16', lines: p.rows, block: '', tile, micro })
+    : blockedLoops(geo, p.mr, p.block, setup, micro, tile);
   return { helpers: gather, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
@@ -254,11 +288,28 @@ function dot7Product(p: Product): ProductText {
     `i4_add(z0, i4_splat(rs[m - mb + ${r}]))`,
     `i4_add(z1, i4_splat(rs[m - mb + ${r}]))`,
   ];
-  const rows: Rows = { base: `(i8 *)${p.rows} + (m - mb) * ${pitch}`, pitch };
+  const rows = p.windows ? inWindows(p, p.windows, 'i8') : { base: `(i8 *)${p.rows} + (m - mb) * ${pitch}`, pitch };
   const micro = microDot7(p.ctx.tuning.sums, kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p), rest);
-  const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); ew_row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb, ${kp}, ${pitch}, ${DOT7_OFFSET}); const i32 *rs = (const i32 *)${p.rowSums};`;
-  const tile = `${p.split ? 'const i32 groups = ' : ''}${perTile(p, p.split ? 'ew_panel_u7s' : 'ew_panel_u7', 'u8')}`;
-  const body = blockedLoops(geo, p.mr, p.block, setup, micro, tile);
+  const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); ew_row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb, ${kp}, ${pitch}, 1, 0, ${DOT7_OFFSET}); const i32 *rs = (const i32 *)${p.rowSums};`;
+  const unpack = perTile(p, p.split ? 'ew_panel_u7s' : 'ew_panel_u7', 'u8');
+  const w = p.windows;
+  // Columns of the rest are those of a row in one piece.
+  const moved =
+    w && rest
+      ? `for (i32 i = 0; i < groups; i++) ((i32 *)${rest.columns})[i] += ${rest.columns}[i] / ${w.segment} * ${geo.dilations[0] * w.apart - w.segment};`
+      : '';
+  const tile = p.split ? `const i32 groups = ${unpack} ${moved}` : unpack;
+  const rs = `(i32 *)${p.rowSums}`;
+  const body = w
+    ? windowLoops(geo, w, {
+        src: p.src,
+        type: 'i8',
+        lines: p.rows,
+        block: `${windowSums(geo, w, p.rows, rs, DOT7_OFFSET)} const i32 *rs = ${rs};`,
+        tile,
+        micro,
+      })
+    : blockedLoops(geo, p.mr, p.block, setup, micro, tile);
   return { helpers, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 

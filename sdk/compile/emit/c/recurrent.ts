@@ -305,7 +305,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
       init,
       store,
     );
-    return `${copy} ew_row_sums(${rows7}, ${rowSums}, mn, ${ip}, ${ip}, ${DOT7_OFFSET});
+    return `${copy} ew_row_sums(${rows7}, ${rowSums}, mn, ${ip}, ${ip}, 1, 0, ${DOT7_OFFSET});
       ${tilesOfDirection(gh, `${once ? '' : unpackInput7} for (i32 m = 0; m < mn; m += ${mr}) ${micro7}`)}`;
   };
   const product = single
