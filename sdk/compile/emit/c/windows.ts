@@ -4,7 +4,7 @@ import type { Geometry } from './geometry.ts';
 
 /**
  * Convolutions that read their windows in copied lines of the image: a window is a piece of `kh` lines, and that of the next output lies
- * `step` elements behind. Gathering windows costs as much as multiplying them with a few dozen channels.
+ * `step` elements behind. Nothing is copied once for every output that reads it.
  */
 export interface Windows {
   /** Elements of a line of a window, from one window to the next, and from one line to the next. */
