@@ -5,7 +5,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type FileRun, runTestFile } from './lib/run-test-file.ts';
+import { type FileRun, limitOf, runTestFile } from './lib/run-test-file.ts';
 import { closingLine, type Totals } from './lib/uvu-report.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -24,6 +24,12 @@ async function findTests(folders: readonly string[], filter: string): Promise<st
     }
   }
   return [...new Set(found)].sort();
+}
+
+/** Files that may take long first, so that no worker is left alone with one at the end; otherwise in the order of names. */
+async function longestFirst(files: readonly string[]): Promise<string[]> {
+  const limits = new Map(await Promise.all(files.map(async (f) => [f, await limitOf(f)] as const)));
+  return [...files].sort((a, b) => limits.get(b)! - limits.get(a)!);
 }
 
 /** With EIGEN_REQUIRE_ALL=1 (set where everything is installed) a skip that an installation would avoid is a failure. */
@@ -57,7 +63,7 @@ async function main(): Promise<number> {
   const files = await findTests(positionals.length ? positionals : ['test'], values.filter);
   const requireAll = process.env.EIGEN_REQUIRE_ALL === '1';
   const runs: FileRun[] = [];
-  const queue = [...files];
+  const queue = await longestFirst(files);
   const worker = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
       const run = judge(await runTestFile(file, root), requireAll);

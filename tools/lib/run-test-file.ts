@@ -12,9 +12,14 @@ const DEFAULT_TIMEOUT_S = 60;
 /** Enough for any diff; a runaway log must not fill the memory of the runner. */
 const MAX_OUTPUT_CHARS = 4_000_000;
 
+/** Seconds that a test file may take. */
+export async function limitOf(file: string): Promise<number> {
+  return timeoutOf(await readFile(file, 'utf8'), DEFAULT_TIMEOUT_S);
+}
+
 /** Runs one test file in a process of its own and reports what it did. The process group ends with it. */
 export async function runTestFile(file: string, cwd: string): Promise<FileRun> {
-  const limit = timeoutOf(await readFile(file, 'utf8'), DEFAULT_TIMEOUT_S);
+  const limit = await limitOf(file);
   const started = performance.now();
   const child = spawn(process.execPath, ['--import', 'tsx', file], {
     cwd,
