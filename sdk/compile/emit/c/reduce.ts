@@ -16,7 +16,8 @@ const START: Record<Fn, string> = {
   min: '__builtin_inff()',
 };
 
-function step(fn: Fn, acc: string, v: string): string {
+/** C text: `acc` with `v` taken in. */
+export function step(fn: Fn, acc: string, v: string): string {
   switch (fn) {
     case 'sum':
     case 'mean':

@@ -4,7 +4,7 @@ import type { Lowered } from '../../lower.ts';
 import type { KernelContext, KernelText } from '../c/context.ts';
 import { spaceOf } from '../c/epilogue.ts';
 import { collapsedSpace } from '../c/map.ts';
-import { adjacent, keptIndex } from '../c/reduce.ts';
+import { adjacent, keptIndex, step } from '../c/reduce.ts';
 import { emitEpilogue, emitRowTail, overRow, rowBuffer, scratchOf, sourceOf } from './epilogue.ts';
 
 /**
@@ -35,24 +35,6 @@ const START: Record<Fn, string> = {
   max: '-EW_INFINITY',
   min: 'EW_INFINITY',
 };
-
-function step(fn: Fn, acc: string, v: string): string {
-  switch (fn) {
-    case 'sum':
-    case 'mean':
-      return `f4_add(${acc}, ${v})`;
-    case 'sumsq':
-      return `f4_add(${acc}, f4_mul(${v}, ${v}))`;
-    case 'prod':
-      return `f4_mul(${acc}, ${v})`;
-    case 'max':
-      return `f4_max(${acc}, ${v})`;
-    case 'min':
-      return `f4_min(${acc}, ${v})`;
-    default:
-      return fn satisfies never;
-  }
-}
 
 /** How partial results are joined: sums of squares are sums by then. */
 const join = (fn: Fn, a: string, b: string): string => step(fn === 'sumsq' ? 'sum' : fn, a, b);
