@@ -1,5 +1,6 @@
 import type { Graph, Packing } from '../ir/graph.ts';
 import { valueNamed } from '../ir/graph.ts';
+import { mapFew } from '../util/map-few.ts';
 import { byteLength, type Tensor } from '../util/tensor.ts';
 import type { KernelModule } from '../wire/kernels.ts';
 import { residentBytes } from '../wire/layout.ts';
@@ -21,6 +22,9 @@ import { type Lifetimes, lifetimes, OVERREAD, type Written } from './lifetimes.t
 import { lowerGraph } from './lower.ts';
 import { align } from './memory.ts';
 import type { Target, Vectors } from './target.ts';
+
+/** Compilers at work at one time: each takes a core and some hundred megabytes. */
+const COMPILERS = 2;
 
 export interface CompileOptions {
   /** Values that must exist in memory under their own name. */
@@ -70,12 +74,11 @@ export async function compileGraph(
   const planned = planProgram(graph, target.vectors, options);
   const wanted = target.variants.filter((v) => !options.variants || options.variants.includes(v.id));
   const names = planned.program.steps.map((_, i) => `ew_step_${i}`);
-  const modules: KernelModule[] = [];
-  for (const v of wanted) {
+  const modules = await mapFew(wanted, COMPILERS, (v): Promise<KernelModule> => {
     const own = v.vectors ? planProgram(graph, v.vectors, options) : planned;
     if (!samePlan(own.program, planned.program)) throw new Error(`variant ${v.id} has a program of its own`);
-    modules.push(await target.build(own.source, v, names, options.toolchain));
-  }
+    return target.build(own.source, v, names, options.toolchain);
+  });
   return { ...planned, modules };
 }
 

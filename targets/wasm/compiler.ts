@@ -12,10 +12,10 @@ import { collectGarbage } from '../../sdk/util/garbage.ts';
 /** Work that V8 allows a function before it is optimized: beyond all use, since optimizing the compiler takes longer than it runs. */
 const BUDGET = 1_000_000_000;
 /**
- * How long a compiler with nothing to do stays: loading it again takes a second, but a program that has grown needs the memory between two
- * modules more. Those of one program are asked for one after another.
+ * How long a compiler with nothing to do stays: loading it again takes a second, but a program that has grown needs the memory more. The
+ * modules of one network are asked for together.
  */
-const IDLE_MS = { small: 3000, large: 300 } as const;
+const IDLE_MS = { small: 3000, large: 0 } as const;
 const LARGE_BYTES = 160 << 20;
 
 function idleTime(): number {
@@ -40,21 +40,28 @@ const { runClang } = await import(process.env.EIGEN_COMPILER);
 process.on('disconnect', () => process.exit());
 // Here and not where it is used: that thread may be busy for long.
 let idle = setTimeout(() => process.exit(), ${IDLE_MS.small});
-process.on('message', async ({ id, source, flags, idleTime }) => {
+let pending = 0;
+let queue = Promise.resolve();
+process.on('message', (request) => {
   clearTimeout(idle);
+  pending++;
+  queue = queue.then(() => compile(request));
+});
+async function compile({ id, source, flags, idleTime }) {
   let log = '';
   const print = (bytes) => { if (bytes) log += Buffer.from(bytes).toString(); };
+  let answer;
   try {
     // A run that has to load the compiler prints its progress.
     await runClang(undefined, {}, { fetchProgress: () => {} });
     const out = await runClang(['clang', ...flags, 'kernels.c', '-o', 'kernels.wasm'], { 'kernels.c': source }, { stdout: print, stderr: print });
-    process.send({ id, bytes: out['kernels.wasm'] });
+    answer = { id, bytes: out['kernels.wasm'] };
   } catch (error) {
-    process.send({ id, log: log || String(error) });
+    answer = { id, log: log || String(error) };
   }
-  clearTimeout(idle);
-  idle = setTimeout(() => process.exit(), idleTime);
-});
+  await new Promise((sent) => process.send(answer, sent));
+  if (--pending === 0) idle = setTimeout(() => process.exit(), idleTime);
+}
 `;
 
 interface Answer {
