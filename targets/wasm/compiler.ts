@@ -12,15 +12,10 @@ import { collectGarbage } from '../../sdk/util/garbage.ts';
 /** Work that V8 allows a function before it is optimized: beyond all use, since optimizing the compiler takes longer than it runs. */
 const BUDGET = 1_000_000_000;
 /**
- * How long a compiler with nothing to do stays: loading it again takes a second, but a program that has grown needs the memory more. The
+ * How long a compiler with nothing to do stays: loading it again takes a second, but what follows the compilation needs the memory. The
  * modules of one network are asked for together.
  */
-const IDLE_MS = { small: 3000, large: 0 } as const;
-const LARGE_BYTES = 160 << 20;
-
-function idleTime(): number {
-  return process.memoryUsage.rss() > LARGE_BYTES ? IDLE_MS.large : IDLE_MS.small;
-}
+const IDLE_MS = 50;
 
 /**
  * The process's program, as text so that it needs no file beside the bundled SDK and no loader. The package fetches its files and streams
@@ -39,7 +34,7 @@ WebAssembly.compileStreaming = async (source) => new WebAssembly.Module(await (a
 const { runClang } = await import(process.env.EIGEN_COMPILER);
 process.on('disconnect', () => process.exit());
 // Here and not where it is used: that thread may be busy for long.
-let idle = setTimeout(() => process.exit(), ${IDLE_MS.small});
+let idle;
 let pending = 0;
 let queue = Promise.resolve();
 process.on('message', (request) => {
@@ -47,7 +42,9 @@ process.on('message', (request) => {
   pending++;
   queue = queue.then(() => compile(request));
 });
-async function compile({ id, source, flags, idleTime }) {
+async function compile({ id, source, flags }) {
+  // The memory of the one before.
+  gc();
   let log = '';
   const print = (bytes) => { if (bytes) log += Buffer.from(bytes).toString(); };
   let answer;
@@ -60,7 +57,7 @@ async function compile({ id, source, flags, idleTime }) {
     answer = { id, log: log || String(error) };
   }
   await new Promise((sent) => process.send(answer, sent));
-  if (--pending === 0) idle = setTimeout(() => process.exit(), idleTime);
+  if (--pending === 0) idle = setTimeout(() => process.exit(), ${IDLE_MS});
 }
 `;
 
@@ -80,7 +77,14 @@ class Compiler {
     collectGarbage();
     this.process = spawn(
       process.execPath,
-      [`--wasm-tiering-budget=${BUDGET}`, '--max-semi-space-size=2', '--input-type=module', '-e', PROGRAM],
+      [
+        `--wasm-tiering-budget=${BUDGET}`,
+        '--max-semi-space-size=2',
+        '--expose-gc',
+        '--input-type=module',
+        '-e',
+        PROGRAM,
+      ],
       {
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
         serialization: 'advanced',
@@ -100,7 +104,7 @@ class Compiler {
     this.hold(true);
     return new Promise((resolve) => {
       this.waiting.set(id, resolve);
-      this.process.send({ id, source, flags, idleTime: idleTime() }, (error) => error && this.lost());
+      this.process.send({ id, source, flags }, (error) => error && this.lost());
     });
   }
 
