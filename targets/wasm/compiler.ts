@@ -9,31 +9,50 @@ import { collectGarbage } from '../../sdk/util/garbage.ts';
  * compression has no room for. The process ends when nothing was asked of it for a while.
  */
 
-/** Work that V8 allows a function before it is optimized: beyond all use, since optimizing the compiler takes longer than it runs. */
-const BUDGET = 1_000_000_000;
+/**
+ * Optimizing the compiler takes longer than it runs, its few threads' work fits beside no other, and each of these, with one heap for all
+ * threads of the C library, is 15 to 40 MB.
+ */
+const FLAGS = ['--liftoff-only', '--single-threaded', '--max-semi-space-size=2', '--expose-gc'] as const;
+
 /**
  * How long a compiler with nothing to do stays: loading it again takes a second, but what follows the compilation needs the memory. The
  * modules of one network are asked for together.
  */
 const IDLE_MS = 50;
 
+/** The headers that kernels include, of a tar file with 12 MB of headers and as much of libraries. */
+const HEADERS = String.raw`/^include\/((wasm_simd128|(__)?std\w+)\.h)?$/`;
+
 /**
  * The process's program, as text so that it needs no file beside the bundled SDK and no loader. The package fetches its files and streams
  * them into the engine, which would copy them several times; as much of a Response as it asks for hands on the bytes that they are.
  */
 const PROGRAM = `
+const isWasm = (bytes) => bytes[0] === 0;
+function headersOf(tar) {
+  const kept = [];
+  for (let at = 0; tar[at] > 0; ) {
+    const text = (from, to) => Buffer.from(tar.buffer, tar.byteOffset + at + from, to - from).toString('latin1').replace(/\\0.*/s, '');
+    const next = at + 512 * (1 + Math.ceil(parseInt(text(124, 136), 8) / 512));
+    if (${HEADERS}.test(text(0, 100))) kept.push(tar.subarray(at, next));
+    at = next;
+  }
+  return new Uint8Array(Buffer.concat([...kept, new Uint8Array(1024)]));
+}
 class Body { constructor(bytes) { this.bytes = bytes; } pipeThrough() { return this; } }
 globalThis.Response = class {
   constructor(content) { this.body = content instanceof Body ? content : new Body(content); }
   async arrayBuffer() {
-    const { buffer, byteOffset, byteLength } = this.body.bytes;
+    const { bytes } = this.body;
+    const { buffer, byteOffset, byteLength } = isWasm(bytes) ? bytes : headersOf(bytes);
     return byteLength === buffer.byteLength ? buffer : buffer.slice(byteOffset, byteOffset + byteLength);
   }
 };
 WebAssembly.compileStreaming = async (source) => new WebAssembly.Module(await (await source).arrayBuffer());
 const { runClang } = await import(process.env.EIGEN_COMPILER);
 process.on('disconnect', () => process.exit());
-// Here and not where it is used: that thread may be busy for long.
+// Counted here and not where it is used: that thread may be busy for long.
 let idle;
 let pending = 0;
 let queue = Promise.resolve();
@@ -75,23 +94,11 @@ class Compiler {
 
   constructor(entry: string) {
     collectGarbage();
-    this.process = spawn(
-      process.execPath,
-      [
-        `--wasm-tiering-budget=${BUDGET}`,
-        '--max-semi-space-size=2',
-        '--expose-gc',
-        '--input-type=module',
-        '-e',
-        PROGRAM,
-      ],
-      {
-        stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-        serialization: 'advanced',
-        // One heap for all threads of the C library: 30 MB less.
-        env: { ...process.env, EIGEN_COMPILER: entry, NODE_OPTIONS: '', MALLOC_ARENA_MAX: '1' },
-      },
-    );
+    this.process = spawn(process.execPath, [...FLAGS, '--input-type=module', '-e', PROGRAM], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      serialization: 'advanced',
+      env: { ...process.env, EIGEN_COMPILER: entry, NODE_OPTIONS: '', MALLOC_ARENA_MAX: '1' },
+    });
     this.process.on('message', (answer: Answer) => this.settle(answer.id, answer));
     this.process.on('error', () => this.lost());
     this.process.on('exit', () => this.lost());
