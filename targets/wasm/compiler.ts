@@ -22,7 +22,7 @@ const FLAGS = ['--liftoff-only', '--single-threaded', '--max-semi-space-size=2',
 const IDLE_MS = 50;
 
 /** The headers that kernels include, of a tar file with 12 MB of headers and as much of libraries. */
-const HEADERS = String.raw`/^include\/((wasm_simd128|(__)?std\w+)\.h)?$/`;
+const HEADERS = String.raw`/^(\.\/)?include\/?((wasm_simd128|(__)?std\w+)\.h)?$/`;
 
 /**
  * The process's program, as text so that it needs no file beside the bundled SDK and no loader. The package fetches its files and streams
