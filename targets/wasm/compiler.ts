@@ -62,7 +62,8 @@ process.on('message', (request) => {
   queue = queue.then(() => compile(request));
 });
 async function compile({ id, source, flags }) {
-  // The memory of the one before.
+  // The memory of the one before, once nothing is under way in it.
+  await new Promise(setImmediate);
   gc();
   let log = '';
   const print = (bytes) => { if (bytes) log += Buffer.from(bytes).toString(); };
