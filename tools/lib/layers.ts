@@ -16,7 +16,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'sdk/bundle': ['sdk/wire', 'sdk/util'],
   'sdk/deploy': ['sdk/bundle', 'sdk/wire', 'sdk/util'],
   'sdk/device': ['sdk/wire', 'sdk/bundle', 'sdk/util'],
-  'sdk/fleet': ['sdk/deploy', 'sdk/wire', 'sdk/util'],
+  'sdk/fleet': ['sdk/deploy', 'sdk/bundle', 'sdk/wire', 'sdk/util'],
   'sdk/measure': ['sdk/util'],
   'sdk/report': ['sdk/util'],
   'sdk/runner.ts': ['sdk/compile', 'sdk/compress', 'sdk/device', 'sdk/wire', 'sdk/ir', 'sdk/util'],
@@ -59,13 +59,22 @@ export const UNREACHABLE: readonly { from: string; never: readonly string[] }[] 
 /** npm packages and who may import them. Whatever is not listed may not be imported by sdk/ or targets/. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@bufbuild/protobuf': ['sdk/model/onnx', 'sdk/testing'],
+  '@electric-sql/pglite': ['sdk/fleet'],
+  '@hono/node-server': ['sdk/fleet'],
+  '@peculiar/x509': ['sdk/fleet', 'sdk/device'],
+  '@tufjs/models': ['sdk/fleet', 'sdk/device'],
   '@yowasp/clang': ['sdk/compile/toolchain', 'targets/wasm'],
   koffi: ['sdk/device/engine'],
+  aedes: ['sdk/fleet'],
   fflate: ['sdk/util', 'sdk/bundle'],
+  hono: ['sdk/fleet'],
   mqtt: ['sdk/deploy', 'sdk/device', 'sdk/fleet'],
   'onnxruntime-web': ['sdk/measure/oracle'],
+  pg: ['sdk/fleet'],
   picocolors: ['sdk/cli'],
+  'prom-client': ['sdk/fleet'],
   serialport: ['sdk/deploy', 'sdk/device'],
+  'tuf-js': ['sdk/device'],
   valibot: ['sdk/ir', 'sdk/compile', 'sdk/bundle', 'sdk/wire', 'sdk/device', 'sdk/deploy', 'sdk/fleet', 'sdk/cli'],
 };
 
