@@ -3,9 +3,10 @@
  * No compiler, no ONNX.
  */
 
+export type { Assignment, Delta, Limits } from '../wire/assignment.ts';
+export type { BlobSpec, Piece } from '../wire/blob.ts';
 export type { KernelId, KernelModule, Platform } from '../wire/kernels.ts';
 export { Agent, type AgentParts, type Taken } from './agent/agent.ts';
-export type { Assignment, Limits } from './agent/assignment.ts';
 export { bundleLoader } from './agent/bundle-loader.ts';
 export type { PieceSource } from './agent/fetch.ts';
 export { folderSource } from './agent/folder-source.ts';
@@ -20,5 +21,5 @@ export { chooseModule, preferredVariant, WasmEngine } from './engine/wasm.ts';
 export type { DeviceFileSystem, OpenFile } from './fs/file-system.ts';
 export { NodeDeviceFileSystem } from './fs/node.ts';
 export { type HostProbe, type ProbeOptions, probeHost } from './probe.ts';
-export type { BlobSpec, Piece } from './store/blob.ts';
 export { type SlotContent, type SlotState, Slots } from './store/slots.ts';
+export type { MetadataSource } from './trust/source.ts';

@@ -1,15 +1,15 @@
 import * as assert from 'uvu/assert';
 import { Agent, type AgentParts, type Taken } from '../../sdk/device/agent/agent.ts';
-import type { Assignment } from '../../sdk/device/agent/assignment.ts';
 import type { PieceSource } from '../../sdk/device/agent/fetch.ts';
 import type { Outcome } from '../../sdk/device/agent/ledger.ts';
-import type { BlobSpec } from '../../sdk/device/store/blob.ts';
 import { CrashFileSystem, type Fault } from '../../sdk/testing/crash-file-system.ts';
 import type { LossModel } from '../../sdk/testing/crash-image.ts';
 import { EigenError } from '../../sdk/util/errors.ts';
 import { sha256 } from '../../sdk/util/hash.ts';
 import { Rng } from '../../sdk/util/rng.ts';
 import { tensor } from '../../sdk/util/tensor.ts';
+import type { Assignment } from '../../sdk/wire/assignment.ts';
+import type { BlobSpec } from '../../sdk/wire/blob.ts';
 
 /** A file of noise that stands for the bundle of a version; its size is no multiple of a sector or a piece. */
 export function versionBytes(version: number, size = 5000): Uint8Array {

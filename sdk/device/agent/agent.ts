@@ -1,8 +1,8 @@
 import { EigenError, isEigenError } from '../../util/errors.ts';
+import { type Assignment, assignmentProblem } from '../../wire/assignment.ts';
 import type { DeviceFileSystem } from '../fs/file-system.ts';
 import { codeOf } from '../fs/whole-files.ts';
 import { type SlotContent, Slots } from '../store/slots.ts';
-import { type Assignment, assignmentProblem } from './assignment.ts';
 import { fetchBlob, type PieceSource } from './fetch.ts';
 import { passGate, Shadow } from './gate.ts';
 import { ModelHost } from './host.ts';

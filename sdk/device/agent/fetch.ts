@@ -1,5 +1,5 @@
 import { EigenError, isEigenError } from '../../util/errors.ts';
-import type { BlobSpec } from '../store/blob.ts';
+import type { BlobSpec } from '../../wire/blob.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { Download } from '../store/download.ts';
 

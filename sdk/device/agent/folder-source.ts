@@ -1,6 +1,6 @@
+import { offsetsOf } from '../../wire/blob.ts';
 import type { DeviceFileSystem } from '../fs/file-system.ts';
 import { withFile } from '../fs/whole-files.ts';
-import { offsetsOf } from '../store/blob.ts';
 import type { PieceSource } from './fetch.ts';
 
 /** Pieces from files in a folder that are named by their SHA-256: a memory stick, a mounted share. */

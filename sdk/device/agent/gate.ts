@@ -1,5 +1,5 @@
 import { EigenError } from '../../util/errors.ts';
-import type { Limits } from './assignment.ts';
+import type { Limits } from '../../wire/assignment.ts';
 import type { LoadedModel, Tensors } from './model.ts';
 
 /** Inferences that a latency is taken from. */

@@ -1,5 +1,5 @@
+import type { Assignment } from '../../wire/assignment.ts';
 import type { SlotState } from '../store/slots.ts';
-import type { Assignment } from './assignment.ts';
 import { type Failure, retryAt } from './ledger.ts';
 
 /** Steps of an update, in order. */

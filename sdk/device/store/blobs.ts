@@ -1,8 +1,8 @@
 import { EigenError } from '../../util/errors.ts';
 import { sha256 } from '../../util/hash.ts';
+import type { BlobSpec } from '../../wire/blob.ts';
 import type { DeviceFileSystem } from '../fs/file-system.ts';
 import { digestOf, readIfThere, unlinkIfThere, withFile } from '../fs/whole-files.ts';
-import type { BlobSpec } from './blob.ts';
 import { Download, promote } from './download.ts';
 
 /** Files by the SHA-256 of what is in them, in one folder; beside them downloads that have not ended. */

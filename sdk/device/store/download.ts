@@ -1,9 +1,9 @@
 import { EigenError } from '../../util/errors.ts';
 import { sha256 } from '../../util/hash.ts';
+import { type BlobSpec, offsetsOf } from '../../wire/blob.ts';
 import type { DeviceFileSystem, OpenFile } from '../fs/file-system.ts';
 import { unlinkIfThere, withFile, writeFully } from '../fs/whole-files.ts';
 import { AppendLog } from './append-log.ts';
-import { type BlobSpec, offsetsOf } from './blob.ts';
 
 /** What may have to be fetched again after a power cut: so many bytes, and not more than this share of the blob. */
 const FLUSH_BYTES = 1 << 20;

@@ -1,6 +1,6 @@
 import { EigenError } from '../../util/errors.ts';
+import type { BlobSpec } from '../../wire/blob.ts';
 import type { DeviceFileSystem } from '../fs/file-system.ts';
-import type { BlobSpec } from './blob.ts';
 import { BlobStore } from './blobs.ts';
 import { Pointer } from './pointer.ts';
 

@@ -1,4 +1,4 @@
-import { type BlobSpec, blobProblem } from '../store/blob.ts';
+import { type BlobSpec, blobProblem } from './blob.ts';
 
 /** What a device is to run, as its director assigned it. */
 export interface Assignment {
@@ -10,11 +10,19 @@ export interface Assignment {
   readonly board: string;
   /** The bundle's file. */
   readonly blob: BlobSpec;
+  /** Ways to it from bundles that a device may have: `from` is the SHA-256 of one, `blob` the file of the delta. */
+  readonly deltas?: readonly Delta[];
   readonly limits: Limits;
   /** Inputs that applications give to the model that is running, tried on the new one first; 0: none. */
   readonly shadowInputs: number;
   /** How long it is watched before it stays. */
   readonly probation: { readonly milliseconds: number };
+}
+
+/** A delta is worth its download only; what it leads to is verified against the bundle's blob. */
+export interface Delta {
+  readonly from: string;
+  readonly blob: BlobSpec;
 }
 
 /** What a model may take on this device; nothing is limited that is absent. */
@@ -33,5 +41,8 @@ export function assignmentProblem(assignment: Assignment, board: string, install
   if (installed !== undefined && release < installed)
     return `its release ${release} is older than ${installed}, which is installed`;
   const problem = blobProblem(assignment.blob);
-  return problem && `its blob is described wrongly: ${problem}`;
+  if (problem !== undefined) return `its blob is described wrongly: ${problem}`;
+  const deltas = (assignment.deltas ?? []).map((d) => blobProblem(d.blob));
+  const wrong = deltas.findIndex((p) => p !== undefined);
+  return wrong < 0 ? undefined : `its delta ${wrong} is described wrongly: ${deltas[wrong]}`;
 }
