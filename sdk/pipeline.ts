@@ -142,7 +142,7 @@ async function nativeKernels(
   program: Program,
   toolchain: string | undefined,
 ): Promise<NativeBuild & { readonly modules: readonly KernelModule[] }> {
-  const target = TARGETS.find((t) => t !== RUNTIME && t.serves(profile));
+  const target = nativeTarget(profile);
   const none = { modules: [], kernels: [] };
   if (isFirmware(profile)) return { ...none, note: 'its kernels are C, which eigenweights firmware writes' };
   if (!target) return { ...none, note: `no native kernels are made for ${profile.id}` };
@@ -162,6 +162,11 @@ async function nativeKernels(
   });
   if (!samePlan(own, program)) throw new Error(`target ${target.id} has a program of its own`);
   return { modules, kernels: modules.map((m) => `${m.platform} ${m.variant}`), note: compiler };
+}
+
+/** What compiles kernels for a board's own processor. */
+export function nativeTarget(profile: Profile): Target | undefined {
+  return TARGETS.find((t) => t !== RUNTIME && t.serves(profile));
 }
 
 /** Whether a board's programs are C that is linked into its firmware. */

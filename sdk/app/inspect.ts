@@ -1,10 +1,18 @@
-import { type BundleDescription, describeBundle, openBundle, reportOf } from '../bundle/index.ts';
+import {
+  type Bundle,
+  type BundleDescription,
+  describeBundle,
+  kernelIds,
+  openBundle,
+  reportOf,
+} from '../bundle/index.ts';
 import { type FitOptions, type FitReport, fitFirmware, fitGraph, fitProgram } from '../compile/fit.ts';
 import { planFirmware } from '../compile/index.ts';
+import type { Profile, RuntimeKind } from '../compile/profile.ts';
 import type { NamedType } from '../data/samples.ts';
 import { valueNamed } from '../ir/graph.ts';
 import { sniff } from '../model/sniff.ts';
-import { type ModelRequest, openModel, openProfile } from '../pipeline.ts';
+import { type ModelRequest, nativeTarget, openModel, openProfile } from '../pipeline.ts';
 import { readBytes } from '../util/files.ts';
 import { byteLength, sizeOf } from '../util/tensor.ts';
 import { graphOfBundle } from './bundle-graph.ts';
@@ -54,15 +62,22 @@ export async function fitPath(request: ModelRequest, target: string, options: Fi
   const bytes = await readBytes(request.path);
   if (sniff(bytes) !== 'ewb') return fitGraph((await openModel(request)).graph, profile, options);
   const bundle = openBundle(bytes);
-  if ((options.runtime ?? profile.runtimes[0]) === 'firmware')
-    return fitFirmware(planFirmware(graphOfBundle(bundle)), profile, options);
+  const runtime = options.runtime ?? runtimeOf(bundle, profile);
+  if (runtime === 'firmware') return fitFirmware(planFirmware(graphOfBundle(bundle)), profile, options);
   const weights = bundle.manifest.parts.find((p) => p.role === 'weights');
   return fitProgram(
     bundle.manifest.program,
     { bundleBytes: bytes.length, weightWireBytes: weights?.bytes ?? 0 },
     profile,
-    options,
+    { ...options, runtime },
   );
+}
+
+/** How a bundle runs on a board when nobody says how: natively where it has kernels for it. */
+function runtimeOf(bundle: Bundle, profile: Profile): RuntimeKind {
+  const native = nativeTarget(profile)?.platform;
+  const has = native !== undefined && kernelIds(bundle).some((k) => k.platform === native);
+  return has && profile.runtimes.includes('native') ? 'native' : profile.runtimes[0]!;
 }
 
 async function inspectModel(request: ModelRequest): Promise<ModelInspection> {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -15,18 +15,48 @@ export async function cached(name: string, make: () => Promise<Uint8Array>): Pro
   const folder = cacheFolder();
   const file = folder && join(folder, name);
   const hit = file && (await readFile(file).catch(() => undefined));
-  // Whole, because it was renamed into place.
-  if (hit) return new Uint8Array(hit);
+  if (hit) {
+    await used(file!);
+    // Whole, because it was renamed into place.
+    return new Uint8Array(hit);
+  }
   const bytes = await make();
   // Read-only or full: made again next time.
   if (file) await keep(file, bytes).catch(() => undefined);
   return bytes;
 }
 
-/** Writes a file so that its name holds nothing or all of it. */
-export async function keep(file: string, bytes: Uint8Array): Promise<void> {
+/** What one folder of the cache may hold before what was not used for longest goes, bytes. */
+const MOST_BYTES = 256 << 20;
+
+/**
+ * Writes a file of the cache so that its name holds nothing or all of it, and removes what its folder has too much of. A process that has
+ * a removed file mapped keeps what is in it.
+ */
+export async function keep(file: string, bytes: Uint8Array, mostBytes = MOST_BYTES): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
   await mkdir(dirname(file), { recursive: true });
   await writeFile(temporary, bytes);
   await rename(temporary, file);
+  await prune(dirname(file), file, mostBytes);
+}
+
+/** Notes that a file of the cache is in use: those that are not are removed first. */
+export async function used(file: string): Promise<void> {
+  const now = new Date();
+  await utimes(file, now, now).catch(() => undefined);
+}
+
+async function prune(folder: string, newest: string, mostBytes: number): Promise<void> {
+  const paths = (await readdir(folder)).map((name) => join(folder, name)).filter((path) => path !== newest);
+  // Another process may remove them too.
+  const found = await Promise.all(
+    paths.map(async (path) => ({ path, ...(await stat(path).catch(() => ({ size: 0, mtimeMs: 0 }))) })),
+  );
+  found.sort((a, b) => b.mtimeMs - a.mtimeMs);
+  let bytes = (await stat(newest)).size;
+  for (const { path, size } of found) {
+    bytes += size;
+    if (bytes > mostBytes) await rm(path, { force: true });
+  }
 }

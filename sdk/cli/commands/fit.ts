@@ -18,7 +18,7 @@ export const fit = defineCommand({
     target: requiredFlag('BOARD', 'board id or profile file', readText),
     runtime: valueFlag(
       'RUNTIME',
-      `${RUNTIMES.join(', ')}; the first one of the board by default`,
+      `${RUNTIMES.join(', ')}; the fastest that the bundle has kernels for by default`,
       readChoice(RUNTIMES),
     ),
     memory: valueFlag(

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cacheFolder, keep } from '../../util/cache.ts';
+import { cacheFolder, keep, used } from '../../util/cache.ts';
 import { EigenError } from '../../util/errors.ts';
 import { readBytes } from '../../util/files.ts';
 import { sha256 } from '../../util/hash.ts';
@@ -79,5 +79,6 @@ async function fileOf(digest: string, bytes: Uint8Array): Promise<string> {
   const file = join(folder, 'loaded', `${digest}.so`);
   const there = await readBytes(file).catch(() => undefined);
   if (!there || sha256(there) !== digest) await keep(file, bytes);
+  else await used(file);
   return file;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder, keep } from '../../util/cache.ts';
+import { cacheFolder, keep, used } from '../../util/cache.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { ResidentWeights } from './native.ts';
 
@@ -14,7 +14,10 @@ export async function residentWeights(name: string, make: () => Uint8Array): Pro
   const folder = cacheFolder();
   if (folder === undefined) return make();
   const file = join(folder, 'weights', `${name}.bin`);
-  if (await isWhole(file)) return { file };
+  if (await isWhole(file)) {
+    await used(file);
+    return { file };
+  }
   const weights = make();
   const content = new Uint8Array(weights.length + HASH);
   content.set(weights);
