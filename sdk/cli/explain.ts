@@ -118,6 +118,27 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'A machine without the instructions or features it needs, or a bundle without kernels for it.',
     remedy: 'Leave --engine out to take the best one that works, or compile the bundle for this machine.',
   },
+  EW5201_DATABASE_UNAVAILABLE: {
+    meaning: 'The database of the controller cannot be opened or does not answer.',
+    causes: 'A PostgreSQL server that is not running or refuses the login, or a damaged or read-only data folder.',
+    remedy: 'The message has the reason; look at the address, the login and the folder, then start again.',
+  },
+  EW5202_FOLDER_IN_USE: {
+    meaning: 'Another controller works on this data folder.',
+    causes: 'serve was started twice for one folder.',
+    remedy:
+      'Stop the other one, or give this one a folder of its own; controllers share a PostgreSQL server, not a folder.',
+  },
+  EW5203_ADDRESS_IN_USE: {
+    meaning: 'The controller cannot listen where it was told to.',
+    causes: 'Another program has the port, or the address is not one of this machine.',
+    remedy: 'Choose another port; 0 takes a free one.',
+  },
+  EW5204_DATABASE_NEWER: {
+    meaning: 'A later version of the controller has changed the tables of this database.',
+    causes: 'A controller was set back to an older version, or two versions share one server.',
+    remedy: 'Update this controller.',
+  },
   EW6001_BUNDLE_UNREADABLE: {
     meaning: 'The bundle could not be read.',
     causes: 'A truncated download or a file that is not a bundle.',

@@ -1,0 +1,8 @@
+import { devices } from './0001-devices.ts';
+import { access } from './0002-access.ts';
+import type { Migration } from './migration.ts';
+
+export type { Migration } from './migration.ts';
+
+/** In the order that they are applied. */
+export const MIGRATIONS: readonly Migration[] = [devices, access];

@@ -1,0 +1,18 @@
+// timeout: 120
+import { test } from 'uvu';
+import { skip } from '../../sdk/testing/skip.ts';
+import { checkDatabase } from '../support/fleet/database-suite.ts';
+import { serverKind } from '../support/fleet/databases.ts';
+import { startPostgres } from '../support/fleet/postgres-server.ts';
+
+test('a PostgreSQL server does what databases do', async () => {
+  const server = await startPostgres();
+  if (!server) return skip('PostgreSQL', 'no /usr/lib/postgresql: apt install postgresql');
+  try {
+    await checkDatabase(serverKind(server.url));
+  } finally {
+    await server.stop();
+  }
+});
+
+test.run();
