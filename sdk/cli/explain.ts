@@ -216,4 +216,30 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'Wrong outputs on golden or live inputs, or more time or memory than allowed.',
     remedy: 'The model that was running still is. Fix the bundle and assign it under a new release number.',
   },
+  EW7101_NOT_CONNECTED: {
+    meaning: 'There is no connection to the broker, or it went before a message was through.',
+    causes: 'No network, a wrong address, credentials that are not valid, a broker that is down.',
+    remedy: 'It connects again by itself, at growing intervals; check the four where it does not.',
+  },
+  EW7102_LINK_FULL: {
+    meaning: 'More messages were to be sent than the connection takes.',
+    causes: 'A program that does not wait for what it sends, or a network that is too slow for it.',
+    remedy: 'Wait for what was sent before sending more; nothing is kept for later.',
+  },
+  EW7103_LINK_REFUSED: {
+    meaning: 'The broker does not allow what was asked of it.',
+    causes: 'Access rules that do not fit the name of the device, or a limit of message sizes.',
+    remedy: "Allow a device the topics of its own name, and messages of 64 KiB; see the broker's log.",
+  },
+  EW7104_SOURCE_FAILED: {
+    meaning: 'Where a device fetches from does not have what is wanted, or does not deliver it.',
+    causes: 'A blob that was removed or never published, a server that answers wrongly, endlessly or hardly at all.',
+    remedy:
+      'What has come is kept, and other sources are tried. Check that the server has the blob that the message names.',
+  },
+  EW7105_BYTE_BUDGET: {
+    meaning: 'A delta failed, and the whole bundle is more than the device may fetch instead.',
+    causes: 'A limit of bytes for devices whose network is paid by volume.',
+    remedy: 'Make the delta from what the device runs, or raise the limit; what runs goes on running.',
+  },
 };

@@ -2,6 +2,7 @@
 
 export { CrashFileSystem, type CrashOptions, type Fault, type FileOperation, PowerCut } from './crash-file-system.ts';
 export { LOSS_MODELS, type LossModel } from './crash-image.ts';
+export { type Allowed, MemoryBroker, MemoryTransport, type NetworkFaults } from './memory-broker.ts';
 export { type InjectedFailure, MemoryFileSystem } from './memory-fs.ts';
 export {
   type OnnxAttribute,
@@ -12,4 +13,6 @@ export {
   onnxModel,
   onnxTensor,
 } from './onnx-builder.ts';
+export { SimulatedClock } from './simulated-clock.ts';
 export { type SkipKind, skip } from './skip.ts';
+export { TcpProxy } from './tcp-proxy.ts';
