@@ -44,9 +44,7 @@ export type ErrorCode =
   | 'EW7005_GATE_FAILED'
   | 'EW7101_NOT_CONNECTED'
   | 'EW7102_LINK_FULL'
-  | 'EW7103_LINK_REFUSED'
-  | 'EW7104_SOURCE_FAILED'
-  | 'EW7105_BYTE_BUDGET';
+  | 'EW7103_LINK_REFUSED';
 
 /** Process exit codes (CLI): see README, "Exit codes". */
 const EXIT_BY_GROUP: Record<string, number> = { '1': 2, '2': 2, '3': 3, '4': 4, '5': 5, '6': 6, '7': 7 };
