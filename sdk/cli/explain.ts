@@ -31,6 +31,16 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'You, or a time limit that was too short.',
     remedy: 'Run it again; outputs are written only when complete, so nothing has to be cleaned up.',
   },
+  EW1005_CONFIG_INVALID: {
+    meaning: 'A configuration file is not as it has to be.',
+    causes: 'A field that is missing, misspelled or of a wrong form; the message names it.',
+    remedy: 'Correct the field; the README lists all of them.',
+  },
+  EW1006_STATE_IN_USE: {
+    meaning: 'Another agent works on the state folder.',
+    causes: 'An agent that is started by the system already, or two configurations with one folder.',
+    remedy: 'Stop the other one, or give each a state folder of its own.',
+  },
   EW2001_PROFILE_INVALID: {
     meaning: 'A board profile does not follow the profile schema.',
     causes: 'A hand-written profile with a missing, misspelt or wrongly typed field.',
@@ -117,6 +127,12 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     meaning: 'The engine that was asked for cannot run here.',
     causes: 'A machine without the instructions or features it needs, or a bundle without kernels for it.',
     remedy: 'Leave --engine out to take the best one that works, or compile the bundle for this machine.',
+  },
+  EW5004_AGENT_UNREACHABLE: {
+    meaning: 'An application cannot reach the agent of its device.',
+    causes:
+      'The agent does not run or just starts again, the path of the socket is another one, or the application may not connect to it.',
+    remedy: 'Look at the state of the service and the mode of the socket; the application has to be in its group.',
   },
   EW5201_DATABASE_UNAVAILABLE: {
     meaning: 'The database of the controller cannot be opened or does not answer.',

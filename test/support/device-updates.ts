@@ -89,6 +89,7 @@ export class Bench {
           const hit = VERSIONS.find((v) => v.sha256 === sha256(bytes));
           if (!hit) throw new EigenError('EW6002_BUNDLE_TAMPERED', 'a mix of versions');
           return {
+            signature: { inputs: [], outputs: [] },
             modelBytes: bytes.length,
             run: async () => ({ version: tensor('i32', [1], [hit.version]) }),
             runGolden: async () => [1],

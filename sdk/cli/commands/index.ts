@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { agent } from './agent.ts';
 import { apply } from './apply.ts';
 import { bench } from './bench.ts';
 import { compile } from './compile.ts';
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   delta,
   apply,
   targets,
+  agent,
   doctor,
   explain,
 ];

@@ -15,6 +15,8 @@ export interface AgentParts {
   readonly device: string;
   readonly board: string;
   readonly fs: DeviceFileSystem;
+  /** Where in the state folder the slots and the journal are; those of models where it is absent. */
+  readonly store?: { readonly slots: string; readonly journal: string };
   readonly loader: ModelLoader;
   readonly source: PieceSource;
   /** Milliseconds: since 1970, and of a clock that nobody sets. */
@@ -22,9 +24,15 @@ export interface AgentParts {
   /** Why this is no time for an update (a window, power, temperature); undefined when it is. */
   conditions(): Promise<string | undefined>;
   /** What the device finds wrong with itself since the model changed; undefined when nothing. Where it throws, that is wrong. */
-  health(): Promise<string | undefined>;
+  health(trial: TrialTime): Promise<string | undefined>;
   /** Tells how an update ended. */
   report(outcome: Outcome): Promise<void>;
+}
+
+/** Milliseconds that something is on probation, and that it is to be. */
+export interface TrialTime {
+  readonly milliseconds: number;
+  readonly of: number;
 }
 
 /** What became of a step: `waiting` when it is to be taken again, for time or the device to be ready. */
@@ -74,8 +82,9 @@ export class Agent {
 
   /** Starts the model that is installed. Needs nothing but to read: a network, a valid assignment or a writable medium are for updates. */
   static async start(parts: AgentParts): Promise<Agent> {
-    const slots = await Slots.open(parts.fs, 'models');
-    const agent = new Agent(parts, slots, await Ledger.open(parts.fs, 'journal'));
+    const { slots: folder, journal } = parts.store ?? { slots: 'models', journal: 'journal' };
+    const slots = await Slots.open(parts.fs, folder);
+    const agent = new Agent(parts, slots, await Ledger.open(parts.fs, journal));
     const { content } = await slots.recover();
     agent.choices = [content, slots.active, slots.previous].filter((c) => c !== undefined);
     await agent.serveAny();
@@ -92,6 +101,8 @@ export class Agent {
       const waits = await this.take(step!);
       return waits === undefined ? { step: step!, ended: 'done' } : { step: step!, ended: 'waiting', reason: waits };
     } catch (e) {
+      // Somebody wants to stop, or to look at what is assigned: nothing is wrong.
+      if (isInterruption(e)) return { step: step!, ended: 'waiting', reason: 'interrupted' };
       await this.failed(step!, e);
       return { step: step!, ended: 'failed', reason: reasonOf(e) };
     }
@@ -115,8 +126,11 @@ export class Agent {
 
   private async state(assignment: Assignment | undefined): Promise<DeviceState> {
     const { slots, ledger, host, parts, candidate } = this;
-    const unhealthy = slots.state.trial && (host.problem ?? (await parts.health().catch(reasonOf)));
-    const trial = { milliseconds: parts.clock.monotonic() - this.trialFrom, ...(unhealthy ? { unhealthy } : {}) };
+    const milliseconds = parts.clock.monotonic() - this.trialFrom;
+    const of = slots.state.trial?.milliseconds;
+    const unhealthy =
+      of === undefined ? undefined : (host.problem ?? (await parts.health({ milliseconds, of }).catch(reasonOf)));
+    const trial = { milliseconds, ...(unhealthy === undefined ? {} : { unhealthy }) };
     const failure = assignment && ledger.failureOf(assignment.blob.sha256);
     return {
       device: parts.device,
@@ -297,6 +311,10 @@ const JUDGING: ReadonlySet<StepName> = new Set(['CHECK', 'LOAD', 'GATE', 'SHADOW
 /** Whether the next attempt would fail the same way. A blob that cannot be read is the storage's fault, not the bundle's. */
 function isPermanent(step: StepName, e: unknown): boolean {
   return JUDGING.has(step) && isEigenError(e) && e.code !== 'EW7001_STORE_DAMAGED';
+}
+
+function isInterruption(e: unknown): boolean {
+  return e instanceof Error && e.name === 'AbortError';
 }
 
 function reasonOf(e: unknown): string {

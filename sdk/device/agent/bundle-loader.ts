@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { openBundle } from '../../bundle/index.ts';
+import type { Program, Slot } from '../../wire/program.ts';
 import type { EngineOptions } from '../engine/engine.ts';
 import { openEngine } from '../engine/open.ts';
 import { checkGolden, goldenSetOf } from '../golden.ts';
-import type { LoadedModel, ModelLoader } from './model.ts';
+import type { LoadedModel, ModelLoader, NamedTensorType, Signature } from './model.ts';
 
 /** Bundles (.ewb) in the fastest engine of this machine. */
 export function bundleLoader(options: EngineOptions = {}): ModelLoader {
@@ -12,6 +13,7 @@ export function bundleLoader(options: EngineOptions = {}): ModelLoader {
       const bundle = openBundle(bytes);
       const { engine } = await openEngine(bundle, options);
       return {
+        signature: signatureOf(engine.program),
         modelBytes: engine.modelBytes,
         run: async (inputs) => engine.run(inputs),
         async runGolden() {
@@ -31,4 +33,9 @@ export function bundleLoader(options: EngineOptions = {}): ModelLoader {
       };
     },
   };
+}
+
+function signatureOf({ inputs, outputs }: Program): Signature {
+  const named = ({ name, dtype, shape }: Slot): NamedTensorType => ({ name, dtype, shape });
+  return { inputs: inputs.map(named), outputs: outputs.map(named) };
 }

@@ -1,9 +1,20 @@
-import type { Tensor } from '../../util/tensor.ts';
+import type { Tensor, TensorType } from '../../util/tensor.ts';
 
 export type Tensors = Readonly<Record<string, Tensor>>;
 
+export interface NamedTensorType extends TensorType {
+  readonly name: string;
+}
+
+/** What a model takes and gives. */
+export interface Signature {
+  readonly inputs: readonly NamedTensorType[];
+  readonly outputs: readonly NamedTensorType[];
+}
+
 /** A model in memory, ready to run. */
 export interface LoadedModel {
+  readonly signature: Signature;
   /** Weights, activations and scratch, bytes. */
   readonly modelBytes: number;
   run(inputs: Tensors): Promise<Tensors>;

@@ -15,6 +15,7 @@ function model(version: number, change: Partial<LoadedModel> = {}): Fake {
   const fake: Fake = {
     closed: false,
     seen: [],
+    signature: { inputs: [], outputs: [] },
     modelBytes: 100,
     async run(inputs) {
       fake.seen.push(Number(inputs.x?.data[0]));

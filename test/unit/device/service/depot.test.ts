@@ -1,0 +1,33 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { replaceFile } from '../../../../sdk/device/fs/whole-files.ts';
+import { folderDepot } from '../../../../sdk/device/service/depot.ts';
+import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
+import { assign, blobOf } from '../../../support/device-updates.ts';
+import { codeOf } from '../../../support/fake-model.ts';
+
+const write = (fs: CrashFileSystem, value: unknown) =>
+  replaceFile(fs, 'model.json', new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value)));
+
+test('what is in the folder is what is assigned, with defaults', async () => {
+  const fs = new CrashFileSystem();
+  const { models, agents } = folderDepot(fs);
+  assert.is(await models.assignment(), undefined);
+  await write(fs, { release: 4, board: 'board', blob: blobOf(1), probation: { milliseconds: 7 } });
+  assert.equal(await models.assignment(), assign(1, { release: 4, probation: { milliseconds: 7 } }));
+  assert.is(await agents.assignment(), undefined);
+});
+
+test('a wrong file is refused, naming the field', async () => {
+  const fs = new CrashFileSystem();
+  const { models } = folderDepot(fs);
+  await write(fs, '{ "release": 4');
+  assert.is(await codeOf(models.assignment()), 'EW7004_UPDATE_REFUSED');
+  await write(fs, { ...assign(1), blob: { ...blobOf(1), sha256: '../x' } });
+  await models.assignment().then(
+    () => assert.unreachable(),
+    (e: Error) => assert.match(e.message, /model\.json: blob\.sha256: must be a SHA-256/),
+  );
+});
+
+test.run();
