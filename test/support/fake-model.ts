@@ -1,6 +1,6 @@
 import type { LoadedModel } from '../../sdk/device/agent/model.ts';
 import { EigenError } from '../../sdk/util/errors.ts';
-import { tensor } from '../../sdk/util/tensor.ts';
+import { tensor, toNumbers } from '../../sdk/util/tensor.ts';
 
 /** A model of y = factor * x, four numbers; its golden inputs take `milliseconds`. */
 export function fakeModel(factor: number, change: Partial<LoadedModel> = {}): LoadedModel & { closed: boolean } {
@@ -14,7 +14,7 @@ export function fakeModel(factor: number, change: Partial<LoadedModel> = {}): Lo
     async run({ x }: Parameters<LoadedModel['run']>[0]) {
       if (fake.closed) throw new Error('the model is closed');
       if (!x) throw new EigenError('EW3202_DATA_INVALID', "input 'x' must be f32[1,4], got nothing");
-      const values = Array.from(x.data, (value) => factor * Number(value));
+      const values = toNumbers(x).map((value) => factor * value);
       return { y: tensor('f32', [1, 4], values) };
     },
     runGolden: async () => [1],

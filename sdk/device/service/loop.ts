@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Clock, pause } from '../../util/clock.ts';
 import type { Assignment } from '../../wire/assignment.ts';
 import type { Agent, Taken } from '../agent/agent.ts';
-import type { Clock } from './clock.ts';
 import { errorFields, type Log } from './log.ts';
 
 /** Tells what a device is to run. */
@@ -60,7 +60,7 @@ export class Loop {
       this.note(taken);
       const rest = Math.min(restAfter(taken, clock.now()), this.exchangeAt - clock.monotonic());
       // Applications get their turn between two steps.
-      if (rest > 0) await clock.sleep(rest, this.alarm.signal);
+      if (rest > 0) await pause(clock, rest, this.alarm.signal);
       else await nextTurn();
     }
     signal.removeEventListener('abort', wake);

@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type Clock, systemClock } from '../../util/clock.ts';
 import { Agent } from '../agent/agent.ts';
 import { bundleLoader } from '../agent/bundle-loader.ts';
 import type { Outcome } from '../agent/ledger.ts';
 import { localModel } from '../client/local-client.ts';
 import type { ModelClient } from '../client/model-client.ts';
 import { NodeDeviceFileSystem } from '../fs/node.ts';
-import { type Clock, systemClock } from './clock.ts';
 import { commandProblem, type Hooks, systemHooks, unmetCondition } from './conditions.ts';
 import type { AgentConfig } from './config.ts';
 import { folderDepot } from './depot.ts';

@@ -27,20 +27,20 @@ test('a window, also over midnight', async () => {
 test('readings of the system: what cannot be read says no', async () => {
   const rules = (file: string) => ({ temperature: { file, most: 80_000 } });
   assert.is(await unmetCondition(rules('cool'), at('12:00'), hooks), undefined);
-  assert.match(await unmetCondition(rules('hot'), at('12:00'), hooks), /temperature: 81000 in hot, at most 80000/);
-  assert.match(await unmetCondition(rules('words'), at('12:00'), hooks), /words has no number/);
-  assert.match(await unmetCondition(rules('none'), at('12:00'), hooks), /none has no number/);
-  assert.match(await unmetCondition(rules('lost'), at('12:00'), hooks), /lost cannot be read: no such file/);
+  assert.match((await unmetCondition(rules('hot'), at('12:00'), hooks))!, /temperature: 81000 in hot, at most 80000/);
+  assert.match((await unmetCondition(rules('words'), at('12:00'), hooks))!, /words has no number/);
+  assert.match((await unmetCondition(rules('none'), at('12:00'), hooks))!, /none has no number/);
+  assert.match((await unmetCondition(rules('lost'), at('12:00'), hooks))!, /lost cannot be read: no such file/);
   const power = { power: { file: 'cool', least: 50_000 } };
-  assert.match(await unmetCondition(power, at('12:00'), hooks), /power: 40000 in cool, at least 50000/);
+  assert.match((await unmetCondition(power, at('12:00'), hooks))!, /power: 40000 in cool, at least 50000/);
 });
 
 test("a program's word", async () => {
   assert.is(await unmetCondition({ command: ['yes'] }, at('12:00'), hooks), undefined);
   assert.is(await unmetCondition({ command: ['no'] }, at('12:00'), hooks), 'no ended with 3: the robot moves');
   const here = await unmetCondition({ command: [process.execPath, '-e', 'process.exit(4)'] }, at('12:00'), systemHooks);
-  assert.match(here, /ended with 4/);
-  assert.match(await unmetCondition({ command: ['/no/such/program'] }, at('12:00'), systemHooks), /ENOENT/);
+  assert.match(here!, /ended with 4/);
+  assert.match((await unmetCondition({ command: ['/no/such/program'] }, at('12:00'), systemHooks))!, /ENOENT/);
 });
 
 test.run();

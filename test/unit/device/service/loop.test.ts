@@ -21,10 +21,12 @@ async function device(assignments: (bench: Bench, asked: number) => Assignment |
     clock: {
       now: () => bench.now,
       monotonic: () => bench.now,
-      async sleep(milliseconds) {
+      after(milliseconds, call) {
         sleeps.push(milliseconds);
         bench.now += milliseconds;
         if (bench.now > 2_000_000) stop.abort();
+        const turn = setImmediate(call);
+        return () => clearImmediate(turn);
       },
     },
     log: (level, event, fields) => lines.push([level, event, fields?.step, fields?.ended].join(' ')),
