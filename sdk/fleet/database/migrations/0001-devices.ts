@@ -31,14 +31,13 @@ export const devices: Migration = {
       p95 bigint, memory bigint, temperature double precision
     ) with (fillfactor = 60)`,
     'create index devices_shard on devices (shard)',
-    // What a device is to be, one row a device: the decision, and what became of telling it.
+    // What a device is to be, one row a device, and what became of telling it.
     `create table desired (
       device text primary key references devices on delete cascade,
       rev bigint not null,
       action text not null,
       target text not null,
-      -- Who or what wanted it; a decision is taken once under its key.
-      source text not null,
+      -- Of the decision that it comes from.
       key text not null,
       at bigint not null,
       deadline bigint,
@@ -50,6 +49,18 @@ export const devices: Migration = {
       -- When it is published again; null when the device knows it.
       next_at bigint
     ) with (fillfactor = 60)`,
+    // What was ever decided. A key is decided once, whoever tries it again.
+    `create table decisions (
+      key text primary key,
+      device text not null references devices on delete cascade,
+      rev bigint not null,
+      action text not null,
+      target text not null,
+      -- Who or what wanted it.
+      source text not null,
+      at bigint not null,
+      unique (device, rev)
+    )`,
     'create index desired_due on desired (next_at) where next_at is not null',
     `create index desired_deadline on desired (deadline) where ended is null and deadline is not null`,
     `create table reports (
