@@ -30,16 +30,21 @@ export async function decide(db: Database, decisions: readonly Decision[], at: n
   if (decisions.length === 0) return [];
   return db.transaction(async (tx) => {
     const rows = [...decisions].sort((a, b) => (a.device < b.device ? -1 : 1));
+    // First the devices, in a statement of its own: the next one then sees what others decided for them meanwhile.
+    await tx.query(LOCK, [JSON.stringify(rows.map((r) => r.device))]);
     return tx.query<Decided>(DECIDE, [JSON.stringify(rows), at]);
   });
 }
+
+const LOCK = `
+  select name from devices where name in (select jsonb_array_elements_text($1::jsonb)) order by name for update`;
 
 const DECIDE = `
   with wanted as (
     select w.* from jsonb_to_recordset($1::jsonb)
       as w(key text, device text, action text, target text, source text, deadline bigint)
     join devices d on d.name = w.device
-    order by w.device for update of d
+    order by w.device
   ), taken as (
     insert into decisions (key, device, rev, action, target, source, at)
     select w.key, w.device, coalesce((select max(rev) from decisions o where o.device = w.device), 0) + 1, w.action, w.target, w.source, $2::bigint

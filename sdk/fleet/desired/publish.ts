@@ -1,6 +1,6 @@
 import { type Backoff, fullJitter } from '../../util/backoff.ts';
-import { encodeMessage } from '../../wire/protocol/messages.ts';
 import type { Message } from '../../wire/protocol/messages.ts';
+import { encodeMessage } from '../../wire/protocol/messages.ts';
 import type { Database } from '../database/index.ts';
 import { SILENCE } from '../registry/presence.ts';
 
@@ -14,6 +14,8 @@ const AWAY = 600_000;
 export interface Due {
   readonly device: string;
   readonly message: Message<'dn'>;
+  /** It was published before. */
+  readonly repeated: boolean;
 }
 
 interface Row {
@@ -34,10 +36,15 @@ export interface Moment {
 }
 
 /**
- * Desired states of these shards that are to be published now; sets when each is to be published again. A controller that dies between the
+ * Desired states of these shards that are to be published now, and how many were looked at for them; sets when each is to be published again. A controller that dies between the
  * two leaves it to that next time.
  */
-export async function takeDue(db: Database, shards: Iterable<string>, most: number, { now, random }: Moment): Promise<Due[]> {
+export async function takeDue(
+  db: Database,
+  shards: Iterable<string>,
+  most: number,
+  { now, random }: Moment,
+): Promise<{ online: Due[]; looked: number }> {
   const rows = await db.query<Row>(
     `select t.device, t.rev, t.action, t.target, t.state, t.attempts, not d.closed and d.last_seen > $2::bigint - ${SILENCE} as online
      from desired t join devices d on d.name = t.device
@@ -55,7 +62,7 @@ export async function takeDue(db: Database, shards: Iterable<string>, most: numb
        from jsonb_to_recordset($1::jsonb) as n(device text, attempts int, next_at bigint) where t.device = n.device`,
       [JSON.stringify(next)],
     );
-  return rows.filter((row) => row.online).map(dueOf);
+  return { online: rows.filter((row) => row.online).map(dueOf), looked: rows.length };
 }
 
 /** At least half of the limit: a device that is asked again at once has not had the time to answer. */
@@ -63,12 +70,20 @@ function nextWait(state: string, attempts: number, random: () => number): number
   return fullJitter(state === 'pending' ? UNHEARD : UNENDED, attempts, () => 0.5 + random() / 2);
 }
 
-function dueOf({ device, rev, action, target }: Row): Due {
-  return { device, message: { type: 'desired', rev, action, target: new Uint8Array(Buffer.from(target, 'hex')) } };
+function dueOf({ device, rev, action, target, attempts }: Row): Due {
+  return {
+    device,
+    repeated: attempts > 0,
+    message: { type: 'desired', rev, action, target: new Uint8Array(Buffer.from(target, 'hex')) },
+  };
 }
 
 /** Gives up what has not ended by its deadline; returns the devices. */
-export function giveUpLate(db: Database, shards: Iterable<string>, now: number): Promise<{ device: string; key: string }[]> {
+export function giveUpLate(
+  db: Database,
+  shards: Iterable<string>,
+  now: number,
+): Promise<{ device: string; key: string }[]> {
   return db.query(
     `update desired t set state = 'stalled', ended = $2::bigint, next_at = null
      from devices d where d.name = t.device and t.ended is null and t.deadline <= $2::bigint

@@ -39,9 +39,14 @@ export class Leases {
     this.options = options;
   }
 
-  /** Names that this controller holds, as of its last beat. */
-  get held(): ReadonlySet<string> {
-    return new Set(this.tokens.keys());
+  /** Whether this controller holds a name, as of its last beat. */
+  holds(name: string): boolean {
+    return this.tokens.has(name);
+  }
+
+  /** How many it holds. */
+  get size(): number {
+    return this.tokens.size;
   }
 
   /** Says that this controller lives, and takes or gives up what it has to; returns what is newly held. */
@@ -51,14 +56,9 @@ export class Leases {
     return [...this.tokens.keys()].filter((name) => before.get(name) !== this.tokens.get(name));
   }
 
-  /** What cannot be renewed is not held. */
-  forget(): void {
-    this.tokens = new Map();
-  }
-
   /** Gives everything up, for the others to take at once. */
   async release(): Promise<void> {
-    this.forget();
+    this.tokens = new Map();
     await this.database.query('delete from controllers where id = $1', [this.options.id]);
   }
 

@@ -7,8 +7,7 @@ export interface Stored {
   /** Devices that were not known before. */
   readonly appeared: number;
   /** Reports that were not known before. */
-  readonly reports: number;
-  readonly healths: number;
+  readonly reports: readonly { readonly device: string; readonly outcome: string; readonly attack: string | null }[];
 }
 
 /** Writes what was heard. Doing it twice, or in another order, comes to the same. */
@@ -17,12 +16,13 @@ export async function storeChanges(db: Database, changes: readonly DeviceChange[
   const appeared = await db.query(INSERT_DEVICES, [rows]);
   await db.query(UPDATE_DEVICES, [rows]);
   const reports = changes.flatMap((c) => c.reports.map((r) => ({ ...withHex(r), device: c.device })));
-  const fresh = reports.length === 0 ? [] : await db.query(INSERT_REPORTS, [JSON.stringify(reports)]);
+  const fresh =
+    reports.length === 0 ? [] : await db.query<Stored['reports'][number]>(INSERT_REPORTS, [JSON.stringify(reports)]);
   const healths = changes.flatMap((c) => c.healths.map((h) => ({ ...withHex(h), device: c.device })));
-  const measured = healths.length === 0 ? [] : await db.query(INSERT_HEALTH, [JSON.stringify(healths)]);
+  if (healths.length > 0) await db.query(INSERT_HEALTH, [JSON.stringify(healths)]);
   await db.query(UPDATE_DESIRED, [rows]);
   if (fresh.length > 0) await db.query(END_DESIRED, [JSON.stringify(fresh)]);
-  return { appeared: appeared.length, reports: fresh.length, healths: measured.length };
+  return { appeared: appeared.length, reports: fresh };
 }
 
 function rowOf({ device, lastSeen, presence, rev, birth, status, newest }: DeviceChange) {
@@ -114,15 +114,14 @@ const INSERT_REPORTS = `
   from jsonb_to_recordset($1::jsonb) as r(device text, epoch bigint, seq bigint, at bigint, rev bigint, outcome text, running text,
     code text, attack text, received bigint, p95 bigint, memory bigint)
   on conflict do nothing
-  returning device`;
+  returning device, outcome, attack`;
 
 const INSERT_HEALTH = `
   insert into health (device, epoch, seq, at, running, runs, failures, p95, memory, temperature, metrics)
   select device, epoch, seq, at, running, runs, failures, p95, memory, temperature, coalesce(metrics, '{}')
   from jsonb_to_recordset($1::jsonb) as h(device text, epoch bigint, seq bigint, at bigint, running text, runs bigint, failures bigint,
     p95 bigint, memory bigint, temperature double precision, metrics jsonb)
-  on conflict do nothing
-  returning device`;
+  on conflict do nothing`;
 
 /**
  * Who was born without it is told at once, and what had ended begins again there. Who knows it is asked for the end of it now and then, until
