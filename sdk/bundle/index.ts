@@ -31,3 +31,4 @@ export {
   weightTensorsOf,
 } from './open.ts';
 export { type BundleSpec, packBundle, writeBundle } from './pack.ts';
+export { describeBlob } from './pieces.ts';

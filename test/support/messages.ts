@@ -61,13 +61,14 @@ export const MESSAGES: { readonly [C in Channel]: readonly Message<C>[] } = {
   ],
   st: [{ type: 'presence', epoch: 3, online: true, rev: 8 }],
   rq: [
-    { type: 'request-chunks', blob: digest(3), from: 16, bitmap: Uint8Array.of(0xff, 0x03), credit: 8 },
+    { type: 'request-chunks', id: 5, blob: digest(3), from: 16, bitmap: Uint8Array.of(0xff, 0x03), credit: 8 },
     { type: 'request-metadata', role: 'timestamp', from: 0 },
     { type: 'request-metadata', role: 'root', version: 2, from: 61440 },
   ],
   ch: [
     { type: 'chunk', blob: digest(3), index: 17, bytes: Uint8Array.of(1, 2, 3) },
     { type: 'metadata', role: 'root', version: 2, from: 0, total: 4, bytes: Uint8Array.of(0x7b, 0x7d, 10, 10) },
+    { type: 'metadata', role: 'root', version: 0, from: 0, total: 0, bytes: new Uint8Array(0) },
     { type: 'busy', blob: digest(3), retry: 1500 },
     { type: 'missing', blob: digest(3) },
   ],

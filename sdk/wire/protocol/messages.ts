@@ -141,6 +141,7 @@ const presence = v.strictObject({
 const requestChunks = v.strictObject({
   v: version,
   type: v.literal('request-chunks'),
+  id: count,
   blob: digest,
   from: count,
   bitmap: bytesOfSize(1, MAX_REQUESTED / 8),

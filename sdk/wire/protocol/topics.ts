@@ -56,6 +56,12 @@ export function shardFilter(namespace: string, shard: string, channel: Channel):
   return [ROOT, namespace, shard, '+', channel].join('/');
 }
 
+/** The same of all shards. */
+export function everyDevice(namespace: string, channel: Channel): string {
+  if (!isTopicName(namespace)) throw new RangeError(`'${namespace}' is no namespace`);
+  return [ROOT, namespace, '+', '+', channel].join('/');
+}
+
 export function broadcastTopic({ namespace, blob }: BroadcastTopic): string {
   if (!isTopicName(namespace) || !BLOB.test(blob)) throw new RangeError(`'${namespace}/${blob}' cannot be a topic`);
   return [ROOT, namespace, ALL, blob].join('/');
