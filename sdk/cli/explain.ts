@@ -41,6 +41,16 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'An agent that is started by the system already, or two configurations with one folder.',
     remedy: 'Stop the other one, or give each a state folder of its own.',
   },
+  EW1011_QUERY_INVALID: {
+    meaning: 'A question about devices cannot be read.',
+    causes: 'A fact that there is not, a comparison that its kind has not, or a text without its quotes.',
+    remedy: "The message shows the place. Write it as in: board ~ 'raspberry-pi-*' and tag.site = berlin and online",
+  },
+  EW1012_ROLLOUT_INVALID: {
+    meaning: 'The description of a rollout does not make sense.',
+    causes: 'A field with a wrong value, waves that do not reach everybody, or a gate that no wave could pass.',
+    remedy: 'The message names the field; `eigenweights rollout plan` shows what a description comes to.',
+  },
   EW2001_PROFILE_INVALID: {
     meaning: 'A board profile does not follow the profile schema.',
     causes: 'A hand-written profile with a missing, misspelt or wrongly typed field.',
@@ -246,5 +256,15 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     meaning: 'The broker does not allow what was asked of it.',
     causes: 'Access rules that do not fit the name of the device, or a limit of message sizes.',
     remedy: "Allow a device the topics of its own name, and messages of 64 KiB; see the broker's log.",
+  },
+  EW7301_ROLLOUT_STATE: {
+    meaning: 'A rollout is not in a state in which this can be done.',
+    causes: 'It was not approved yet, has ended, or somebody else was faster.',
+    remedy: 'Look at it with `eigenweights rollout watch`.',
+  },
+  EW7302_ROLLOUT_STOPPED: {
+    meaning: 'A rollout was stopped by its own gate.',
+    causes: 'Too many devices failed, or what they measured is worse than on the devices that were held back.',
+    remedy: 'The message says what was measured. Fix the model and start another rollout.',
   },
 };

@@ -9,6 +9,8 @@ export type ErrorCode =
   | 'EW1004_INTERRUPTED'
   | 'EW1005_CONFIG_INVALID'
   | 'EW1006_STATE_IN_USE'
+  | 'EW1011_QUERY_INVALID'
+  | 'EW1012_ROLLOUT_INVALID'
   | 'EW2001_PROFILE_INVALID'
   | 'EW2002_TARGET_UNKNOWN'
   | 'EW2003_DOES_NOT_FIT'
@@ -47,7 +49,9 @@ export type ErrorCode =
   | 'EW7005_GATE_FAILED'
   | 'EW7101_NOT_CONNECTED'
   | 'EW7102_LINK_FULL'
-  | 'EW7103_LINK_REFUSED';
+  | 'EW7103_LINK_REFUSED'
+  | 'EW7301_ROLLOUT_STATE'
+  | 'EW7302_ROLLOUT_STOPPED';
 
 /** Process exit codes (CLI): see README, "Exit codes". */
 const EXIT_BY_GROUP: Record<string, number> = { '1': 2, '2': 2, '3': 3, '4': 4, '5': 5, '6': 6, '7': 7 };
