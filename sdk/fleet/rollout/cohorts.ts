@@ -23,7 +23,10 @@ export function hashOf(seed: number, device: string): number {
 }
 
 /** The limits that give the devices there are now waves of the sizes asked for. */
-export function cutsOf({ seed, control, waves }: Pick<RolloutSpec, 'seed' | 'control' | 'waves'>, devices: readonly string[]): Cuts {
+export function cutsOf(
+  { seed, control, waves }: Pick<RolloutSpec, 'seed' | 'control' | 'waves'>,
+  devices: readonly string[],
+): Cuts {
   const hashes = devices.map((device) => hashOf(seed, device)).sort((a, b) => a - b);
   const held = control ? cutAt(hashes, 0, control) : 0;
   const treated = hashes.filter((h) => h >= held);

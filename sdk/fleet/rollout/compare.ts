@@ -38,7 +38,7 @@ export function compareMetric(
   const [a, b] = [treated, control].map((all) => momentsOf(paired ? changes(all) : all.map((m) => m.after)));
   if (a!.count < FEWEST || b!.count < FEWEST) return undefined;
   const level = momentsOf(control.map((m) => m.after)).mean;
-  const unit = name === 'failures' ? 1 : Math.abs(level);
+  const unit = name === 'failures' ? 1 : Math.abs(level) || 1;
   const difference = better === 'higher' ? b!.mean - a!.mean : a!.mean - b!.mean;
   const [va, vb] = [a!.variance / a!.count, b!.variance / b!.count];
   const spread = Math.sqrt(va + vb);

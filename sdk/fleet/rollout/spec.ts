@@ -5,12 +5,23 @@ import { parseQuery } from './query/index.ts';
 const SHA256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be a SHA-256, 64 hex digits'));
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(128));
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const positive = v.pipe(v.number(), v.finite(), v.minValue(0), v.check((n) => n > 0, 'must be above 0'));
+const positive = v.pipe(
+  v.number(),
+  v.finite(),
+  v.minValue(0),
+  v.check((n) => n > 0, 'must be above 0'),
+);
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 /** Above 0 and below 1. */
-const level = v.pipe(v.number(), v.check((n) => n > 0 && n < 1, 'must be between 0 and 1'));
+const level = v.pipe(
+  v.number(),
+  v.check((n) => n > 0 && n < 1, 'must be between 0 and 1'),
+);
 const milliseconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(10 * 365 * 86_400_000));
-const name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/, 'must be 1 to 64 letters, digits and . _ @ -'));
+const name = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/, 'must be 1 to 64 letters, digits and . _ @ -'),
+);
 const query = v.pipe(
   v.string(),
   v.rawCheck(({ dataset, addIssue }) => {
@@ -26,7 +37,12 @@ const query = v.pipe(
 /** A number of devices, or a share of those that the query finds. Shares are of all, so those of the waves add up: 0.1, 0.5, 1. */
 const size = v.union([
   v.strictObject({ count: v.pipe(count, v.minValue(1)) }),
-  v.strictObject({ share: v.pipe(share, v.check((s) => s > 0, 'must be above 0')) }),
+  v.strictObject({
+    share: v.pipe(
+      share,
+      v.check((s) => s > 0, 'must be above 0'),
+    ),
+  }),
 ]);
 export type Size = v.InferOutput<typeof size>;
 
@@ -103,8 +119,20 @@ const schema = v.strictObject({
   /** What becomes of devices that have a release that its gate stops. */
   onStop: v.optional(v.picklist(['revert', 'leave']), 'revert'),
   windows: v.optional(v.array(window), []),
-  rate: v.optional(v.strictObject({ perMinute: v.optional(v.pipe(count, v.minValue(1))), atOnce: v.optional(v.pipe(count, v.minValue(1))) }), {}),
-  retries: v.optional(v.strictObject({ most: v.optional(v.pipe(count, v.maxValue(20)), 2), waitMilliseconds: v.optional(milliseconds, 60_000) }), {}),
+  rate: v.optional(
+    v.strictObject({
+      perMinute: v.optional(v.pipe(count, v.minValue(1))),
+      atOnce: v.optional(v.pipe(count, v.minValue(1))),
+    }),
+    {},
+  ),
+  retries: v.optional(
+    v.strictObject({
+      most: v.optional(v.pipe(count, v.maxValue(20)), 2),
+      waitMilliseconds: v.optional(milliseconds, 60_000),
+    }),
+    {},
+  ),
   /** From being told to having reported; who was seen since and has not is STALLED. */
   deadlineMilliseconds: v.optional(v.pipe(milliseconds, v.minValue(1)), DAY),
   /** From the start: what is not done by then has FAILED. */
@@ -139,7 +167,8 @@ function checkWaves({ waves }: RolloutSpec): void {
   let before = 0;
   for (const [i, wave] of waves.entries()) {
     if (!('share' in wave)) continue;
-    if (wave.share <= before) throw rolloutInvalid(`waves.${i}.share`, `${wave.share} is not above ${before} before it`);
+    if (wave.share <= before)
+      throw rolloutInvalid(`waves.${i}.share`, `${wave.share} is not above ${before} before it`);
     before = wave.share;
   }
 }

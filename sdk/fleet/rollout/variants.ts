@@ -24,7 +24,10 @@ export function variantFor(
 }
 
 /** Every bundle once, in their order, with the figures that say most about the device. */
-function bestKnown(variants: readonly Variant[], { profile, board }: Pick<DeviceFacts, 'profile' | 'board'>): Variant[] {
+function bestKnown(
+  variants: readonly Variant[],
+  { profile, board }: Pick<DeviceFacts, 'profile' | 'board'>,
+): Variant[] {
   const best = new Map<string, Variant>();
   for (const variant of variants) {
     if (variant.board !== board) continue;
