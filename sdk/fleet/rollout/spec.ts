@@ -34,7 +34,7 @@ const query = v.pipe(
   }),
 );
 
-/** A number of devices, or a share of those that the query finds. Shares are of all, so those of the waves add up: 0.1, 0.5, 1. */
+/** So many devices, or a share: of all for those that are held back, and of the others for waves, with what went before: 0.1, 0.5, 1. */
 const size = v.union([
   v.strictObject({ count: v.pipe(count, v.minValue(1)) }),
   v.strictObject({
