@@ -55,7 +55,7 @@ function phase({ turn }: Rollout, to: Rollout['phase'], wave: number, at: number
 
 function wrongState({ id, phase: current, reason }: Rollout, done: string, hint?: string): EigenError {
   const why = reason === undefined ? '' : ` (${reason})`;
-  return new EigenError('EW7101_ROLLOUT_STATE', `rollout ${id} is ${current}${why} and cannot be ${done}`, {
+  return new EigenError('EW7301_ROLLOUT_STATE', `rollout ${id} is ${current}${why} and cannot be ${done}`, {
     hint: hint ?? 'Look at it with `eigenweights rollout watch`.',
     details: { id, phase: current },
   });

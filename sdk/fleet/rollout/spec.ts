@@ -148,7 +148,7 @@ export type RolloutSpec = v.InferOutput<typeof schema>;
 export type RolloutInput = v.InferInput<typeof schema>;
 export { schema as rolloutSchema };
 
-/** @throws EigenError EW1006_ROLLOUT_INVALID naming the field. */
+/** @throws EigenError EW1012_ROLLOUT_INVALID naming the field. */
 export function parseRollout(value: unknown): RolloutSpec {
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (!result.success) {
@@ -181,7 +181,7 @@ function checkMetrics({ gate: { metrics, soakMilliseconds }, control }: RolloutS
 }
 
 export function rolloutInvalid(field: string, problem: string): EigenError {
-  return new EigenError('EW1006_ROLLOUT_INVALID', `${field}: ${problem}`, {
+  return new EigenError('EW1012_ROLLOUT_INVALID', `${field}: ${problem}`, {
     hint: 'Change the description; `eigenweights rollout plan` shows what it comes to.',
     details: { field },
   });

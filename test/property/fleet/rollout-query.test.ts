@@ -16,7 +16,7 @@ import { isEigenError } from '../../../sdk/util/errors.ts';
 /** Few of them, so that they are met; with what patterns and SQL have a meaning for. */
 const text = fc.oneof(
   fc.constantFrom('', 'a', 'ab', 'a%', 'a_b', "it's", '!', '\\', 'A', 'é', '😀', 'a b', 'NULL'),
-  fc.string({ unit: 'grapheme', maxLength: 4 }).filter((s) => !s.includes('\0') && s.isWellFormed()),
+  fc.string({ unit: 'grapheme', maxLength: 4 }).filter((s) => !s.includes('\0') && !/\p{Surrogate}/u.test(s)),
 );
 const pattern = fc.oneof(
   text,
@@ -111,7 +111,7 @@ test('query: any text is a query or is refused with a position in it', () => {
       try {
         parseQuery(query);
       } catch (e) {
-        assert.ok(isEigenError(e) && e.code === 'EW1005_QUERY_INVALID', String(e));
+        assert.ok(isEigenError(e) && e.code === 'EW1011_QUERY_INVALID', String(e));
         const position = e.details.position as number;
         assert.ok(position >= 1 && position <= query.length + 1, `${position} of ${query.length}`);
       }

@@ -89,7 +89,7 @@ test('every rollout ends, whatever devices do and people leave', () => {
       try {
         fleet.take(people[rng.below(3)]!());
       } catch (e) {
-        assert.ok(isEigenError(e) && e.code === 'EW7101_ROLLOUT_STATE');
+        assert.ok(isEigenError(e) && e.code === 'EW7301_ROLLOUT_STATE');
       }
     });
     assert.ok(fleet.isOver, `${fleet.rollout.phase} ${fleet.rollout.reason}`);

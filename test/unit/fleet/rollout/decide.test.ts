@@ -204,7 +204,7 @@ test('pause, resume, abort, rollback', () => {
   assert.ok(fleet.devices.every((d) => d.running === OLD));
   assert.throws(
     () => abort(fleet.rollout, 'revert', '', 0),
-    (e: unknown) => isEigenError(e) && e.code === 'EW7101_ROLLOUT_STATE',
+    (e: unknown) => isEigenError(e) && e.code === 'EW7301_ROLLOUT_STATE',
   );
 });
 

@@ -40,7 +40,7 @@ test('what makes no sense is refused by its field', () => {
     } catch (e) {
       error = e;
     }
-    assert.ok(isEigenError(error) && error.code === 'EW1006_ROLLOUT_INVALID', JSON.stringify(more));
+    assert.ok(isEigenError(error) && error.code === 'EW1012_ROLLOUT_INVALID', JSON.stringify(more));
     assert.match(error.message, message);
   }
 });
