@@ -242,6 +242,13 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'Wrong outputs on golden or live inputs, or more time or memory than allowed.',
     remedy: 'The model that was running still is. Fix the bundle and assign it under a new release number.',
   },
+  EW7006_METADATA_REFUSED: {
+    meaning: 'A device does not believe the signed metadata that says what to install.',
+    causes:
+      'Somebody between it and the controller, a controller that signs with the wrong keys or too late, or a clock that is wrong.',
+    remedy:
+      'details.attack names what it amounts to; the model that runs still does. eigenweights keys show prints what is signed by whom, and until when.',
+  },
   EW7101_NOT_CONNECTED: {
     meaning: 'There is no connection to the broker, or it went before a message was through.',
     causes: 'No network, a wrong address, credentials that are not valid, a broker that is down.',
@@ -266,5 +273,20 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     meaning: 'A rollout was stopped by its own gate.',
     causes: 'Too many devices failed, or what they measured is worse than on the devices that were held back.',
     remedy: 'The message says what was measured. Fix the model and start another rollout.',
+  },
+  EW8101_KEY_UNUSABLE: {
+    meaning: 'A key that is to sign metadata cannot be used.',
+    causes: 'A file that is no Ed25519 key in PEM form, or one that others than its owner may read.',
+    remedy: 'chmod 600 the file; where others may have read it, revoke the key: eigenweights keys rotate.',
+  },
+  EW8102_SIGNATURES_MISSING: {
+    meaning: 'Fewer keys are at hand than have to sign.',
+    causes: 'Keys that are kept elsewhere, as those of the root and of targets should be.',
+    remedy: 'Name the files that hold them, or let the others sign one after another: eigenweights keys sign.',
+  },
+  EW8103_ROLES_INVALID: {
+    meaning: 'What was asked for leaves roles, keys and targets that devices would not accept.',
+    causes: 'A role with fewer keys than have to sign for it, or a name that is not valid or not known.',
+    remedy: 'The message names it; eigenweights keys show prints what there is.',
   },
 };

@@ -47,14 +47,18 @@ export type ErrorCode =
   | 'EW7003_NO_SPACE'
   | 'EW7004_UPDATE_REFUSED'
   | 'EW7005_GATE_FAILED'
+  | 'EW7006_METADATA_REFUSED'
   | 'EW7101_NOT_CONNECTED'
   | 'EW7102_LINK_FULL'
   | 'EW7103_LINK_REFUSED'
   | 'EW7301_ROLLOUT_STATE'
-  | 'EW7302_ROLLOUT_STOPPED';
+  | 'EW7302_ROLLOUT_STOPPED'
+  | 'EW8101_KEY_UNUSABLE'
+  | 'EW8102_SIGNATURES_MISSING'
+  | 'EW8103_ROLES_INVALID';
 
 /** Process exit codes (CLI): see README, "Exit codes". */
-const EXIT_BY_GROUP: Record<string, number> = { '1': 2, '2': 2, '3': 3, '4': 4, '5': 5, '6': 6, '7': 7 };
+const EXIT_BY_GROUP: Record<string, number> = { '1': 2, '2': 2, '3': 3, '4': 4, '5': 5, '6': 6, '7': 7, '8': 8 };
 
 export interface ErrorExtra {
   /** What to do next, one sentence. */
