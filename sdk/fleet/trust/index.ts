@@ -1,0 +1,20 @@
+/** Who may put what on devices: keys, the signed metadata of a fleet, and the assignments of its devices. */
+
+export { type Order, type OrderedBundle, signAssignment } from './assignments.ts';
+export { type MetadataFile, MetadataFolder } from './folder.ts';
+export { Keyring, readKey, readKeys, writeKey } from './keyring.ts';
+export { type PublicKey, publicKey, Signer } from './keys.ts';
+export { LIFETIMES, Repository } from './repository.ts';
+export {
+  type Awaited,
+  awaitedSignatures,
+  makeRoot,
+  ROLES,
+  type RoleKeys,
+  type RoleName,
+  type RootContent,
+  type RootFile,
+  readRoot,
+  signRoot,
+} from './root.ts';
+export { type Delegation, type TargetsContent, targetPath } from './targets.ts';

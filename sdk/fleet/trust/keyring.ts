@@ -1,0 +1,89 @@
+import { mkdir, open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EigenError } from '../../util/errors.ts';
+import { readBytes } from '../../util/files.ts';
+import { keyUnusable, type PublicKey, Signer } from './keys.ts';
+
+/** The secret keys that are at hand. */
+export class Keyring {
+  private readonly signers = new Map<string, Signer>();
+
+  constructor(signers: Iterable<Signer> = []) {
+    for (const signer of signers) this.add(signer);
+  }
+
+  add(signer: Signer): void {
+    this.signers.set(signer.key.id, signer);
+  }
+
+  /** Those that can sign for a role, no more than its threshold asks for. */
+  for({ keys, threshold }: { readonly keys: readonly PublicKey[]; readonly threshold: number }): Signer[] {
+    return keys.flatMap(({ id }) => this.signers.get(id) ?? []).slice(0, threshold);
+  }
+
+  /**
+   * The same, where all that are needed are here.
+   * @throws EigenError EW8102_SIGNATURES_MISSING.
+   */
+  allFor(role: string, by: { readonly keys: readonly PublicKey[]; readonly threshold: number }): Signer[] {
+    const signers = this.for(by);
+    if (signers.length < by.threshold)
+      throw new EigenError(
+        'EW8102_SIGNATURES_MISSING',
+        `${role}: ${signers.length} of the ${by.threshold} keys that have to sign are at hand`,
+        {
+          hint: `The keys are ${by.keys.map((key) => key.id.slice(0, 8)).join(', ')}: name the files or folders that hold them.`,
+          details: { role, here: signers.length, needed: by.threshold },
+        },
+      );
+    return signers;
+  }
+
+  has({ id }: PublicKey): boolean {
+    return this.signers.has(id);
+  }
+}
+
+const SUFFIX = '.pem';
+/** Bits of the mode that let others than the owner read or write. */
+const OTHERS = 0o077;
+
+/** Writes a secret key to a file of its own, which must not be there: mode 0600 from its first moment. @returns its path. */
+export async function writeKey(folder: string, name: string, signer: Signer): Promise<string> {
+  const path = join(folder, `${name}-${signer.key.id.slice(0, 8)}${SUFFIX}`);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(signer.exportPem());
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return path;
+}
+
+/** @throws EigenError EW8101_KEY_UNUSABLE, also where others may read the file; EW1002_FILE_NOT_FOUND. */
+export async function readKey(path: string): Promise<Signer> {
+  const pem = new TextDecoder().decode(await readBytes(path));
+  const { mode } = await stat(path);
+  if (process.platform !== 'win32' && (mode & OTHERS) !== 0)
+    throw keyUnusable(path, `its mode is ${(mode & 0o777).toString(8)}, others may read it: chmod 600`);
+  return Signer.fromPem(pem, path);
+}
+
+/** All keys in files and folders; a folder that is not there has none. */
+export async function readKeys(paths: readonly string[]): Promise<Keyring> {
+  const ring = new Keyring();
+  for (const path of paths) for (const file of await keyFiles(path)) ring.add(await readKey(file));
+  return ring;
+}
+
+async function keyFiles(path: string): Promise<string[]> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found && !path.endsWith(SUFFIX)) return [];
+  if (!found?.isDirectory()) return [path];
+  return (await readdir(path))
+    .filter((name) => name.endsWith(SUFFIX))
+    .sort()
+    .map((name) => join(path, name));
+}

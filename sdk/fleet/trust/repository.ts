@@ -1,0 +1,255 @@
+import { MetadataKind } from '@tufjs/models';
+import { EigenError } from '../../util/errors.ts';
+import { formatTime, type ListedBundle } from '../../wire/metadata.ts';
+import type { MetadataFolder } from './folder.ts';
+import type { Keyring } from './keyring.ts';
+import { awaitedSignatures, type RoleKeys, type RootFile, readRoot } from './root.ts';
+import { metaJson, readMetadata, type SignedJson, signMetadata } from './sign.ts';
+import {
+  checkDelegation,
+  type Delegation,
+  invalidName,
+  readTargets,
+  type TargetsContent,
+  targetsJson,
+} from './targets.ts';
+
+const DAY = 86_400_000;
+
+/** How long what is signed is valid, milliseconds. What is online is short-lived: that is what ends a freeze. */
+export const LIFETIMES = {
+  root: 730 * DAY,
+  targets: 365 * DAY,
+  snapshot: 30 * DAY,
+  timestamp: 7 * DAY,
+  assignment: 30 * DAY,
+} as const;
+
+/** What is signed again when so much of its lifetime has passed. */
+const RENEW_AFTER = 1 / 3;
+
+interface MetaJson {
+  readonly version: number;
+}
+
+/**
+ * The metadata of a fleet, and what changes it: one writer at a time. Every change writes new files first and the timestamp, which
+ * leads devices to them, last; what a power cut leaves of it is not seen.
+ */
+export class Repository {
+  readonly folder: MetadataFolder;
+  private readonly now: () => number;
+  private rootFile: RootFile;
+  private timestamp: SignedJson | undefined;
+  private snapshot: SignedJson | undefined;
+  private readonly roles = new Map<string, TargetsContent>();
+
+  private constructor(folder: MetadataFolder, now: () => number, root: RootFile) {
+    this.folder = folder;
+    this.now = now;
+    this.rootFile = root;
+  }
+
+  /**
+   * Begins a repository with its first root, and no targets.
+   * @throws EigenError EW8102_SIGNATURES_MISSING, EW8103_ROLES_INVALID where there is one.
+   */
+  static async create(folder: MetadataFolder, root: RootFile, ring: Keyring, now = Date.now): Promise<Repository> {
+    if ((await folder.newest('root')) > 0) throw invalidName('root', 'there is a root already: rotate its keys');
+    const repository = new Repository(folder, now, root);
+    await repository.publishRoot(root, ring);
+    return repository;
+  }
+
+  /** @throws EigenError EW1002_FILE_NOT_FOUND where there is none. */
+  static async open(folder: MetadataFolder, now = Date.now): Promise<Repository> {
+    const repository = new Repository(
+      folder,
+      now,
+      readRoot(await present(folder, 'root', await folder.newest('root'))),
+    );
+    repository.timestamp = readMetadata(await present(folder, 'timestamp')).signed;
+    const { version } = (repository.timestamp.meta as Record<string, MetaJson>)['snapshot.json']!;
+    repository.snapshot = readMetadata(await present(folder, 'snapshot', version)).signed;
+    for (const [name, meta] of Object.entries(repository.snapshot.meta as Record<string, MetaJson>)) {
+      const role = name.slice(0, -'.json'.length);
+      repository.roles.set(role, readTargets(await present(folder, role, meta.version)));
+    }
+    return repository;
+  }
+
+  get root(): RootFile {
+    return this.rootFile;
+  }
+
+  /** When the online roles expire, milliseconds since 1970. */
+  get expiries(): { readonly timestamp: number; readonly snapshot: number } {
+    return { timestamp: expiryOf(this.timestamp), snapshot: expiryOf(this.snapshot) };
+  }
+
+  /** What a role lists; 'targets', or one that it delegates to. */
+  targets(role = 'targets'): TargetsContent | undefined {
+    return this.roles.get(role);
+  }
+
+  /** The bundle under a path, wherever it is listed. */
+  find(path: string): ListedBundle | undefined {
+    const roles = ['targets', ...(this.targets()?.delegations ?? []).map((d) => d.name)];
+    const role = roles.find((name) => Object.hasOwn(this.roles.get(name)?.targets ?? {}, path));
+    return role === undefined ? undefined : this.roles.get(role)!.targets[path];
+  }
+
+  /** Lists bundles, in place of what their paths had. All changes @throws EigenError EW8102_SIGNATURES_MISSING. */
+  async list(bundles: Readonly<Record<string, ListedBundle>>, ring: Keyring, role = 'targets'): Promise<void> {
+    await this.change(role, ring, (content) => ({ ...content, targets: { ...content.targets, ...bundles } }));
+  }
+
+  /** Devices that have not installed them no longer will. */
+  async unlist(paths: readonly string[], ring: Keyring, role = 'targets'): Promise<void> {
+    await this.change(role, ring, (content) => {
+      const kept = Object.entries(content.targets).filter(([path]) => !paths.includes(path));
+      return { ...content, targets: Object.fromEntries(kept) };
+    });
+  }
+
+  /** Trusts a role with some paths, or with other keys or paths than before. What it lists stays, signed by the keys it has now. */
+  async delegate(delegation: Delegation, ring: Keyring): Promise<void> {
+    checkDelegation(delegation);
+    const others = this.targets()!.delegations.filter((d) => d.name !== delegation.name);
+    const own = this.roles.get(delegation.name) ?? { version: 0, targets: {}, delegations: [] };
+    const signed = await this.sign(delegation.name, delegation, own, ring);
+    await this.change('targets', ring, (c) => ({ ...c, delegations: [...others, delegation] }), signed);
+  }
+
+  /** Trusts a role with nothing any more. */
+  async undelegate(name: string, ring: Keyring): Promise<void> {
+    await this.change('targets', ring, (c) => ({ ...c, delegations: c.delegations.filter((d) => d.name !== name) }));
+  }
+
+  /**
+   * Makes a root valid that enough have signed. Roles that have other keys in it are signed anew.
+   * @throws EigenError EW8102_SIGNATURES_MISSING.
+   */
+  async publishRoot(next: RootFile, ring: Keyring): Promise<void> {
+    const first = next.content.version === 1;
+    const [awaited] = awaitedSignatures(next, first ? undefined : this.rootFile);
+    if (awaited)
+      throw unsigned(
+        awaited.needed,
+        awaited.keys.map((key) => key.id),
+      );
+    const { roles } = next.content;
+    const before = first ? undefined : this.rootFile.content.roles;
+    const changed = (role: 'targets' | 'snapshot' | 'timestamp'): boolean =>
+      JSON.stringify(before?.[role]) !== JSON.stringify(roles[role]);
+    // Whoever lacks a key learns it before devices are told of it.
+    for (const role of ['targets', 'snapshot', 'timestamp'] as const) if (changed(role)) ring.allFor(role, roles[role]);
+    const content = this.targets() ?? { version: 0, targets: {}, delegations: [] };
+    const targets = changed('targets') ? await this.sign('targets', roles.targets, content, ring) : undefined;
+    await this.folder.write('root', next.bytes, next.content.version);
+    this.rootFile = next;
+    if (targets || changed('snapshot') || changed('timestamp')) await this.publish(ring, targets ? [targets] : []);
+  }
+
+  /** Signs what is online anew where it is time to. @returns whether it was. */
+  async renew(ring: Keyring): Promise<boolean> {
+    const due = (expires: number, lifetime: number): boolean => expires - this.now() < lifetime * (1 - RENEW_AFTER);
+    const { timestamp, snapshot } = this.expiries;
+    if (due(snapshot, LIFETIMES.snapshot)) await this.publish(ring, []);
+    else if (due(timestamp, LIFETIMES.timestamp)) await this.signTimestamp(ring);
+    else return false;
+    return true;
+  }
+
+  private async change(
+    role: string,
+    ring: Keyring,
+    change: (content: TargetsContent) => TargetsContent,
+    ...others: readonly SignedRole[]
+  ): Promise<void> {
+    const content = this.roles.get(role);
+    if (!content) throw invalidName(role, 'there is no such role');
+    await this.publish(ring, [...others, await this.sign(role, this.keysOf(role), change(content), ring)]);
+  }
+
+  private keysOf(role: string): RoleKeys {
+    if (role === 'targets') return this.rootFile.content.roles.targets;
+    const delegation = this.targets()!.delegations.find((d) => d.name === role);
+    if (!delegation) throw invalidName(role, 'nothing is delegated to it');
+    return delegation;
+  }
+
+  /** The next version of a role of targets, in its file. */
+  private async sign(
+    role: string,
+    keys: RoleKeys,
+    content: Omit<TargetsContent, 'expires'>,
+    ring: Keyring,
+  ): Promise<SignedRole> {
+    const signers = ring.allFor(role, keys);
+    const next = { ...content, version: content.version + 1, expires: this.now() + LIFETIMES.targets };
+    const bytes = signMetadata(targetsJson(next), signers);
+    await this.folder.write(role, bytes, next.version);
+    return { role, content: next, bytes };
+  }
+
+  /** A new snapshot with these in it, and the timestamp that leads to it. What was ever listed stays: devices insist on it. */
+  private async publish(ring: Keyring, changed: readonly SignedRole[]): Promise<void> {
+    const signers = ring.allFor('snapshot', this.rootFile.content.roles.snapshot);
+    const meta = changed.map(({ role, content, bytes }) => [`${role}.json`, metaJson(content.version, bytes)] as const);
+    const snapshot: SignedJson = {
+      _type: MetadataKind.Snapshot,
+      version: (this.snapshot?.version ?? 0) + 1,
+      expires: formatTime(this.now() + LIFETIMES.snapshot),
+      meta: { ...(this.snapshot?.meta as object | undefined), ...Object.fromEntries(meta) },
+    };
+    const bytes = signMetadata(snapshot, signers);
+    await this.folder.write('snapshot', bytes, snapshot.version);
+    await this.signTimestamp(ring, metaJson(snapshot.version, bytes));
+    this.snapshot = snapshot;
+    for (const { role, content } of changed) this.roles.set(role, content);
+  }
+
+  private async signTimestamp(ring: Keyring, snapshot?: object): Promise<void> {
+    const signers = ring.allFor('timestamp', this.rootFile.content.roles.timestamp);
+    // The time that devices learn never goes back, whatever a clock here does.
+    const before = Date.parse((this.timestamp?.issued as string | undefined) ?? formatTime(0));
+    const issued = Math.max(this.now(), before, this.rootFile.content.issued);
+    const timestamp: SignedJson = {
+      _type: MetadataKind.Timestamp,
+      version: (this.timestamp?.version ?? 0) + 1,
+      issued: formatTime(issued),
+      expires: formatTime(issued + LIFETIMES.timestamp),
+      meta: snapshot ? { 'snapshot.json': snapshot } : this.timestamp!.meta,
+    };
+    await this.folder.write('timestamp', signMetadata(timestamp, signers));
+    this.timestamp = timestamp;
+  }
+}
+
+interface SignedRole {
+  readonly role: string;
+  readonly content: TargetsContent;
+  readonly bytes: Uint8Array;
+}
+
+function expiryOf(signed: SignedJson | undefined): number {
+  return signed ? Date.parse(signed.expires) : 0;
+}
+
+async function present(folder: MetadataFolder, role: string, version?: number): Promise<Uint8Array> {
+  const file = await folder.read(role, version);
+  if (file) return file.bytes;
+  throw new EigenError('EW1002_FILE_NOT_FOUND', `metadata of '${role}' is not there`, {
+    hint: 'Name the folder that eigenweights keys init has made.',
+    details: { role },
+  });
+}
+
+function unsigned(needed: number, ids: readonly string[]): EigenError {
+  const names = ids.map((id) => id.slice(0, 8)).join(', ');
+  return new EigenError('EW8102_SIGNATURES_MISSING', `root: ${needed} more of ${names} have to sign`, {
+    hint: 'Each signs with eigenweights keys sign, one after another.',
+    details: { needed, keys: ids },
+  });
+}
