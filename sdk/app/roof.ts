@@ -33,6 +33,7 @@ const OWN_CACHE = 2 ** 18;
 const X86: Readonly<Record<string, { readonly integer: number; readonly float: number }>> = {
   sse4: { integer: 1, float: 1 },
   avx2: { integer: 4, float: 2 },
+  avxvnni: { integer: 4, float: 2 },
   avx512vnni: { integer: 8, float: 4 },
 };
 

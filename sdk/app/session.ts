@@ -10,7 +10,7 @@ import { type SelfTest, testKernels, testReference } from './self-test.ts';
 
 const WASM_VARIANTS = ['simd128', 'dot7'] as const;
 /** Of those that one bundle has several of. */
-const NATIVE_VARIANTS = ['sse4', 'avx2', 'avx512vnni'] as const;
+const NATIVE_VARIANTS = ['sse4', 'avx2', 'avxvnni', 'avx512vnni'] as const;
 
 /**
  * Engines by name: `native` takes the best kernels that this processor runs, `wasm` the fastest ones that the start-up probe finds

@@ -43,6 +43,8 @@ export interface WideVectors {
   /** Shape of the largest micro-kernel: rows, vectors of channels. */
   readonly rows: number;
   readonly columns: number;
+  /** Products of four bytes go into a sum of 32 bits at once. */
+  readonly vnni: boolean;
   /** One row of bytes is multiplied with tiles of codes as those are unpacked (targets/host/panels.ts). */
   readonly rowTiles: boolean;
 }

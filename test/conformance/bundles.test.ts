@@ -54,9 +54,9 @@ const KERNELS: readonly { engine: EngineName; threads: number }[] = (
 ).flatMap((engine) => [1, 2].map((threads) => ({ engine, threads })));
 
 /** Variants of native kernels that this machine builds and runs. */
-function nativeVariants(): ('sse4' | 'avx2' | 'avx512vnni')[] {
+function nativeVariants(): ('sse4' | 'avx2' | 'avxvnni' | 'avx512vnni')[] {
   const platform = thisPlatform();
-  return (['sse4', 'avx2', 'avx512vnni'] as const).filter(
+  return (['sse4', 'avx2', 'avxvnni', 'avx512vnni'] as const).filter(
     (variant) => compiler && runnable([{ platform: 'linux-x64', variant }], platform, processorFlags()).length > 0,
   );
 }

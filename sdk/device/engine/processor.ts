@@ -6,6 +6,7 @@ const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   'linux-x64': {
     sse4: ['sse4_2', 'popcnt'],
     avx2: ['avx2', 'popcnt'],
+    avxvnni: ['avx2', 'avx_vnni', 'popcnt'],
     avx512vnni: ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'avx512_vnni', 'avx512vbmi', 'avx512_vbmi2', 'popcnt'],
   },
   'linux-arm64': {

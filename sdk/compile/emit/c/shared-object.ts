@@ -87,7 +87,7 @@ EW_EXPORT i32 ew_wrong(void) {
   }
 #endif
 #ifdef EW_LANES
-  u8 row[16]; i8 codes[64 * EW_LANES]; i32 start[EW_LANES], got[EW_LANES]; u32 y = 7;
+  const i32 at = 0; u8 row[16]; i8 codes[64 * EW_LANES]; i32 start[EW_LANES], got[EW_LANES]; u32 y = 7;
   for (i32 n = 0; n < 64; n++) {
     for (i32 i = 0; i < 64 * EW_LANES; i++) {
       y = y * 1664525u + 1013904223u;
@@ -95,7 +95,7 @@ EW_EXPORT i32 ew_wrong(void) {
       if (i < 16) row[i] = n < 4 ? (u8)(n & 2 ? 255 : 0) : (u8)(y >> 16);
     }
     for (i32 c = 0; c < EW_LANES; c++) start[c] = n * c;
-    ew_dot8(ew_reach(codes, EW_LANES / 8, 4), row, 0, 1, codes, 1, 4, start, 0, got);
+    ew_dot8(ew_reach(codes, EW_LANES / 8, 1, 4), row, &at, 1, codes, 1, 1, 0, 4, start, got);
     for (i32 c = 0; c < EW_LANES; c++) {
       i32 sum = start[c];
       for (i32 k = 0; k < 16; k++) sum += row[k] * codes[k / 4 * 4 * EW_LANES + 4 * c + k % 4];

@@ -1,3 +1,4 @@
+import type { Tensor } from '../../../util/tensor.ts';
 import type { WideVectors } from '../../target.ts';
 import { type KernelContext, type KernelText, type ShortVector, share } from './context.ts';
 import { ROWS_TO_SPLIT } from './conv.ts';
@@ -10,9 +11,10 @@ import { expanded } from './vectors.ts';
 /** What a product is of and what becomes of it; everything that is read has been read already. */
 export interface WideProduct {
   readonly geo: Geometry;
-  /** Pointer to x; values: x, the result; C expression of the zero point. */
+  /** Pointer to x; values: x, the codes, the result; C expression of the zero point. */
   readonly src: string;
   readonly x: string;
+  readonly w: string;
   readonly y: string;
   readonly zp: string;
   readonly panels: string;
@@ -40,27 +42,29 @@ export function wideProduct(
 ): Omit<KernelText, 'macs'> {
   const geo = laidDown(p.geo);
   const { lanes } = wide;
-  // Columns of the matrix are padded to a multiple of 16, every line of a window by itself where those are read in the image.
-  const windows = windowsOf(geo);
-  const segments = windows === 'lines' ? geo.kh : 1;
-  const segment = Math.ceil(geo.k / segments / 16) * 16;
-  const kp = segments * segment;
+  // Every line of a window by itself where those are read in the image.
+  const windows = readsLines(geo);
+  const segments = windows ? geo.kh : 1;
+  const steps = Math.ceil(geo.k / segments / STEP);
+  const padded = Math.ceil(geo.k / 16) * 16;
+  const kp = Math.max(padded, segments * steps * STEP);
   const from = ctx.type(p.x).dtype as 'i8' | 'i16';
-  const bytes = from === 'i8';
+  const bytes = from === 'i8' && !prefersWords(ctx, wide, p, geo);
   const type = bytes ? 'u8' : 'i16';
+  const size = bytes ? 1 : 2;
   const columns = Math.max(
     1,
-    Math.min(wide.columns, Math.ceil(geo.og / lanes), Math.floor(BLOCK_BYTES / (kp * lanes))),
+    Math.min(wide.columns, Math.ceil(geo.og / lanes), Math.floor(BLOCK_BYTES / (kp * lanes * size))),
   );
   const channels = columns * lanes;
-  const mr = rowsAtOnce(windows ? geo.ow : geo.m, wide.rows);
-  const rowsFrom = { src: p.src, from, type, kp, mr } as const;
-  const source = windows ? imageLines(ctx, geo, rowsFrom, windows) : matrixRows(ctx, geo, rowsFrom);
-  const codes = `((i8 *)${ctx.scratch(channels * kp)})`;
-  const tile = `((u8 *)${ctx.scratch(2 * NR * (Math.ceil(geo.k / 16) * 16 + 4))})`;
+  const mr = rowsAtOnce(geo.m, wide.rows);
+  const rowsFrom = { src: p.src, from, type, kp: padded, mr } as const;
+  const source = windows ? imageLines(ctx, geo, rowsFrom) : matrixRows(ctx, geo, rowsFrom);
+  const codes = `((i8 *)${ctx.scratch(channels * kp * size)})`;
+  const tile = `((u8 *)${ctx.scratch(2 * NR * (padded + 4))})`;
   const start = `((i32 *)${ctx.scratch(channels * 4)})`;
   const acc = `((i32 *)${ctx.scratch(mr * channels * 4)})`;
-  const span = (v: ShortVector) => expanded(v, 'G + n', `columns * ${lanes}`, () => ctx.scratch((channels + 16) * 4));
+  const span = (v: ShortVector) => expanded(v, 'G + n', 'width', () => ctx.scratch((channels + 16) * 4));
   const [multiplier, bias] = [span(p.multiplier), span(p.bias)];
   const tail = hasLanewiseTail(ctx) ? wideLanes(lanes) : NARROW;
   const epi = emitEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0 }, p.y, tail);
@@ -69,15 +73,12 @@ export function wideProduct(
   const reach =
     known === MOST_REACH || geo.m < ROWS_TO_MEASURE
       ? String(known)
-      : `ew_reach(${codes}, columns * ${lanes / NR}, ${kp / 4})`;
-  const into = `${codes} + ${4 * NR} * i, columns * ${lanes}`;
-  const place =
-    segments === 1 || geo.k === kp
-      ? `ew_place_tile(${tile}, ${into}, ${kp / 4}, ${start} + ${NR} * i);`
-      : `ew_place_segments(${tile}, ${into} * 4, ${segments}, ${geo.k / segments}, ${segment / 4}, ${start} + ${NR} * i);`;
-  const product = (i: number): string =>
-    `${dot}a${i === 0 ? '' : ` + ${i * source.segment}`}, ${source.pitch}, rows, ${codes}${i === 0 ? '' : ` + ${i * segment} * columns * ${lanes}`}, columns, ${segment / 4}, ${i === 0 ? `${start}, 0` : `${acc}, columns * ${lanes}`}, ${acc});`;
-  const products = Array.from({ length: segments }, (_, i) => product(i)).join('\n          ');
+      : `ew_reach(${codes}, columns * ${lanes / NR}, ${segments}, ${steps})`;
+  const into = `${codes} + ${4 * NR} * i, width * 4`;
+  const form = bytes ? '' : '16';
+  const place = windows
+    ? `ew_place_segments${form}(${tile}, ${into}, ${segments}, ${geo.k / segments}, ${steps}, ${start} + ${NR} * i);`
+    : `ew_place_tile${form}(${tile}, ${into}, ${padded / STEP}, ${start} + ${NR} * i);`;
   const offset = bytes ? `(${p.zp} + 128)` : p.zp;
   const rowScale = p.rowScale ? `const f4 xs = f4_load_splat(${p.rowScale} + m + r);` : '';
   const value = (i: number): string => {
@@ -88,11 +89,11 @@ export function wideProduct(
     (_, i) =>
       `const f4 scale${i} = f4_load(${multiplier.at} + c + ${4 * i}), bias${i} = f4_load(${bias.at} + c + ${4 * i});`,
   );
-  const finish = `for (i32 c = 0; n + c < n1 && c < columns * ${lanes}; c += ${tail.block}) {
+  const finish = `for (i32 c = 0; n + c < n1 && c < width; c += ${tail.block}) {
             const i32 nv = n1 - n - c < ${tail.block} ? n1 - n - c : ${tail.block}; (void)nv;
             ${factors.join(' ')}
             const i32 *sums = ${acc} + c;
-            for (i32 r = 0; r < rows; r++, sums += columns * ${lanes}) {
+            for (i32 r = 0; r < rows; r++, sums += width) {
               ${rowScale} epi(${ctx.arguments()}, m + r, G + n + c, nv, ${tail.pieces.map((_, i) => value(i)).join(', ')});
             }
           }`;
@@ -107,19 +108,21 @@ export function wideProduct(
     const i32 G = g * ${geo.og}; (void)G;
     for (i32 mb = m0, me; mb < m1; mb = me) {
       ${source.block}
-      for (i32 n = n0; n < n1; n += ${channels}) {
-        const i32 rest = (n1 - n + ${lanes - 1}) / ${lanes}, columns = rest < ${columns} ? rest : ${columns};
+      for (i32 n = n0, width; n < n1; n += width) {
+        /* blocks of about the same width: narrow ones take longer for what they do */
+        const i32 rest = (n1 - n + ${lanes - 1}) / ${lanes}, blocks = (rest + ${columns - 1}) / ${columns}, columns = (rest + blocks - 1) / blocks;
+        width = columns * ${lanes};
         const i32 tiles = (n1 - n + ${NR - 1}) / ${NR} < columns * ${lanes / NR} ? (n1 - n + ${NR - 1}) / ${NR} : columns * ${lanes / NR};
         for (i32 i = 0; i < tiles; i++) {
-          ew_panel(${p.panels}, (G + n) / ${NR} + i, ${geo.o}, ${geo.k}, 0, ${tile}, ${tile} + ${NR * Math.ceil(geo.k / 16) * 16});
+          ew_panel(${p.panels}, (G + n) / ${NR} + i, ${geo.o}, ${geo.k}, 0, ${tile}, ${tile} + ${NR * padded});
           ${place}
         }
         for (i32 i = 0; i < tiles * ${NR}; i++) ${start}[i] *= -${offset};
         ${bytes ? `const i32 reach = ${reach};` : ''}
         ${multiplier.setup} ${bias.setup}
         for (i32 m = mb, rows; m < me; m += rows) {
-          ${source.rows}
-          ${products}
+          rows = me - m < ${mr} ? me - m : ${mr};
+          ${dot}${source.row}, rows, ${codes}, columns, ${segments}, ${source.apart}, ${steps * size}, ${start}, ${acc});
           ${tail.wide ? widened(finish) : finish}
         }
       }
@@ -127,6 +130,9 @@ export function wideProduct(
   }`;
   return { helpers: `${source.helpers}${epi}`, body };
 }
+
+/** Columns of the matrix that are filled up together. */
+const STEP = 4;
 
 /** Rows of a micro-kernel, so that few of them are left over; a call takes as long as a row more. */
 function rowsAtOnce(m: number, most: number): number {
@@ -136,28 +142,48 @@ function rowsAtOnce(m: number, most: number): number {
   return best;
 }
 
+/** Whether bytes are better multiplied as words: without VNNI, most codes of 8 bits leave no room for a sum of 16 bits. */
+function prefersWords(ctx: KernelContext, wide: WideVectors, { w }: WideProduct, { o, k }: Geometry): boolean {
+  if (wide.vnni) return false;
+  const codes = ctx.constant(w)?.data;
+  if (!codes) return true;
+  let blocks = 0;
+  let wordy = 0;
+  const channels = wide.lanes * wide.columns;
+  for (let from = 0; from < o; from += channels, blocks++)
+    if (!fitsPairs(codes, from * k, Math.min(o, from + channels) * k)) wordy++;
+  return wordy > blocks / 2;
+}
+
+/** Whether the products of any two neighbouring bytes with codes fit a sum of 16 bits. */
+function fitsPairs(codes: Tensor['data'], from: number, to: number): boolean {
+  for (let i = from; i + 1 < to; i += 2) {
+    const [a, b] = [Number(codes[i]), Number(codes[i + 1])];
+    if (Math.max(0, a) + Math.max(0, b) > 128 || Math.min(0, a) + Math.min(0, b) < -128) return false;
+  }
+  return true;
+}
+
 /** Steps that products of bytes are summed for in 16 bits at most. */
-const MOST_REACH = 4;
+const MOST_REACH = 8;
 /** Fewer rows than this do not make up for a look at the codes. */
 const ROWS_TO_MEASURE = 16;
 
 /** How many steps' products fit 16 bits for any codes of so many bits: 255 * 2^(bits - 1) * 2 a step. */
-export function reachOf(bits: number): 0 | 1 | 2 | 4 {
-  return bits <= 5 ? MOST_REACH : bits === 6 ? 2 : bits === 7 ? 1 : 0;
+export function reachOf(bits: number): 0 | 1 | 2 | 4 | 8 {
+  return bits <= 4 ? MOST_REACH : bits === 5 ? 4 : bits === 6 ? 2 : bits === 7 ? 1 : 0;
 }
 
 /**
- * Where windows are read in copied lines of the image: every line of a window by itself, or, where those are so short that padding adds
- * much, copied together for the rows of a micro-kernel. Other windows are gathered from the image.
+ * Whether windows are read in copied lines of the image: every line of a window by itself, filled up to a step by what lies there. Where
+ * lines are so short that this is most of the work, windows are gathered from the image.
  */
-function windowsOf(geo: Geometry): 'lines' | 'copies' | undefined {
+function readsLines(geo: Geometry): boolean {
   const plain = geo.groups === 1 && geo.dilations[1] === 1 && geo.pads.every((n) => n >= 0);
-  if (geo.pointwise || !plain) return undefined;
-  const lines = geo.kh * Math.ceil((geo.kw * geo.cg) / 16) * 16;
-  return lines <= MOST_PADDING * (Math.ceil(geo.k / 16) * 16) ? 'lines' : 'copies';
+  return !geo.pointwise && plain && Math.ceil((geo.kw * geo.cg) / STEP) * STEP <= MOST_PADDING * geo.kw * geo.cg;
 }
 
-const MOST_PADDING = 1.25;
+const MOST_PADDING = 1.5;
 
 /** An image of one column as one of one row, which is the same memory: windows are pieces of its only line. */
 function laidDown(geo: Geometry): Geometry {
@@ -187,11 +213,10 @@ interface Source {
   readonly helpers: string;
   /** Sets `me`, the end of the block that begins at row mb, and makes it ready. */
   readonly block: string;
-  /** Sets `rows`, how many there are to multiply at once from row m on, and declares the pointer `a` to the first. */
-  readonly rows: string;
-  /** Elements from one row to the next, and from one segment to the next. */
-  readonly pitch: number;
-  readonly segment: number;
+  /** Where row m is, and how many bytes from there those behind it are: arguments of the micro-kernels. */
+  readonly row: string;
+  /** Bytes from one segment of a row to the next. */
+  readonly apart: number;
 }
 
 /** Rows where they lie, or copied; columns past the end may be anything, codes are zero there. */
@@ -201,36 +226,37 @@ function matrixRows(ctx: KernelContext, geo: Geometry, { src, from, type, kp, mr
     mr,
     Math.floor(Math.min(Math.ceil(geo.m / MR) * MR, ctx.tuning.blockBytes / 2 / (kp * bytes)) / mr) * mr,
   );
-  const end = `me = mb + ${block} < m1 ? mb + ${block} : m1;`;
-  const rows = `rows = me - m < ${mr} ? me - m : ${mr};`;
-  if (geo.pointwise && from === 'i16' && !ctx.overlapped) {
-    const at = `${rows} const i16 *a = ${src} + m * ${geo.k};`;
-    return { helpers: '', block: end, rows: at, pitch: geo.k, segment: 0 };
-  }
+  const inPlace = geo.pointwise && from === 'i16' && !ctx.overlapped;
+  const flipped = geo.pointwise && type === 'u8';
+  const pitch = inPlace || flipped ? geo.k : kp;
+  const apart = `static const i32 apart[] = ${evenly(pitch * bytes, mr)}; me = mb + ${block} < m1 ? mb + ${block} : m1;`;
+  if (inPlace) return { helpers: '', block: apart, row: `${src} + m * ${pitch}, apart`, apart: 0 };
   const copy = `((${type} *)${ctx.scratch((block + 1) * kp * bytes)})`;
-  const at = (pitch: number): string => `${rows} const ${type} *a = ${copy} + (m - mb) * ${pitch};`;
-  if (geo.pointwise && type === 'u8') {
-    const flip = `${end} ew_flip(${copy}, ${src} + mb * ${geo.k}, (i64)(me - mb) * ${geo.k});`;
-    return { helpers: '', block: flip, rows: at(geo.k), pitch: geo.k, segment: 0 };
+  const row = `${copy} + (m - mb) * ${pitch}, apart`;
+  if (flipped) {
+    const flip = `${apart} ew_flip(${copy}, ${src} + mb * ${geo.k}, (i64)(me - mb) * ${geo.k});`;
+    return { helpers: '', block: flip, row, apart: 0 };
   }
   const to = type === 'u8' ? 'i8' : 'i16';
   const flip = type === 'u8' ? ` ew_flip(${copy}, (const i8 *)${copy}, (i64)(me - mb) * ${kp});` : '';
   return {
     helpers: emitGather('gather', geo, { from, to, pitch: kp }),
-    block: `${end} gather(${src}, (${to} *)${copy}, mb, me - mb, g, zp);${flip}`,
-    rows: at(kp),
-    pitch: kp,
-    segment: 0,
+    block: `${apart} gather(${src}, (${to} *)${copy}, mb, me - mb, g, zp);${flip}`,
+    row,
+    apart: 0,
   };
 }
 
+/** Multiples of a pitch, from 0 on, in C. */
+export function evenly(pitch: number, count: number): string {
+  return `{${Array.from({ length: count }, (_, r) => r * pitch).join(', ')}}`;
+}
+
+/** Windows in a block at most: each of them has its place noted. */
+const MOST_WINDOWS = 2048;
+
 /** Lines of the image with their padding; a row of the matrix is a window, line after line, and neighbouring windows overlap. */
-function imageLines(
-  ctx: KernelContext,
-  geo: Geometry,
-  { src, from, type, kp, mr }: RowsFrom,
-  windows: 'lines' | 'copies',
-): Source {
+function imageLines(ctx: KernelContext, geo: Geometry, { src, from, type }: RowsFrom): Source {
   const [sh, sw] = geo.strides;
   const [top, left] = geo.pads;
   const dh = geo.dilations[0];
@@ -239,10 +265,10 @@ function imageLines(
   const bytes = type === 'u8' ? 1 : 2;
   const reach = (geo.kh - 1) * dh + 1;
   const fit = Math.floor((ctx.tuning.blockBytes / (line * bytes) - reach) / sh) + 1;
-  const count = Math.max(1, Math.min(geo.oh, fit));
+  const count = Math.max(1, Math.min(geo.oh, fit, Math.floor(MOST_WINDOWS / geo.ow)));
   const lines = `((${type} *)${ctx.scratch((((count - 1) * sh + reach) * line + 16) * bytes)})`;
+  const places = `((i32 *)${ctx.scratch(count * geo.ow * 4)})`;
   const copy = type === 'u8' ? 'ew_line_u8' : from === 'i8' ? 'ew_line_i8' : 'ew_line_i16';
-  const copied = windows === 'copies' ? copiedWindows(ctx, geo, { type, kp, mr, line }) : '';
   return {
     helpers: '',
     block: `const i32 row = mb / ${geo.ow}, image = row / ${geo.oh}, py = row % ${geo.oh}, most = ${geo.oh} - py < ${count} ? ${geo.oh} - py : ${count};
@@ -250,29 +276,9 @@ function imageLines(
       for (i32 i = 0; i < ((me - 1) / ${geo.ow} - row) * ${sh} + ${reach}; i++) {
         const i32 y = py * ${sh} - ${top} + i;
         ${copy}(${lines} + i * ${line}, y < 0 || y >= ${geo.h} ? 0 : ${src} + ((i64)image * ${geo.h} + y) * ${geo.w * geo.c}, ${left * geo.c}, ${geo.w * geo.c}, ${line}, zp);
-      }`,
-    rows: `const i32 px = m % ${geo.ow}, left = ${geo.ow} - px < me - m ? ${geo.ow} - px : me - m; rows = left < ${mr} ? left : ${mr};
-          const ${type} *${windows === 'copies' ? 's' : 'a'} = ${lines} + (m / ${geo.ow} - row) * ${sh * line} + px * ${sw * geo.c};${copied}`,
-    pitch: windows === 'copies' ? kp : sw * geo.c,
-    segment: dh * line,
+      }
+      for (i32 i = 0; i < most; i++) for (i32 x = 0; x < ${geo.ow}; x++) ${places}[i * ${geo.ow} + x] = i * ${sh * line * bytes} + x * ${sw * geo.c * bytes};`,
+    row: `${lines}, ${places} + (m - row * ${geo.ow})`,
+    apart: dh * line * bytes,
   };
-}
-
-/** Windows at `s` one after another: what is copied beyond the end of a line, the next one overwrites, and codes are zero behind the last. */
-function copiedWindows(
-  ctx: KernelContext,
-  geo: Geometry,
-  { type, kp, mr, line }: Pick<RowsFrom, 'type' | 'kp' | 'mr'> & { readonly line: number },
-): string {
-  const bytes = type === 'u8' ? 1 : 2;
-  const width = geo.kw * geo.c;
-  const rows = `((${type} *)${ctx.scratch((mr * kp + 16) * bytes)})`;
-  const vectors = Array.from({ length: Math.ceil((width * bytes) / 16) }, (_, i) => (16 * i) / bytes);
-  const moves = vectors.map((at) => `b16_store(d${at ? ` + ${at}` : ''}, b16_load(w${at ? ` + ${at}` : ''}));`);
-  return `
-          ${type} *const a = ${rows};
-          for (i32 r = 0; r < rows; r++, s += ${geo.strides[1] * geo.c}) {
-            ${type} *d = a + r * ${kp}; const ${type} *w = s;
-            for (i32 ky = 0; ky < ${geo.kh}; ky++, d += ${width}, w += ${geo.dilations[0] * line}) { ${moves.join(' ')} }
-          }`;
 }

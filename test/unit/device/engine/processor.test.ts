@@ -5,6 +5,7 @@ import { processorFlags, runnable } from '../../../../sdk/device/engine/processo
 const KERNELS = [
   { platform: 'linux-x64', variant: 'avx2' },
   { platform: 'linux-x64', variant: 'avx512vnni' },
+  { platform: 'linux-x64', variant: 'avxvnni' },
   { platform: 'linux-x64', variant: 'sse4' },
   { platform: 'wasm', variant: 'simd128' },
 ] as const;
@@ -20,6 +21,7 @@ test('kernels that the processor runs come best first, others not at all', () =>
     runnable(KERNELS, platform, new Set(flags)).map((k) => k.variant);
   assert.equal(variants(['sse4_2', 'popcnt', 'avx2']), ['avx2', 'sse4']);
   assert.equal(variants(['sse4_2', 'popcnt', 'avx512f', 'avx512_vnni']), ['sse4']);
+  assert.equal(variants(['avx2', 'avx_vnni', 'popcnt']), ['avxvnni', 'avx2']);
   assert.equal(variants(['sse4_2']), []);
   assert.equal(variants(['sse4_2', 'popcnt', 'avx2'], 'linux-arm64'), []);
 });

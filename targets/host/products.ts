@@ -1,0 +1,219 @@
+import { range, type Width } from './width.ts';
+
+/**
+ * Products of rows with blocks of codes. `ew_dot8(reach, a, at, rows, b, columns, segments, apart, steps, init, acc)` takes unsigned bytes,
+ * four columns of the matrix a step; `ew_dot16`, without reach, 16-bit values, two columns a step. Row r begins `at[r]` bytes behind a and
+ * consists of segments, `apart` bytes from one to the next, of so many steps each. b is [segment][step][columns * EW_LANES channels] of
+ * what meets a step, acc is [rows][columns * EW_LANES] i32, every row of which begins with init. `reach` is what `ew_reach` gave for the
+ * codes, or what is known of them: the steps whose products cannot overflow a sum of 16 bits, as AVX2 adds them up.
+ */
+export function products(w: Width): string {
+  const words = kernels(w, 'ew_dot16', w.shape.rows, wordStep);
+  if (w.vnni)
+    return `#define ew_reach(t, vectors, segments, steps) 8\n${kernels(w, 'ew_dot8', w.shape.rows, byteStep)}${words}`;
+  return `${REACH}${chains(w)}${words}`;
+}
+
+/** With sums of 16 bits beside those of 32, registers hold fewer rows. */
+const CHAINED_ROWS = 3;
+
+/** Steps in one pass of a loop. */
+const PASS = 4;
+
+/** Accumulators, fewer of which would wait for each other. */
+const ENOUGH = 8;
+
+/** Few rows and columns have several accumulators each, for the steps of a pass in turn. Sums that are added up by themselves wait for nothing. */
+function setsOf({ vnni, lanes }: Width, cells: number): 1 | 2 | 4 {
+  if (!vnni || cells >= ENOUGH) return 1;
+  return cells * 4 <= (lanes === 16 ? 28 : 12) ? 4 : cells * 2 <= 12 ? 2 : 1;
+}
+
+/** C text that adds the products of `s` (of a row) and `b` (codes) to `acc`. */
+type Step = (w: Width, acc: string, s: string, b: string) => string;
+
+// Instructions in the text leave accumulators where they are; gcc would move them about.
+const byteStep: Step = (w, acc, s, b) => `__asm__("${w.dpbusd} %2, %1, %0" : "+v"(${acc}) : "v"(${s}), "v"(${b}));`;
+
+const wordStep: Step = (w, acc, s, b) =>
+  w.dpwssd === ''
+    ? multiplyAdd('vpmaddwd', 'vpaddd', acc, s, b)
+    : `__asm__("${w.dpwssd} %2, %1, %0" : "+v"(${acc}) : "v"(${s}), "v"(${b}));`;
+
+/** Two instructions of AVX2 as one: gcc would put all products first, and run out of registers. */
+const multiplyAdd = (multiply: string, add: string, acc: string, s: string, b: string): string =>
+  `{ ew_mx t; __asm__("${multiply} %3, %2, %1\\n\\t${add} %1, %0, %0" : "+x"(${acc}), "=&x"(t) : "x"(${s}), "x"(${b})); }`;
+
+const TYPES = 'const u8 *, const i32 *, const void *, i32, i64, i32, const i32 *, i32 *';
+const PARAMETERS =
+  'const void *a, const i32 *at, i32 rows, const void *b, i32 columns, i32 segments, i64 apart, i32 steps, const i32 *init, i32 *acc';
+const ARGUMENTS = 'a, at, b, segments, apart, steps, init, acc';
+
+/** Names of the kernels for so many rows and columns. */
+const table = (rows: number, columns: number, name: string): string =>
+  `{${range(rows).map((r) => `{${range(columns).map((c) => `${name}_${r + 1}_${c + 1}`)}}`)}}`;
+
+/** The kernels of a kind and what calls them. */
+function kernels(w: Width, name: string, rows: number, step: Step): string {
+  const { columns } = w.shape;
+  const texts = range(rows).flatMap((r) => range(columns).map((c) => plain(w, name, r + 1, c + 1, step)));
+  const reach = name === 'ew_dot8';
+  return `${texts.join('')}
+EW_INLINE void ${name}(${reach ? 'i32 reach, ' : ''}${PARAMETERS}) {
+  static void (*const kernels[${rows}][${columns}])(${TYPES}) = ${table(rows, columns, name)};
+  ${reach ? '(void)reach; ' : ''}kernels[rows - 1][columns - 1](${ARGUMENTS});
+}
+`;
+}
+
+/** Bytes without VNNI; more rows than a kernel takes are taken one group after another. */
+function chains(w: Width): string {
+  const { columns } = w.shape;
+  const names = ['ew_dot8', 'ew_halves'] as const;
+  const texts = names.flatMap((name) =>
+    range(CHAINED_ROWS).flatMap((r) => range(columns).map((c) => chained(w, name, r + 1, c + 1))),
+  );
+  return `${texts.join('')}
+EW_INLINE void ew_dot8(i32 reach, ${PARAMETERS}) {
+  static void (*const kernels[2][${CHAINED_ROWS}][${columns}])(i32, ${TYPES}) = {${names.map((n) => table(CHAINED_ROWS, columns, n))}};
+  for (i32 n; rows > 0; rows -= n, at += n, acc += n * columns * EW_LANES) {
+    n = rows < ${CHAINED_ROWS} ? rows : ${CHAINED_ROWS};
+    kernels[reach == 0][n - 1][columns - 1](reach, ${ARGUMENTS});
+  }
+}
+`;
+}
+
+const cellsOf = (rows: number, columns: number): (readonly [number, number])[] =>
+  range(rows).flatMap((r) => range(columns).map((c) => [r, c] as const));
+
+function head(name: string, rows: number, columns: number, first: string): string {
+  return `
+EW_SHARED void ${name}_${rows}_${columns}(${first}const u8 *a, const i32 *at, const void *codes, i32 segments, i64 apart, i32 steps, const i32 *init, i32 *acc) {
+  const u8 *b = codes, ${range(rows)
+    .map((r) => `*p${r} = a + at[${r}]`)
+    .join(', ')};
+  apart -= 4 * steps;`;
+}
+
+const moved = (rows: number, by: string): string =>
+  range(rows)
+    .map((r) => `p${r} += ${by}`)
+    .join(', ');
+
+/** Four bytes of a row in all lanes, `u` steps on. */
+const valuesOf = ({ mm }: Width, r: number, u: number): string =>
+  `${mm}_set1_epi32(*(const ew_any4 *)(p${r} + ${4 * u}))`;
+
+const codesOf = ({ bytes }: Width, columns: number, u: number, c: number): string =>
+  `EW_LOADX(b + ${(u * columns + c) * bytes})`;
+
+function plain(w: Width, name: string, rows: number, columns: number, step: Step): string {
+  const { lanes, bytes, mm, si } = w;
+  const sets = setsOf(w, rows * columns);
+  const cells = cellsOf(rows, columns);
+  const acc = (r: number, c: number, u: number): string => `c${r}_${c}_${u % sets}`;
+  const start = cells.flatMap(([r, c]) =>
+    range(sets).map(
+      (s) => `ew_mx ${acc(r, c, s)} = ${s === 0 ? `EW_LOADX(init + ${c * lanes})` : `${mm}_setzero_${si}()`};`,
+    ),
+  );
+  const one = (u: number): string =>
+    `{ const ew_mx ${range(columns)
+      .map((c) => `b${c} = ${codesOf(w, columns, u, c)}`)
+      .join(', ')};
+      ${range(rows)
+        .map(
+          (r) =>
+            `{ const ew_mx s = ${valuesOf(w, r, u)}; ${range(columns)
+              .map((c) => step(w, acc(r, c, u), 's', `b${c}`))
+              .join(' ')} }`,
+        )
+        .join('\n      ')} }`;
+  const total = (r: number, c: number): string =>
+    range(sets)
+      .map((s) => acc(r, c, s))
+      .reduce((x, y) => `${mm}_add_epi32(${x}, ${y})`);
+  const next = (n: number): string => `b += ${n * columns * bytes}, ${moved(rows, String(4 * n))}`;
+  return `${head(name, rows, columns, '')}
+  ${start.join(' ')}
+  for (; segments > 0; segments--, ${moved(rows, 'apart')}) {
+    i32 k = steps;
+    for (; k >= ${PASS}; k -= ${PASS}, ${next(PASS)}) {
+      ${range(PASS).map(one).join('\n      ')}
+    }
+    for (; k > 0; k--, ${next(1)}) ${one(0)}
+  }
+  ${cells.map(([r, c]) => `EW_STOREX(acc + ${(r * columns + c) * lanes}, ${total(r, c)});`).join(' ')}
+}`;
+}
+
+/** Bytes without VNNI: sums of 16 bits over as many steps as `reach` says; where none fits, bytes of even places and of odd ones apart. */
+function chained(w: Width, name: 'ew_dot8' | 'ew_halves', rows: number, columns: number): string {
+  const { lanes, bytes, mm } = w;
+  const cells = cellsOf(rows, columns);
+  const all = (text: (r: number, c: number) => string): string => cells.map(([r, c]) => text(r, c)).join(' ');
+  const wider = (x: string): string => `${mm}_madd_epi16(${x}, ${mm}_set1_epi16(1))`;
+  const more = (r: number, c: number, x: string): string => `c${r}_${c} = ${mm}_add_epi32(c${r}_${c}, ${wider(x)});`;
+  const step = (text: (r: number, c: number) => string): string =>
+    `{ const ew_mx ${range(columns)
+      .map((c) => `b${c} = ${codesOf(w, columns, 0, c)}`)
+      .join(', ')};
+        ${range(rows)
+          .map((r) => {
+            const s = `const ew_mx s = ${valuesOf(w, r, 0)};`;
+            return `{ ${s} ${range(columns)
+              .map((c) => text(r, c))
+              .join(' ')} }`;
+          })
+          .join('\n        ')}
+        b += ${columns * bytes}; ${moved(rows, '4')}; }`;
+  const product = (c: number, s = 's'): string => `${mm}_maddubs_epi16(${s}, b${c})`;
+  const halves = (r: number, c: number): string =>
+    [255, -256].map((m) => more(r, c, product(c, `${mm}_and_si256(s, ${mm}_set1_epi16(${m}))`))).join(' ');
+  const steps =
+    name === 'ew_halves'
+      ? `for (i32 k = steps; k > 0; k--) ${step(halves)}`
+      : `for (i32 k = steps; k > 0; k -= reach) {
+      ew_mx ${cells.map(([r, c]) => `t${r}_${c}`).join(', ')};
+      ${step((r, c) => `t${r}_${c} = ${product(c)};`)}
+      for (i32 n = k < reach ? k : reach; n > 1; n--) ${step((r, c) => multiplyAdd('vpmaddubsw', 'vpaddw', `t${r}_${c}`, 's', `b${c}`))}
+      ${all((r, c) => more(r, c, `t${r}_${c}`))}
+    }`;
+  return `${head(name, rows, columns, 'i32 reach, ')}
+  ${all((r, c) => `ew_mx c${r}_${c} = EW_LOADX(init + ${c * lanes});`)} (void)reach;
+  for (; segments > 0; segments--, ${moved(rows, 'apart')}) {
+    ${steps}
+  }
+  ${all((r, c) => `EW_STOREX(acc + ${(r * columns + c) * lanes}, c${r}_${c});`)}
+}`;
+}
+
+/**
+ * 255 times the positive codes of a sum, and 255 times the negative ones, must fit 16 bits: with s the sum of the codes and a that of
+ * their magnitudes, a + |s| is twice the larger of the two, at most 2 * 128.
+ */
+const REACH = `
+#define EW_REACHES
+/* the steps that products may be summed for in 16 bits (8, 4, 2, 1 or 0), from the begin of every segment on, by the codes of \`vectors\` vectors a step */
+EW_SHARED i32 ew_reach(const i8 *t, i32 vectors, i32 segments, i32 steps) {
+  const __m256i one = _mm256_set1_epi8(1), none = _mm256_setzero_si256();
+  __m256i most[4] = {none, none, none, none};
+  for (i32 v = 0; v < vectors; v++) {
+    const i8 *p = t + 32 * v;
+    for (i32 i = 0; i < segments; i++) {
+      __m256i s[4] = {none, none, none, none}, a[4] = {none, none, none, none};
+      for (i32 k = 0; k < steps; k++, p += 32 * vectors) {
+        const __m256i w = EW_LOADX(p), sum = _mm256_maddubs_epi16(one, w), size = _mm256_maddubs_epi16(_mm256_abs_epi8(w), one);
+        for (i32 n = 0; n < 4; n++) {
+          /* sums of 1 << n steps begin at multiples of that */
+          const __m256i on = _mm256_set1_epi16((short)-((k & ((1 << n) - 1)) != 0));
+          s[n] = _mm256_add_epi16(sum, _mm256_and_si256(s[n], on)); a[n] = _mm256_add_epi16(size, _mm256_and_si256(a[n], on));
+          most[n] = _mm256_max_epi16(most[n], _mm256_add_epi16(a[n], _mm256_abs_epi16(s[n])));
+        }
+      }
+    }
+  }
+  for (i32 n = 3; n >= 0; n--) if (_mm256_movemask_epi8(_mm256_cmpgt_epi16(most[n], _mm256_set1_epi16(256))) == 0) return 1 << n;
+  return 0;
+}`;
