@@ -25,6 +25,6 @@ export { NodeDeviceFileSystem } from './fs/node.ts';
 export { type HostProbe, type ProbeOptions, probeHost } from './probe.ts';
 export { type AgentConfig, parseConfig } from './service/config.ts';
 export { jsonLog, type Log } from './service/log.ts';
-export { DeviceService, type Surroundings } from './service/service.ts';
+export { type Device, openDevice, type Surroundings } from './service/service.ts';
 export { type SlotContent, type SlotState, Slots } from './store/slots.ts';
 export type { MetadataSource } from './trust/source.ts';

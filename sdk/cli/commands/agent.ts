@@ -25,7 +25,7 @@ export const agent = defineCommand({
     }
     if (context.dryRun) return { data: { config }, text: `would run the agent of ${config.device}` };
     context.leaves('what was fetched is kept');
-    await runAgent(config, context.signal);
+    await runAgent(file, context.signal);
     return { data: { device: config.device }, text: '' };
   },
 });

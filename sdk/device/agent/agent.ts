@@ -2,7 +2,7 @@ import { EigenError, isEigenError } from '../../util/errors.ts';
 import { type Assignment, assignmentProblem } from '../../wire/assignment.ts';
 import type { DeviceFileSystem } from '../fs/file-system.ts';
 import { codeOf } from '../fs/whole-files.ts';
-import { type SlotContent, Slots } from '../store/slots.ts';
+import { type Recovered, type SlotContent, Slots } from '../store/slots.ts';
 import { fetchBlob, type PieceSource } from './fetch.ts';
 import { passGate, Shadow } from './gate.ts';
 import { ModelHost } from './host.ts';
@@ -80,13 +80,17 @@ export class Agent {
     this.trialFrom = parts.clock.monotonic();
   }
 
-  /** Starts the model that is installed. Needs nothing but to read: a network, a valid assignment or a writable medium are for updates. */
-  static async start(parts: AgentParts): Promise<Agent> {
+  /**
+   * Starts the model that is installed. Needs nothing but to read: a network, a valid assignment or a writable medium are for updates.
+   * @param recovered what was found, where somebody else had to look before.
+   */
+  static async start(parts: AgentParts, recovered?: Pick<Recovered, 'content'>): Promise<Agent> {
     const { slots: folder, journal } = parts.store ?? { slots: 'models', journal: 'journal' };
     const slots = await Slots.open(parts.fs, folder);
     const agent = new Agent(parts, slots, await Ledger.open(parts.fs, journal));
-    const { content } = await slots.recover();
-    agent.choices = [content, slots.active, slots.previous].filter((c) => c !== undefined);
+    const { content } = recovered ?? (await slots.recover());
+    const fallBack = recovered ? [] : [slots.active, slots.previous];
+    agent.choices = [content, ...fallBack].filter((c) => c !== undefined);
     await agent.serveAny();
     await agent.rememberRejected();
     return agent;

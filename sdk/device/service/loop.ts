@@ -11,6 +11,8 @@ export interface Director {
 }
 
 export interface LoopParts {
+  /** What is kept up to date, in the logs. */
+  readonly kind: 'model' | 'agent';
   readonly agent: Agent;
   readonly director: Director;
   readonly clock: Clock;
@@ -36,9 +38,15 @@ export class Loop {
   private exchangeAt = Number.NEGATIVE_INFINITY;
   private alarm = new AbortController();
   private said = '';
+  private asked = false;
 
   constructor(parts: LoopParts) {
     this.parts = parts;
+  }
+
+  /** Whether the director was asked with success since the start. */
+  get reached(): boolean {
+    return this.asked;
   }
 
   /** Asks the director as soon as the step that is being taken has ended. */
@@ -67,12 +75,13 @@ export class Loop {
   }
 
   private async ask(): Promise<void> {
-    const { director, clock, random, exchangeMilliseconds, log } = this.parts;
+    const { kind, director, clock, random, exchangeMilliseconds, log } = this.parts;
     this.exchangeAt = clock.monotonic() + exchangeMilliseconds * (0.5 + random());
     try {
       this.assignment = await director.assignment();
+      this.asked = true;
     } catch (e) {
-      log('warn', 'exchange-failed', errorFields(e));
+      log('warn', 'exchange-failed', { kind, ...errorFields(e) });
     }
   }
 
@@ -85,7 +94,8 @@ export class Loop {
     if (words === this.said) return;
     this.said = words;
     const release = 'assignment' in step ? step.assignment.release : undefined;
-    this.parts.log(ended === 'failed' ? 'error' : 'info', 'step', { step: step.name, ended, reason, why, release });
+    const fields = { kind: this.parts.kind, step: step.name, ended, reason, why, release };
+    this.parts.log(ended === 'failed' ? 'error' : 'info', 'step', fields);
   }
 }
 

@@ -1,134 +1,133 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, systemClock } from '../../util/clock.ts';
-import { Agent } from '../agent/agent.ts';
-import { bundleLoader } from '../agent/bundle-loader.ts';
-import type { Outcome } from '../agent/ledger.ts';
 import { localModel } from '../client/local-client.ts';
 import type { ModelClient } from '../client/model-client.ts';
 import { NodeDeviceFileSystem } from '../fs/node.ts';
-import { commandProblem, type Hooks, systemHooks, unmetCondition } from './conditions.ts';
+import type { Ended } from './boot.ts';
+import { type Hooks, systemHooks } from './conditions.ts';
 import type { AgentConfig } from './config.ts';
+import type { Context } from './context.ts';
 import { folderDepot } from './depot.ts';
 import { InterruptibleSource } from './interrupt.ts';
 import { LocalApi } from './local-api.ts';
 import { lockFolder } from './lock.ts';
 import type { Log } from './log.ts';
-import { Loop } from './loop.ts';
-import { Monitor } from './monitor.ts';
+import type { Loop } from './loop.ts';
+import { type ModelLane, startModelLane } from './model-lane.ts';
+import { type Self, startSelfLane } from './self-lane.ts';
 
 /** What a service needs of the process around it. */
 export interface Surroundings {
   readonly log: Log;
+  /** Present where the agent itself is kept up to date too. */
+  readonly self?: Self;
   readonly clock?: Clock;
   readonly hooks?: Hooks;
+  /** In [0, 1). */
   readonly random?: () => number;
 }
 
-/** The process of a device: the model that it is assigned, kept up to date and served to applications. */
-export class DeviceService {
-  /** The model, for applications in this process. */
+interface ServiceParts {
   readonly model: ModelClient;
-  private readonly loop: Loop;
-  private readonly source: InterruptibleSource;
-  private readonly release: () => Promise<void>;
-  private readonly api: LocalApi | undefined;
-  private readonly log: Log;
+  readonly loops: readonly Loop[];
+  readonly source: InterruptibleSource;
+  readonly api: LocalApi | undefined;
+  readonly log: Log;
+  /** Aborted when another version of the agent is to run. */
+  readonly outdated: AbortSignal;
+}
 
-  private constructor(parts: {
-    readonly model: ModelClient;
-    readonly loop: Loop;
-    readonly source: InterruptibleSource;
-    readonly release: () => Promise<void>;
-    readonly api: LocalApi | undefined;
-    readonly log: Log;
-  }) {
-    this.model = parts.model;
-    this.loop = parts.loop;
-    this.source = parts.source;
-    this.release = parts.release;
-    this.api = parts.api;
-    this.log = parts.log;
+/** The work of a device: the model that it is assigned, kept up to date and served to applications. */
+export class DeviceService {
+  private readonly parts: ServiceParts;
+
+  private constructor(parts: ServiceParts) {
+    this.parts = parts;
   }
 
-  /**
-   * Starts what is installed and serves it; `run` brings it up to date.
-   * @throws EigenError EW1006_STATE_IN_USE.
-   */
+  /** Starts what is installed and serves it; `run` brings it up to date. The state folder is there, and locked: see `lockFolder`. */
   static async start(config: AgentConfig, around: Surroundings): Promise<DeviceService> {
-    const { log, clock = systemClock, hooks = systemHooks, random = Math.random } = around;
-    await mkdir(config.state, { recursive: true, mode: 0o700 });
-    const unlock = await lockFolder(config.state);
-    try {
-      const depot = folderDepot(new NodeDeviceFileSystem(config.folder));
-      const source = new InterruptibleSource(depot.source);
-      let monitor: Monitor | undefined;
-      const agent = await Agent.start({
-        device: config.device,
-        board: config.board,
-        fs: new NodeDeviceFileSystem(config.state),
-        loader: bundleLoader({ threads: config.threads }),
-        source,
-        clock,
-        conditions: () => unmetCondition(config.conditions, new Date(clock.now()), hooks),
-        health: async () =>
-          monitor?.problem(config.health) ?? (config.health.command && commandProblem(config.health.command, hooks)),
-        report: async (outcome) => log(...outcomeLine(outcome)),
-      });
-      monitor = new Monitor(agent.host, {
-        residentBytes: () => process.memoryUsage.rss(),
-        monotonic: clock.monotonic,
-      });
-      log('info', 'started', { device: config.device, serving: agent.host.serving });
-      agent.host.onSwap(() => log('info', 'serving', { model: agent.host.serving }));
-      const api = config.socket === undefined ? undefined : await openApi(config.socket, agent, monitor);
-      const loop = new Loop({
-        agent,
-        director: depot.models,
-        clock,
-        log,
-        random,
-        exchangeMilliseconds: config.exchangeSeconds * 1000,
-      });
-      const model = localModel(agent.host, monitor);
-      return new DeviceService({ model, loop, source, release: unlock, api, log });
-    } catch (e) {
-      await unlock();
-      throw e;
-    }
+    const { log, self, clock = systemClock, hooks = systemHooks, random = Math.random } = around;
+    const depot = folderDepot(new NodeDeviceFileSystem(config.folder));
+    const source = new InterruptibleSource(depot.source);
+    const fs = new NodeDeviceFileSystem(config.state);
+    const context: Context = { config, fs, source, log, clock, hooks, random };
+    const outdated = new AbortController();
+    const lane = await startModelLane(context, depot.models);
+    const own = self && (await startSelfLane(context, depot.agents, self, () => outdated.abort()));
+    const api = config.socket === undefined ? undefined : await openApi(config.socket, lane);
+    log('info', 'started', { device: config.device, agent: self?.running?.sha256 });
+    return new DeviceService({
+      model: localModel(lane.agent.host, lane.monitor),
+      loops: own ? [lane.loop, own] : [lane.loop],
+      source,
+      api,
+      log,
+      outdated: outdated.signal,
+    });
+  }
+
+  /** The model, for applications in this process. */
+  get model(): ModelClient {
+    return this.parts.model;
   }
 
   /** Looks now at what is assigned; what is being fetched is gone on with after that. */
   exchange(): void {
-    this.loop.exchange();
-    this.source.interrupt();
+    for (const loop of this.parts.loops) loop.exchange();
+    this.parts.source.interrupt();
   }
 
-  /** Keeps the device at what is assigned until `signal` is aborted, then closes everything. */
-  async run(signal: AbortSignal): Promise<void> {
-    const stop = (): void => this.source.interrupt();
-    signal.addEventListener('abort', stop);
+  /** Keeps the device at what is assigned until `signal` is aborted or another version of the agent is to run, and closes everything. */
+  async run(signal: AbortSignal): Promise<Ended> {
+    const { loops, source, api, log, outdated } = this.parts;
+    const either = AbortSignal.any([signal, outdated]);
+    const stop = (): void => source.interrupt();
+    either.addEventListener('abort', stop);
     try {
-      await this.loop.run(signal);
+      await Promise.all(loops.map((loop) => loop.run(either)));
     } finally {
-      signal.removeEventListener('abort', stop);
-      await this.api?.close();
-      await this.release();
-      this.log('info', 'stopped');
+      either.removeEventListener('abort', stop);
+      await api?.close();
     }
+    const ended = signal.aborted ? 'stopped' : 'restart';
+    log('info', 'ended', { ended });
+    return ended;
   }
 }
 
-async function openApi(socket: string, agent: Agent, monitor: Monitor): Promise<LocalApi> {
+/** A device in the process of an application. */
+export interface Device {
+  readonly model: ModelClient;
+  close(): Promise<void>;
+}
+
+/**
+ * Runs the agent of a device in this process, beside whatever else it does.
+ * @throws EigenError EW1006_STATE_IN_USE.
+ */
+export async function openDevice(config: AgentConfig, around: Surroundings): Promise<Device> {
+  await mkdir(config.state, { recursive: true, mode: 0o700 });
+  const unlock = await lockFolder(config.state);
+  try {
+    const service = await DeviceService.start(config, around);
+    const stop = new AbortController();
+    const ended = service.run(stop.signal).finally(unlock);
+    return {
+      model: service.model,
+      async close() {
+        stop.abort();
+        await ended;
+      },
+    };
+  } catch (e) {
+    await unlock();
+    throw e;
+  }
+}
+
+async function openApi(socket: string, { agent, monitor }: ModelLane): Promise<LocalApi> {
   await mkdir(dirname(socket), { recursive: true });
   return LocalApi.open(socket, agent.host, monitor);
-}
-
-function outcomeLine(outcome: Outcome): Parameters<Log> {
-  if (outcome.kind === 'committed') {
-    const { sha256, release } = outcome;
-    return ['info', 'committed', { model: sha256, release }];
-  }
-  const { sha256, release, step, code, reason, attempts } = outcome.failure;
-  return ['error', 'update-failed', { model: sha256, release, step, code, reason, attempts }];
 }

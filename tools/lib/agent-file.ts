@@ -1,0 +1,52 @@
+import { resolve } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+import { packageVersion } from '../../sdk/util/package.ts';
+
+/** Largest agent that may ship, bytes. */
+export const AGENT_BUDGET = 450_000;
+
+const root = resolve(import.meta.dirname, '../..');
+
+/** Modules that are others in one file. */
+const REPLACED: Readonly<Record<string, string>> = {
+  // The file has no package.json beside it.
+  version: `exports.packageVersion = () => ${JSON.stringify(packageVersion())};`,
+  // An agent that was updated lies in the state folder; native parts are where the one that was started is installed.
+  koffi: "module.exports = require('node:module').createRequire(process.argv[1])('koffi');",
+};
+
+const replace: Plugin = {
+  name: 'replace',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\/package\.ts$/ }, () => ({ path: 'version', namespace: 'replaced' }));
+    onResolve({ filter: /^koffi$/ }, () => ({ path: 'koffi', namespace: 'replaced' }));
+    onLoad({ filter: /.*/, namespace: 'replaced' }, ({ path }) => ({ contents: REPLACED[path]!, loader: 'js' }));
+  },
+};
+
+/** Writes the file; returns what of it is how large, the largest first. */
+export async function buildAgent(outfile: string): Promise<[string, number][]> {
+  const { metafile } = await build({
+    entryPoints: [resolve(root, 'sdk/device/service/agent-file.ts')],
+    absWorkingDir: root,
+    outfile,
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    metafile: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    plugins: [replace],
+    banner: { js: '#!/usr/bin/env node' },
+    define: { 'import.meta.url': 'undefined' },
+    footer: {
+      js: 'if (require.main === module) module.exports.main(process.argv.slice(2)).then((code) => { process.exitCode = code; });',
+    },
+  });
+  const [output] = Object.values(metafile.outputs);
+  return Object.entries(output!.inputs)
+    .map(([name, { bytesInOutput }]): [string, number] => [name, bytesInOutput])
+    .sort((a, b) => b[1] - a[1]);
+}
