@@ -42,7 +42,8 @@ export async function buildAgent(outfile: string): Promise<[string, number][]> {
     banner: { js: '#!/usr/bin/env node' },
     define: { 'import.meta.url': 'undefined' },
     footer: {
-      js: 'if (require.main === module) module.exports.main(process.argv.slice(2)).then((code) => { process.exitCode = code; });',
+      // Whatever is left open, by an agent of any version, does not keep it from being started again.
+      js: 'if (require.main === module) module.exports.main(process.argv.slice(2)).then(process.exit);',
     },
   });
   const [output] = Object.values(metafile.outputs);

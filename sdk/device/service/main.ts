@@ -33,12 +33,13 @@ export const startAgent: AgentModule['startAgent'] = async ({ configFile, signal
   const stopTelling = supervisor && keepTelling(supervisor);
   // Whoever starts the parent again finds the state folder free.
   const orphaned = new AbortController();
-  if (parent) process.once('disconnect', () => orphaned.abort());
+  const orphan = (): void => orphaned.abort();
+  if (parent) process.on('disconnect', orphan);
   try {
     return await service.run(AbortSignal.any([signal, orphaned.signal]));
   } finally {
     stopTelling?.();
-    process.off('SIGHUP', exchange);
+    process.off('SIGHUP', exchange).off('disconnect', orphan);
     await unlock();
   }
 };

@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildAgent } from '../../tools/lib/agent-file.ts';
+import { DepotFolder } from './depot.ts';
+
+export type LogLine = Readonly<Record<string, unknown>> & { readonly event: string };
+
+/** Longest wait for a line of the log, milliseconds: a machine under load is slow. */
+const PATIENCE = 30_000;
+
+/** The agent as a process. */
+export class AgentProcess {
+  readonly lines: LogLine[] = [];
+  readonly child: ChildProcess;
+  stderr = '';
+  private readonly looks = new Set<() => void>();
+  private readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
+  private read = 0;
+
+  constructor(words: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const [program, ...args] = words;
+    this.child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    let rest = '';
+    this.child.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
+      const parts = (rest + chunk).split('\n');
+      rest = parts.pop()!;
+      this.lines.push(...parts.map((line) => JSON.parse(line) as LogLine));
+      for (const look of this.looks) look();
+    });
+    this.child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
+      this.stderr += chunk;
+    });
+    this.ended = new Promise((resolve) => {
+      this.child.on('close', (code, signal) => {
+        resolve({ code, signal });
+        for (const look of this.looks) look();
+      });
+    });
+  }
+
+  /** The next line, after those that were waited for, that has these fields. */
+  until(fields: Readonly<Record<string, unknown>>): Promise<LogLine> {
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.looks.delete(look);
+      };
+      const fail = (why: string): void => {
+        done();
+        const last = this.lines.slice(-8).map((line) => JSON.stringify(line));
+        reject(new Error(`${why} before ${JSON.stringify(fields)}:\n${last.join('\n')}\n${this.stderr}`));
+      };
+      const look = (): void => {
+        const rest = this.lines.slice(this.read);
+        const at = rest.findIndex((line) => Object.entries(fields).every(([name, value]) => line[name] === value));
+        if (at >= 0) {
+          this.read += at + 1;
+          done();
+          resolve(rest[at]!);
+        } else if (this.child.exitCode !== null || this.child.signalCode !== null) fail('it ended');
+      };
+      const timer = setTimeout(() => fail('nothing came'), PATIENCE);
+      this.looks.add(look);
+      look();
+    });
+  }
+
+  /** Makes it look at what is assigned. */
+  exchange(): void {
+    this.child.kill('SIGHUP');
+  }
+
+  /** Ends it; returns its exit code. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    this.child.kill(signal);
+    return (await this.ended).code;
+  }
+
+  /** Waits for its end. */
+  async end(): Promise<number | null> {
+    return (await this.ended).code;
+  }
+}
+
+/** A folder with an agent in one file, its configuration, state and depot. */
+export class AgentFolder {
+  readonly path = mkdtempSync(join(tmpdir(), 'ew-agent-'));
+  readonly file = join(this.path, 'agent.cjs');
+  readonly config = join(this.path, 'agent.json');
+  readonly socket = join(this.path, 'agent.sock');
+  readonly depot = new DepotFolder(join(this.path, 'depot'));
+  private readonly running = new Set<AgentProcess>();
+
+  static async make(change: object = {}): Promise<AgentFolder> {
+    const folder = new AgentFolder();
+    await buildAgent(folder.file);
+    const config = {
+      device: 'device',
+      board: 'board',
+      state: 'state',
+      socket: 'agent.sock',
+      folder: 'depot',
+      ...change,
+    };
+    writeFileSync(folder.config, JSON.stringify(config));
+    return folder;
+  }
+
+  get words(): string[] {
+    return [process.execPath, this.file, '--config', this.config];
+  }
+
+  /** @param before words that start the agent's words: strace, ... */
+  start(options: { readonly before?: readonly string[]; readonly flags?: readonly string[] } = {}): AgentProcess {
+    const words = [...(options.before ?? []), ...this.words, ...(options.flags ?? [])];
+    const agent = new AgentProcess(words, { EIGEN_CACHE: join(this.path, 'cache') });
+    this.running.add(agent);
+    return agent;
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all([...this.running].map((agent) => agent.stop('SIGKILL')));
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
