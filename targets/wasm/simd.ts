@@ -90,8 +90,6 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #else
 #define b16_pick b16_swizzle
 #endif
-/* eight bytes from p, then eight from q */
-#define b16_load_halves(p, q) wasm_v128_load64_lane((q), wasm_v128_load64_zero(p), 1)
 #define b16_narrow(a, b) wasm_i8x16_narrow_i16x8((a), (b))
 #define b16_narrow_u8(a, b) wasm_u8x16_narrow_i16x8((a), (b))
 #define b16_shr_u wasm_u8x16_shr

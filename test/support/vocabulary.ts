@@ -30,14 +30,7 @@ export const FORMS: readonly Form[] = [
   ...bits('b16_splat(-3)', 'b16_add(a, b)', 'b16_sub(a, b)', 'b16_eq(a, v_select(c, a, b))', 'i4_splat(b16_mask(a))'),
   ...bits('b16_swizzle(a, b)', 'b16_swizzle(a, v_and(b, b16_splat(15)))', 'b16_pick(a, v_and(b, b16_splat((i8)0x8f)))'),
 
-  ...bits(
-    'b16_load_halves(p + 1, p + 19)',
-    'b16_narrow(a, b)',
-    'b16_narrow_u8(a, b)',
-    'b16_shr_u(a, 3)',
-    'b16_shl(a, 2)',
-    'b16_pairs(a)',
-  ),
+  ...bits('b16_narrow(a, b)', 'b16_narrow_u8(a, b)', 'b16_shr_u(a, 3)', 'b16_shl(a, 2)', 'b16_pairs(a)'),
   ...bits('b16_load_splat4(p + 3)', 'b16_narrow(h8_extend_lo_i8(a), h8_extend_hi_i8(b))'),
   ...floats('ew_exp(a)', 'ew_log(a)', 'ew_tanh(a)', 'ew_erf(a)', 'ew_sin(a)', 'ew_pow(a, b)', 'ew_mod(a, b)'),
 ];

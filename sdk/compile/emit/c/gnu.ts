@@ -84,7 +84,6 @@ EW_INLINE f4 v_select(f4 mask, f4 a, f4 b) { return (a & mask) | (b & ~mask); }
 #define h8_zip_hi(a, b) EW_SHUFFLE(ew_i16x8, a, b, 4, 12, 5, 13, 6, 14, 7, 15)
 #define h8_shr_u(v, n) ((h8)((ew_u16x8)(v) >> ((n) & 15)))
 #define b16_load(p) f4_load(p)
-#define b16_load_halves(p, q) ((b16)(ew_i64x2){*(const ew_any8 *)(p), *(const ew_any8 *)(q)})
 #define b16_store(p, v) f4_store((p), (v))
 #define b16_add(a, b) ((b16)((ew_u8x16)(a) + (ew_u8x16)(b)))
 #define b16_sub(a, b) ((b16)((ew_u8x16)(a) - (ew_u8x16)(b)))

@@ -1,7 +1,7 @@
 import type { Vectors } from '../../target.ts';
 import { ATTENTION } from './attention.ts';
 import type { KernelContext, KernelText } from './context.ts';
-import { GEMV, gemvMacro } from './gemv.ts';
+import { GEMV } from './gemv.ts';
 import { WIDE_HELPERS } from './lanes.ts';
 import { MATH } from './math.ts';
 import { PANELS, widthMacro } from './panels.ts';
@@ -34,18 +34,15 @@ export class ModuleWriter {
   private readonly byText = new Map<string, number>();
   /** Widths of panels that any kernel reads. */
   private readonly widths = new Set<number>();
-  /** Those that kernels multiply with one row. */
-  private readonly gemvWidths = new Set<number>();
+  private gemv = false;
   private attention = false;
 
   add(ctx: KernelContext, text: KernelText): number {
     for (const o of ctx.operands) {
       if (o.kind !== 'weight' || o.layout.kind !== 'panels') continue;
-      for (const b of o.layout.widths) {
-        this.widths.add(b);
-        if (USES_GEMV.test(text.body)) this.gemvWidths.add(b);
-      }
+      for (const b of o.layout.widths) this.widths.add(b);
     }
+    if (USES_GEMV.test(text.body)) this.gemv = true;
     if (ctx.group.root?.spec.kind === 'qattention') this.attention = true;
     const params = ctx.resolve(ctx.parameters());
     const helpers = ctx.resolve(text.helpers);
@@ -73,12 +70,7 @@ export class ModuleWriter {
 
   private panels(): string {
     if (this.widths.size === 0) return '';
-    const define = (widths: ReadonlySet<number>, macro: (bits: number) => string): string =>
-      [...widths]
-        .sort()
-        .map((b) => `#define ${macro(b)}\n`)
-        .join('');
-    const gemv = this.gemvWidths.size > 0 ? define(this.gemvWidths, gemvMacro) + GEMV : '';
-    return define(this.widths, widthMacro) + PANELS + gemv;
+    const widths = [...this.widths].sort().map((b) => `#define ${widthMacro(b)}\n`);
+    return widths.join('') + PANELS + (this.gemv ? GEMV : '');
   }
 }

@@ -8,14 +8,24 @@ import { LIST_BITS, PANEL_ROWS, planesOf, TILES_PER_START } from '../../../wire/
 /** Name of the macro that compiles in the unpacking of a width. */
 export const widthMacro = (bits: number): string => `EW_WIDTH_${bits}`;
 
-export const WIDTHS = [2, 3, 4, 5, 6, 7, 8] as const;
-/** Ranks of the marked bytes among themselves, 128 for the others. */
-function rankTable(): string {
-  return Array.from({ length: 256 }, (_, marks) => {
-    let rank = 0;
-    return `{${Array.from({ length: 8 }, (_, i) => ((marks >> i) & 1 ? rank++ : 128)).join(', ')}}`;
-  }).join(', ');
+const WIDTHS = [2, 3, 4, 5, 6, 7, 8] as const;
+/** For the marks of eight bytes: which one of those marked each is, 128 for the others. */
+function ranksOf(marks: number): number[] {
+  let rank = 0;
+  return Array.from({ length: 8 }, (_, i) => ((marks >> i) & 1 ? rank++ : 128));
 }
+
+/** A table of vectors by the marks of eight bytes. */
+function markTable(vector: (ranks: readonly number[], count: number) => readonly number[]): string {
+  const rows = Array.from({ length: 256 }, (_, marks) => {
+    const ranks = ranksOf(marks);
+    return `{${vector(ranks, ranks.filter((r) => r < 128).length).join(', ')}}`;
+  });
+  return rows.join(', ');
+}
+
+/** A byte eight times. */
+const eight = (value: number): number[] => new Array<number>(8).fill(value);
 
 /** Bits [from, from + width) of every byte of `source`, moved to `to`; shifts may drag bits across bytes, which the mask removes. */
 function field(source: string, from: number, to: number, width: number): string {
@@ -35,7 +45,7 @@ interface UnitText {
   readonly shifts: string;
 }
 
-export function unitText(bits: number): UnitText {
+function unitText(bits: number): UnitText {
   const loads: string[] = [];
   const shifts: string[] = [];
   const fields: string[][] = [[], [], [], []];
@@ -114,15 +124,16 @@ function fieldTable(order: (i: number) => number): string {
  */
 export const PANELS = `
 #ifndef ew_next
-/* for the marks of eight bytes: which one of those marked each is, 128 for the others */
-static const u8 ew_ranks[256][8] = {${rankTable()}};
-static const u8 ew_upper[16] = {0, 0, 0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8, 8, 8};
+/* by the marks of a vector's lower eight bytes: which one of those marked each is, 128 for the others, and for the upper ones how many are marked */
+static const u8 ew_lower[256][16] = {${markTable((ranks, count) => [...ranks, ...eight(count)])}};
+/* what those of the upper eight bytes add to that */
+static const u8 ew_upper[256][16] = {${markTable((ranks) => [...eight(0), ...ranks])}};
 /* the next ones of a list where m marks bytes, 0 elsewhere */
 EW_INLINE b16 ew_next(b16 m, const u8 **list) {
-  const u32 marks = (u32)b16_mask(m), low = marks & 255, high = marks >> 8;
-  const u8 *p = *list, *q = p + __builtin_popcount(low);
-  *list = p + __builtin_popcount(marks);
-  return b16_pick(b16_load_halves(p, q), v_or(b16_load_halves(ew_ranks[low], ew_ranks[high]), b16_load(ew_upper)));
+  const u32 marks = (u32)b16_mask(m);
+  const b16 from = b16_load(*list);
+  *list += __builtin_popcount(marks);
+  return b16_pick(from, b16_add(b16_load(ew_lower[marks & 255]), b16_load(ew_upper[marks >> 8])));
 }
 #endif
 /* bytes with the next ones of a list where they are 0 */
@@ -138,15 +149,20 @@ EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list) {
 ${WIDTHS.map(unpackUnits).join('')}/* eight fields of 1 .. 8 bits, first to last and last to first: the bytes they lie in, and what shifts them to the upper of those two */
 static const u8 ew_fields[2][8][32] = {${fieldTable((i) => i)}, ${fieldTable((i) => 7 - i)}};
 /* n fields of width bits, each plus offset, as bytes; groups of eight lie one after another, or from w back where back is 1 */
+EW_INLINE h8 ew_eight_fields(const u8 *w, b16 pick, h8 scale, h8 ones) {
+  return v_and(h8_shr_u(h8_mul(b16_swizzle(b16_load(w), pick), scale), 8), ones);
+}
 EW_SHARED void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 offset, u8 *d) {
   const b16 pick = b16_load(ew_fields[back][width - 1]), add = b16_splat((i8)offset);
   const h8 scale = h8_load(ew_fields[back][width - 1] + 16), ones = h8_splat((i16)((1 << width) - 1));
   const i32 step = back ? -width : width;
   w += back ? -width : 0;
-  for (i32 i = 0; i < n; i += 8, w += step) {
-    const h8 x = v_and(h8_shr_u(h8_mul(b16_swizzle(b16_load(w), pick), scale), 8), ones);
-    b16_store_lo8(d + i, b16_add(b16_narrow_u8(x, x), add));
-  }
+  i32 i = 0;
+  for (; i + 8 < n; i += 16, w += 2 * step)
+    b16_store(d + i, b16_add(b16_narrow_u8(ew_eight_fields(w, pick, scale, ones), ew_eight_fields(w + step, pick, scale, ones)), add));
+  if (i >= n) return;
+  const h8 x = ew_eight_fields(w, pick, scale, ones);
+  b16_store_lo8(d + i, b16_add(b16_narrow_u8(x, x), add));
 }
 /* the listed codes plus zero, as bytes, at d: half a tile of n codes at most, and room for as many behind them */
 EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d) {
@@ -166,10 +182,14 @@ EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d) {
 #endif
 /* the 8 bits of w from bit \`at\` on, and some more above them */
 EW_INLINE u32 ew_bits(const u8 *w, u32 at) { return (u32)(w[at / 8] | w[at / 8 + 1] << 8) >> (at & 7); }
+/* of all tiles */
+EW_INLINE const u16 *ew_entries(const u8 *p, i32 rows) {
+  return (const u16 *)(p + 4 * (((rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS} + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1));
+}
 /* where tile \`tile\` begins, and its entry */
 EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entry) {
   const i32 tiles = (rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS};
-  const u16 *entries = (const u16 *)(p + 4 * ((tiles + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1));
+  const u16 *entries = ew_entries(p, rows);
   const u8 *w = tile < ${TILES_PER_START} ? (const u8 *)(entries + tiles) : p + ((const u32 *)p)[tile / ${TILES_PER_START} - 1];
   for (i32 i = tile / ${TILES_PER_START} * ${TILES_PER_START}; i < tile; i++)
     w += ((entries[i] >> ${LIST_BITS}) + 1) * cols + (entries[i] & ${2 ** LIST_BITS - 1});
@@ -196,23 +216,37 @@ EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i3
     for (i32 r = 0; r < height; r++, at += (u32)bits) d[4 * r] = (u8)(ew_bits(w, at) & mask);
   }
 }
-EW_SHARED void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i32 offset, u8 *t, u8 *room) {
+/* the height rows of the tile at w; returns what is behind it */
+EW_SHARED const u8 *ew_panel_at(const u8 *w, i32 entry, i32 height, i32 cols, i32 offset, u8 *t, u8 *room) {
   const u8 *list = room;
-  i32 entry; const u8 *w = ew_tile(p, tile, rows, cols, &entry);
   const i32 padded = (cols + 15) / 16 * 16, bits = (entry >> ${LIST_BITS}) + 1, zero = 1 << (bits - 1);
-  const i32 height = rows - tile * ${PANEL_ROWS} < ${PANEL_ROWS} ? rows - tile * ${PANEL_ROWS} : ${PANEL_ROWS};
   const i32 units = height == ${PANEL_ROWS} ? cols / 16 : 0, rest = (padded - units * 16) * ${PANEL_ROWS}, bytes = entry & ${2 ** LIST_BITS - 1};
   const b16 up = b16_splat((i8)(offset - zero));
-  if (bytes) ew_list(w + (bits * height * cols + 7) / 8, bytes, padded * ${PANEL_ROWS}, zero, room);
+  const u8 *const tail = w + (bits * height * cols + 7) / 8;
+  if (bytes) ew_list(tail, bytes, padded * ${PANEL_ROWS}, zero, room);
   switch (bits) {
 ${WIDTHS.map((b) => `#ifdef ${widthMacro(b)}\n    case ${b}: list = ew_unpack${b}(w, t, units, up, list); break;\n#endif`).join('\n')}
-    default: return;
+    default: return w;
   }
-  if (rest == 0) return;
-  t += units * 128;
-  ew_rest(w + units * 16 * bits, bits, units * 16, cols, height, zero, t);
-  if (bytes) ew_fill_in(t, rest, 0, list);
-  for (i32 k = 0; k < rest; k += 16) b16_store(t + k, b16_add(b16_load(t + k), up));
+  if (rest > 0) {
+    t += units * 128;
+    ew_rest(w + units * 16 * bits, bits, units * 16, cols, height, zero, t);
+    if (bytes) ew_fill_in(t, rest, 0, list);
+    for (i32 k = 0; k < rest; k += 16) b16_store(t + k, b16_add(b16_load(t + k), up));
+  }
+  return tail + bytes;
+}
+EW_INLINE i32 ew_height(i32 tile, i32 rows) { return rows - tile * ${PANEL_ROWS} < ${PANEL_ROWS} ? rows - tile * ${PANEL_ROWS} : ${PANEL_ROWS}; }
+EW_SHARED void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i32 offset, u8 *t, u8 *room) {
+  i32 entry; const u8 *w = ew_tile(p, tile, rows, cols, &entry);
+  ew_panel_at(w, entry, ew_height(tile, rows), cols, offset, t, room);
+}
+/* the same for tiles one after another, each of which is looked for where the last one ended */
+typedef struct { const u8 *next; i32 tile; } ew_place;
+EW_INLINE void ew_next_panel(ew_place *at, const u8 *p, i32 tile, i32 rows, i32 cols, i32 offset, u8 *t, u8 *room) {
+  i32 entry = ew_entries(p, rows)[tile];
+  const u8 *w = at->tile == tile ? at->next : ew_tile(p, tile, rows, cols, &entry);
+  at->next = ew_panel_at(w, entry, ew_height(tile, rows), cols, offset, t, room); at->tile = tile + 1;
 }
 static void ew_panel_rows(const u8 *p, i32 rows, i32 cols, u8 *t, i8 *d) {
   for (i32 r = 0; r < rows; r++, d += cols) {

@@ -133,7 +133,7 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   };
 }
 
-/** One row: codes are multiplied as they are unpacked. */
+/** One row: a tile of codes at a time is unpacked and multiplied. */
 function productOfRow(
   ctx: KernelContext,
   geo: Geometry,
@@ -146,20 +146,21 @@ function productOfRow(
   const space: Space = { ...spaceOf(ctx.type(v.y).shape), whole: geo.og % NR === 0 };
   const gather = geo.pointwise ? '' : emitGather('gather', geo, { from: type, to: type, pitch: kp });
   const gathered = geo.pointwise ? src : `((${type} *)${ctx.scratch(kp * 2)})`;
-  const row = `((ew_row_${rowForm(type, bits)} *)${ctx.scratch(kp * 2)})`;
+  const form = rowForm(type, bits, v.zp === '0');
+  const row = `((ew_row_${form} *)${ctx.scratch(kp * 2)})`;
   const room = ctx.scratch(16 * kp);
-  const out = `((i32 *)${ctx.scratch(64)})`;
+  const out = `((i32 *)${ctx.scratch(32)})`;
   const epi = emitEpilogue(ctx, 'epi', space, v.y);
   const { use } = finish({ ctx, geo, scaling, mr: 1 });
-  const form = rowForm(type, bits);
   const body = `const i32 zp = ${v.zp}; (void)zp;
   ${share(geo.o, NR, 'n0', 'n1')}
   if (n0 >= n1) return;
   ${gather ? `gather(${src}, ${gathered}, 0, 1, 0, zp);` : ''}
   const i32 sum = ${type === 'i8' ? `ew_make_row_${form}(${gathered}, ${geo.k}, zp, ${row})` : `ew_make_row16_${form}(${gathered}, ${geo.k}, ${row})`}, G = 0, m = 0, r = 0;
+  ew_place at = {${panels}, -1};
   for (i32 n = n0; n < n1; n += ${NR}) {
     const i32 nv = ${geo.o} - n < ${NR} ? ${geo.o} - n : ${NR}; (void)nv;
-    ew_gemv_${form}(${panels}, n / ${NR}, ${geo.o}, ${geo.k}, ${row}, sum, zp, ${room}, ${out}); ${scaling.setup}
+    ew_gemv_${form}(&at, ${panels}, n / ${NR}, ${geo.o}, ${geo.k}, ${row}, sum, ${room}, ${out}); ${scaling.setup}
     ${use(`i4_load(${out})`, `i4_load(${out} + 4)`)}
   }`;
   return { helpers: gather + epi, body, macs: geo.k * geo.o };

@@ -220,7 +220,7 @@ function recurrentF32(ctx: KernelContext, s: Sizes, r: string): Recurrent {
 }
 
 /** Integer products: x by the scales of its rows, if any, h by 1/127. Codes of the recurrent matrix are unpacked once a direction, those of the input matrix where they are not too many; for a single
- * step of one sample they are multiplied as they are unpacked. */
+ * step of one sample a tile at a time. */
 export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): KernelText {
   const [x, xs, w, ws, r, rs, bias] = l.node.inputs as [string, string, string, string, string, string, string];
   const s = sizesOf(ctx, x, l.spec.hidden, l.spec.direction, 4);
@@ -252,8 +252,8 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const tiles = Math.ceil(gh / NR) + (gh % NR === 0 ? 0 : 1);
   const single = s.t * s.b === 1;
   const hq = `((i16 *)${ctx.scratch(hp * 2)})`;
-  const out8 = `((i32 *)${ctx.scratch(64)})`;
-  const form = rowForm('i8', bits);
+  const out8 = `((i32 *)${ctx.scratch(32)})`;
+  const form = rowForm('i8', bits, true);
   const row = `((ew_row_${form} *)${ctx.scratch(hp * 2)})`;
   const scaled = (v: string, k: number): string =>
     `f4_mul(${pxs ? `f4_mul(f4_from_i4(${v}), sc)` : `f4_from_i4(${v})`}, f4_load(${pws} + n${k ? ` + ${k}` : ''}))`;
@@ -282,10 +282,10 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
     s.i === ip
       ? `ew_widen(${rows}, ${px} + m0 * ${ip}, mn * ${ip});`
       : `for (i32 m = 0; m < mn; m++) ew_widen(${rows} + m * ${ip}, ${px} + (m0 + m) * ${s.i}, ${s.i});`;
-  const inputForm = rowForm('i8', inputBits);
+  const inputForm = rowForm('i8', inputBits, true);
   const inputRow = `((ew_row_${inputForm} *)${rows})`;
-  const one = `const i32 m = 0, r = 0, sum = ew_make_row_${inputForm}(${px}, ${s.i}, 0, ${inputRow});
-      ${tilesOfDirection(gh, `ew_gemv_${inputForm}(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${inputRow}, sum, 0, (u8 *)${tile}, ${out8}); ${store.use(`i4_load(${out8})`, `i4_load(${out8} + 4)`)}`)}`;
+  const one = `const i32 m = 0, r = 0, sum = ew_make_row_${inputForm}(${px}, ${s.i}, 0, ${inputRow}); ew_place at = {${wp}, -1};
+      ${tilesOfDirection(gh, `ew_gemv_${inputForm}(&at, ${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${inputRow}, sum, (u8 *)${tile}, ${out8}); ${store.use(`i4_load(${out8})`, `i4_load(${out8} + 4)`)}`)}`;
   const many = `${widen}
       ${tilesOfDirection(gh, `${once ? '' : unpackInput} for (i32 m = 0; m < mn; m += ${mr}) ${micro}`)}`;
   const byDot7 = (): string => {
@@ -325,7 +325,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const unpacked = single ? '' : `((u8 *)${ctx.scratch(tiles * NR * hp)})`;
   const unpackedTile = `${unpacked} + (n - first) * ${hp}`;
   const gemv = single
-    ? `ew_gemv_${form}(${rp}, n / ${NR}, ${s.rows}, ${s.h}, ${row}, sum, 0, (u8 *)${tile}, ${out8});`
+    ? `ew_gemv_${form}(&at, ${rp}, n / ${NR}, ${s.rows}, ${s.h}, ${row}, sum, (u8 *)${tile}, ${out8});`
     : `ew_bytes_${form}(${unpackedTile}, ${hp}, ${row}, sum, ${out8});`;
   const narrowed = `${unpackInput} ew_narrow(${inputTile}, ${tile}, ${NR * ip});`;
   const unpackOnce =
@@ -333,7 +333,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const unpack = `ew_panel(${rp}, n / ${NR}, ${s.rows}, ${s.h}, EW_OFFSET_${form.toUpperCase()}, ${unpackedTile}, (u8 *)${tile});${once ? unpackOnce : ''}`;
   const rec: Recurrent = {
     setup: single ? '' : tilesOfDirection(gh, unpack),
-    step: `${hidden} ${tilesOfDirection(gh, `${gemv} ${own8}`)}`,
+    step: `${hidden} ${single ? `ew_place at = {${rp}, -1};` : ''} ${tilesOfDirection(gh, `${gemv} ${own8}`)}`,
   };
   const cell = lstmCell(s.h, (g) =>
     s.h % 4 === 0
