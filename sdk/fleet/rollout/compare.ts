@@ -18,7 +18,7 @@ export interface Comparison {
 }
 
 /** With fewer on either side nothing is said. */
-const FEWEST = 3;
+export const FEWEST = 3;
 
 /**
  * Compares the change of a metric on devices that have the new model with its change on those that do not (Welch's test on differences in

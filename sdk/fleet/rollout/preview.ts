@@ -1,0 +1,82 @@
+import { cohortOf, cutsOf } from './cohorts.ts';
+import { FEWEST } from './compare.ts';
+import { wilson } from './distributions.ts';
+import type { DeviceFacts } from './facts.ts';
+import { percent } from './gate.ts';
+import type { RolloutSpec } from './spec.ts';
+import { waveName } from './state.ts';
+import { variantFor } from './variants.ts';
+
+/** Who would get what when, if a rollout was started now. */
+export interface Preview {
+  readonly waves: readonly PreviewWave[];
+  /** What would go wrong, or not as one may think. */
+  readonly warnings: readonly string[];
+}
+
+export interface PreviewWave {
+  /** canary, wave 1, ..., held back. */
+  readonly name: string;
+  readonly devices: readonly PreviewDevice[];
+}
+
+export interface PreviewDevice {
+  readonly device: string;
+  readonly board: string;
+  readonly online: boolean;
+  readonly running?: string;
+  /** SHA-256 of the bundle that it would get; absent where none is for it. */
+  readonly bundle?: string;
+}
+
+/** @param taken devices that the query finds too, and another rollout has. */
+export function previewOf(spec: RolloutSpec, found: readonly DeviceFacts[], taken: readonly DeviceFacts[]): Preview {
+  const cuts = cutsOf(
+    spec,
+    found.map((f) => f.device),
+  );
+  const groups = Array.from({ length: spec.waves.length + 1 }, (): PreviewDevice[] => []);
+  for (const facts of found) {
+    const cohort = cohortOf(cuts, spec.seed, facts.device, false);
+    groups['control' in cohort ? spec.waves.length : cohort.wave]!.push(deviceOf(spec, facts));
+  }
+  const waves = groups.map((devices, i) => ({ name: waveName(spec, i), devices }));
+  const shown = spec.control ? waves : waves.slice(0, -1);
+  return { waves: shown, warnings: warningsOf(spec, groups, taken) };
+}
+
+function deviceOf(spec: RolloutSpec, facts: DeviceFacts): PreviewDevice {
+  const { device, board, online, running } = facts;
+  const bundle = variantFor(spec, facts)?.sha256;
+  return { device, board, online, ...(running ? { running } : {}), ...(bundle ? { bundle } : {}) };
+}
+
+function warningsOf(
+  spec: RolloutSpec,
+  groups: readonly (readonly PreviewDevice[])[],
+  taken: readonly DeviceFacts[],
+): string[] {
+  const { success, metrics, absent, minExecuted } = spec.gate;
+  const canary = groups[0]!.filter((d) => d.bundle !== undefined);
+  const held = groups.at(-1)!;
+  const without = groups.flat().filter((d) => d.bundle === undefined);
+  const boards = [...new Set(without.map((d) => d.board))].join(', ');
+  const { low } = wilson(canary.length, canary.length, success.confidence);
+  const away = canary.filter((d) => !d.online).length;
+  const few = Math.min(canary.length, held.length);
+  const said: (string | false)[] = [
+    groups.flat().length === 0 && 'the query finds no device',
+    taken.length > 0 && `${taken.length} devices are in another rollout and join when that has ended`,
+    without.length > 0 && `no bundle is for ${without.length} devices (${boards}); they are left out`,
+    canary.length > 0 &&
+      low < success.least &&
+      `the canary cannot pass: if all of its ${canary.length} devices succeed, ${percent(low)} are shown, ${percent(success.least)} must be`,
+    metrics.length > 0 &&
+      few < FEWEST &&
+      `metrics cannot be compared: ${canary.length} devices in the canary and ${held.length} held back, ${FEWEST} each are the least`,
+    away > absent * canary.length && `${away} of ${canary.length} devices of the canary are away: it waits for them`,
+    minExecuted > canary.length &&
+      `the canary has ${canary.length} devices, not ${minExecuted}: all of them must have tried it`,
+  ];
+  return said.filter((text) => text !== false);
+}

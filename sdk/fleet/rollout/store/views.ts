@@ -1,0 +1,144 @@
+import type { Database } from '../../database/index.ts';
+import { SILENCE } from '../../registry/presence.ts';
+import type { DeviceFacts } from '../facts.ts';
+import { conditionOf, type FactColumns, parseQuery, type Query } from '../query/index.ts';
+import type { DeviceView, Member, Rollout, Told } from '../state.ts';
+import { healthOf } from './health.ts';
+
+/** Where the registry has the facts that queries ask for; `d` are devices, $1 is the time. */
+const COLUMNS: FactColumns = {
+  fields: {
+    device: 'd.name',
+    board: "coalesce(d.board, '')",
+    agent: 'd.agent',
+    profile: 'd.profile',
+    running: 'd.running',
+    online: `(not d.closed and d.last_seen > $1::bigint - ${SILENCE})`,
+    p95: '(d.p95::double precision / 1000)',
+    memory: 'd.memory::double precision',
+  },
+  tag: (name) => `(d.tags ->> ${name})`,
+};
+
+const FACTS = `d.name as device, coalesce(d.board, '') as board, d.agent, d.profile, d.running, d.tags, d.last_seen,
+  ${COLUMNS.fields.online} as online, ${COLUMNS.fields.p95} as p95, ${COLUMNS.fields.memory} as memory`;
+
+/** Of a rollout `r`: it goes on, and has its devices for itself. */
+const ACTIVE = "r.phase in ('CANARY', 'WAVE', 'PAUSED', 'ABORTING')";
+
+interface FactRow {
+  readonly device: string;
+  readonly board: string;
+  readonly agent: string | null;
+  readonly profile: string | null;
+  readonly running: string | null;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly last_seen: number;
+  readonly online: boolean;
+  readonly p95: number | null;
+  readonly memory: number | null;
+}
+
+interface Row extends FactRow {
+  readonly wave: number | null;
+  readonly late: boolean;
+  readonly member_state: Member['state'];
+  readonly undone: boolean;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly target: string | null;
+  readonly previous: string | null;
+  readonly refused: readonly string[];
+  readonly offered: number | null;
+  readonly contacted: number | null;
+  readonly not_before: number | null;
+  readonly member_code: string | null;
+  readonly told_key: string | null;
+  readonly told_state: Told['state'];
+  readonly told_code: string | null;
+}
+
+/** Devices for which a query holds, with what is known of them. */
+export async function findDevices(db: Database, query: Query, now: number): Promise<DeviceFacts[]> {
+  const { sql, parameters } = conditionOf(query, COLUMNS, 2);
+  const rows = await db.query<FactRow>(`select ${FACTS} from devices d where ${sql} order by d.name`, [
+    now,
+    ...parameters,
+  ]);
+  return rows.map(factsOf);
+}
+
+/** Names of devices that rollouts which go on have. */
+export async function takenDevices(db: Database): Promise<ReadonlySet<string>> {
+  const rows = await db.query<{ device: string }>(
+    `select m.device from rollout_members m join rollouts r on r.id = m.rollout where ${ACTIVE}`,
+  );
+  return new Set(rows.map((r) => r.device));
+}
+
+/**
+ * The devices of a rollout, and others that its query finds and no other rollout that goes on has, with all that decisions are made from.
+ * @param withHealth also what they measured in the wave: where metrics are to be looked at.
+ */
+export async function viewDevices(
+  db: Database,
+  rollout: Rollout,
+  now: number,
+  withHealth = false,
+): Promise<DeviceView[]> {
+  const { sql, parameters } = conditionOf(parseQuery(rollout.spec.query), COLUMNS, 3);
+  const rows = await db.query<Row>(
+    `select ${FACTS}, m.wave, m.late, m.state as member_state, m.undone, m.attempt, m.failures, m.target, m.previous, m.refused,
+       m.offered, m.contacted, m.not_before, m.code as member_code, t.key as told_key, t.state as told_state, t.code as told_code
+     from devices d
+     left join rollout_members m on m.rollout = $2 and m.device = d.name
+     left join desired t on t.device = d.name
+     where m.device is not null or (${sql} and not exists (
+       select 1 from rollout_members o join rollouts r on r.id = o.rollout
+       where o.device = d.name and r.id <> $2 and ${ACTIVE}))
+     order by d.name`,
+    [now, rollout.id, ...parameters],
+  );
+  const health = withHealth ? await healthOf(db, rollout) : undefined;
+  return rows.map((row) => {
+    const measured = health?.get(row.device);
+    return { ...viewOf(row, rollout.id), ...(measured ? { health: measured } : {}) };
+  });
+}
+
+function factsOf(row: FactRow): DeviceFacts {
+  const { device, board, online, tags } = row;
+  const { agent, profile, running, p95, memory } = row;
+  return { device, board, online, tags, ...present({ agent, profile, running, p95, memory }) };
+}
+
+function viewOf(row: Row, rollout: string): DeviceView {
+  const member = memberOf(row);
+  const prefix = `${rollout}/`;
+  const { told_key: key, told_state: state } = row;
+  const mine = key?.startsWith(prefix);
+  const told: Told | undefined =
+    key === null
+      ? undefined
+      : { key: mine ? key.slice(prefix.length) : '', state, ...present({ code: row.told_code }) };
+  return {
+    facts: factsOf(row),
+    lastSeen: row.last_seen,
+    ...(member ? { member } : {}),
+    ...(told ? { told } : {}),
+  };
+}
+
+function memberOf(row: Row): Member | undefined {
+  const { device, wave, late, member_state: state, undone, attempt, failures, refused } = row;
+  if (wave === null) return undefined;
+  const { target, previous, offered, contacted, not_before: notBefore, member_code: code } = row;
+  const known = present({ target, previous, offered, contacted, notBefore, code });
+  return { device, wave, late, state, undone, attempt, failures, refused, ...known };
+}
+
+/** Without what a row does not have. */
+function present<T extends Record<string, unknown>>(values: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  const known = Object.entries(values).filter(([, value]) => value !== null);
+  return Object.fromEntries(known) as { [K in keyof T]?: NonNullable<T[K]> };
+}
