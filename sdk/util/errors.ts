@@ -53,10 +53,10 @@ export type ErrorCode =
   | 'EW7103_LINK_REFUSED'
   | 'EW7301_ROLLOUT_STATE'
   | 'EW7302_ROLLOUT_STOPPED'
+  | 'EW7303_ROLLOUT_UNKNOWN'
   | 'EW8101_KEY_UNUSABLE'
   | 'EW8102_SIGNATURES_MISSING'
   | 'EW8103_ROLES_INVALID';
-  | 'EW7303_ROLLOUT_UNKNOWN';
 
 /** Process exit codes (CLI): see README, "Exit codes". */
 const EXIT_BY_GROUP: Record<string, number> = { '1': 2, '2': 2, '3': 3, '4': 4, '5': 5, '6': 6, '7': 7, '8': 8 };
