@@ -67,11 +67,13 @@ export class Trust {
   static async open(fs: DeviceFileSystem, folder: string, options: TrustOptions): Promise<Trust> {
     const files = new MetadataFiles(fs, folder);
     const delivered = verifyFirstRoot(options.root);
-    const kept = await believed(files.read('root'), verifyFirstRoot);
+    const bytes = await files.read('root');
+    const kept = bytes && (await ifBelieved(() => verifyFirstRoot(bytes)));
     // A device that is delivered anew may bring a newer one.
     const root = kept && kept.signed.version > delivered.signed.version ? kept : delivered;
     const trust = new Trust(files, options, root);
-    await trust.reread();
+    const [timestamp, snapshot] = [await files.read('timestamp'), await files.read('snapshot')];
+    await trust.judge({ timestamp, snapshot, assignment: await files.read('assignment') });
     return trust;
   }
 
@@ -118,7 +120,7 @@ export class Trust {
       const next = verifyRoot(bytes, this.root);
       await this.files.write('root', bytes);
       this.root = next;
-      await this.reread();
+      await this.judge(this.kept);
     }
   }
 
@@ -190,14 +192,20 @@ export class Trust {
     return assignmentOf(directed, [...roles.values()].at(-1)!, Math.min(...rests.map((r) => r.expires)));
   }
 
-  /** Takes from the device's own files what the root vouches for; the rest is forgotten, and with it the time that it told. */
-  private async reread(): Promise<void> {
-    const { files, root } = this;
-    this.timestamp = await believed(files.read('timestamp'), (b) => verifyTimestamp(b, root, undefined));
-    this.snapshot = await believed(files.read('snapshot'), (b) => verifyKnownSnapshot(b, root));
-    this.directed = await believed(files.read('assignment'), (b) => readDirected(verifyAssignment(b, root)));
+  /** Keeps what the root vouches for; the rest is forgotten, and with it the time that it told. */
+  private async judge({ timestamp, snapshot, assignment }: Kept): Promise<void> {
+    const { root } = this;
+    this.assigned = undefined;
+    this.timestamp = timestamp && (await ifBelieved(() => verifyTimestamp(timestamp, root, undefined)));
+    this.snapshot = snapshot && (await ifBelieved(() => verifyKnownSnapshot(snapshot, root)));
+    this.directed = assignment && (await ifBelieved(() => readDirected(verifyAssignment(assignment, root))));
     this.clock = new TrustedTime(Math.max(root.issued, this.timestamp?.issued ?? 0));
     this.assigned = await this.lastAssignment();
+  }
+
+  private get kept(): Kept {
+    const { timestamp, snapshot, directed } = this;
+    return { timestamp: timestamp?.bytes, snapshot: snapshot?.bytes, assignment: directed?.parsed.bytes };
   }
 
   /** What was assigned, as far as the files that are here belong together. */
@@ -211,21 +219,20 @@ export class Trust {
   }
 }
 
+/** Files that a device had of what it believed. */
+interface Kept {
+  readonly timestamp: Uint8Array | undefined;
+  readonly snapshot: Uint8Array | undefined;
+  readonly assignment: Uint8Array | undefined;
+}
+
 interface Believed {
   readonly timestamp: Dated<Timestamp>;
   readonly snapshot: Parsed<Snapshot>;
 }
 
-async function believed<T>(
-  file: Promise<Uint8Array | undefined>,
-  verify: (bytes: Uint8Array) => T | undefined,
-): Promise<T | undefined> {
-  const bytes = await file;
-  return bytes && ifBelieved(async () => verify(bytes));
-}
-
 /** A file of the device itself that is not to be believed is none. */
-async function ifBelieved<T>(work: () => Promise<T>): Promise<T | undefined> {
+async function ifBelieved<T>(work: () => T | Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (e) {
