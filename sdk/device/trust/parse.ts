@@ -25,6 +25,7 @@ export type TrustAnchor = Dated<Root> & { readonly director: Metadata<Root> };
 /** All @throws EigenError EW7006_METADATA_REFUSED as malformed metadata. */
 export function parseRoot(bytes: Uint8Array): TrustAnchor {
   return parse('root', bytes, (json) => {
+    checkFew(json);
     const root = common('root', Metadata.fromJSON(MetadataKind.Root, json), bytes);
     checkKeys('root', root.signed.keys);
     return { ...root, issued: issuedOf('root', root), director: withDirector(json) };
@@ -81,6 +82,17 @@ function issuedOf(file: string, { signed, expires }: Parsed<Root | Timestamp>): 
   if (issued === undefined) throw malformed(file, 'it does not say when it was issued');
   if (issued >= expires) throw refused('time-jump', file, 'it was issued after it expires');
   return issued;
+}
+
+/** More keys or roles than this are in no root. */
+const MOST_MEMBERS = 64;
+
+/** The models take time with the square of these, before a signature is looked at. */
+function checkFew({ signed }: Json): void {
+  const { keys, roles } = signed as Json;
+  for (const members of [keys, roles])
+    if (Object.keys(members as Json).length > MOST_MEMBERS)
+      throw refused('endless-data', 'root', `more than ${MOST_MEMBERS} keys or roles`);
 }
 
 /** One key under two names would count twice towards a threshold. */

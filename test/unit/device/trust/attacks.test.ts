@@ -133,6 +133,14 @@ const ROOT: readonly Case[] = [
     name: 'a root of which any one may sign as the director',
     act: (w) => forgeRoot(w, { change: { director: { keyids: [], threshold: 0 } }, by: KEYS.root }),
   },
+  {
+    attack: 'endless-data',
+    name: 'a root with more roles than can be looked at in time',
+    act: async (w) => {
+      const roles = Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`r${i}`, { keyids: [], threshold: 1 }]));
+      await forgeRoot(w, { change: { roles }, by: [STRANGER] });
+    },
+  },
   { attack: 'endless-data', name: 'a root without an end', serve: async (w) => instead(w, 'root', MANY) },
 ];
 
