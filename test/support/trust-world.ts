@@ -57,16 +57,20 @@ export function rolesOf(keys: Readonly<Record<RoleName, readonly Signer[]>>): Re
 
 /** A fleet with one device: its repository, everything that was signed for it, and the time. */
 export class World {
-  now = START;
+  now: number;
   readonly fs = new MemoryFileSystem();
   readonly folder = new MetadataFolder('metadata', this.fs);
   readonly ring = new Keyring(Object.values(KEYS).flat());
   repository!: Repository;
   private signed = 0;
 
+  private constructor(now: number) {
+    this.now = now;
+  }
+
   /** A repository with the bundles of three versions, the first of which is assigned. */
-  static async make(): Promise<World> {
-    const world = new World();
+  static async make(now = START): Promise<World> {
+    const world = new World(now);
     const root = makeRoot(world.rootContent(KEYS), KEYS.root);
     world.repository = await Repository.create(world.folder, root, world.ring, () => world.now);
     await world.list(1, 2, 3);

@@ -75,7 +75,6 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   picocolors: ['sdk/cli'],
   'prom-client': ['sdk/fleet'],
   serialport: ['sdk/deploy', 'sdk/device'],
-  'tuf-js': ['sdk/device'],
   valibot: ['sdk/ir', 'sdk/compile', 'sdk/bundle', 'sdk/wire', 'sdk/device', 'sdk/deploy', 'sdk/fleet', 'sdk/cli'],
 };
 
