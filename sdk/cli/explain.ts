@@ -264,6 +264,17 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'Access rules that do not fit the name of the device, or a limit of message sizes.',
     remedy: "Allow a device the topics of its own name, and messages of 64 KiB; see the broker's log.",
   },
+  EW7104_SOURCE_FAILED: {
+    meaning: 'Where a device fetches from does not have what is wanted, or does not deliver it.',
+    causes: 'A blob that was removed or never published, a server that answers wrongly, endlessly or hardly at all.',
+    remedy:
+      'What has come is kept, and other sources are tried. Check that the server has the blob that the message names.',
+  },
+  EW7105_BYTE_BUDGET: {
+    meaning: 'A delta failed, and the whole bundle is more than the device may fetch instead.',
+    causes: 'A limit of bytes for devices whose network is paid by volume.',
+    remedy: 'Make the delta from what the device runs, or raise the limit; what runs goes on running.',
+  },
   EW7301_ROLLOUT_STATE: {
     meaning: 'A rollout is not in a state in which this can be done.',
     causes: 'It was not approved yet, has ended, or somebody else was faster.',

@@ -3,6 +3,7 @@
 export { CrashFileSystem, type CrashOptions, type Fault, type FileOperation, PowerCut } from './crash-file-system.ts';
 export { LOSS_MODELS, type LossModel } from './crash-image.ts';
 export { type Allowed, MemoryBroker, MemoryTransport, type NetworkFaults } from './memory-broker.ts';
+export { MemoryDeviceFileSystem } from './memory-device-fs.ts';
 export { type InjectedFailure, MemoryFileSystem } from './memory-fs.ts';
 export {
   type OnnxAttribute,

@@ -69,7 +69,7 @@ export const MESSAGES: { readonly [C in Channel]: readonly Message<C>[] } = {
     { type: 'chunk', blob: digest(3), index: 17, bytes: Uint8Array.of(1, 2, 3) },
     { type: 'metadata', role: 'root', version: 2, from: 0, total: 4, bytes: Uint8Array.of(0x7b, 0x7d, 10, 10) },
     { type: 'metadata', role: 'root', version: 0, from: 0, total: 0, bytes: new Uint8Array(0) },
-    { type: 'busy', blob: digest(3), retry: 1500 },
+    { type: 'busy', id: 5, blob: digest(3), retry: 1500 },
     { type: 'missing', blob: digest(3) },
   ],
 };

@@ -3,7 +3,7 @@ import { type Assignment, assignmentProblem } from '../../wire/assignment.ts';
 import type { DeviceFileSystem } from '../fs/file-system.ts';
 import { codeOf } from '../fs/whole-files.ts';
 import { type Recovered, type SlotContent, Slots } from '../store/slots.ts';
-import { fetchBlob, type PieceSource } from './fetch.ts';
+import { Fetcher, type PieceSource } from './fetch.ts';
 import { passGate, Shadow } from './gate.ts';
 import { ModelHost } from './host.ts';
 import { Ledger, type Outcome } from './ledger.ts';
@@ -19,6 +19,8 @@ export interface AgentParts {
   readonly store?: { readonly slots: string; readonly journal: string };
   readonly loader: ModelLoader;
   readonly source: PieceSource;
+  /** Most bytes that may be fetched where a delta was offered and has failed; no limit where it is absent. */
+  readonly fallbackBytes?: number;
   /** Milliseconds: since 1970, and of a clock that nobody sets. */
   readonly clock: { now(): number; monotonic(): number };
   /** Why this is no time for an update (a window, power, temperature); undefined when it is. */
@@ -66,6 +68,7 @@ export class Agent {
   private readonly parts: AgentParts;
   private readonly slots: Slots;
   private readonly ledger: Ledger;
+  private readonly fetcher: Fetcher;
   private candidate: Candidate | undefined;
   /** What was installed when the agent started, the best first. */
   private choices: readonly SlotContent[] = [];
@@ -77,6 +80,7 @@ export class Agent {
     this.parts = parts;
     this.slots = slots;
     this.ledger = ledger;
+    this.fetcher = new Fetcher(slots.blobs, parts.source, parts.fallbackBytes);
     this.trialFrom = parts.clock.monotonic();
   }
 
@@ -189,11 +193,16 @@ export class Agent {
       case 'PREFLIGHT': {
         const why = await parts.conditions();
         if (why !== undefined) candidate.waiting = { until: parts.clock.monotonic() + LOOK_AGAIN, why };
-        else await slots.reserve(blob, host.serving);
+        else
+          await slots.reserve(
+            blob,
+            host.serving,
+            (assignment.deltas ?? []).map((d) => d.blob.sha256),
+          );
         return why;
       }
       case 'FETCH':
-        await fetchBlob(slots.blobs, blob, parts.source);
+        await this.fetcher.fetch({ blob, deltas: assignment.deltas ?? [], held: this.held() });
         return undefined;
       case 'VERIFY':
         await slots.blobs.accept(blob);
@@ -212,6 +221,12 @@ export class Agent {
         await this.swap(assignment, candidate.model!);
         return undefined;
     }
+  }
+
+  /** Blobs that are whole as far as is known, what is used first. */
+  private held(): string[] {
+    const { active, previous } = this.slots;
+    return [active, previous].flatMap((content) => content?.sha256 ?? []);
   }
 
   /** The pointer first: what is not written does not run. */

@@ -1,8 +1,9 @@
+import type { ByteSource, ByteTarget } from '../../bundle/index.ts';
 import { EigenError } from '../../util/errors.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { BlobSpec } from '../../wire/blob.ts';
 import type { DeviceFileSystem } from '../fs/file-system.ts';
-import { digestOf, readIfThere, unlinkIfThere, withFile } from '../fs/whole-files.ts';
+import { digestOf, readIfThere, unlinkIfThere, withFile, writeFully } from '../fs/whole-files.ts';
 import { Download, promote } from './download.ts';
 
 /** Files by the SHA-256 of what is in them, in one folder; beside them downloads that have not ended. */
@@ -38,6 +39,41 @@ export class BlobStore {
     return Download.open(this.fs, this.at(spec.sha256), spec);
   }
 
+  /** Reads a blob a stretch at a time, or what has come of one. Nothing is verified. */
+  reading<T>(name: string, state: 'whole' | 'coming', work: (source: ByteSource) => Promise<T>): Promise<T> {
+    const path = state === 'whole' ? this.at(name) : `${this.at(name)}.part`;
+    return withFile(this.fs, path, 'read', async (file) => {
+      const bytes = await file.size();
+      return work({ bytes, read: (from, count) => file.read(from, Math.min(count, bytes - from)) });
+    });
+  }
+
+  /** Writes where the download of a blob is, and nowhere else: to be verified as what is downloaded is. No download may be open. */
+  building<T>(spec: BlobSpec, work: (target: ByteTarget) => Promise<T>): Promise<T> {
+    return withFile(this.fs, `${this.at(spec.sha256)}.part`, 'write', async (file) =>
+      work({
+        read: (from, count) => file.read(from, count),
+        write: async (at, bytes) => {
+          if (at < 0 || at + bytes.length > spec.bytes)
+            throw new EigenError(
+              'EW7002_PIECE_REFUSED',
+              `something was to be written behind the end of ${spec.sha256}`,
+              {
+                hint: 'What was made does not fit what was announced; it is fetched instead.',
+              },
+            );
+          await writeFully(file, at, bytes);
+        },
+      }),
+    );
+  }
+
+  /** Removes what has come of a download. */
+  async discard(name: string): Promise<void> {
+    await unlinkIfThere(this.fs, `${this.at(name)}.log`);
+    await unlinkIfThere(this.fs, `${this.at(name)}.part`);
+  }
+
   /**
    * Verifies a download as a whole and makes it a blob.
    * @throws EigenError EW7001_STORE_DAMAGED when it is not what it should be: it is gone then.
@@ -46,8 +82,7 @@ export class BlobStore {
     if (await this.isWhole(spec.sha256)) return;
     const part = await digestOf(this.fs, `${this.at(spec.sha256)}.part`);
     if (part?.sha256 === spec.sha256) return promote(this.fs, this.folder, spec.sha256);
-    await unlinkIfThere(this.fs, `${this.at(spec.sha256)}.log`);
-    await unlinkIfThere(this.fs, `${this.at(spec.sha256)}.part`);
+    await this.discard(spec.sha256);
     throw new EigenError('EW7001_STORE_DAMAGED', `the download of ${spec.sha256} has ${describe(part)}`, {
       hint: 'It is fetched again from its beginning.',
       details: { expected: spec.sha256, got: part?.sha256 },

@@ -22,6 +22,7 @@ export class Download {
   private readonly file: OpenFile;
   private readonly offsets: readonly number[];
   private readonly have: boolean[];
+  private absent: number;
   private readonly unsynced = new Set<number>();
   private unsyncedBytes = 0;
   private logged: boolean;
@@ -35,6 +36,7 @@ export class Download {
     this.log = opened.log;
     this.file = opened.file;
     this.have = opened.have;
+    this.absent = opened.have.filter((have) => !have).length;
     this.logged = opened.logged;
   }
 
@@ -58,6 +60,10 @@ export class Download {
     return this.spec.pieces.reduce((sum, p, i) => sum + (this.have[i] ? p.bytes : 0), 0);
   }
 
+  get complete(): boolean {
+    return this.absent === 0;
+  }
+
   missing(): number[] {
     return this.spec.pieces.flatMap((_, i) => (this.have[i] ? [] : [i]));
   }
@@ -75,10 +81,18 @@ export class Download {
       });
     if (this.have[index]) return;
     await writeFully(this.file, this.offsets[index]!, bytes);
-    this.have[index] = true;
-    this.unsynced.add(index);
+    this.note(index);
     this.unsyncedBytes += bytes.length;
     if (this.unsyncedBytes >= Math.min(FLUSH_BYTES, this.spec.bytes * FLUSH_SHARE)) await this.flush();
+  }
+
+  /** Takes the pieces that are at their places, whatever wrote them. */
+  async adopt(): Promise<void> {
+    for (const index of this.missing()) {
+      const piece = this.spec.pieces[index]!;
+      if (sha256(await this.file.read(this.offsets[index]!, piece.bytes)) === piece.sha256) this.note(index);
+    }
+    await this.flush();
   }
 
   /** Makes what was put durable. Where it throws, pieces that are not durable count as missing. */
@@ -92,11 +106,18 @@ export class Download {
       for (const have of runsOf(pieces)) await this.log.append({ have });
     } catch (e) {
       for (const index of pieces) this.have[index] = false;
+      this.absent += pieces.length;
       throw e;
     } finally {
       this.unsynced.clear();
       this.unsyncedBytes = 0;
     }
+  }
+
+  private note(index: number): void {
+    this.have[index] = true;
+    this.absent--;
+    this.unsynced.add(index);
   }
 
   /** Ends it for now, keeping what is there. */

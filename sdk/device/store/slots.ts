@@ -111,14 +111,14 @@ export class Slots {
   }
 
   /**
-   * Makes room for a blob: garbage goes first, then what a rollback would go back to, never the blob `inUse`. Not to be called while
-   * something is on probation. Space is checked, not set aside: writing zeros would wear flash twice, and a download that finds the
-   * medium full loses only itself.
+   * Makes room for a blob: garbage goes first, then what a rollback would go back to, never the blob `inUse` nor what has come of
+   * `begun`. Not to be called while something is on probation. Space is checked, not set aside: writing zeros would wear flash twice, and
+   * a download that finds the medium full loses only itself.
    * @throws EigenError EW7003_NO_SPACE.
    */
-  async reserve({ sha256, bytes }: BlobSpec, inUse?: string): Promise<void> {
+  async reserve({ sha256, bytes }: BlobSpec, inUse?: string, begun: readonly string[] = []): Promise<void> {
     await this.makeFolders();
-    const wanted = [sha256, ...(inUse === undefined ? [] : [inUse])];
+    const wanted = [sha256, ...(inUse === undefined ? [] : [inUse]), ...begun];
     await this.collect(wanted);
     const missing = bytes - Math.min(bytes, await this.blobs.bytesOf(sha256));
     const needed = missing + MARGIN_BYTES;

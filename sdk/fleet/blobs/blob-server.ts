@@ -132,7 +132,7 @@ export class BlobServer {
       );
     } catch (e) {
       if (!isEigenError(e) || e.code !== 'EW7102_LINK_FULL' || request.type !== 'request-chunks') return;
-      await this.sendBusy(device, request.blob, CROWDED).catch(() => undefined);
+      await this.sendBusy(device, request, CROWDED).catch(() => undefined);
     }
   }
 
@@ -147,7 +147,7 @@ export class BlobServer {
     const indices = wanted(request, spec.pieces.length);
     const bytes = indices.reduce((sum, i) => sum + spec.pieces[i]!.bytes, 0);
     const wait = Math.max(state.bucket.wait(bytes), this.total.wait(bytes));
-    if (wait > 0) return this.sendBusy(device, request.blob, wait);
+    if (wait > 0) return this.sendBusy(device, request, wait);
     state.bucket.take(bytes);
     this.total.take(bytes);
     for (const index of indices) await this.sendChunk(device, request.blob, spec, index);
@@ -163,9 +163,9 @@ export class BlobServer {
   }
 
   /** Not all come back at the same time. */
-  private async sendBusy(device: string, blob: Uint8Array, wait: number): Promise<void> {
+  private async sendBusy(device: string, { id, blob }: ChunkRequest, wait: number): Promise<void> {
     this.counts.busy++;
-    await this.send(device, { type: 'busy', blob, retry: Math.ceil(wait * (1 + this.random())) });
+    await this.send(device, { type: 'busy', id, blob, retry: Math.ceil(wait * (1 + this.random())) });
   }
 
   private async sendMetadata(device: string, { role, version, from }: MetadataRequest): Promise<void> {

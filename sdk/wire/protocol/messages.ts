@@ -174,7 +174,7 @@ const metadata = v.strictObject({
   bytes: bytesOfSize(0, MAX_PIECE),
 });
 
-const busy = v.strictObject({ v: version, type: v.literal('busy'), blob: digest, retry: count });
+const busy = v.strictObject({ v: version, type: v.literal('busy'), id: count, blob: digest, retry: count });
 
 const missing = v.strictObject({ v: version, type: v.literal('missing'), blob: digest });
 

@@ -15,6 +15,7 @@ import {
   writeFully,
 } from '../../../../sdk/device/fs/whole-files.ts';
 import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
+import { MemoryDeviceFileSystem } from '../../../../sdk/testing/memory-device-fs.ts';
 import { sha256 } from '../../../../sdk/util/hash.ts';
 
 const text = (content: string): Uint8Array => new TextEncoder().encode(content);
@@ -96,6 +97,7 @@ const CASES: Readonly<Record<string, (fs: DeviceFileSystem) => Promise<void>>> =
 
 for (const [name, work] of Object.entries(CASES)) {
   test(`${name}: simulated`, () => work(new CrashFileSystem({ capacity: 1 << 20 })));
+  test(`${name}: in memory`, () => work(new MemoryDeviceFileSystem()));
   test(`${name}: of the platform`, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ew-device-fs-'));
     try {
