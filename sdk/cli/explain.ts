@@ -67,6 +67,21 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
       'It needs more flash, more memory or more time than the profile offers; the message says which, by how much and where.',
     remedy: 'Compress to a smaller budget, choose a larger board, or reduce the input size with --dim.',
   },
+  EW2101_REQUEST_INVALID: {
+    meaning: 'A request to the controller is not as its API has it.',
+    causes: 'A field that is missing, misspelt or out of range; the message names it.',
+    remedy: 'See the document at /v1/openapi.json of the controller.',
+  },
+  EW2102_NOT_FOUND: {
+    meaning: 'The controller has nothing of that name.',
+    causes: 'A wrong address, or something that was removed.',
+    remedy: 'List what there is first.',
+  },
+  EW2103_CONFLICT: {
+    meaning: 'The controller cannot do that in the state that things are in.',
+    causes: 'Somebody else changed it meanwhile, or it has ended or was decided already.',
+    remedy: 'Look at its state, then decide again.',
+  },
   EW3001_MODEL_UNREADABLE: {
     meaning: 'The model file could not be read.',
     causes: 'A truncated download, a file of another format, or an external data file that is missing or too short.',
@@ -165,6 +180,11 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'A controller was set back to an older version, or two versions share one server.',
     remedy: 'Update this controller.',
   },
+  EW5205_CONTROLLER_UNREACHABLE: {
+    meaning: 'The controller does not answer.',
+    causes: 'It is not running, the address is wrong, or its certificate is not trusted here.',
+    remedy: 'Check --url or EIGEN_URL, and that eigenweights serve runs there.',
+  },
   EW6001_BUNDLE_UNREADABLE: {
     meaning: 'The bundle could not be read.',
     causes: 'A truncated download or a file that is not a bundle.',
@@ -215,6 +235,21 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     meaning: 'A piece of a bundle, or the index that lists the pieces, is not what it is said to be.',
     causes: 'Damage on the way, a source that has another file, or a changed index.',
     remedy: 'Fetch the piece again, or from another source; nothing that fails this check is used.',
+  },
+  EW6201_TOKEN_REFUSED: {
+    meaning: 'A token does not open what it was used for.',
+    causes: 'It was mistyped, used before (enrolment tokens work once), revoked, or its time is over.',
+    remedy: 'Ask for a new one: eigenweights enrol for a device, an administrator for the API.',
+  },
+  EW6202_NOT_ALLOWED: {
+    meaning: 'The token is valid, and its role may not do this.',
+    causes: 'Viewers only look, operators do not approve, approvers only approve.',
+    remedy: 'Use a token of the role that the message names.',
+  },
+  EW6203_AUDIT_BROKEN: {
+    meaning: 'The audit log is not what was written.',
+    causes: 'Entries were edited, removed or inserted in the database, or the key of the log is another.',
+    remedy: 'The message names the first entry; compare with a backup, and find out who can write to the database.',
   },
   EW7001_STORE_DAMAGED: {
     meaning: 'A file in the state folder of a device is missing or is not what its name says.',

@@ -64,6 +64,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['sdk/fleet'],
   '@peculiar/x509': ['sdk/fleet', 'sdk/device'],
   '@tufjs/models': ['sdk/fleet', 'sdk/device'],
+  '@valibot/to-json-schema': ['sdk/fleet/api'],
   '@yowasp/clang': ['sdk/compile/toolchain', 'targets/wasm'],
   koffi: ['sdk/device/engine'],
   aedes: ['sdk/fleet'],
@@ -74,6 +75,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pg: ['sdk/fleet'],
   picocolors: ['sdk/cli'],
   'prom-client': ['sdk/fleet'],
+  'reflect-metadata': ['sdk/fleet'],
   serialport: ['sdk/deploy', 'sdk/device'],
   valibot: ['sdk/ir', 'sdk/compile', 'sdk/bundle', 'sdk/wire', 'sdk/device', 'sdk/deploy', 'sdk/fleet', 'sdk/cli'],
 };

@@ -1,0 +1,80 @@
+import type * as v from 'valibot';
+import type { Role } from '../access/tokens.ts';
+import type { Fleet } from '../fleet.ts';
+
+type Schema = v.GenericSchema<unknown, unknown>;
+type Output<S> = S extends Schema ? v.InferOutput<S> : undefined;
+
+/** Who asks. */
+export interface Caller {
+  /** For the audit log: `token:ID`, or `anyone`. */
+  readonly actor: string;
+  readonly role: Role | undefined;
+}
+
+export interface RouteRequest<P, Q, B> {
+  /** From the path. */
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B;
+  readonly caller: Caller;
+}
+
+interface RouteShape {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** OpenAPI's way: /v1/devices/{name}. */
+  readonly path: string;
+  readonly summary: string;
+  /** Least role that may; whoever may do that, or anyone. */
+  readonly role: Role | 'anyone';
+  /** Of a good answer, where it is not 200. */
+  readonly status?: 201 | 202;
+}
+
+/** One request of the API: its schemas make the check, the types and the OpenAPI document. */
+export interface RouteSpec<
+  P extends Schema | undefined,
+  Q extends Schema | undefined,
+  B extends Schema | undefined,
+  R extends Schema,
+> extends RouteShape {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  readonly reply: R;
+  handle(request: RouteRequest<Output<P>, Output<Q>, Output<B>>, fleet: Fleet): Promise<v.InferInput<R>>;
+}
+
+export interface Route extends RouteShape {
+  readonly params?: Schema | undefined;
+  readonly query?: Schema | undefined;
+  readonly body?: Schema | undefined;
+  readonly reply: Schema;
+  handle(request: RouteRequest<unknown, unknown, unknown>, fleet: Fleet): Promise<unknown>;
+}
+
+/** Ties the types of the schemas to what `handle` receives; the server guarantees that each was checked. */
+export function defineRoute<
+  R extends Schema,
+  P extends Schema | undefined = undefined,
+  Q extends Schema | undefined = undefined,
+  B extends Schema | undefined = undefined,
+>(spec: RouteSpec<P, Q, B, R>): Route {
+  return {
+    ...spec,
+    handle: (request, fleet) => spec.handle(request as RouteRequest<Output<P>, Output<Q>, Output<B>>, fleet),
+  };
+}
+
+const ALLOWS: Readonly<Record<Role, readonly Role[]>> = {
+  viewer: ['viewer'],
+  operator: ['viewer', 'operator'],
+  // Who approves does not make what is approved.
+  approver: ['viewer', 'approver'],
+  admin: ['viewer', 'operator', 'admin'],
+};
+
+/** Whether the holder of a role may do what needs another. */
+export function allows(role: Role, needed: Role): boolean {
+  return ALLOWS[role].includes(needed);
+}

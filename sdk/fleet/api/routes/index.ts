@@ -1,0 +1,8 @@
+import type { Route } from '../route.ts';
+import { accessRoutes } from './access.ts';
+import { desiredRoutes } from './desired.ts';
+import { deviceRoutes } from './devices.ts';
+import { enrolmentRoutes } from './enrolments.ts';
+
+/** Everything that the API answers; parts of the controller add theirs. */
+export const ROUTES: readonly Route[] = [...deviceRoutes, ...desiredRoutes, ...enrolmentRoutes, ...accessRoutes];

@@ -1,0 +1,38 @@
+import { CHANNELS, type Channel, deviceTopic } from '../../wire/protocol/topics.ts';
+
+/** What a device says, and what it hears: of its own topics only. */
+const SAYS: readonly Channel[] = ['up', 'st', 'rq'];
+const HEARS: readonly Channel[] = ['dn', 'ch', 'st'];
+
+/** What one device may do on a broker. */
+export class Rights {
+  readonly device: string;
+  /** Its topics without their last level. */
+  private readonly own: string;
+  private readonly broadcast: RegExp;
+
+  constructor(namespace: string, device: string) {
+    this.device = device;
+    this.own = deviceTopic({ namespace, device, channel: 'up' }).slice(0, -'up'.length);
+    this.broadcast = new RegExp(`^ew1/${namespace}/all/([0-9a-f]{64}|\\+)$`);
+  }
+
+  /** Why it may not publish this; undefined when it may. */
+  publishProblem(topic: string, { qos, retain }: { qos: number; retain: boolean }): string | undefined {
+    const channel = this.channelOf(topic);
+    if (!channel || !SAYS.includes(channel)) return `${this.device} may not publish on '${topic.slice(0, 128)}'`;
+    if (retain && channel !== 'st') return `${this.device} may not leave anything on '${topic}'`;
+    return qos > 1 ? `the protocol has no QoS ${qos}` : undefined;
+  }
+
+  /** Why it may not subscribe to this; undefined when it may. */
+  subscribeProblem(filter: string): string | undefined {
+    const channel = this.channelOf(filter);
+    if ((channel && HEARS.includes(channel)) || this.broadcast.test(filter)) return undefined;
+    return `${this.device} may not subscribe to '${filter.slice(0, 128)}'`;
+  }
+
+  private channelOf(topic: string): Channel | undefined {
+    return topic.startsWith(this.own) ? CHANNELS.find((c) => c === topic.slice(this.own.length)) : undefined;
+  }
+}

@@ -1,0 +1,27 @@
+import type { Clock } from '../util/clock.ts';
+import type { AuditLog } from './access/audit.ts';
+import type { Enrolment } from './access/enrolment.ts';
+import type { ApiTokens } from './access/tokens.ts';
+import type { BlobFolder } from './blobs/index.ts';
+import type { Controller } from './controller/controller.ts';
+import type { Metrics } from './controller/metrics.ts';
+import type { Database } from './database/index.ts';
+import type { Logger } from './log.ts';
+
+/** What the API works on. */
+export interface Fleet {
+  readonly database: Database;
+  readonly controller: Pick<Controller, 'publishSoon' | 'ready'>;
+  readonly audit: AuditLog;
+  readonly tokens: ApiTokens;
+  readonly enrolment: Enrolment;
+  readonly blobs: BlobFolder;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly namespace: string;
+  /** How devices reach the broker: mqtt://host:port or mqtts://. */
+  readonly brokerUrl: string;
+  /** Ends the connection of a device whose credentials hold no more, where the broker is ours. */
+  expel(device: string): void;
+}
