@@ -1,8 +1,8 @@
 import { dirname, join } from 'node:path';
 import { EigenError, isEigenError } from '../util/errors.ts';
-import { type FileSystem, nodeFileSystem, readBytes, replaceAtomically } from '../util/files.ts';
+import { type FileSystem, hashOf, nodeFileSystem, readBytes, replaceAtomically } from '../util/files.ts';
 import { sha256 } from '../util/hash.ts';
-import { type KernelModule, PLATFORMS } from '../wire/kernels.ts';
+import { type KernelId, type KernelModule, PLATFORMS, type Platform } from '../wire/kernels.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import { digestText, kernelFile, MANIFEST, MANIFEST_DIGEST } from './names.ts';
 import { type Bundle, installWeights, kernelIds, kernelsFor } from './open.ts';
@@ -16,9 +16,10 @@ export interface InstalledBundle {
   readonly manifest: Manifest;
   readonly digest: string;
   readonly folder: string;
-  /** program.weightBytes bytes. */
-  readonly weights: Uint8Array;
-  readonly kernels: readonly KernelModule[];
+  /** File of the resident weights, to be mapped. */
+  readonly weights: string;
+  /** The kernels for a platform, read when asked for. Throws what openInstalled does. */
+  kernelsFor(platform: Platform): Promise<KernelModule[]>;
 }
 
 const WEIGHTS_BIN = 'weights.bin';
@@ -70,7 +71,8 @@ function filesOf(bundle: Bundle): Map<string, Uint8Array> {
 async function isIntact(dir: string, digest: string, fs: FileSystem): Promise<boolean> {
   if (!(await fs.exists(join(dir, digest)))) return false;
   try {
-    await openInstalled(dir, digest, fs);
+    const installed = await openInstalled(dir, digest, fs);
+    for (const platform of PLATFORMS) await installed.kernelsFor(platform);
     return true;
   } catch (e) {
     if (isEigenError(e)) return false;
@@ -79,7 +81,7 @@ async function isIntact(dir: string, digest: string, fs: FileSystem): Promise<bo
 }
 
 /**
- * Opens what installBundle wrote, every hash verified.
+ * Opens what installBundle wrote; the hash of whatever is used is verified, and no more of it is read than that takes.
  * @throws EigenError EW1002_FILE_NOT_FOUND when it is not installed, EW6002_BUNDLE_TAMPERED naming the file.
  */
 export async function openInstalled(
@@ -93,17 +95,20 @@ export async function openInstalled(
     throw tampered(`installed file '${MANIFEST}' does not have the digest ${digest}`);
   const manifest = parseManifest(manifestBytes);
   const sums = parseSums(new TextDecoder().decode(await readBytes(join(folder, INSTALLED), fs)));
-  const read = async (name: string): Promise<Uint8Array> => {
-    const bytes = await readBytes(join(folder, name), fs);
-    if (sums.get(name) !== sha256(bytes)) throw tampered(`installed file '${name}' does not have the listed hash`);
-    return bytes;
+  const check = (name: string, hash: string): void => {
+    if (sums.get(name) !== hash) throw tampered(`installed file '${name}' does not have the listed hash`);
   };
-  const weights = await read(WEIGHTS_BIN);
-  if (weights.length !== manifest.program.weightBytes)
-    throw tampered(`installed file '${WEIGHTS_BIN}' has a wrong size`);
-  const kernels: KernelModule[] = [];
-  for (const id of kernelIds({ manifest })) kernels.push({ ...id, bytes: await read(kernelFile(id)) });
-  return { manifest, digest, folder, weights, kernels };
+  const weights = join(folder, WEIGHTS_BIN);
+  check(WEIGHTS_BIN, await hashOf(weights, fs));
+  const read = async (id: KernelId): Promise<KernelModule> => {
+    const bytes = await readBytes(join(folder, kernelFile(id)), fs);
+    check(kernelFile(id), sha256(bytes));
+    return { ...id, bytes };
+  };
+  const ids = kernelIds({ manifest });
+  const kernelsFor = (platform: Platform): Promise<KernelModule[]> =>
+    Promise.all(ids.filter((id) => id.platform === platform).map(read));
+  return { manifest, digest, folder, weights, kernelsFor };
 }
 
 function parseSums(text: string): Map<string, string> {

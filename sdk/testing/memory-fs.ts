@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { FileSystem } from '../util/files.ts';
+import { sha256 } from '../util/hash.ts';
 
 /** An operation that the fake should fail, once. */
 export interface InjectedFailure {
@@ -28,6 +29,10 @@ export class MemoryFileSystem implements FileSystem {
     const bytes = this.files.get(path);
     if (!bytes) throw fsError('ENOENT', `no such file, read '${path}'`);
     return bytes.slice();
+  }
+
+  async hash(path: string): Promise<string> {
+    return sha256(await this.read(path));
   }
 
   async write(path: string, bytes: Uint8Array): Promise<void> {

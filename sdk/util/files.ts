@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EigenError } from './errors.ts';
+import { sha256OfFile } from './hash.ts';
 
 /**
  * The few things the SDK does to a file system. Failures are the platform's own errors (with a `code` such as ENOENT or
@@ -9,6 +10,8 @@ import { EigenError } from './errors.ts';
  */
 export interface FileSystem {
   read(path: string): Promise<Uint8Array>;
+  /** SHA-256 of a file, 64 lower-case hex digits, without having all of it in memory. */
+  hash(path: string): Promise<string>;
   /** Creates or truncates, writes everything, and returns when it is on the medium. May leave a partial file when it fails. */
   write(path: string, bytes: Uint8Array): Promise<void>;
   /** Replaces the file `to`, atomically; folders only onto nothing. */
@@ -25,6 +28,15 @@ export interface FileSystem {
 export const nodeFileSystem: FileSystem = {
   async read(path) {
     return new Uint8Array(await readFile(path));
+  },
+  async hash(path) {
+    const file = await open(path);
+    try {
+      // A file that became shorter meanwhile is not the one that anybody means.
+      return (await sha256OfFile(file, (await file.stat()).size)) ?? '';
+    } finally {
+      await file.close();
+    }
   },
   async write(path, bytes) {
     const file = await open(path, 'w');
@@ -64,17 +76,22 @@ async function syncFolder(path: string): Promise<void> {
  * @throws EigenError EW1002_FILE_NOT_FOUND when it is absent or cannot be read.
  */
 export async function readBytes(path: string, fs: FileSystem = nodeFileSystem): Promise<Uint8Array> {
-  try {
-    return await fs.read(path);
-  } catch (e) {
-    const code = codeOf(e);
-    const message = code === 'ENOENT' ? `${path}: no such file` : `${path}: cannot be read (${reasonOf(e)})`;
-    throw new EigenError('EW1002_FILE_NOT_FOUND', message, {
-      hint: code === 'EACCES' ? 'Check the permissions of the file and its folder.' : 'Check the path.',
-      details: { path, code },
-      cause: e,
-    });
-  }
+  return fs.read(path).catch((e) => unreadable(path, e));
+}
+
+/** SHA-256 of a file. Throws what readBytes does. */
+export async function hashOf(path: string, fs: FileSystem = nodeFileSystem): Promise<string> {
+  return fs.hash(path).catch((e) => unreadable(path, e));
+}
+
+function unreadable(path: string, e: unknown): never {
+  const code = codeOf(e);
+  const message = code === 'ENOENT' ? `${path}: no such file` : `${path}: cannot be read (${reasonOf(e)})`;
+  throw new EigenError('EW1002_FILE_NOT_FOUND', message, {
+    hint: code === 'EACCES' ? 'Check the permissions of the file and its folder.' : 'Check the path.',
+    details: { path, code },
+    cause: e,
+  });
 }
 
 /**

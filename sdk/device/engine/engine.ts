@@ -38,37 +38,51 @@ export abstract class Engine {
 
   abstract close(): void;
 
-  /** One inference. Inputs and outputs by name, outputs are copies. */
-  run(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  /**
+   * One inference. Inputs and outputs by name; outputs are copies, in the tensors of `into` where it has them, so that an application that
+   * runs for long makes no garbage.
+   * @throws EigenError EW3202_DATA_INVALID naming the tensor that is not of the model's type.
+   */
+  run(inputs: Readonly<Record<string, Tensor>>, into: Readonly<Record<string, Tensor>> = {}): Record<string, Tensor> {
+    const { steps, outputs } = this.program;
+    for (const slot of outputs) if (into[slot.name]) checkType('output', slot, into[slot.name], outputs);
     this.setInputs(inputs);
-    this.runSteps(0, this.program.steps.length);
-    return Object.fromEntries(this.program.outputs.map((o) => [o.name, this.readSlot(o)]));
+    this.runSteps(0, steps.length);
+    return Object.fromEntries(outputs.map((slot) => [slot.name, this.readSlot(slot, into[slot.name])]));
   }
 
   setInputs(inputs: Readonly<Record<string, Tensor>>): void {
     for (const slot of this.program.inputs) {
       const t = inputs[slot.name];
-      if (!t || t.dtype !== slot.dtype || !sameShape(t.shape, slot.shape)) {
-        throw new EigenError(
-          'EW3202_DATA_INVALID',
-          `input '${slot.name}' must be ${formatType(slot)}, got ${t ? formatType(t) : 'nothing'}`,
-          {
-            hint: `The model's inputs are: ${this.program.inputs.map((s) => `${s.name} ${formatType(s)}`).join('; ')}.`,
-          },
-        );
-      }
+      checkType('input', slot, t, this.program.inputs);
       this.arena(slot.offset, byteLength(slot)).set(bytesOf(t.data));
     }
   }
 
-  /** Copy of a slot's present content. */
-  readSlot(slot: Slot): Tensor {
-    const copy = this.arena(slot.offset, byteLength(slot)).slice();
-    return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, copy));
+  /** Copy of a slot's present content, in a tensor of its type where one is given. */
+  readSlot(slot: Slot, into?: Tensor): Tensor {
+    const bytes = this.arena(slot.offset, byteLength(slot));
+    if (!into) return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, bytes.slice()));
+    bytesOf(into.data).set(bytes);
+    return into;
   }
 
   /** A slot's content in place: it changes when the engine runs. */
   viewSlot(slot: Slot): Tensor {
     return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, this.arena(slot.offset, byteLength(slot))));
   }
+}
+
+function checkType(
+  what: 'input' | 'output',
+  slot: Slot,
+  t: Tensor | undefined,
+  all: readonly Slot[],
+): asserts t is Tensor {
+  if (t && t.dtype === slot.dtype && sameShape(t.shape, slot.shape)) return;
+  throw new EigenError(
+    'EW3202_DATA_INVALID',
+    `${what} '${slot.name}' must be ${formatType(slot)}, got ${t ? formatType(t) : 'nothing'}`,
+    { hint: `The model's ${what}s are: ${all.map((s) => `${s.name} ${formatType(s)}`).join('; ')}.` },
+  );
 }

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder, keep, used } from '../../util/cache.ts';
-import { sha256 } from '../../util/hash.ts';
+import { sha256, sha256OfFile } from '../../util/hash.ts';
 import type { ResidentWeights } from './native.ts';
 
 /**
@@ -32,23 +31,15 @@ export async function residentWeights(name: string, make: () => Uint8Array): Pro
 /** Bytes of the hash. */
 const HASH = 32;
 
-const CHUNK = 1 << 16;
-
-/** Whether a file ends in the hash of what stands before. One buffer is read into: nothing of the file stays in memory. */
+/** Whether a file ends in the hash of what stands before. */
 async function isWhole(file: string): Promise<boolean> {
-  const hash = createHash('sha256');
-  const buffer = Buffer.alloc(CHUNK);
   let opened: FileHandle | undefined;
   try {
     opened = await open(file);
-    for (let left = (await opened.stat()).size - HASH; left > 0; ) {
-      const { bytesRead } = await opened.read(buffer, 0, Math.min(CHUNK, left));
-      if (bytesRead === 0) return false;
-      hash.update(buffer.subarray(0, bytesRead));
-      left -= bytesRead;
-    }
-    const { bytesRead } = await opened.read(buffer, 0, HASH);
-    return bytesRead === HASH && hash.digest().equals(buffer.subarray(0, HASH));
+    const bytes = (await opened.stat()).size - HASH;
+    const said = Buffer.alloc(HASH);
+    await opened.read(said, 0, HASH, bytes);
+    return (await sha256OfFile(opened, bytes)) === said.toString('hex');
   } catch {
     return false;
   } finally {

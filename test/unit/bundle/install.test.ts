@@ -45,8 +45,9 @@ test('installed, opened, and left alone the second time', async () => {
     'weights.bin',
   ]);
   const installed = await openInstalled('cache', bundle.digest, fs);
-  assert.equal(installed.weights, installWeights(bundle));
-  assert.equal(installed.kernels, [...kernelsFor(bundle, 'linux-x64'), ...kernelsFor(bundle, 'wasm')]);
+  assert.equal(await fs.read(installed.weights), installWeights(bundle));
+  for (const platform of ['linux-x64', 'wasm'] as const)
+    assert.equal(await installed.kernelsFor(platform), kernelsFor(bundle, platform));
   assert.equal(installed.manifest, bundle.manifest);
   const before = fs.files.get(`${folder}/weights.bin`);
   await installBundle(bundle, 'cache', fs);
@@ -59,7 +60,8 @@ test('a changed file is found by name, and installing again repairs it', async (
   const folder = await installBundle(bundle, 'cache', fs);
   for (const name of ['weights.bin', 'kernels/simd.wasm', 'manifest.json']) {
     fs.files.get(`${folder}/${name}`)![0] ^= 1;
-    const e = await errorOf(openInstalled('cache', bundle.digest, fs));
+    const opened = openInstalled('cache', bundle.digest, fs);
+    const e = await errorOf(opened.then((installed) => installed.kernelsFor('wasm')));
     assert.is(e.code, 'EW6002_BUNDLE_TAMPERED');
     assert.ok(e.message.includes(`'${name}'`), e.message);
     await installBundle(bundle, 'cache', fs);

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { installBundle, readBundle } from '../../../sdk/bundle/index.ts';
 import { readArrays } from '../../../sdk/index.ts';
 import { bytesOf } from '../../../sdk/util/tensor.ts';
 import { COMPETITORS, installedVersion } from '../packages.ts';
@@ -84,8 +85,10 @@ export async function measureMemory(
       kinds.push([`onnxruntime-node ${name}`, [programs.ort, COMPETITORS, path, inputs, runs]]);
     }
   }
+  const digest = basename(await installBundle(await readBundle(prepared.bundle), folder));
+  const installed = [folder, digest];
   for (const engine of ['native', 'wasm']) {
-    kinds.push([`ours ${engine}`, [programs.ours, engine, prepared.bundle, inputs, runs]]);
+    kinds.push([`ours ${engine}`, [programs.ours, engine, ...installed, inputs, runs]]);
     const io = ['--input', prepared.inputs, '--output', join(folder, 'run.npz')];
     kinds.push([`eigenweights run, ${engine}`, [programs.cli, 'run', prepared.bundle, ...io, '--engine', engine]]);
   }
@@ -101,7 +104,7 @@ export async function measureMemory(
       failures.push(`${program}: ${cause instanceof Error ? cause.message : String(cause)}`);
     }
   }
-  const shared = await sharedWeights([programs.ours, 'native', prepared.bundle, inputs, runs, 'hold']);
+  const shared = await sharedWeights([programs.ours, 'native', ...installed, inputs, runs, 'hold']);
   return { model: prepared.model.id, rows, failures, ...(shared ? { shared } : {}) };
 }
 
@@ -178,7 +181,7 @@ async function sharedWeights(args: readonly string[]): Promise<MemoryResult['sha
 }
 
 function weightsMapping(smaps: string): Memory | undefined {
-  const sections = smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m).filter((s) => /\/weights\/[^\n]*\.bin\n/.test(s));
+  const sections = smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m).filter((s) => /\/weights\.bin\n/.test(s));
   const all = sections.map(parsed);
   return all.length === 0 ? undefined : mapped((key) => all.reduce((sum, m) => sum + m[key], 0));
 }
