@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { build } from 'esbuild';
 import { graphOfBundle } from '../../sdk/app/bundle-graph.ts';
 import { readBundle } from '../../sdk/bundle/index.ts';
 import { buildCompressed, inspectPath, type NamedType, readArrays, samplesOf, writeArrays } from '../../sdk/index.ts';
@@ -18,12 +19,14 @@ const TARGET = 'host';
 const SAMPLES = 256;
 const MADE_UP = 32;
 
-/** What decides the weights and bits of a compressed network. Kernels do not: all of them give the same outputs. */
-const COMPRESSING = ['compress', 'ir', 'model', 'data', 'util', 'wire', 'compile', 'app/build.ts', 'pipeline.ts'];
-const KERNELS = ['compile/emit', 'compile/toolchains'];
-const SHOWN = ['sdk/cli', 'sdk/report', 'tools/speed/present'];
-
-const within = (file: string, folder: string): boolean => file === folder || file.startsWith(`${folder}/`);
+/** Programs whose sources decide which networks are timed, and everything that decides their times. */
+const COMPRESSING = ['sdk/app/build.ts'];
+const TIMING = [...COMPRESSING, 'tools/speed/prepare.ts', 'tools/speed/child.ts'];
+/** What does not decide the weights and bits of a compressed network: kernels, which all give the same outputs, and what is said on the way. */
+const UNDECIDING = [
+  ...['sdk/compile/emit/', 'sdk/compile/toolchains/', 'sdk/device/', 'targets/'],
+  ...['sdk/util/errors.ts', 'sdk/util/progress.ts'],
+];
 
 /** Hashes of the sources that decide which networks are timed, and of everything that decides their times. */
 export interface SourceHashes {
@@ -32,20 +35,34 @@ export interface SourceHashes {
 }
 
 export async function sourceHashes(root: string): Promise<SourceHashes> {
-  const files = (
-    await Promise.all(['sdk', 'targets', 'profiles', 'tools/speed'].map((f) => filesIn(join(root, f))))
-  ).flat();
-  const of = (test: (file: string) => boolean): Promise<string> =>
+  const profiles = (await filesIn(join(root, 'profiles'))).map((f) => relative(root, f));
+  const hash = (files: readonly string[]): Promise<string> =>
     hashOf(
       root,
-      files.filter((f) => test(relative(root, f))),
+      [...files, ...profiles].map((f) => join(root, f)),
     );
-  return {
-    compressing: await of(
-      (f) => COMPRESSING.some((c) => within(f, `sdk/${c}`)) && !KERNELS.some((k) => within(f, `sdk/${k}`)),
-    ),
-    all: await of((f) => !SHOWN.some((s) => within(f, s))),
-  };
+  const compressing = (await sourcesOf(root, COMPRESSING)).filter((f) => !UNDECIDING.some((u) => f.startsWith(u)));
+  return { compressing: await hash(compressing), all: await hash(await sourcesOf(root, TIMING)) };
+}
+
+/** The files that programs are made of, from the project's root, in the order of their names. */
+async function sourcesOf(root: string, programs: readonly string[]): Promise<string[]> {
+  const { metafile } = await build({
+    entryPoints: programs.map((p) => join(root, p)),
+    absWorkingDir: root,
+    bundle: true,
+    metafile: true,
+    write: false,
+    outdir: root,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+    logLevel: 'error',
+  });
+  const used = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+    Object.keys(inputs).filter((f) => inputs[f]!.bytesInOutput > 0),
+  );
+  return [...new Set(used)].sort();
 }
 
 /** A model ready to be timed: the files that the contestants open. */
