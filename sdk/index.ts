@@ -18,6 +18,17 @@ export { type ExportReport, type ExportRequest, exportBundle } from './app/expor
 export { type FirmwareReport, type FirmwareRequest, writeFirmware } from './app/firmware.ts';
 export { type FrontierReport, type FrontierRequest, type FrontierRow, measureFrontier } from './app/frontier.ts';
 export { type BundleInspection, fitPath, inspectPath, type ModelInspection } from './app/inspect.ts';
+export {
+  delegateTo,
+  initKeys,
+  type KeysReport,
+  type KeysRequest,
+  type RoleReport,
+  revokeKey,
+  rotateKeys,
+  showKeys,
+  signStaged,
+} from './app/keys.ts';
 export { type BundleProfile, type ProfileRequest, type ProfileRow, profileBundle } from './app/profile-bundle.ts';
 export type { Roof } from './app/roof.ts';
 export type { SelfTest } from './app/self-test.ts';

@@ -340,4 +340,9 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'A typo, or another controller than the one that it was started on.',
     remedy: '`eigenweights rollout list` shows those there are.',
   },
+  EW8104_METADATA_IN_USE: {
+    meaning: 'Another process is changing the metadata of the fleet.',
+    causes: 'A controller that renews it, or somebody else who signs.',
+    remedy: 'Try again; where there is no such process, remove the file lock in the folder metadata.',
+  },
 };

@@ -29,6 +29,8 @@ export const MOST_RELEASES_AHEAD = 1 << 20;
 
 const ROLE = /^[A-Za-z0-9_-]{1,64}$/;
 const ASSIGNMENT = 'assignment-';
+/** Roles that the root names. */
+const RESERVED: readonly string[] = ['root', 'targets', 'snapshot', 'timestamp', 'director'];
 
 /** Under which name the assignment of a device is fetched, beside the metadata of TUF's roles. */
 export function assignmentRole(device: string): string {
@@ -37,7 +39,7 @@ export function assignmentRole(device: string): string {
 
 /** Whether a text can name a role that targets are delegated to: it is a file's name on devices and hosts. */
 export function isDelegatedRoleName(name: string): boolean {
-  return ROLE.test(name) && !name.startsWith(ASSIGNMENT);
+  return ROLE.test(name) && !name.startsWith(ASSIGNMENT) && !RESERVED.includes(name);
 }
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));

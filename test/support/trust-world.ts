@@ -4,7 +4,7 @@ import { Trust } from '../../sdk/device/trust/trust.ts';
 import {
   Keyring,
   LIFETIMES,
-  MetadataFolder,
+  MetadataStore,
   makeRoot,
   type Order,
   Repository,
@@ -59,7 +59,7 @@ export function rolesOf(keys: Readonly<Record<RoleName, readonly Signer[]>>): Re
 export class World {
   now: number;
   readonly fs = new MemoryFileSystem();
-  readonly folder = new MetadataFolder('metadata', this.fs);
+  readonly folder = new MetadataStore('metadata', this.fs);
   readonly ring = new Keyring(Object.values(KEYS).flat());
   repository!: Repository;
   private signed = 0;

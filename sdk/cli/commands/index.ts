@@ -12,6 +12,7 @@ import { firmware } from './firmware.ts';
 import { fit } from './fit.ts';
 import { frontier } from './frontier.ts';
 import { inspect } from './inspect.ts';
+import { keys } from './keys.ts';
 import { profile } from './profile.ts';
 import { run } from './run.ts';
 import { targets } from './targets.ts';
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   exportCommand,
   delta,
   apply,
+  keys,
   targets,
   agent,
   doctor,

@@ -1,9 +1,9 @@
 /** Who may put what on devices: keys, the signed metadata of a fleet, and the assignments of its devices. */
 
 export { type Order, type OrderedBundle, signAssignment } from './assignments.ts';
-export { type MetadataFile, MetadataFolder } from './folder.ts';
-export { Keyring, readKey, readKeys, writeKey } from './keyring.ts';
+export { Keyring, readKey, readKeys, signersIn, writeKey } from './keyring.ts';
 export { type PublicKey, publicKey, Signer } from './keys.ts';
+export { withLock } from './lock.ts';
 export { LIFETIMES, Repository } from './repository.ts';
 export {
   type Awaited,
@@ -17,4 +17,5 @@ export {
   readRoot,
   signRoot,
 } from './root.ts';
+export { type MetadataFile, MetadataStore } from './store.ts';
 export { type Delegation, type TargetsContent, targetPath } from './targets.ts';

@@ -16,9 +16,14 @@ export class Keyring {
     this.signers.set(signer.key.id, signer);
   }
 
+  /** Those of these keys. */
+  all(keys: readonly PublicKey[]): Signer[] {
+    return [...new Set(keys.flatMap(({ id }) => this.signers.get(id) ?? []))];
+  }
+
   /** Those that can sign for a role, no more than its threshold asks for. */
   for({ keys, threshold }: { readonly keys: readonly PublicKey[]; readonly threshold: number }): Signer[] {
-    return keys.flatMap(({ id }) => this.signers.get(id) ?? []).slice(0, threshold);
+    return this.all(keys).slice(0, threshold);
   }
 
   /**
@@ -69,6 +74,13 @@ export async function readKey(path: string): Promise<Signer> {
   if (process.platform !== 'win32' && (mode & OTHERS) !== 0)
     throw keyUnusable(path, `its mode is ${(mode & 0o777).toString(8)}, others may read it: chmod 600`);
   return Signer.fromPem(pem, path);
+}
+
+/** The keys of a text with any number of them, one PEM block after another. @throws EigenError EW8101_KEY_UNUSABLE. */
+export function signersIn(text: string, where: string): Signer[] {
+  const blocks = text.match(/-----BEGIN [^-]+-----[^-]*-----END [^-]+-----/g) ?? [];
+  if (blocks.length === 0 && text.trim() !== '') throw keyUnusable(where, 'there is no key in PEM form');
+  return blocks.map((pem) => Signer.fromPem(pem, where));
 }
 
 /** All keys in files and folders; a folder that is not there has none. */

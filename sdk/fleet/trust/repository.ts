@@ -1,10 +1,10 @@
 import { MetadataKind } from '@tufjs/models';
 import { EigenError } from '../../util/errors.ts';
 import { formatTime, type ListedBundle } from '../../wire/metadata.ts';
-import type { MetadataFolder } from './folder.ts';
 import type { Keyring } from './keyring.ts';
 import { awaitedSignatures, type RoleKeys, type RootFile, readRoot } from './root.ts';
 import { metaJson, readMetadata, type SignedJson, signMetadata } from './sign.ts';
+import type { MetadataStore } from './store.ts';
 import {
   checkDelegation,
   type Delegation,
@@ -37,14 +37,14 @@ interface MetaJson {
  * leads devices to them, last; what a power cut leaves of it is not seen.
  */
 export class Repository {
-  readonly folder: MetadataFolder;
+  readonly folder: MetadataStore;
   private readonly now: () => number;
   private rootFile: RootFile;
   private timestamp: SignedJson | undefined;
   private snapshot: SignedJson | undefined;
   private readonly roles = new Map<string, TargetsContent>();
 
-  private constructor(folder: MetadataFolder, now: () => number, root: RootFile) {
+  private constructor(folder: MetadataStore, now: () => number, root: RootFile) {
     this.folder = folder;
     this.now = now;
     this.rootFile = root;
@@ -52,17 +52,16 @@ export class Repository {
 
   /**
    * Begins a repository with its first root, and no targets.
-   * @throws EigenError EW8102_SIGNATURES_MISSING, EW8103_ROLES_INVALID where there is one.
+   * @throws EigenError EW8102_SIGNATURES_MISSING.
    */
-  static async create(folder: MetadataFolder, root: RootFile, ring: Keyring, now = Date.now): Promise<Repository> {
-    if ((await folder.newest('root')) > 0) throw invalidName('root', 'there is a root already: rotate its keys');
+  static async create(folder: MetadataStore, root: RootFile, ring: Keyring, now = Date.now): Promise<Repository> {
     const repository = new Repository(folder, now, root);
     await repository.publishRoot(root, ring);
     return repository;
   }
 
   /** @throws EigenError EW1002_FILE_NOT_FOUND where there is none. */
-  static async open(folder: MetadataFolder, now = Date.now): Promise<Repository> {
+  static async open(folder: MetadataStore, now = Date.now): Promise<Repository> {
     const repository = new Repository(
       folder,
       now,
@@ -82,9 +81,9 @@ export class Repository {
     return this.rootFile;
   }
 
-  /** When the online roles expire, milliseconds since 1970. */
-  get expiries(): { readonly timestamp: number; readonly snapshot: number } {
-    return { timestamp: expiryOf(this.timestamp), snapshot: expiryOf(this.snapshot) };
+  /** The roles that are signed online: versions, and when they expire in milliseconds since 1970. */
+  get online(): Readonly<Record<'timestamp' | 'snapshot', { readonly version: number; readonly expires: number }>> {
+    return { timestamp: stateOf(this.timestamp), snapshot: stateOf(this.snapshot) };
   }
 
   /** What a role lists; 'targets', or one that it delegates to. */
@@ -154,9 +153,9 @@ export class Repository {
   /** Signs what is online anew where it is time to. @returns whether it was. */
   async renew(ring: Keyring): Promise<boolean> {
     const due = (expires: number, lifetime: number): boolean => expires - this.now() < lifetime * (1 - RENEW_AFTER);
-    const { timestamp, snapshot } = this.expiries;
-    if (due(snapshot, LIFETIMES.snapshot)) await this.publish(ring, []);
-    else if (due(timestamp, LIFETIMES.timestamp)) await this.signTimestamp(ring);
+    const { timestamp, snapshot } = this.online;
+    if (due(snapshot.expires, LIFETIMES.snapshot)) await this.publish(ring, []);
+    else if (due(timestamp.expires, LIFETIMES.timestamp)) await this.signTimestamp(ring);
     else return false;
     return true;
   }
@@ -233,11 +232,11 @@ interface SignedRole {
   readonly bytes: Uint8Array;
 }
 
-function expiryOf(signed: SignedJson | undefined): number {
-  return signed ? Date.parse(signed.expires) : 0;
+function stateOf(signed: SignedJson | undefined): { version: number; expires: number } {
+  return signed ? { version: signed.version, expires: Date.parse(signed.expires) } : { version: 0, expires: 0 };
 }
 
-async function present(folder: MetadataFolder, role: string, version?: number): Promise<Uint8Array> {
+async function present(folder: MetadataStore, role: string, version?: number): Promise<Uint8Array> {
   const file = await folder.read(role, version);
   if (file) return file.bytes;
   throw new EigenError('EW1002_FILE_NOT_FOUND', `metadata of '${role}' is not there`, {

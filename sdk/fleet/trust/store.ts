@@ -11,7 +11,7 @@ export interface MetadataFile {
  * Metadata in a folder as TUF lays it out, so that any web server can serve it: `VERSION.ROLE.json`, and without a version the files
  * that are fetched as the newest: `timestamp.json`, `assignment-DEVICE.json`.
  */
-export class MetadataFolder {
+export class MetadataStore {
   private readonly folder: string;
   private readonly fs: FileSystem;
 

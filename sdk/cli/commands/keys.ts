@@ -1,0 +1,97 @@
+import { delegateTo, initKeys, type KeysReport, revokeKey, rotateKeys, showKeys, signStaged } from '../../index.ts';
+import { EigenError } from '../../util/errors.ts';
+import { type Answer, defineCommand, repeatFlag, valueFlag } from '../command.ts';
+import { table } from '../format.ts';
+import { pathIn, readCount, readText } from '../values.ts';
+
+const ACTIONS = ['init', 'show', 'rotate', 'revoke', 'delegate', 'sign'] as const;
+type Action = (typeof ACTIONS)[number];
+
+/** Who wants a key from the environment puts it here, as PEM. */
+const VARIABLE = 'EIGEN_SIGNING_KEYS';
+
+export const keys = defineCommand({
+  name: 'keys',
+  summary: 'Make, rotate and revoke the keys that say what devices may run',
+  examples: [
+    'eigenweights keys init fleet',
+    'eigenweights keys show fleet',
+    'eigenweights keys rotate fleet timestamp --key /media/stick',
+    'eigenweights keys revoke fleet 3f9c01ab --key /media/stick',
+    'eigenweights keys delegate fleet kws --path "kws/*/*"',
+    'eigenweights keys sign fleet --key root-2.pem',
+  ],
+  args: [
+    { name: 'ACTION', help: ACTIONS.join(', ') },
+    { name: 'DIR', help: 'data folder of the fleet: keys/ and metadata/ are in it' },
+    { name: 'WHAT', help: 'rotate, delegate: a role; revoke: the first digits of a key, or a role', optional: true },
+  ],
+  flags: {
+    key: repeatFlag(
+      'PATH',
+      `more secret keys, files or folders; PEM texts in ${VARIABLE} are used too`,
+      (texts) => texts,
+    ),
+    path: repeatFlag(
+      'PATTERN',
+      'delegate: FAMILY/BOARD/NAME that the role signs for, with * for any',
+      (texts) => texts,
+    ),
+    'root-keys': valueFlag('N', 'init: keys of the root, of which --threshold have to sign (3)', readCount),
+    threshold: valueFlag('N', 'init: how many of them (2)', readCount),
+  },
+  next: 'eigenweights keys show DIR',
+  async run({ args, flags }, context): Promise<Answer> {
+    const [action, folder, what] = [readAction(args[0]!), pathIn(context.cwd, args[1]!), args[2]];
+    const needed = (): string => {
+      if (what !== undefined) return readText(what);
+      throw new EigenError('EW1001_USAGE', `keys ${action}: say of what`, { hint: 'eigenweights keys --help' });
+    };
+    const pem = context.env[VARIABLE];
+    const paths = flags.key.map((path) => pathIn(context.cwd, path));
+    const request = { folder, keys: paths, ...(pem === undefined ? {} : { pem }) };
+    if (context.dryRun && action !== 'show') return { data: { action, folder }, text: `would ${action} in ${args[1]}` };
+    const report = await {
+      init: () => initKeys(request, { rootKeys: flags['root-keys'] ?? 3, threshold: flags.threshold ?? 2 }),
+      show: () => showKeys(request),
+      rotate: () => rotateKeys(request, needed()),
+      revoke: () => revokeKey(request, needed()),
+      delegate: () => delegateTo(request, needed(), flags.path),
+      sign: () => signStaged(request),
+    }[action]();
+    return { data: report, text: textOf(report, action) };
+  },
+});
+
+function readAction(text: string): Action {
+  const action = ACTIONS.find((a) => a === text);
+  if (action) return action;
+  throw new EigenError('EW1001_USAGE', `keys: there is no '${text}'`, { hint: `It is one of ${ACTIONS.join(', ')}.` });
+}
+
+const short = (id: string): string => id.slice(0, 8);
+
+function textOf({ roles, files, staged, wrote }: KeysReport, action: Action): string {
+  const rows = roles.map(({ role, threshold, keys: own, paths }) => {
+    const file = files.find((f) => f.role === role);
+    return [
+      role,
+      `${threshold} of ${own.length}`,
+      own.map(({ id, here }) => `${short(id)}${here ? '*' : ''}`).join(' '),
+      file ? `${file.version}` : '',
+      file ? file.expires.slice(0, 10) : '',
+      paths?.join(' ') ?? '',
+    ];
+  });
+  const lines = [table([['role', 'sign', 'keys (* at hand)', 'version', 'expires', ''], ...rows], [3])];
+  if (staged) {
+    const missing = staged.awaited.map(
+      ({ by, needed, keys: open }) => `${needed} of ${open.map((k) => short(k.id)).join(', ')} (the ${by} root's)`,
+    );
+    lines.push(`root ${staged.version} waits: ${missing.join(' and ') || 'eigenweights keys sign makes it valid'}`);
+  }
+  lines.push(...wrote.map((path) => `wrote ${path}`));
+  if (action === 'init') lines.push('Keep the keys of root and targets off this machine, each in a place of its own.');
+  if (action === 'rotate') lines.push('The old key is void once the new metadata is out: delete its file.');
+  return lines.join('\n');
+}
