@@ -16,6 +16,7 @@ export { type AppliedDelta, applyDeltaFile, type DeltaFileReport, writeDelta } f
 export { diagnose, type Finding } from './app/doctor.ts';
 export { type ExportReport, type ExportRequest, exportBundle } from './app/export.ts';
 export { type FirmwareReport, type FirmwareRequest, writeFirmware } from './app/firmware.ts';
+export { type FleetAccess, FleetClient } from './app/fleet-client.ts';
 export { type FrontierReport, type FrontierRequest, type FrontierRow, measureFrontier } from './app/frontier.ts';
 export { type BundleInspection, fitPath, inspectPath, type ModelInspection } from './app/inspect.ts';
 export {
@@ -32,6 +33,7 @@ export {
 export { type BundleProfile, type ProfileRequest, type ProfileRow, profileBundle } from './app/profile-bundle.ts';
 export type { Roof } from './app/roof.ts';
 export type { SelfTest } from './app/self-test.ts';
+export { type Served, type ServeRequest, serveFleet } from './app/serve.ts';
 export {
   type BundleSession,
   ENGINES,

@@ -26,6 +26,19 @@ export function readShare(text: string, name: string): number {
   return value;
 }
 
+/** 0 to 65535. */
+export function readPort(text: string, name: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw bad(name, text, 'a port, 0 to 65535');
+  return Number(text);
+}
+
+/** Above 0. */
+export function readHours(text: string, name: string): number {
+  const hours = Number(text);
+  if (!(hours > 0)) throw bad(name, text, 'hours, above 0');
+  return hours;
+}
+
 const UNIT_BYTES: Readonly<Record<string, number>> = {
   '': 1,
   b: 1,
@@ -101,6 +114,16 @@ export function readSettings(texts: readonly string[], name: string): Record<str
     out[input] = Number(value);
   }
   return out;
+}
+
+/** `--tag site=lab --tag floor=2`: name to text; the name has no `=`. */
+export function readTags(texts: readonly string[], name: string): Record<string, string> {
+  const pairs = texts.map((text) => {
+    const at = text.indexOf('=');
+    if (at < 1) throw bad(name, text, 'the form site=lab');
+    return [text.slice(0, at), text.slice(at + 1)];
+  });
+  return Object.fromEntries(pairs);
 }
 
 /** One word of a closed set. */

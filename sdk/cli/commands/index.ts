@@ -1,11 +1,13 @@
 import type { Command } from '../command.ts';
 import { agent } from './agent.ts';
 import { apply } from './apply.ts';
+import { audit } from './audit.ts';
 import { bench } from './bench.ts';
 import { compile } from './compile.ts';
 import { compress } from './compress.ts';
 import { delta } from './delta.ts';
 import { doctor } from './doctor.ts';
+import { enrol } from './enrol.ts';
 import { explain } from './explain.ts';
 import { exportCommand } from './export.ts';
 import { firmware } from './firmware.ts';
@@ -15,6 +17,7 @@ import { inspect } from './inspect.ts';
 import { keys } from './keys.ts';
 import { profile } from './profile.ts';
 import { run } from './run.ts';
+import { serve } from './serve.ts';
 import { targets } from './targets.ts';
 
 /** All commands, in the order of the help. */
@@ -34,6 +37,9 @@ export const COMMANDS: readonly Command[] = [
   keys,
   targets,
   agent,
+  serve,
+  enrol,
+  audit,
   doctor,
   explain,
 ];

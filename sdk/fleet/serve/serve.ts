@@ -16,6 +16,7 @@ import { Metrics } from '../controller/metrics.ts';
 import { type Database, openEmbedded, openServer } from '../database/index.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Logger } from '../log.ts';
+import { rolloutTask } from '../rollout/task.ts';
 import { type Certificates, certificatesIn } from './certificates.ts';
 import { DataFolder } from './folder.ts';
 import { housekeeping } from './housekeeping.ts';
@@ -97,12 +98,12 @@ async function assemble(
   const certificates = options.tls ? await certificatesIn(folder, options.names, clock.now()) : undefined;
   const link = await openLink(options, { database, certificates, metrics });
   ending.push(() => link.close());
-  const controller = new Controller({
+  const controller: Controller = new Controller({
     ...{ database, namespace, clock, log, metrics },
     id: `${hostname()}-${process.pid}-${newId()}`,
     transport: link.transport,
     random: Math.random,
-    tasks: [housekeeping],
+    tasks: [housekeeping, rolloutTask({ log, onTold: () => controller.publishSoon() })],
   });
   const blobs = new BlobFolder(folder.path);
   ending.push(() => blobs.close());
