@@ -335,11 +335,6 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'A role with fewer keys than have to sign for it, or a name that is not valid or not known.',
     remedy: 'The message names it; eigenweights keys show prints what there is.',
   },
-  EW7303_ROLLOUT_UNKNOWN: {
-    meaning: 'There is no rollout of this name.',
-    causes: 'A typo, or another controller than the one that it was started on.',
-    remedy: '`eigenweights rollout list` shows those there are.',
-  },
   EW8104_METADATA_IN_USE: {
     meaning: 'Another process is changing the metadata of the fleet.',
     causes: 'A controller that renews it, or somebody else who signs.',

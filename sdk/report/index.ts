@@ -31,4 +31,5 @@ export {
 } from './html.ts';
 export { type Guide, type LinePlot, linePlot, type Point, type Series } from './plot.ts';
 export { type ProfileLayer, type ProfileSummary, profilePage } from './profile-report.ts';
+export { type RolloutReport, type RolloutWave, rolloutPage } from './rollout-report.ts';
 export { type Axis, type Colour, niceTicks, ratioTicks } from './svg.ts';

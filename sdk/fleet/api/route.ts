@@ -5,6 +5,13 @@ import type { Fleet } from '../fleet.ts';
 type Schema = v.GenericSchema<unknown, unknown>;
 type Output<S> = S extends Schema ? v.InferOutput<S> : undefined;
 
+/** What is answered is only read. */
+type Answer<T> = T extends readonly (infer E)[]
+  ? readonly Answer<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Answer<T[K]> }
+    : T;
+
 /** Who asks. */
 export interface Caller {
   /** For the audit log: `token:ID`, or `anyone`. */
@@ -42,7 +49,7 @@ export interface RouteSpec<
   readonly query?: Q;
   readonly body?: B;
   readonly reply: R;
-  handle(request: RouteRequest<Output<P>, Output<Q>, Output<B>>, fleet: Fleet): Promise<v.InferInput<R>>;
+  handle(request: RouteRequest<Output<P>, Output<Q>, Output<B>>, fleet: Fleet): Promise<Answer<v.InferInput<R>>>;
 }
 
 export interface Route extends RouteShape {

@@ -30,6 +30,9 @@ export interface RolloutEvent {
   readonly decision: Decision;
 }
 
+type Also = (db: Database, id: string) => Promise<void>;
+const nothing: Also = async () => undefined;
+
 /** Rollouts as people and programs handle them: what the HTTP API offers. */
 export class RolloutService {
   private readonly database: Database;
@@ -52,10 +55,18 @@ export class RolloutService {
     );
   }
 
-  /** Writes down a description as DRAFT. @throws EigenError EW1012_ROLLOUT_INVALID. */
-  async create(value: unknown, by: string): Promise<Summary> {
-    const { rollout } = await insertRollout(this.database, parseRollout(value), by, this.now());
-    return summaryOf(rollout, []);
+  /**
+   * Writes down a description as DRAFT.
+   * @param also what belongs to it, in the same transaction; as in `act`.
+   * @throws EigenError EW1012_ROLLOUT_INVALID.
+   */
+  async create(value: unknown, by: string, also: Also = nothing): Promise<Summary> {
+    const spec = parseRollout(value);
+    return this.database.transaction(async (db) => {
+      const { rollout } = await insertRollout(db, spec, by, this.now());
+      await also(db, rollout.id);
+      return summaryOf(rollout, []);
+    });
   }
 
   async list(): Promise<readonly (Pick<Rollout, 'id' | 'phase'> & { created: number; createdBy: string })[]> {
@@ -85,7 +96,7 @@ export class RolloutService {
    * What a person wants of a rollout. Nobody approves what they made.
    * @throws EigenError EW7301_ROLLOUT_STATE, EW1012_ROLLOUT_INVALID.
    */
-  async act(id: string, request: ActionRequest): Promise<Summary> {
+  async act(id: string, request: ActionRequest, also: Also = nothing): Promise<Summary> {
     return this.database.transaction(async (db) => {
       const stored = await this.load(db, id);
       const { rollout } = stored;
@@ -96,6 +107,7 @@ export class RolloutService {
       const views = await viewDevices(db, rollout, this.now());
       const next = await takeDecisions(db, stored, views, this.decisions(rollout, views, request), this.now());
       if (!next) throw changed(id);
+      await also(db, id);
       const after = await viewDevices(db, next.rollout, this.now());
       return summaryOf(
         next.rollout,
@@ -129,8 +141,8 @@ export class RolloutService {
   private async load(db: Database, id: string): Promise<Stored> {
     const stored = await loadRollout(db, id);
     if (stored) return stored;
-    throw new EigenError('EW7303_ROLLOUT_UNKNOWN', `there is no rollout '${id}'`, {
-      hint: 'eigenweights rollout list shows those there are.',
+    throw new EigenError('EW2102_NOT_FOUND', `there is no rollout '${id}'`, {
+      hint: 'eigenweights rollout list shows those that there are.',
       details: { id },
     });
   }

@@ -3,6 +3,13 @@ import { accessRoutes } from './access.ts';
 import { desiredRoutes } from './desired.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
+import { rolloutRoutes } from './rollouts.ts';
 
 /** Everything that the API answers; parts of the controller add theirs. */
-export const ROUTES: readonly Route[] = [...deviceRoutes, ...desiredRoutes, ...enrolmentRoutes, ...accessRoutes];
+export const ROUTES: readonly Route[] = [
+  ...deviceRoutes,
+  ...desiredRoutes,
+  ...enrolmentRoutes,
+  ...accessRoutes,
+  ...rolloutRoutes,
+];

@@ -187,7 +187,7 @@ test('nobody approves what they made; what cannot be done says why', async () =>
   assert.is((await service.act(id, { action: 'approve', by: 'ben' })).phase, 'APPROVED');
   assert.is((await service.act(id, { action: 'abort', by: 'ben', reason: 'no' })).reason, 'aborted by ben: no');
   await rejects(service.act(id, { action: 'start', by: 'ann' }), 'EW7301_ROLLOUT_STATE');
-  await rejects(service.summary('nothing'), 'EW7303_ROLLOUT_UNKNOWN');
+  await rejects(service.summary('nothing'), 'EW2102_NOT_FOUND');
   await rejects(service.create({ ...specOf(), waves: [] }, 'ann'), 'EW1012_ROLLOUT_INVALID');
   const nobody = await service.create(specOf({ query: 'tag.no = one' }), 'ann');
   await rejects(service.act(nobody.id, { action: 'start', by: 'ann' }), 'EW1012_ROLLOUT_INVALID');
