@@ -17,6 +17,8 @@ import { Rng } from '../util/rng.ts';
 export interface NetworkFaults {
   /** One way, milliseconds. */
   readonly latency?: number;
+  /** Bytes a second to each client; no limit where it is absent. */
+  readonly rate?: number;
   readonly loss?: number;
   readonly duplicates?: number;
   /** Those that come later than what was sent up to `reorderedBy` milliseconds after them. */
@@ -86,7 +88,9 @@ export class MemoryBroker {
     for (let copy = 0; copy < copies; copy++) {
       const late = rng.uniform() < reordered ? rng.uniform() * reorderedBy : 0;
       const arriving = rng.uniform() < corrupt ? { ...message, payload: this.damaged(message.payload) } : message;
-      this.clock.after(latency + late, () => client.receive(connection, arriving));
+      this.clock.after(client.transfer(message.payload.length, this.faults.rate) + latency + late, () =>
+        client.receive(connection, arriving),
+      );
     }
   }
 
@@ -110,6 +114,8 @@ export class MemoryTransport implements Transport {
   private readonly turns = new Turns(MOST_OUTSTANDING, MOST_WAITING);
   private will: Will | undefined;
   private closed = false;
+  /** When everything that was sent to it so far is through. */
+  private throughAt = 0;
 
   constructor(broker: MemoryBroker, client: string, will?: () => Promise<Will | undefined>) {
     this.broker = broker;
@@ -146,6 +152,7 @@ export class MemoryTransport implements Transport {
   async subscribe(filter: string, qos: 0 | 1): Promise<void> {
     if (this.connected && !this.broker.allowed(this.client, 'subscribe', filter))
       throw linkRefused(`the broker does not grant '${filter}'`);
+    if (this.filters.get(filter) === qos) return;
     this.filters.set(filter, qos);
     if (this.connected) this.broker.sendRetained(this, filter);
   }
@@ -172,6 +179,14 @@ export class MemoryTransport implements Transport {
 
   wants(topic: string): boolean {
     return this.connected && [...this.filters.keys()].some((filter) => matches(filter, topic));
+  }
+
+  /** Milliseconds until so many more bytes are through. */
+  transfer(bytes: number, rate: number | undefined): number {
+    const now = this.broker.clock.monotonic();
+    const takes = rate === undefined ? 0 : (1000 * bytes) / rate;
+    this.throughAt = Math.max(now, this.throughAt) + takes;
+    return this.throughAt - now;
   }
 
   /** A message arrives, unless the connection that it was on is gone. */

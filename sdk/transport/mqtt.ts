@@ -1,6 +1,7 @@
 import { connect, type IClientOptions, type IConnackPacket, type MqttClient } from 'mqtt';
 import { fullJitter } from '../util/backoff.ts';
 import { type Clock, pause, systemClock } from '../util/clock.ts';
+import { isEigenError } from '../util/errors.ts';
 import { Listeners } from './listeners.ts';
 import {
   type Incoming,
@@ -150,8 +151,14 @@ class MqttTransport implements Transport {
   }
 
   async subscribe(filter: string, qos: 0 | 1): Promise<void> {
+    if (this.filters.get(filter) === qos) return;
     this.filters.set(filter, qos);
-    if (this.connection) await this.grant(this.connection, { [filter]: qos });
+    try {
+      if (this.connection) await this.grant(this.connection, { [filter]: qos });
+    } catch (e) {
+      if (isEigenError(e) && e.code === 'EW7103_LINK_REFUSED') this.filters.delete(filter);
+      throw e;
+    }
   }
 
   async close(): Promise<void> {

@@ -15,7 +15,7 @@ export interface Transport {
   publish(topic: string, payload: Uint8Array, options?: PublishOptions): Promise<void>;
   /**
    * Asks for the messages of a topic, or of all that match a filter with `+` and `#`; on every later connection too. Returns when the
-   * broker has granted it, at once while there is no connection.
+   * broker has granted it, at once while there is no connection, or where it was asked for before.
    * @throws EigenError EW7103_LINK_REFUSED when the broker does not grant it.
    */
   subscribe(filter: string, qos: 0 | 1): Promise<void>;

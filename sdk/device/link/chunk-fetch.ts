@@ -146,10 +146,10 @@ export class ChunkFetch {
     if (this.asked.delete(index)) this.bytesAsked -= this.blob.pieces[index]!.bytes;
   }
 
-  /** A few small requests would cost more than they gain: waits until a quarter of the window is free. */
+  /** A few small requests would cost more than they gain: waits until an eighth of the window is free. */
   private choose(): number[] {
     const room = this.window.size - this.asked.size - this.come.length;
-    if (room < Math.max(1, this.window.size >> 2) && this.asked.size > 0) return [];
+    if (room < Math.max(1, this.window.size >> 3) && this.asked.size > 0) return [];
     const [first] = this.todo;
     const chosen: number[] = [];
     let bytes = this.bytesAsked;
@@ -209,7 +209,7 @@ export class ChunkFetch {
     this.forget(index);
     this.wanted.delete(index);
     if (!asked) this.todo = this.todo.filter((i) => i !== index);
-    this.window.arrived(asked && !asked.again ? this.clock.monotonic() - asked.at : undefined);
+    this.window.arrived(asked && this.clock.monotonic() - asked.at, asked?.again ?? true);
     this.pace.note(bytes.length);
     this.come.push({ index, bytes });
   }

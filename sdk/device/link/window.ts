@@ -3,13 +3,15 @@ import { MAX_CREDIT } from '../../wire/protocol/messages.ts';
 
 /** Chunks that are asked for at first. */
 const FIRST = 4;
+/** Times that are no sign of a queue, milliseconds. */
+const SHORT = 1000;
 const LEAST_TIMEOUT = 300;
 const FIRST_TIMEOUT = 3000;
-const LONGEST_TIMEOUT = 60_000;
+const LONGEST_TIMEOUT = 120_000;
 
 /**
  * How many chunks may be on the way, and how long to wait for one. The window doubles every round trip until something is lost, then
- * grows by one a round trip and halves on a loss (RFC 5681); the time is that of RFC 6298.
+ * grows by one a round trip, not at all where chunks begin to queue, and halves on a loss (RFC 5681); the time is that of RFC 6298.
  */
 export class Window {
   private readonly clock: Pick<Clock, 'monotonic'>;
@@ -17,6 +19,7 @@ export class Window {
   private threshold = MAX_CREDIT;
   private mean: number | undefined;
   private deviation = 0;
+  private least = Number.POSITIVE_INFINITY;
   private patience = 1;
   private shrunkAt = Number.NEGATIVE_INFINITY;
 
@@ -37,12 +40,17 @@ export class Window {
 
   /**
    * A chunk has come.
-   * @param took milliseconds; undefined where it was asked for more than once, which makes that unknown.
+   * @param took milliseconds since it was last asked for; undefined where it had been given up.
+   * @param again it was asked for before that: what comes may be the answer to that. On a slow link that is so with every chunk, until the
+   *   time waited is long enough.
    */
-  arrived(took: number | undefined): void {
-    this.window = Math.min(MAX_CREDIT, this.window + (this.window < this.threshold ? 1 : 1 / this.window));
+  arrived(took: number | undefined, again: boolean): void {
+    if (took === undefined || (again && took < this.least)) return;
     this.patience = 1;
-    if (took === undefined) return;
+    // More on the way would only wait in a queue, and come too late.
+    if (took <= Math.max(SHORT, 3 * this.least)) this.grow();
+    if (again) return;
+    this.least = Math.min(this.least, took);
     if (this.mean === undefined) {
       this.mean = took;
       this.deviation = took / 2;
@@ -50,6 +58,10 @@ export class Window {
     }
     this.deviation += (Math.abs(took - this.mean) - this.deviation) / 4;
     this.mean += (took - this.mean) / 8;
+  }
+
+  private grow(): void {
+    this.window = Math.min(MAX_CREDIT, this.window + (this.window < this.threshold ? 1 : 1 / this.window));
   }
 
   /** Chunks that were asked for at a time did not come. Counts once for all that were on the way together. */

@@ -23,7 +23,7 @@ test('a blob comes whole, and no byte of it twice', async () => {
   const pieces = await bench.collect(spec);
   assert.is(sha256(joined(pieces)), spec.sha256);
   assert.is(bench.server!.counts.chunks, spec.pieces.length);
-  assert.ok(bench.server!.counts.requests <= 30, `${bench.server!.counts.requests} requests`);
+  assert.ok(bench.server!.counts.requests <= 50, `${bench.server!.counts.requests} requests`);
 });
 
 test('only the pieces that are asked for come', async () => {
@@ -81,7 +81,18 @@ test('a server that has too much to do is left in peace for as long as it says',
   const seconds = (bench.clock.monotonic() - from) / 1000;
   assert.ok(seconds > 8 && seconds < 20, `${seconds} s`);
   assert.is(bench.server!.counts.chunks, spec.pieces.length);
-  assert.ok(bench.server!.counts.busy < 30, `${bench.server!.counts.busy} times busy`);
+  assert.ok(bench.server!.counts.busy < 40, `${bench.server!.counts.busy} times busy`);
+});
+
+test('on a slow link hardly anything is asked for twice', async () => {
+  for (const rate of [2000, 10_000, 100_000]) {
+    const bench = new LinkBench({ latency: 300, rate });
+    const spec = await bench.blobs.add(noise(1_500_000));
+    await bench.serve();
+    assert.is(sha256(joined(await bench.collect(spec))), spec.sha256);
+    const share = bench.server!.counts.bytes / spec.bytes;
+    assert.ok(share < 1.6, `${share} at ${rate} bytes a second`);
+  }
 });
 
 test('a blob that is missing, a connection that does not come', async () => {
@@ -115,18 +126,22 @@ test('the window doubles a round trip until a loss, then grows by one; the time 
   const window = new Window(clock);
   assert.is(window.size, 4);
   assert.is(window.timeout, 3000);
-  for (let i = 0; i < 4; i++) window.arrived(100);
+  for (let i = 0; i < 4; i++) window.arrived(100, false);
   assert.is(window.size, 8);
-  for (let i = 0; i < 100; i++) window.arrived(100);
+  for (let i = 0; i < 100; i++) window.arrived(100, false);
   assert.is(window.size, 32);
   assert.is(window.timeout, 300);
   window.lost(0);
   window.lost(-1);
   assert.is(window.size, 16);
   assert.is(window.timeout, 600);
-  window.arrived(undefined);
+  window.arrived(50, true);
+  assert.is(window.timeout, 600);
+  window.arrived(undefined, true);
+  assert.is(window.timeout, 600);
+  window.arrived(100, true);
   assert.is(window.timeout, 300);
-  for (let i = 0; i < 16; i++) window.arrived(1000);
+  for (let i = 0; i < 16; i++) window.arrived(1000, false);
   assert.is(window.size, 17);
   assert.ok(window.timeout > 900);
   for (let i = 0; i < 20; i++) window.lost(1);
