@@ -20,6 +20,8 @@ export type Attack =
   | 'path-traversal'
   /** Something older than what was seen before. */
   | 'rollback'
+  /** Hardly anything, so that it never ends. */
+  | 'slow-retrieval'
   /** A signed time that cannot be. */
   | 'time-jump'
   /** Something that is listed is not to be had. */
