@@ -53,6 +53,8 @@ export class DeviceLink {
   /** The newest that was not sent. */
   private readonly unsent = new Map<'status' | 'health', Uint8Array>();
   private readonly reports: Kept[] = [];
+  /** The last report, and of which revision it was. */
+  private last: { readonly rev: number; readonly payload: Uint8Array } | undefined;
   private greeting: Promise<void> = Promise.resolve();
 
   private constructor(parts: DeviceLinkParts, state: LinkState) {
@@ -104,6 +106,7 @@ export class DeviceLink {
     if (!this.transport.connected) throw notConnected();
     const payload = encodeMessage('up', { type: 'report', ...this.next(), rev: this.rev, ...report });
     await this.send('up', payload);
+    this.last = { rev: this.rev, payload };
     this.reports.push({ payload, left: REPEATS });
     if (this.reports.length > MOST_REPORTS) this.reports.shift();
   }
@@ -184,11 +187,22 @@ export class DeviceLink {
       if (isEigenError(e)) return;
       throw e;
     }
-    // What comes late or again says nothing new.
-    if (this.state.desired && desired.rev <= this.state.desired.rev) return;
+    // Whoever wants again what the device knows asks what became of it.
+    if (desired.rev === this.state.desired?.rev) return void this.answer();
+    // What comes late says nothing new.
+    if (this.state.desired && desired.rev < this.state.desired.rev) return;
     const copy = { ...desired, target: desired.target.slice() };
     void this.state.setDesired(copy);
     this.listeners.tell(copy);
+  }
+
+  /** Says again how it ended; while it has not, what the device is. */
+  private async answer(): Promise<void> {
+    const { last } = this;
+    if (last?.rev !== this.rev) return this.announce();
+    await this.send('up', last.payload).catch((e) => {
+      if (!isEigenError(e)) throw e;
+    });
   }
 
   private topic(channel: Channel): string {

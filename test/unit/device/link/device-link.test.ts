@@ -78,6 +78,20 @@ test('a connection begins with presence and birth, and ends with presence', asyn
   assert.equal(bench.take(), ['online 0 rev 0', 'birth 0 rev 0', 'offline 0 rev 0']);
 });
 
+test('who wants again what is known is told what became of it', async () => {
+  const bench = new Bench();
+  const link = await bench.open();
+  await bench.desire(3);
+  bench.take();
+  await bench.desire(3);
+  assert.equal(bench.take(), ['online 0 rev 3', 'birth 0 rev 3'], 'nothing yet');
+  await bench.clock.run(link.report({ outcome: 'committed', received: 1 }));
+  await bench.desire(3);
+  await bench.desire(2);
+  assert.equal(bench.take(), ['committed 0.0 rev 3', 'committed 0.0 rev 3']);
+  await bench.clock.run(link.close());
+});
+
 test('what is wanted is heard once, the newest counts, also after a start', async () => {
   const bench = new Bench();
   const link = await bench.open();
