@@ -1,9 +1,9 @@
 import type { Database } from '../database/index.ts';
 
 /** A controller whose beat is older is taken for dead, milliseconds. Together with one beat it is how long a takeover takes. */
-export const LIFETIME = 6000;
+export const LIFETIME = 5000;
 /** Between two beats, milliseconds. */
-export const BEAT = 2000;
+export const BEAT = 1500;
 
 /** Time of the database, the same for all controllers whatever their clocks say. */
 const NOW = '(extract(epoch from clock_timestamp()) * 1000)::bigint';
