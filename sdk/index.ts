@@ -31,6 +31,25 @@ export {
   signStaged,
 } from './app/keys.ts';
 export { type BundleProfile, type ProfileRequest, type ProfileRow, profileBundle } from './app/profile-bundle.ts';
+export {
+  type ActionOptions as RolloutActionOptions,
+  actOnRollout,
+  createRollout,
+  describeRollout,
+  listRollouts,
+  type Preview as RolloutPreview,
+  planRollout,
+  type RolloutEvent,
+  type RolloutInput,
+  type RolloutListing,
+  type RolloutRequest,
+  reportRollout,
+  rolloutVerdict,
+  type Size as RolloutSize,
+  type Summary as RolloutSummary,
+  type WatchOptions as RolloutWatchOptions,
+  watchRollout,
+} from './app/rollouts.ts';
 export type { Roof } from './app/roof.ts';
 export type { SelfTest } from './app/self-test.ts';
 export { type Served, type ServeRequest, serveFleet } from './app/serve.ts';

@@ -126,6 +126,27 @@ export function readTags(texts: readonly string[], name: string): Record<string,
   return Object.fromEntries(pairs);
 }
 
+/** A time of any length, milliseconds: `90s`, `10m`, `2h`, `1d`. */
+export function readDuration(text: string, name: string): number {
+  const m = /^(\d+(?:\.\d+)?)(s|m|h|d)$/.exec(text);
+  if (!m) throw bad(name, text, 'a time such as 90s, 10m, 2h or 1d');
+  return Math.round(Number(m[1]) * { s: 1e3, m: 60e3, h: 3600e3, d: 86400e3 }[m[2] as 's' | 'm' | 'h' | 'd']);
+}
+
+/** So many devices, `5`, or a share of them, `25%`. */
+export function readCohort(text: string, name: string): { count: number } | { share: number } {
+  const m = /^(\d+(?:\.\d+)?)(%?)$/.exec(text);
+  const value = m ? Number(m[1]) : 0;
+  if (m?.[2] && value > 0 && value <= 100) return { share: value / 100 };
+  if (m && !m[2] && Number.isSafeInteger(value) && value > 0) return { count: value };
+  throw bad(name, text, 'a number of devices or a share, such as 5 or 25%');
+}
+
+/** Cohorts with commas between them. */
+export function readCohorts(text: string, name: string): ({ count: number } | { share: number })[] {
+  return text.split(',').map((part) => readCohort(part.trim(), name));
+}
+
 /** One word of a closed set. */
 export function readChoice<const T extends string>(choices: readonly T[]): (text: string, name: string) => T {
   return (text, name) => {

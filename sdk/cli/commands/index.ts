@@ -16,6 +16,7 @@ import { frontier } from './frontier.ts';
 import { inspect } from './inspect.ts';
 import { keys } from './keys.ts';
 import { profile } from './profile.ts';
+import { rollout } from './rollout.ts';
 import { run } from './run.ts';
 import { serve } from './serve.ts';
 import { targets } from './targets.ts';
@@ -39,6 +40,7 @@ export const COMMANDS: readonly Command[] = [
   agent,
   serve,
   enrol,
+  rollout,
   audit,
   doctor,
   explain,

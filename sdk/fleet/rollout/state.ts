@@ -189,6 +189,11 @@ export function isActive(phase: Phase): boolean {
   return phase === 'CANARY' || phase === 'WAVE' || phase === 'PAUSED' || phase === 'ABORTING';
 }
 
+/** Nothing is decided any more but what became of devices that are late. */
+export function isOver(phase: Phase): boolean {
+  return phase === 'DONE' || phase === 'FAILED' || phase === 'ABORTED';
+}
+
 /** What the canary, the waves and those that were held back are called. */
 export function waveName(spec: RolloutSpec, wave: number): string {
   if (wave === 0) return 'canary';

@@ -4,10 +4,10 @@ import * as assert from 'uvu/assert';
 import type { Preview } from '../../../../../sdk/fleet/rollout/preview.ts';
 import type { RolloutEvent } from '../../../../../sdk/fleet/rollout/service.ts';
 import type { Summary } from '../../../../../sdk/fleet/rollout/summary.ts';
-import type { Message } from '../../../../../sdk/wire/protocol/messages.ts';
-import { birth, bytesOfDigest, digestOf } from '../../../../support/fleet/messages.ts';
+import { enrolled, obey } from '../../../../support/fleet/enrolled.ts';
+import { bytesOfDigest, digestOf } from '../../../../support/fleet/messages.ts';
 import { specOf } from '../../../../support/fleet/rollout-simulation.ts';
-import { type Answer, TestController, TestDevice, until } from '../../../../support/fleet/running.ts';
+import { type Answer, TestController, until } from '../../../../support/fleet/running.ts';
 
 const test = suite<{ controller: TestController }>('rollouts');
 
@@ -18,25 +18,8 @@ test.after(({ controller }) => controller.remove());
 
 const NAMES = ['cam-1', 'cam-2', 'cam-3'];
 
-async function connected(controller: TestController, name: string): Promise<TestDevice> {
-  const device = new TestDevice(controller.running.brokerUrl, name, await controller.enrol(name, { site: 'lab' }));
-  await device.connect();
-  await device.presence(1, true);
-  await device.say(birth(name, 1).message as Message<'up'>);
-  return device;
-}
-
-/** Says that everything it is told went well. */
-function obey(device: TestDevice): void {
-  let seq = 0;
-  device.transport.onMessage(() => {
-    const { rev, target } = device.heard.at(-1)!;
-    void device.say({ type: 'report', epoch: 1, seq: seq++, rev, outcome: 'committed', running: target, received: 0 });
-  });
-}
-
 test('from a plan to the end over the API', async ({ controller }) => {
-  const devices = await Promise.all(NAMES.map((name) => connected(controller, name)));
+  const devices = await Promise.all(NAMES.map((name) => enrolled(controller, name)));
   try {
     for (const device of devices) obey(device);
     const listed = async () => (await controller.ask('GET', '/v1/devices?board=pi-5')).body.devices;
