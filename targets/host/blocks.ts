@@ -1,8 +1,9 @@
+import { LIST_BITS, PANEL_ROWS, TILES_PER_START } from '../../sdk/wire/panels.ts';
 import type { Width } from './width.ts';
 
 /** What products need around them: codes put into blocks, lines of the image copied. */
 export function codeBlocks({ lanes }: Width): string {
-  return `${lanes === 16 ? SUM_VNNI : SUM_256}${BLOCKS}`;
+  return `${lanes === 16 ? SUM_VNNI : SUM_256}${BLOCKS}${UNPACKING}`;
 }
 
 const SUM_VNNI = `
@@ -43,6 +44,68 @@ EW_SHARED void ew_line_i16(i16 *d, const i16 *s, i32 left, i32 w, i32 n, i32 zp)
   ew_fill_i16(d, zp, left); ew_copy(d + left, s, (u64)w * 2); ew_fill_i16(d + left + w, zp, n - left - w);
 }
 `;
+
+/**
+ * `ew_block(p, tile, tiles, rows, cols, segments, steps, t, width, room, sums)`: tiles of the panels at p into a block of `width` channels
+ * at t, as [step of four columns][channel][4], and the sum of each channel's codes; with more than one segment, those are filled up to so
+ * many steps each. `ew_block16`: as [step of two columns][channel][2 i16]. room: see sdk/compile/emit/c/panels.ts.
+ */
+const UNPACKING = `
+EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entry);
+EW_SHARED const u8 *ew_panel_at(const u8 *w, i32 entry, i32 height, i32 cols, i32 offset, u8 *t, u8 *room);
+EW_SHARED void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 offset, u8 *d);
+/* tiles one after another: the bytes of one, its entry, its bits, the bytes of its list, its rows */
+typedef struct { const u8 *w; const u16 *entries; i32 tile, rows, cols, entry, bits, list, height; } ew_walk;
+EW_INLINE ew_walk ew_walk_from(const u8 *p, i32 tile, i32 rows, i32 cols) {
+  i32 entry; const i32 tiles = (rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS};
+  ew_walk t = {ew_tile(p, tile, rows, cols, &entry), (const u16 *)(p + 4 * ((tiles + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1)), tile, rows, cols, 0, 0, 0, 0};
+  return t;
+}
+EW_INLINE void ew_walk_on(ew_walk *t) {
+  const i32 entry = t->entry = t->entries[t->tile], rest = t->rows - t->tile * ${PANEL_ROWS};
+  t->bits = (entry >> ${LIST_BITS}) + 1; t->list = entry & ${2 ** LIST_BITS - 1}; t->height = rest < ${PANEL_ROWS} ? rest : ${PANEL_ROWS};
+}
+#define EW_TILES(t, p, tile, tiles, rows, cols) for (ew_walk t = ew_walk_from(p, tile, rows, cols); t.tile < tile + tiles && (ew_walk_on(&t), 1); t.w += t.bits * cols + t.list, t.tile++)
+/* four taps of 8 channels each, n of which are real, as [channel][4] */
+EW_INLINE __m256i ew_four_taps(const u8 *d, i32 n) {
+#define EW_TAP(i) (i < n ? _mm_loadl_epi64((const __m128i *)(d + 8 * i)) : _mm_setzero_si128())
+  const __m128i x = _mm_unpacklo_epi8(EW_TAP(0), EW_TAP(1)), y = _mm_unpacklo_epi8(EW_TAP(2), EW_TAP(3));
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_unpacklo_epi16(x, y)), _mm_unpackhi_epi16(x, y), 1);
+}
+/* filters of kh * kw taps as [block of EW_LANES channels][line][step of four taps][channel][4] */
+EW_SHARED void ew_filters(const u8 *p, i32 tile, i32 tiles, i32 rows, i32 kh, i32 kw, i8 *t, u8 *room, i32 *sums) {
+  const i32 steps = (kw + 3) / 4, taps = kh * kw; i32 at = 0;
+  EW_TILES(x, p, tile, tiles, rows, taps) {
+    i8 *d = t + at / EW_LANES * EW_LANES * 4 * kh * steps + at % EW_LANES * 4;
+    if (taps < 16 && steps == 1 && x.height == ${PANEL_ROWS} && x.list == 0) {
+      __m256i sum = _mm256_setzero_si256();
+      ew_unpack_fields(x.w, x.bits, 0, taps * ${PANEL_ROWS}, -(1 << (x.bits - 1)), room);
+      for (i32 k = 0; k < kh; k++, d += EW_LANES * 4) {
+        const __m256i v = ew_four_taps(room + ${PANEL_ROWS} * kw * k, kw);
+        _mm256_storeu_si256((__m256i *)d, v); sum = ew_sum_codes(sum, v);
+      }
+      _mm256_storeu_si256((__m256i *)(sums + at), sum);
+    } else {
+      ew_panel_at(x.w, x.entry, x.height, taps, 0, room, room + (taps + 15) / 16 * 16 * ${PANEL_ROWS});
+      ew_place_segments(room, d, EW_LANES * 4, kh, kw, steps, sums + at);
+    }
+    at += ${PANEL_ROWS};
+  }
+}
+${block('')}${block('16')}`;
+
+function block(form: string): string {
+  return `EW_SHARED void ew_block${form}(const u8 *p, i32 tile, i32 tiles, i32 rows, i32 cols, i32 segments, i32 steps, i8 *t, i32 width, u8 *room, i32 *sums) {
+  const i32 padded = (cols + 15) / 16 * 16;
+  EW_TILES(x, p, tile, tiles, rows, cols) {
+    ew_panel_at(x.w, x.entry, x.height, cols, 0, room, room + padded * ${PANEL_ROWS});
+    if (segments == 1) ew_place_tile${form}(room, t, 4 * width, padded / 4, sums);
+    else ew_place_segments${form}(room, t, 4 * width, segments, cols / segments, steps, sums);
+    t += 4 * ${PANEL_ROWS}; sums += ${PANEL_ROWS};
+  }
+}
+`;
+}
 
 /** `put` takes codes of four columns to so many steps of the product. */
 function placing(name: string, put: string, steps: number): string {

@@ -193,27 +193,33 @@ function chained(w: Width, name: 'ew_dot8' | 'ew_halves', rows: number, columns:
  * 255 times the positive codes of a sum, and 255 times the negative ones, must fit 16 bits: with s the sum of the codes and a that of
  * their magnitudes, a + |s| is twice the larger of the two, at most 2 * 128.
  */
+const LEVELS = [0, 1, 2, 3];
 const REACH = `
 #define EW_REACHES
 /* the steps that products may be summed for in 16 bits (8, 4, 2, 1 or 0), from the begin of every segment on, by the codes of \`vectors\` vectors a step */
 EW_SHARED i32 ew_reach(const i8 *t, i32 vectors, i32 segments, i32 steps) {
-  const __m256i one = _mm256_set1_epi8(1), none = _mm256_setzero_si256();
-  __m256i most[4] = {none, none, none, none};
+  const __m256i one = _mm256_set1_epi8(1); __m256i ${LEVELS.map((l) => `most${l} = _mm256_setzero_si256()`).join(', ')};
   for (i32 v = 0; v < vectors; v++) {
     const i8 *p = t + 32 * v;
-    for (i32 i = 0; i < segments; i++) {
-      __m256i s[4] = {none, none, none, none}, a[4] = {none, none, none, none};
-      for (i32 k = 0; k < steps; k++, p += 32 * vectors) {
-        const __m256i w = EW_LOADX(p), sum = _mm256_maddubs_epi16(one, w), size = _mm256_maddubs_epi16(_mm256_abs_epi8(w), one);
-        for (i32 n = 0; n < 4; n++) {
-          /* sums of 1 << n steps begin at multiples of that */
-          const __m256i on = _mm256_set1_epi16((short)-((k & ((1 << n) - 1)) != 0));
-          s[n] = _mm256_add_epi16(sum, _mm256_and_si256(s[n], on)); a[n] = _mm256_add_epi16(size, _mm256_and_si256(a[n], on));
-          most[n] = _mm256_max_epi16(most[n], _mm256_add_epi16(a[n], _mm256_abs_epi16(s[n])));
-        }
-      }
+    for (i32 i = 0; i < segments; i++) for (i32 k = 0, n; k < steps; k += n, p += 32 * vectors * n) {
+      n = steps - k < 8 ? steps - k : 8;
+      ${range(8)
+        .map(
+          (j) =>
+            `const __m256i w${j} = ${j} < n ? EW_LOADX(p + ${32 * j} * vectors) : _mm256_setzero_si256(), s0_${j} = _mm256_maddubs_epi16(one, w${j}), a0_${j} = _mm256_maddubs_epi16(_mm256_abs_epi8(w${j}), one);`,
+        )
+        .join('\n      ')}
+      ${LEVELS.map((l) =>
+        range(8 >> l)
+          .map((j) => {
+            const sum = (x: string): string => `_mm256_add_epi16(${x}${l - 1}_${2 * j}, ${x}${l - 1}_${2 * j + 1})`;
+            const sums = l === 0 ? '' : `const __m256i s${l}_${j} = ${sum('s')}, a${l}_${j} = ${sum('a')}; `;
+            return `${sums}most${l} = _mm256_max_epi16(most${l}, _mm256_add_epi16(a${l}_${j}, _mm256_abs_epi16(s${l}_${j})));`;
+          })
+          .join(' '),
+      ).join('\n      ')}
     }
   }
-  for (i32 n = 3; n >= 0; n--) if (_mm256_movemask_epi8(_mm256_cmpgt_epi16(most[n], _mm256_set1_epi16(256))) == 0) return 1 << n;
-  return 0;
+#define EW_FITS(most) (_mm256_movemask_epi8(_mm256_cmpgt_epi16(most, _mm256_set1_epi16(256))) == 0)
+  return EW_FITS(most3) ? 8 : EW_FITS(most2) ? 4 : EW_FITS(most1) ? 2 : EW_FITS(most0);
 }`;

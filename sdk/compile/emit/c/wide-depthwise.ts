@@ -23,6 +23,14 @@ const ROWS = { 8: 4, 16: 8 } as const;
 /** Vectors of filter taps that registers hold beside the rest. */
 const MOST_TAPS = 10;
 
+/** Rows so that few are computed in vain; a pass takes as long as two rows more. */
+function rowsAtOnce(oh: number, most: number): number {
+  const cost = (r: number): number => Math.ceil(oh / r) * (r + 2);
+  let best = Math.min(most, oh);
+  for (let r = best - 1; r > 0; r--) if (cost(r) < cost(best)) best = r;
+  return best;
+}
+
 /** Whether the kernel takes it: filters without gaps that fit registers. */
 export function suitsWideDepthwise(ctx: KernelContext, geo: Geometry): boolean {
   return (
@@ -46,7 +54,7 @@ export function wideDepthwise(
 ): Omit<KernelText, 'macs'> {
   const [sh, sw] = geo.strides;
   const [top, left] = geo.pads;
-  const rows = Math.ceil(geo.oh / Math.ceil(geo.oh / ROWS[lanes]));
+  const rows = rowsAtOnce(geo.oh, ROWS[lanes]);
   const quads = Math.ceil(geo.kw / 4);
   const pixels = (geo.ow - 1) * sw + 4 * quads;
   const lineCount = (rows - 1) * sh + geo.kh;
@@ -74,7 +82,7 @@ export function wideDepthwise(
   );
   const finish = (r: string, c: string): string =>
     `epi(${ctx.arguments()}, (row0 + ${r}) * ${geo.ow} + px, n, nv, f4_add(f4_mul(f4_from_i4(${c}), m), b));`;
-  const block = `const i4 first = i4_load(${start} + at);
+  const block = `const i4 first = i4_mul(i4_load(${start} + at), i4_sub(i4_splat(-${turned}), ${v.zeroPerChannel ? `i4_load(${v.zero} + n)` : `i4_splat(*${v.zero})`}));
         const i8 *f = ${filters} + at / ${lanes} * ${filterBytes};
         const dw_${type} ${tapsOf.map(({ name }, i) => `${name} = dw_filter_${type}(f + ${i * lanes * 4})`).join(', ')};
         const f4 m = f4_load(${v.multiplier} + n), b = f4_load(${v.bias} + n);
@@ -96,12 +104,7 @@ export function wideDepthwise(
           }
         }`;
   const body = `${depthwiseShare(ctx, geo, lanes)}
-  for (i32 n = n0; n < n1; n += ${NR}) {
-    const i32 at = n - n0;
-    ew_panel(${v.filter}, n / ${NR}, ${geo.c}, ${taps}, 0, ${tile}, ${tile} + ${Math.ceil(taps / 16) * 16 * NR});
-    ew_place_segments(${tile}, ${filters} + at / ${lanes} * ${filterBytes} + at % ${lanes} * 4, ${lanes * 4}, ${geo.kh}, ${geo.kw}, ${quads}, ${start} + at);
-    for (i32 j = 0; j < ${NR} && n + j < n1; j++) ${start}[at + j] *= -(${zeroOf('n + j')} + ${turned});
-  }
+  ew_filters(${v.filter}, n0 / ${NR}, (n1 - n0 + ${NR - 1}) / ${NR}, ${geo.c}, ${geo.kh}, ${geo.kw}, ${filters}, ${tile}, ${start});
   for (i32 row0 = r0, rows; row0 < r1; row0 += rows) {
     const i32 py = row0 % ${geo.oh}, image = row0 / ${geo.oh};
     rows = r1 - row0 < ${geo.oh} - py ? r1 - row0 : ${geo.oh} - py;

@@ -74,11 +74,6 @@ export function wideProduct(
     known === MOST_REACH || geo.m < ROWS_TO_MEASURE
       ? String(known)
       : `ew_reach(${codes}, columns * ${lanes / NR}, ${segments}, ${steps})`;
-  const into = `${codes} + ${4 * NR} * i, width * 4`;
-  const form = bytes ? '' : '16';
-  const place = windows
-    ? `ew_place_segments${form}(${tile}, ${into}, ${segments}, ${geo.k / segments}, ${steps}, ${start} + ${NR} * i);`
-    : `ew_place_tile${form}(${tile}, ${into}, ${padded / STEP}, ${start} + ${NR} * i);`;
   const offset = bytes ? `(${p.zp} + 128)` : p.zp;
   const rowScale = p.rowScale ? `const f4 xs = f4_load_splat(${p.rowScale} + m + r);` : '';
   const value = (i: number): string => {
@@ -113,11 +108,8 @@ export function wideProduct(
         const i32 rest = (n1 - n + ${lanes - 1}) / ${lanes}, blocks = (rest + ${columns - 1}) / ${columns}, columns = (rest + blocks - 1) / blocks;
         width = columns * ${lanes};
         const i32 tiles = (n1 - n + ${NR - 1}) / ${NR} < columns * ${lanes / NR} ? (n1 - n + ${NR - 1}) / ${NR} : columns * ${lanes / NR};
-        for (i32 i = 0; i < tiles; i++) {
-          ew_panel(${p.panels}, (G + n) / ${NR} + i, ${geo.o}, ${geo.k}, 0, ${tile}, ${tile} + ${NR * padded});
-          ${place}
-        }
-        for (i32 i = 0; i < tiles * ${NR}; i++) ${start}[i] *= -${offset};
+        ew_block${bytes ? '' : '16'}(${p.panels}, (G + n) / ${NR}, tiles, ${geo.o}, ${geo.k}, ${segments}, ${steps}, ${codes}, width, ${tile}, ${start});
+        ${widened(`for (i32 i = 0; i < width; i += ${lanes}) i4_store(${start} + i, i4_mul(i4_load(${start} + i), i4_splat(-${offset})));`)}
         ${bytes ? `const i32 reach = ${reach};` : ''}
         ${multiplier.setup} ${bias.setup}
         for (i32 m = mb, rows; m < me; m += rows) {
