@@ -1,6 +1,7 @@
 import { sizeOf } from '../../../util/tensor.ts';
 import { type KernelContext, type KernelText, share, splitOf } from './context.ts';
-import { emitEpilogue, emitRowTail, rowBuffer, type Space, spaceOf } from './epilogue.ts';
+import { emitEpilogue, emitRowTail, hasLanewiseTail, rowBuffer, type Space, spaceOf } from './epilogue.ts';
+import { NARROW, wideLanes } from './lanes.ts';
 
 /** Elements handled by one part at least, so that tiny tensors are not split. */
 const CHUNK = 4096;
@@ -13,16 +14,20 @@ export function emitMap(ctx: KernelContext): KernelText {
   const { shape } = ctx.type(out);
   const space = ctx.group.rowTail ? spaceOf(shape) : collapsedSpace(ctx, shape);
   const buffer = rowBuffer(ctx, space.cols);
-  const epi = emitEpilogue(ctx, 'epi', space, undefined);
-  const none = 'f4_splat(0.0f), f4_splat(0.0f)';
-  const call = (row: string): string => `epi(${ctx.arguments()}, ${row}, n, nv, ${none}${buffer.argument});`;
+  const { wide } = ctx.tuning;
+  const lanes = wide && !ctx.group.rowTail && hasLanewiseTail(ctx) ? wideLanes(wide.lanes) : NARROW;
+  const { block } = lanes;
+  const epi = emitEpilogue(ctx, 'epi', { ...space, whole: space.cols % block === 0 }, undefined, lanes);
+  const none = lanes.pieces.map(() => (lanes.wide ? 'fx_splat(0.0f)' : 'f4_splat(0.0f)')).join(', ');
+  const call = (row: string): string =>
+    `const i32 nv = ${space.cols} - n < ${block} ? ${space.cols} - n : ${block}; epi(${ctx.arguments()}, ${row}, n, nv, ${none}${buffer.argument});`;
   const body =
     space.rows === 1 && !ctx.group.rowTail
       ? `${share(space.cols, CHUNK, 'n0', 'n1')}
-  for (i32 n = n0; n < n1; n += 8) { const i32 nv = ${space.cols} - n < 8 ? ${space.cols} - n : 8; ${call('0')} }`
+  for (i32 n = n0; n < n1; n += ${block}) { ${call('0')} }`
       : `${share(space.rows, Math.max(1, Math.floor(CHUNK / space.cols)), 'r0', 'r1')}
   for (i32 row = r0; row < r1; row++) {
-    for (i32 n = 0; n < ${space.cols}; n += 8) { const i32 nv = ${space.cols} - n < 8 ? ${space.cols} - n : 8; ${call('row')} }
+    for (i32 n = 0; n < ${space.cols}; n += ${block}) { ${call('row')} }
     ${emitRowTail(ctx, buffer.pointer, 'row')}
   }`;
   const split =
