@@ -74,6 +74,51 @@ export function emitEpilogue(
   rootValue: string | undefined,
   lanes: Lanes = NARROW,
 ): string {
+  const { head, fixed, rest } = epilogueText(ctx, name, space, rootValue, lanes);
+  const text = `${head}) {\n  ${[...fixed.map((f) => f.text), ...rest].join('\n  ')}\n}\n`;
+  return lanes.wide ? widened(text) : text;
+}
+
+/** An epilogue that gets what is the same for all rows: compilers would load it for every one. */
+export interface RowEpilogue {
+  readonly text: string;
+  /** Declares it, where `n` is the first channel of the block; in the words of four lanes. */
+  setup(n: string): string;
+  /** Arguments at the end of a call. */
+  readonly more: string;
+}
+
+export function emitRowEpilogue(
+  ctx: KernelContext,
+  name: string,
+  space: Space,
+  rootValue: string | undefined,
+  lanes: Lanes,
+): RowEpilogue {
+  const { head, fixed, rest } = epilogueText(ctx, name, space, rootValue, lanes);
+  const names = fixed.flatMap((f) => f.names);
+  const text = `${head}${names.map((n) => `, f4 ${n}`).join('')}) {\n  ${rest.join('\n  ')}\n}\n`;
+  return {
+    text: lanes.wide ? widened(text) : text,
+    setup: (n) => fixed.map((f) => f.text.replace(/\bn\b/g, `(${n})`)).join(' '),
+    more: names.map((n) => `, ${n}`).join(''),
+  };
+}
+
+/** Declarations that are the same for all rows, of vectors whose types are all one (emit/c/gnu.ts). */
+interface Fixed {
+  readonly text: string;
+  readonly names: readonly string[];
+}
+
+/** The function's begin, up to its last parameter, and its lines. */
+function epilogueText(
+  ctx: KernelContext,
+  name: string,
+  space: Space,
+  rootValue: string | undefined,
+  lanes: Lanes,
+): { head: string; fixed: readonly Fixed[]; rest: readonly string[] } {
   const { pieces } = lanes;
   const named = (id: string): string[] => pieces.map((p) => `${id}${p}`);
   const declare = (id: string, values: readonly string[]): string =>
@@ -84,16 +129,23 @@ export function emitEpilogue(
   if (rootValue !== undefined) known.set(rootValue, pieces);
   // Loads come first: a result may be written over an operand that is read for the last time here.
   const loads: string[] = [];
+  const fixed: Fixed[] = [];
   const lines: string[] = [];
+  const add = (id: string, offset: string, text: string): void => {
+    if (offset === '0') fixed.push({ text, names: named(id) });
+    else loads.push(text);
+  };
   const load = (value: string): readonly string[] => {
     const hit = known.get(value);
     if (hit) return hit;
     const t = ctx.type(value);
     const { offset, perChannel } = rowOffset(t.shape, space);
-    const id = `x${loads.length}`;
+    const id = `x${known.size}`;
     if (t.dtype === 'bool') {
       const p = `${ctx.read(value)} + ${offset}`;
-      loads.push(
+      add(
+        id,
+        offset,
         perChannel
           ? declare(
               id,
@@ -104,7 +156,7 @@ export function emitEpilogue(
     } else if (t.dtype === 'f32') {
       const source = floatSource(ctx, value, lanes);
       const at = `${source.pointer} + ${offset}`;
-      loads.push(perChannel ? source.pair(id, `${at} + n`, 'n') : source.splat(id, at));
+      add(id, offset, perChannel ? source.pair(id, `${at} + n`, 'n') : source.splat(id, at));
     } else throw new Error(`elementwise kernel on ${t.dtype} value '${value}' is not emitted; cast it to f32 first`);
     const made = named(id);
     known.set(value, made);
@@ -144,12 +196,15 @@ export function emitEpilogue(
       known.set(out, named(`t${k}`));
       if (ctx.group.stores.includes(out)) lines.push(storeF32(ctx, out, space, named(`t${k}`), lanes));
     } else if (isKind(l, 'quantize')) {
-      lines.push(storeQuantized(ctx, l, space, load, lanes));
+      const zero = (id: string, values: readonly string[]): readonly string[] => {
+        fixed.push({ text: declare(id, values).replace(/^f4/, 'i4'), names: named(id) });
+        return named(id);
+      };
+      lines.push(storeQuantized(ctx, l, space, load, zero, lanes));
     } else throw new Error(`node '${l.node.name}' (${l.spec.kind}) cannot be fused`);
   });
   const parameters = `i32 row, i32 n, i32 nv, ${pieces.map((p) => `f4 ${p}`).join(', ')}${ctx.group.rowTail ? ', float *R' : ''}`;
-  const text = `EW_INLINE void ${name}(${ctx.parameters()}, ${parameters}) {\n  ${[...loads, ...lines].join('\n  ')}\n}\n`;
-  return lanes.wide ? widened(text) : text;
+  return { head: `EW_INLINE void ${name}(${ctx.parameters()}, ${parameters}`, fixed, rest: [...loads, ...lines] };
 }
 
 function storeAll(at: string, values: readonly string[]): string {
@@ -250,6 +305,7 @@ function storeQuantized(
   l: Lowered,
   space: Space,
   load: (v: string) => readonly string[],
+  fixed: (id: string, values: readonly string[]) => readonly string[],
   lanes: Lanes,
 ): string {
   const [, inv, zp] = l.node.inputs as [string, string, string];
@@ -261,8 +317,8 @@ function storeQuantized(
   const [ia, ib] = load(inv) as [string, string];
   const z = ctx.read(zp);
   const perChannel = ctx.type(zp).shape.some((d) => d > 1);
-  const za = perChannel ? `i4_load(${z} + n)` : `i4_splat(*${z})`;
-  const zb = perChannel ? `i4_load(${z} + n + 4)` : `i4_splat(*${z})`;
+  const zeros = lanes.pieces.map((_, i) => (perChannel ? `i4_load(${z} + n + ${4 * i})` : `i4_splat(*${z})`));
+  const [za, zb] = fixed(`z${out.replace(/\W/g, '_')}`, zeros) as [string, string];
   const q = (v: string, i: string, zero: string): string =>
     exact ? `ew_round_add(f4_mul(${v}, ${i}), ${zero})` : `i4_add(ew_round(f4_mul(${v}, ${i})), ${zero})`;
   const dtype = ctx.type(out).dtype;

@@ -1,7 +1,7 @@
 import type { WideVectors } from '../../target.ts';
 import type { KernelContext, KernelText } from './context.ts';
 import { depthwiseShare } from './conv.ts';
-import { emitEpilogue, hasLanewiseTail, spaceOf } from './epilogue.ts';
+import { emitRowEpilogue, hasLanewiseTail, spaceOf } from './epilogue.ts';
 import { NR } from './gemm.ts';
 import type { Geometry } from './geometry.ts';
 import { wideLanes, widened } from './lanes.ts';
@@ -67,7 +67,7 @@ export function wideDepthwise(
   const start = `((i32 *)${ctx.scratch(blocks * lanes * 4)})`;
   const tile = `((u8 *)${ctx.scratch(16 * (Math.ceil(taps / 16) * 16 + 2))})`;
   const acc = `((i32 *)${ctx.scratch(rows * lanes * 4)})`;
-  const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(v.y).shape), v.y, wideLanes(lanes));
+  const epi = emitRowEpilogue(ctx, 'epi', spaceOf(ctx.type(v.y).shape), v.y, wideLanes(lanes));
   const zeroOf = (c: string): string => (v.zeroPerChannel ? `${v.zero}[${c}]` : `*${v.zero}`);
   const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
   const tapsOf = range(geo.kh).flatMap((ky) => range(quads).map((q) => ({ ky, q, name: `w${ky}_${q}` })));
@@ -81,11 +81,11 @@ export function wideDepthwise(
     }),
   );
   const finish = (r: string, c: string): string =>
-    `epi(${ctx.arguments()}, (row0 + ${r}) * ${geo.ow} + px, n, nv, f4_add(f4_mul(f4_from_i4(${c}), m), b));`;
+    `epi(${ctx.arguments()}, (row0 + ${r}) * ${geo.ow} + px, n, nv, f4_add(f4_mul(f4_from_i4(${c}), m), b)${epi.more});`;
   const block = `const i4 first = i4_mul(i4_load(${start} + at), i4_sub(i4_splat(-${turned}), ${v.zeroPerChannel ? `i4_load(${v.zero} + n)` : `i4_splat(*${v.zero})`}));
         const i8 *f = ${filters} + at / ${lanes} * ${filterBytes};
         const dw_${type} ${tapsOf.map(({ name }, i) => `${name} = dw_filter_${type}(f + ${i * lanes * 4})`).join(', ')};
-        const f4 m = f4_load(${v.multiplier} + n), b = f4_load(${v.bias} + n);
+        const f4 m = f4_load(${v.multiplier} + n), b = f4_load(${v.bias} + n); ${epi.setup('n')}
         const ${type} *p = ${lines};
         for (i32 px = 0; px < ${geo.ow}; px++, p += ${sw * lanes}) {
           i4 ${range(rows)
@@ -122,5 +122,5 @@ export function wideDepthwise(
       }
     }
   }`;
-  return { helpers: epi, body };
+  return { helpers: epi.text, body };
 }

@@ -2,7 +2,7 @@ import type { Tensor } from '../../../util/tensor.ts';
 import type { WideVectors } from '../../target.ts';
 import { type KernelContext, type KernelText, type ShortVector, share } from './context.ts';
 import { ROWS_TO_SPLIT } from './conv.ts';
-import { emitEpilogue, hasLanewiseTail, type Space } from './epilogue.ts';
+import { emitRowEpilogue, hasLanewiseTail, type Space } from './epilogue.ts';
 import { MR, NR } from './gemm.ts';
 import { emitGather, type Geometry } from './geometry.ts';
 import { NARROW, wideLanes, widened } from './lanes.ts';
@@ -67,7 +67,7 @@ export function wideProduct(
   const span = (v: ShortVector) => expanded(v, 'G + n', 'width', () => ctx.scratch((channels + 16) * 4));
   const [multiplier, bias] = [span(p.multiplier), span(p.bias)];
   const tail = hasLanewiseTail(ctx) ? wideLanes(lanes) : NARROW;
-  const epi = emitEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0 }, p.y, tail);
+  const epi = emitRowEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0 }, p.y, tail);
   const dot = bytes ? 'ew_dot8(reach, ' : 'ew_dot16(';
   const known = reachOf(p.bits);
   const reach =
@@ -86,10 +86,10 @@ export function wideProduct(
   );
   const finish = `for (i32 c = 0; n + c < n1 && c < width; c += ${tail.block}) {
             const i32 nv = n1 - n - c < ${tail.block} ? n1 - n - c : ${tail.block}; (void)nv;
-            ${factors.join(' ')}
+            ${factors.join(' ')} ${epi.setup('G + n + c')}
             const i32 *sums = ${acc} + c;
             for (i32 r = 0; r < rows; r++, sums += width) {
-              ${rowScale} epi(${ctx.arguments()}, m + r, G + n + c, nv, ${tail.pieces.map((_, i) => value(i)).join(', ')});
+              ${rowScale} epi(${ctx.arguments()}, m + r, G + n + c, nv, ${tail.pieces.map((_, i) => value(i)).join(', ')}${epi.more});
             }
           }`;
   const split =
@@ -120,7 +120,7 @@ export function wideProduct(
       }
     }
   }`;
-  return { helpers: `${source.helpers}${epi}`, body };
+  return { helpers: `${source.helpers}${epi.text}`, body };
 }
 
 /** Columns of the matrix that are filled up together. */
