@@ -1,13 +1,16 @@
 import { range, type Width } from './width.ts';
 
 /** What depthwise convolutions are made of (sdk/compile/emit/c/wide-depthwise.ts). */
-export function depthwise({ lanes }: Width): string {
-  return `${DEPTHWISE_PAIRS}${lanes === 16 ? DEPTHWISE_512 : DEPTHWISE_256}${DEPTHWISE}`;
+export function depthwise({ lanes, vnni, dpbusd }: Width): string {
+  const own = lanes === 16 ? DEPTHWISE_512 : `${DEPTHWISE_256}${vnni ? bytesVnni(dpbusd) : BYTES_256}`;
+  return `${DEPTHWISE_PAIRS}${own}${DEPTHWISE}`;
 }
 
 /**
  * Depthwise filters: `dw_taps_u8(p)` takes four neighbouring pixels of EW_LANES channels each, one after another, and `dw_filter_u8(p)`
- * codes as [channel][4], in whatever form `dw_dot_u8(acc, taps, filter)` multiplies; `_i16`: the same for pixels of 16 bits.
+ * codes as [channel][4], in whatever form `dw_dot_u8(acc, taps, filter)` multiplies; `_i16`: the same for pixels of 16 bits. Without VNNI
+ * codes may allow more: `_pairs` where the products of two neighbouring taps fit 16 bits, `_sums` where those of all taps do that are two
+ * apart from each other; then acc holds sums of 16 bits, which `dw_total_sums(first, acc)` adds up.
  */
 const DEPTHWISE_512 = `
 typedef ix dw_u8;
@@ -27,14 +30,10 @@ EW_INLINE ix dw_pair(const i16 *p, const i16 *q) {
 EW_INLINE ix dw_dot_pair(ix acc, ix a, ix w) { return (ix)_mm512_dpwssd_epi32((ew_mx)acc, (ew_mx)a, (ew_mx)w); }`;
 
 const DEPTHWISE_256 = `
-typedef dw_i16 dw_u8;
-EW_INLINE dw_u8 dw_taps_u8(const u8 *p) {
+EW_INLINE ix dw_taps(const u8 *p) {
   const ew_mx bytes = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
-  const ew_mx taps = _mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(EW_LOADX(p), _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7)), bytes);
-  return (dw_u8){(ix)_mm256_and_si256(taps, _mm256_set1_epi16(255)), (ix)_mm256_srli_epi16(taps, 8)};
+  return (ix)_mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(EW_LOADX(p), _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7)), bytes);
 }
-#define dw_filter_u8 dw_filter_i16
-#define dw_dot_u8 dw_dot_i16
 EW_INLINE void dw_copy_i8(u8 *d, const void *s, u8 turned) { _mm_storel_epi64((__m128i *)d, _mm_xor_si128(_mm_loadl_epi64(s), _mm_set1_epi8((char)turned))); }
 EW_INLINE void dw_copy_i16(i16 *d, const void *s) { _mm_storeu_si128((__m128i *)d, _mm_loadu_si128(s)); }
 EW_INLINE ix dw_pair(const i16 *p, const i16 *q) {
@@ -42,6 +41,26 @@ EW_INLINE ix dw_pair(const i16 *p, const i16 *q) {
   return (ix)_mm256_inserti128_si256(_mm256_castsi128_si256(_mm_unpacklo_epi16(x, y)), _mm_unpackhi_epi16(x, y), 1);
 }
 EW_INLINE ix dw_dot_pair(ix acc, ix a, ix w) { return ix_add(acc, (ix)_mm256_madd_epi16((ew_mx)a, (ew_mx)w)); }`;
+
+const BYTES_256 = `
+typedef dw_i16 dw_u8;
+EW_INLINE dw_u8 dw_taps_u8(const u8 *p) { const ew_mx t = (ew_mx)dw_taps(p); return (dw_u8){(ix)_mm256_and_si256(t, _mm256_set1_epi16(255)), (ix)_mm256_srli_epi16(t, 8)}; }
+#define dw_filter_u8 dw_filter_i16
+#define dw_dot_u8 dw_dot_i16
+typedef ix dw_pairs; typedef ix dw_sums;
+#define dw_taps_pairs dw_taps
+#define dw_taps_sums dw_taps
+#define dw_filter_pairs fx_load
+#define dw_filter_sums fx_load
+EW_INLINE ix dw_dot_sums(ix acc, ix t, ix w) { return (ix)_mm256_add_epi16((ew_mx)acc, _mm256_maddubs_epi16((ew_mx)t, (ew_mx)w)); }
+EW_INLINE ix dw_total_sums(ix first, ix acc) { return ix_add(first, (ix)_mm256_madd_epi16((ew_mx)acc, _mm256_set1_epi16(1))); }
+EW_INLINE ix dw_dot_pairs(ix acc, ix t, ix w) { return dw_total_sums(acc, (ix)_mm256_maddubs_epi16((ew_mx)t, (ew_mx)w)); }`;
+
+const bytesVnni = (dpbusd: string): string => `
+typedef ix dw_u8;
+#define dw_taps_u8 dw_taps
+#define dw_filter_u8 fx_load
+EW_INLINE ix dw_dot_u8(ix acc, ix t, ix w) { __asm__("${dpbusd} %2, %1, %0" : "+v"(acc) : "v"(t), "v"(w)); return acc; }`;
 
 /** Taps 0 and 2 of a channel side by side, and taps 1 and 3. */
 const DEPTHWISE_PAIRS = `

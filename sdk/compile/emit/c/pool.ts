@@ -39,9 +39,7 @@ function poolFloats(ctx: KernelContext, l: Lowered<KernelOf<'pool'>>): KernelTex
     const steps = lanes.pieces.map((p) => `s${g}${p} = ${step(`s${g}${p}`, `v${g}${p}`)};`);
     return `${source.pair(`v${g}`, `s${at}`, `n${at}`)} ${steps.join(' ')}`;
   });
-  const done = groups.map(
-    (g) => `epi(${ctx.arguments()}, row, n + ${g * lanes.block}, nv, ${sums[g]!.join(', ')});`,
-  );
+  const done = groups.map((g) => `epi(${ctx.arguments()}, row, n + ${g * lanes.block}, nv, ${sums[g]!.join(', ')});`);
   const text = {
     block: groups.length * lanes.block,
     init: `f4 ${all.map((s) => `${s} = ${init}`).join(', ')};`,

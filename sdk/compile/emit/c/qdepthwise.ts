@@ -17,7 +17,8 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   const y = l.node.outputs[0]!;
   const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(y));
   const { pointer: filter, bits } = ctx.panels(w, geo.c, geo.kh * geo.kw);
-  const safe = safeTaps(ctx.constant(w)?.data, geo, bits);
+  const codes = ctx.constant(w)?.data;
+  const safe = safeTaps(codes, geo, bits);
   const { wide } = ctx.tuning;
   const split = ctx.overlapped ? {} : { split: splitOf(geo.n * geo.oh, 1, ROWS_IN_BAND) };
   const rest = { macs: geo.m * geo.kh * geo.kw * geo.c, ...split };
@@ -34,7 +35,7 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
     y,
   };
   const from = ctx.type(x).dtype as 'i8' | 'i16';
-  if (wide && suitsWideDepthwise(ctx, geo)) return { ...wideDepthwise(ctx, wide, geo, { ...v, from }), ...rest };
+  if (wide && suitsWideDepthwise(ctx, geo)) return { ...wideDepthwise(ctx, wide, geo, { ...v, codes, from }), ...rest };
   if (from !== 'i8') return { ...paired(ctx, v), ...rest };
   return { ...(safe >= Math.min(geo.kw, LEAST_SAFE) ? summed(ctx, v) : paired(ctx, v)), ...rest };
 }

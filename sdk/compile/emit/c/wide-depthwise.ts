@@ -1,3 +1,4 @@
+import type { Tensor } from '../../../util/tensor.ts';
 import type { WideVectors } from '../../target.ts';
 import type { KernelContext, KernelText } from './context.ts';
 import { depthwiseShare } from './conv.ts';
@@ -11,6 +12,8 @@ export interface WideDepthwise {
   readonly src: string;
   readonly from: 'i8' | 'i16';
   readonly filter: string;
+  /** The codes, where they are known. */
+  readonly codes: Tensor['data'] | undefined;
   readonly zero: string;
   readonly zeroPerChannel: boolean;
   readonly multiplier: string;
@@ -22,6 +25,31 @@ export interface WideDepthwise {
 const ROWS = { 8: 4, 16: 8 } as const;
 /** Vectors of filter taps that registers hold beside the rest. */
 const MOST_TAPS = 10;
+
+/** What products of bytes are added up in without VNNI, as codes allow: see targets/host/depthwise.ts. */
+function formOf(codes: Tensor['data'] | undefined, { kh, kw }: Geometry): 'sums' | 'pairs' | 'u8' {
+  if (!codes) return 'u8';
+  let form: 'sums' | 'pairs' = 'sums';
+  for (let filter = 0; filter < codes.length; filter += kh * kw) {
+    // Positive and negative codes of even pairs of taps, and of odd ones.
+    const all = [0, 0, 0, 0];
+    for (let line = 0; line < kh; line++)
+      for (let x = 0; x < kw; x += 2) {
+        const pair = [
+          Number(codes[filter + line * kw + x]),
+          x + 1 < kw ? Number(codes[filter + line * kw + x + 1]) : 0,
+        ];
+        const [up, down] = [Math.max(...pair, 0, pair[0]! + pair[1]!), Math.min(...pair, 0, pair[0]! + pair[1]!)];
+        if (up > FITS || down < -FITS) return 'u8';
+        for (const q of pair) all[(x & 2) + (q < 0 ? 1 : 0)]! += Math.abs(q);
+      }
+    if (all.some((sum) => sum > FITS)) form = 'pairs';
+  }
+  return form;
+}
+
+/** 255 times codes of one sign that add up to no more fit 16 bits. */
+const FITS = 128;
 
 /** Rows so that few are computed in vain; a pass takes as long as two rows more. */
 function rowsAtOnce(oh: number, most: number): number {
@@ -48,7 +76,7 @@ export function suitsWideDepthwise(ctx: KernelContext, geo: Geometry): boolean {
  */
 export function wideDepthwise(
   ctx: KernelContext,
-  { lanes }: WideVectors,
+  { lanes, vnni }: WideVectors,
   geo: Geometry,
   v: WideDepthwise,
 ): Omit<KernelText, 'macs'> {
@@ -62,6 +90,7 @@ export function wideDepthwise(
   const taps = geo.kh * geo.kw;
   const filterBytes = geo.kh * quads * lanes * 4;
   const [type, bytes, turned] = v.from === 'i8' ? (['u8', 1, 128] as const) : (['i16', 2, 0] as const);
+  const form = v.from === 'i16' || vnni ? type : formOf(v.codes, geo);
   const lines = `((${type} *)${ctx.scratch(lineCount * pixels * lanes * bytes)})`;
   const filters = `((i8 *)${ctx.scratch(blocks * filterBytes)})`;
   const start = `((i32 *)${ctx.scratch(blocks * lanes * 4)})`;
@@ -74,24 +103,31 @@ export function wideDepthwise(
   const products = range(lineCount).flatMap((line) =>
     range(quads).map((q) => {
       const meets = range(rows).filter((r) => line - r * sh >= 0 && line - r * sh < geo.kh);
-      const dots = meets.map((r) => `c${r} = dw_dot_${type}(c${r}, t, w${line - r * sh}_${q});`);
+      const dots = meets.map((r) => `c${r} = dw_dot_${form}(c${r}, t, w${line - r * sh}_${q});`);
       return dots.length === 0
         ? ''
-        : `{ const dw_${type} t = dw_taps_${type}(p + ${(line * pixels + 4 * q) * lanes}); ${dots.join(' ')} }`;
+        : `{ const dw_${form} t = dw_taps_${form}(p + ${(line * pixels + 4 * q) * lanes}); ${dots.join(' ')} }`;
     }),
   );
   const finish = (r: string, c: string): string =>
     `epi(${ctx.arguments()}, (row0 + ${r}) * ${geo.ow} + px, n, nv, f4_add(f4_mul(f4_from_i4(${c}), m), b)${epi.more});`;
   const block = `const i4 first = i4_mul(i4_load(${start} + at), i4_sub(i4_splat(-${turned}), ${v.zeroPerChannel ? `i4_load(${v.zero} + n)` : `i4_splat(*${v.zero})`}));
         const i8 *f = ${filters} + at / ${lanes} * ${filterBytes};
-        const dw_${type} ${tapsOf.map(({ name }, i) => `${name} = dw_filter_${type}(f + ${i * lanes * 4})`).join(', ')};
+        const dw_${form} ${tapsOf.map(({ name }, i) => `${name} = dw_filter_${form}(f + ${i * lanes * 4})`).join(', ')};
         const f4 m = f4_load(${v.multiplier} + n), b = f4_load(${v.bias} + n); ${epi.setup('n')}
         const ${type} *p = ${lines};
         for (i32 px = 0; px < ${geo.ow}; px++, p += ${sw * lanes}) {
           i4 ${range(rows)
-            .map((r) => `c${r} = first`)
+            .map((r) => `c${r} = ${form === 'sums' ? 'i4_splat(0)' : 'first'}`)
             .join(', ')};
           ${products.join('\n          ')}
+          ${
+            form === 'sums'
+              ? range(rows)
+                  .map((r) => `c${r} = dw_total_sums(first, c${r});`)
+                  .join(' ')
+              : ''
+          }
           if (rows == ${rows}) {
             ${range(rows)
               .map((r) => finish(String(r), `c${r}`))
