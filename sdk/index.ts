@@ -31,6 +31,7 @@ export {
   signStaged,
 } from './app/keys.ts';
 export { type BundleProfile, type ProfileRequest, type ProfileRow, profileBundle } from './app/profile-bundle.ts';
+export { type PublishReport, type PublishRequest, publishBundle, withdrawBundle } from './app/publish.ts';
 export {
   type ActionOptions as RolloutActionOptions,
   actOnRollout,

@@ -205,7 +205,7 @@ async function stagedRoot(folder: string): Promise<RootFile | undefined> {
   return bytes && readRoot(bytes);
 }
 
-async function ringOf({ folder, keys = [], pem = '' }: KeysRequest): Promise<Keyring> {
+export async function ringOf({ folder, keys = [], pem = '' }: KeysRequest): Promise<Keyring> {
   const ring = await readKeys([keysIn(folder), ...keys]);
   for (const signer of signersIn(pem, 'the environment')) ring.add(signer);
   return ring;
@@ -260,10 +260,10 @@ function unknown(name: string, what: string): EigenError {
   });
 }
 
-function storeOf(folder: string): MetadataStore {
+export function storeOf(folder: string): MetadataStore {
   return new MetadataStore(metadataIn(folder));
 }
 
-const metadataIn = (folder: string): string => join(folder, 'metadata');
+export const metadataIn = (folder: string): string => join(folder, 'metadata');
 const keysIn = (folder: string): string => join(folder, 'keys');
 const stagedIn = (folder: string): string => join(folder, 'staged', 'root.json');

@@ -37,6 +37,11 @@ export function assignmentRole(device: string): string {
   return `${ASSIGNMENT}${device}`;
 }
 
+/** The device that a name is the assignment of; undefined for other roles. */
+export function assignedDevice(role: string): string | undefined {
+  return role.startsWith(ASSIGNMENT) ? role.slice(ASSIGNMENT.length) : undefined;
+}
+
 /** Whether a text can name a role that targets are delegated to: it is a file's name on devices and hosts. */
 export function isDelegatedRoleName(name: string): boolean {
   return ROLE.test(name) && !name.startsWith(ASSIGNMENT) && !RESERVED.includes(name);

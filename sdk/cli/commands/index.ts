@@ -16,10 +16,12 @@ import { frontier } from './frontier.ts';
 import { inspect } from './inspect.ts';
 import { keys } from './keys.ts';
 import { profile } from './profile.ts';
+import { publish } from './publish.ts';
 import { rollout } from './rollout.ts';
 import { run } from './run.ts';
 import { serve } from './serve.ts';
 import { targets } from './targets.ts';
+import { withdraw } from './withdraw.ts';
 
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -36,6 +38,8 @@ export const COMMANDS: readonly Command[] = [
   delta,
   apply,
   keys,
+  publish,
+  withdraw,
   targets,
   agent,
   serve,

@@ -1,6 +1,15 @@
-import { delegateTo, initKeys, type KeysReport, revokeKey, rotateKeys, showKeys, signStaged } from '../../index.ts';
+import {
+  delegateTo,
+  initKeys,
+  type KeysReport,
+  type KeysRequest,
+  revokeKey,
+  rotateKeys,
+  showKeys,
+  signStaged,
+} from '../../index.ts';
 import { EigenError } from '../../util/errors.ts';
-import { type Answer, defineCommand, repeatFlag, valueFlag } from '../command.ts';
+import { type Answer, type Context, defineCommand, repeatFlag, valueFlag } from '../command.ts';
 import { table } from '../format.ts';
 import { pathIn, readCount, readText } from '../values.ts';
 
@@ -9,6 +18,18 @@ type Action = (typeof ACTIONS)[number];
 
 /** Who wants a key from the environment puts it here, as PEM. */
 const VARIABLE = 'EIGEN_SIGNING_KEYS';
+
+export const signingKeys = repeatFlag(
+  'PATH',
+  `more secret keys, files or folders; PEM texts in ${VARIABLE} are used too`,
+  (texts) => texts,
+);
+
+/** The data folder, and the keys that are at hand. */
+export function signingRequest(folder: string, paths: readonly string[], { cwd, env }: Context): KeysRequest {
+  const pem = env[VARIABLE];
+  return { folder, keys: paths.map((path) => pathIn(cwd, path)), ...(pem === undefined ? {} : { pem }) };
+}
 
 export const keys = defineCommand({
   name: 'keys',
@@ -47,9 +68,7 @@ export const keys = defineCommand({
       if (what !== undefined) return readText(what);
       throw new EigenError('EW1001_USAGE', `keys ${action}: say of what`, { hint: 'eigenweights keys --help' });
     };
-    const pem = context.env[VARIABLE];
-    const paths = flags.key.map((path) => pathIn(context.cwd, path));
-    const request = { folder, keys: paths, ...(pem === undefined ? {} : { pem }) };
+    const request = signingRequest(folder, flags.key, context);
     if (context.dryRun && action !== 'show') return { data: { action, folder }, text: `would ${action} in ${args[1]}` };
     const report = await {
       init: () => initKeys(request, { rootKeys: flags['root-keys'] ?? 3, threshold: flags.threshold ?? 2 }),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { connectMqtt, type Transport } from '../../transport/index.ts';
 import { type Clock, systemClock } from '../../util/clock.ts';
+import type { Terms } from '../../wire/metadata.ts';
 import { shardOf } from '../../wire/protocol/topics.ts';
 import { AuditLog } from '../access/audit.ts';
 import { Credentials } from '../access/credentials.ts';
@@ -9,7 +10,7 @@ import { Enrolment } from '../access/enrolment.ts';
 import { newId } from '../access/secrets.ts';
 import { ApiTokens } from '../access/tokens.ts';
 import { apiOf } from '../api/app.ts';
-import { BlobFolder, BlobServer, blobHandler, MetadataFolder } from '../blobs/index.ts';
+import { BlobFolder, BlobServer, blobHandler } from '../blobs/index.ts';
 import { Broker } from '../broker/broker.ts';
 import { Controller } from '../controller/controller.ts';
 import { Metrics } from '../controller/metrics.ts';
@@ -17,6 +18,7 @@ import { type Database, openEmbedded, openServer } from '../database/index.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Logger } from '../log.ts';
 import { rolloutTask } from '../rollout/task.ts';
+import { fleetTrust } from '../trust/service.ts';
 import { type Certificates, certificatesIn } from './certificates.ts';
 import { DataFolder } from './folder.ts';
 import { housekeeping } from './housekeeping.ts';
@@ -41,6 +43,8 @@ export interface ServeOptions {
   readonly databaseUrl?: string;
   /** Key of the audit log where several controllers share it; else one is made and kept in the data folder. */
   readonly auditKey?: Uint8Array;
+  /** How bundles are to be installed. */
+  readonly terms?: Terms;
   readonly log: Logger;
   readonly clock?: Clock;
 }
@@ -98,16 +102,19 @@ async function assemble(
   const certificates = options.tls ? await certificatesIn(folder, options.names, clock.now()) : undefined;
   const link = await openLink(options, { database, certificates, metrics });
   ending.push(() => link.close());
+  const { metadata, renewal } = fleetTrust({
+    ...{ folder: folder.path, database, log, now: () => clock.now() },
+    ...(options.terms ? { terms: options.terms } : {}),
+  });
   const controller: Controller = new Controller({
     ...{ database, namespace, clock, log, metrics },
     id: `${hostname()}-${process.pid}-${newId()}`,
     transport: link.transport,
     random: Math.random,
-    tasks: [housekeeping, rolloutTask({ log, onTold: () => controller.publishSoon() })],
+    tasks: [housekeeping, renewal, rolloutTask({ log, onTold: () => controller.publishSoon() })],
   });
   const blobs = new BlobFolder(folder.path);
   ending.push(() => blobs.close());
-  const metadata = new MetadataFolder(folder.file('metadata'));
   const serves = (device: string): boolean => controller.leases.holds(shardOf(device));
   const blobServer = await BlobServer.start({ transport: link.transport, namespace, blobs, metadata, serves, clock });
   ending.push(() => blobServer.close());

@@ -98,14 +98,24 @@ export class Repository {
     return role === undefined ? undefined : this.roles.get(role)!.targets[path];
   }
 
+  /** Where a bundle for a board is listed, by the SHA-256 of its file. */
+  findBlob(sha256: string, board: string): { readonly path: string; readonly bundle: ListedBundle } | undefined {
+    for (const role of ['targets', ...(this.targets()?.delegations ?? []).map((d) => d.name)])
+      for (const [path, bundle] of Object.entries(this.roles.get(role)?.targets ?? {}))
+        if (bundle.blob.sha256 === sha256 && bundle.board === board) return { path, bundle };
+    return undefined;
+  }
+
   /** Lists bundles, in place of what their paths had. All changes @throws EigenError EW8102_SIGNATURES_MISSING. */
   async list(bundles: Readonly<Record<string, ListedBundle>>, ring: Keyring, role = 'targets'): Promise<void> {
     await this.change(role, ring, (content) => ({ ...content, targets: { ...content.targets, ...bundles } }));
   }
 
-  /** Devices that have not installed them no longer will. */
+  /** Devices that have not installed them no longer will. @throws EigenError EW8103_ROLES_INVALID for what is not listed. */
   async unlist(paths: readonly string[], ring: Keyring, role = 'targets'): Promise<void> {
     await this.change(role, ring, (content) => {
+      const missing = paths.find((path) => !Object.hasOwn(content.targets, path));
+      if (missing !== undefined) throw invalidName(missing, `${role} does not list it`);
       const kept = Object.entries(content.targets).filter(([path]) => !paths.includes(path));
       return { ...content, targets: Object.fromEntries(kept) };
     });

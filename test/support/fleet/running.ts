@@ -124,7 +124,9 @@ export class TestDevice {
       ...(tls ? { tls } : { username: device, password: Buffer.from(password) }),
       onProblem: (e) => this.problems.push(e),
     });
-    this.transport.onMessage(({ payload }) => this.heard.push(decodeMessage('dn', new Uint8Array(payload))));
+    this.transport.onMessage(({ topic, payload }) => {
+      if (topic === this.topic('dn')) this.heard.push(decodeMessage('dn', new Uint8Array(payload)));
+    });
   }
 
   async connect(): Promise<void> {

@@ -1,0 +1,99 @@
+import { assignedDevice, type Terms } from '../../wire/metadata.ts';
+import type { MetadataFiles } from '../blobs/source.ts';
+import type { Database } from '../database/index.ts';
+import { signAssignment } from './assignments.ts';
+import type { Keyring } from './keyring.ts';
+import { LIFETIMES, type Repository } from './repository.ts';
+
+/** An assignment is signed again when so much of its lifetime has passed, milliseconds. */
+const RENEW_EVERY = LIFETIMES.assignment / 3;
+/** Signatures that one decision can get: versions of the next one are higher. */
+const MOST_RENEWALS = 1 << 20;
+/** Assignments that are kept to be sent again. */
+const MOST_KEPT = 4096;
+
+export interface DirectorParts {
+  readonly database: Database;
+  /** All other metadata. */
+  readonly files: MetadataFiles;
+  /** The fleet's targets as they are now, and the keys that are at hand; undefined while the fleet has none. */
+  present(): Promise<{ readonly repository: Repository; readonly ring: Keyring } | undefined>;
+  /** How bundles are to be installed. */
+  readonly terms: Terms;
+  readonly now: () => number;
+  /** A device is to run what targets do not list for its board. */
+  onUnlisted(device: string, sha256: string): void;
+}
+
+interface Wanted {
+  readonly rev: number;
+  readonly at: number;
+  readonly action: string;
+  readonly target: string;
+  readonly board: string | null;
+}
+
+interface Kept {
+  readonly version: number;
+  /** Version of the root that names who signed it. */
+  readonly root: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Signs what the fleet decided for a device when the device asks for it. Its file follows from the decision and the time alone: every
+ * controller signs the same, and nothing has to be written for ten thousand devices whenever signatures grow old.
+ */
+export class Director implements MetadataFiles {
+  private readonly parts: DirectorParts;
+  /** By device, in the order of their use. */
+  private readonly kept = new Map<string, Kept>();
+
+  constructor(parts: DirectorParts) {
+    this.parts = parts;
+  }
+
+  async read(role: string, version?: number): ReturnType<MetadataFiles['read']> {
+    const device = assignedDevice(role);
+    if (device === undefined) return this.parts.files.read(role, version);
+    const file = await this.assignment(device);
+    return version === undefined || file?.version === version ? file : undefined;
+  }
+
+  private async assignment(device: string): ReturnType<MetadataFiles['read']> {
+    const { database, terms, now } = this.parts;
+    const [wanted] = await database.query<Wanted>(WANTED, [device]);
+    const present = await this.parts.present();
+    if (!wanted?.board || !present) return undefined;
+    const { repository, ring } = present;
+    const renewals = Math.floor(Math.max(0, now() - wanted.at) / RENEW_EVERY);
+    const version = wanted.rev * MOST_RENEWALS + Math.min(renewals, MOST_RENEWALS - 1);
+    const found = wanted.action === 'install' ? repository.findBlob(wanted.target, wanted.board) : undefined;
+    if (wanted.action === 'install' && !found) {
+      this.parts.onUnlisted(device, wanted.target);
+      return undefined;
+    }
+    const root = repository.root.content.version;
+    const known = this.kept.get(device);
+    if (known?.version === version && known.root === root) return known;
+    const { rev: release, board, at } = wanted;
+    const expires = at + renewals * RENEW_EVERY + LIFETIMES.assignment;
+    const bundle = found && { path: found.path, bytes: found.bundle.blob.bytes, sha256: wanted.target, ...terms };
+    const signers = ring.allFor('director', repository.root.content.roles.director);
+    const bytes = signAssignment({ device, board, release, version, expires, ...(bundle ? { bundle } : {}) }, signers);
+    return this.keep(device, { version, root, bytes });
+  }
+
+  private keep(device: string, file: Kept): Kept {
+    this.kept.delete(device);
+    this.kept.set(device, file);
+    for (const oldest of this.kept.keys()) {
+      if (this.kept.size <= MOST_KEPT) break;
+      this.kept.delete(oldest);
+    }
+    return file;
+  }
+}
+
+const WANTED = `
+  select t.rev, t.at, t.action, t.target, d.board from desired t join devices d on d.name = t.device where t.device = $1`;

@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import type { Terms } from '../../wire/metadata.ts';
+import { MetadataFolder } from '../blobs/metadata-folder.ts';
+import type { MetadataFiles } from '../blobs/source.ts';
+import type { FleetTask } from '../controller/controller.ts';
+import type { Database } from '../database/index.ts';
+import type { Logger } from '../log.ts';
+import { Director } from './director.ts';
+import { type Keyring, readKeys } from './keyring.ts';
+import { withLock } from './lock.ts';
+import { Repository } from './repository.ts';
+import { MetadataStore } from './store.ts';
+
+/** How long a look at the files counts, and between two looks at what has to be signed again; milliseconds. */
+const LOOK_AGAIN = 1000;
+const RENEW_EVERY = 3_600_000;
+
+/** Until somebody says otherwise: nothing is limited, and a model is watched for ten minutes. */
+export const DEFAULT_TERMS: Terms = { limits: {}, shadowInputs: 0, probation: { milliseconds: 600_000 } };
+
+export interface TrustParts {
+  /** Data folder: metadata/ and keys/ are in it, as eigenweights keys makes them. */
+  readonly folder: string;
+  readonly database: Database;
+  readonly terms?: Terms;
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+/** What a controller does about trust: serves metadata, signs assignments as the director, and renews what is signed online. */
+export interface FleetTrust {
+  readonly metadata: MetadataFiles;
+  readonly renewal: FleetTask;
+}
+
+export function fleetTrust({ folder, database, terms = DEFAULT_TERMS, now, log }: TrustParts): FleetTrust {
+  const store = new MetadataStore(join(folder, 'metadata'));
+  const present = new Present(store, join(folder, 'keys'), now);
+  const metadata = new Director({
+    database,
+    files: new MetadataFolder(join(folder, 'metadata')),
+    present: () => present.look(),
+    terms,
+    now,
+    onUnlisted: (device, sha256) => log.warn('bundle-unlisted', { device, sha256 }),
+  });
+  const renewal: FleetTask = {
+    name: 'metadata-renewal',
+    every: RENEW_EVERY,
+    run: async () => {
+      if (!(await store.read('timestamp'))) return;
+      const renewed = await withLock(join(folder, 'metadata'), async () => {
+        const repository = await Repository.open(store, now);
+        return repository.renew(await readKeys([join(folder, 'keys')]));
+      });
+      if (renewed) log.info('metadata-renewed');
+    },
+  };
+  return { metadata, renewal };
+}
+
+/** The repository and the keys as the files have them, read again when the timestamp has changed. */
+class Present {
+  private readonly store: MetadataStore;
+  private readonly keys: string;
+  private readonly now: () => number;
+  private looked = Number.NEGATIVE_INFINITY;
+  private seen = '';
+  private found: Promise<{ repository: Repository; ring: Keyring } | undefined> = Promise.resolve(undefined);
+
+  constructor(store: MetadataStore, keys: string, now: () => number) {
+    this.store = store;
+    this.keys = keys;
+    this.now = now;
+  }
+
+  async look(): Promise<{ repository: Repository; ring: Keyring } | undefined> {
+    if (Math.abs(this.now() - this.looked) < LOOK_AGAIN) return this.found;
+    this.looked = this.now();
+    const timestamp = await this.store.read('timestamp');
+    const state = `${timestamp?.version} ${await this.store.newest('root')}`;
+    if (state === this.seen) return this.found;
+    this.seen = state;
+    this.found = timestamp ? this.open() : Promise.resolve(undefined);
+    this.found.catch(() => {
+      this.seen = '';
+    });
+    return this.found;
+  }
+
+  private async open(): Promise<{ repository: Repository; ring: Keyring }> {
+    return { repository: await Repository.open(this.store, this.now), ring: await readKeys([this.keys]) };
+  }
+}
