@@ -7,6 +7,10 @@ import { DepotFolder } from './depot.ts';
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly event: string };
 
+function has(line: LogLine, fields: Readonly<Record<string, unknown>>): boolean {
+  return Object.entries(fields).every(([name, value]) => line[name] === value);
+}
+
 /** Longest wait for a line of the log, milliseconds: a machine under load is slow. */
 const PATIENCE = 30_000;
 
@@ -40,8 +44,8 @@ export class AgentProcess {
     });
   }
 
-  /** The next line, after those that were waited for, that has these fields. */
-  until(fields: Readonly<Record<string, unknown>>): Promise<LogLine> {
+  /** The next line, after those that were waited for, that has the fields of one of these. */
+  until(...wanted: readonly Readonly<Record<string, unknown>>[]): Promise<LogLine> {
     return new Promise((resolve, reject) => {
       const done = (): void => {
         clearTimeout(timer);
@@ -50,11 +54,11 @@ export class AgentProcess {
       const fail = (why: string): void => {
         done();
         const last = this.lines.slice(-8).map((line) => JSON.stringify(line));
-        reject(new Error(`${why} before ${JSON.stringify(fields)}:\n${last.join('\n')}\n${this.stderr}`));
+        reject(new Error(`${why} before ${JSON.stringify(wanted)}:\n${last.join('\n')}\n${this.stderr}`));
       };
       const look = (): void => {
         const rest = this.lines.slice(this.read);
-        const at = rest.findIndex((line) => Object.entries(fields).every(([name, value]) => line[name] === value));
+        const at = rest.findIndex((line) => wanted.some((fields) => has(line, fields)));
         if (at >= 0) {
           this.read += at + 1;
           done();
@@ -84,6 +88,12 @@ export class AgentProcess {
   }
 }
 
+interface StartOptions {
+  readonly before?: readonly string[];
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A folder with an agent in one file, its configuration, state and depot. */
 export class AgentFolder {
   readonly path = mkdtempSync(join(tmpdir(), 'ew-agent-'));
@@ -96,6 +106,12 @@ export class AgentFolder {
   static async make(change: object = {}): Promise<AgentFolder> {
     const folder = new AgentFolder();
     await buildAgent(folder.file);
+    folder.configure(change);
+    return folder;
+  }
+
+  /** Writes the configuration. */
+  configure(change: object): void {
     const config = {
       device: 'device',
       board: 'board',
@@ -104,19 +120,23 @@ export class AgentFolder {
       folder: 'depot',
       ...change,
     };
-    writeFileSync(folder.config, JSON.stringify(config));
-    return folder;
+    writeFileSync(this.config, JSON.stringify(config));
+  }
+
+  get state(): string {
+    return join(this.path, 'state');
   }
 
   get words(): string[] {
     return [process.execPath, this.file, '--config', this.config];
   }
 
-  /** @param before words that start the agent's words: strace, ... */
-  start(options: { readonly before?: readonly string[]; readonly flags?: readonly string[] } = {}): AgentProcess {
-    const words = [...(options.before ?? []), ...this.words, ...(options.flags ?? [])];
-    const agent = new AgentProcess(words, { EIGEN_CACHE: join(this.path, 'cache') });
+  /** @param before words before the agent's words: strace, ... */
+  start({ before = [], flags = [], env = {} }: StartOptions = {}): AgentProcess {
+    const words = [...before, ...this.words, ...flags];
+    const agent = new AgentProcess(words, { EIGEN_CACHE: join(this.path, 'cache'), ...env });
     this.running.add(agent);
+    void agent.end().then(() => this.running.delete(agent));
     return agent;
   }
 

@@ -17,8 +17,9 @@ export class DepotFolder {
     kind: 'model' | 'agent',
     bytes: Uint8Array,
     change: Partial<Assignment> & { readonly release: number },
+    pieceBytes = 64 << 10,
   ): string {
-    const blob = specOf(bytes, 64 << 10);
+    const blob = specOf(bytes, pieceBytes);
     this.put(join('blobs', blob.sha256), bytes);
     const assignment = { board: 'board', blob, probation: { milliseconds: 0 }, ...change };
     this.put(`${kind}.json`, JSON.stringify(assignment));

@@ -100,6 +100,7 @@ class Connection {
   private readonly socket: Socket;
   private readonly waiting = new Map<number, Waiting>();
   private next = 0;
+  private failed: EigenError | undefined;
 
   private constructor(socket: Socket) {
     this.socket = socket;
@@ -137,6 +138,7 @@ class Connection {
   }
 
   ask(question: Question): Promise<Reply> {
+    if (this.failed) return Promise.reject(this.failed);
     return new Promise((resolve, reject) => {
       const id = this.next++;
       this.waiting.set(id, { resolve, reject });
@@ -170,6 +172,7 @@ class Connection {
   }
 
   private fail(e: EigenError): void {
+    this.failed = e;
     for (const { reject } of this.waiting.values()) reject(e);
     this.waiting.clear();
   }
