@@ -10,6 +10,8 @@ export interface Assignment {
   readonly board: string;
   /** The bundle's file. */
   readonly blob: BlobSpec;
+  /** Of what the file is a version; `AGENT_FAMILY` where it is no bundle but the agent itself. */
+  readonly family?: string;
   /** Ways to it from bundles that a device may have: `from` is the SHA-256 of one, `blob` the file of the delta. */
   readonly deltas?: readonly Delta[];
   readonly limits: Limits;
@@ -18,6 +20,9 @@ export interface Assignment {
   /** How long it is watched before it stays. */
   readonly probation: { readonly milliseconds: number };
 }
+
+/** Under which agents of devices are listed, a file each. */
+export const AGENT_FAMILY = 'eigenweights-agent';
 
 /** A delta is worth its download only; what it leads to is verified against the bundle's blob. */
 export interface Delta {

@@ -6,7 +6,7 @@ import { type Recovered, type SlotContent, Slots } from '../store/slots.ts';
 import { Fetcher, type PieceSource } from './fetch.ts';
 import { passGate, Shadow } from './gate.ts';
 import { ModelHost } from './host.ts';
-import { Ledger, type Outcome } from './ledger.ts';
+import { type Failure, Ledger, type Outcome } from './ledger.ts';
 import type { LoadedModel, ModelLoader } from './model.ts';
 import { type DeviceState, type InstallStep, type Progress, plan, type Step, type StepName } from './planner.ts';
 
@@ -202,7 +202,7 @@ export class Agent {
         return why;
       }
       case 'FETCH':
-        await this.fetcher.fetch({ blob, deltas: assignment.deltas ?? [], held: this.held() });
+        await this.fetcher.fetch({ blob, deltas: assignment.deltas ?? [], held: this.installed });
         return undefined;
       case 'VERIFY':
         await slots.blobs.accept(blob);
@@ -224,7 +224,7 @@ export class Agent {
   }
 
   /** Blobs that are whole as far as is known, what is used first. */
-  private held(): string[] {
+  get installed(): string[] {
     const { active, previous } = this.slots;
     return [active, previous].flatMap((content) => content?.sha256 ?? []);
   }
@@ -277,14 +277,15 @@ export class Agent {
     if (!('assignment' in step)) return;
     this.drop();
     const { blob, release } = step.assignment;
-    const error = { code: codeOf(e), reason: reasonOf(e), poisoned: isPermanent(step.name, e) };
+    const attack = isEigenError(e) && typeof e.details.attack === 'string' ? { attack: e.details.attack } : {};
+    const error = { code: codeOf(e), reason: reasonOf(e), poisoned: isPermanent(step.name, e), ...attack };
     await this.fail({ sha256: blob.sha256, release }, step.name, error);
   }
 
   private async fail(
     { sha256, release }: Pick<SlotContent, 'sha256' | 'release'>,
     step: StepName,
-    error: { readonly code: string; readonly reason: string; readonly poisoned: boolean },
+    error: Pick<Failure, 'code' | 'reason' | 'attack' | 'poisoned'>,
   ): Promise<void> {
     await this.ledger.fail({ sha256, release, at: this.parts.clock.now(), step, ...error });
   }

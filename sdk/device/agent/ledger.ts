@@ -14,6 +14,8 @@ export interface Failure {
   /** Of an EigenError or of the platform; empty where there is none. */
   readonly code: string;
   readonly reason: string;
+  /** What it amounts to where it is no accident: see sdk/wire/attacks.ts. */
+  readonly attack?: string;
   /** It would fail again: only a higher release is tried. */
   readonly poisoned: boolean;
 }

@@ -1,22 +1,11 @@
 import * as v from 'valibot';
+import type { Clock } from '../../util/clock.ts';
 import { EigenError } from '../../util/errors.ts';
 import type { Assignment } from '../../wire/assignment.ts';
-import type { PieceSource } from '../agent/fetch.ts';
 import { folderSource } from '../agent/folder-source.ts';
 import type { DeviceFileSystem } from '../fs/file-system.ts';
 import { readIfThere } from '../fs/whole-files.ts';
-import type { Director } from './loop.ts';
-
-/**
- * A folder that says what to run, with the files for it: a memory stick, a mounted share, a folder that another program fills. In it
- * are `model.json` and `agent.json`, an Assignment each, and `blobs/` with files named by their SHA-256. Whoever may write to the
- * folder decides what runs: nothing in it is signed.
- */
-export interface Depot {
-  readonly models: Director;
-  readonly agents: Director;
-  readonly source: PieceSource;
-}
+import type { Director, Upstream } from './upstream.ts';
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const positive = v.pipe(v.number(), v.finite(), v.minValue(0));
@@ -36,9 +25,23 @@ const assignmentSchema = v.strictObject({
   probation: v.strictObject({ milliseconds: count }),
 });
 
-export function folderDepot(fs: DeviceFileSystem): Depot {
+/**
+ * A folder that says what to run, with the files for it: a memory stick, a mounted share, a folder that another program fills. In it
+ * are `model.json` and `agent.json`, an Assignment each, and `blobs/` with files named by their SHA-256. Whoever may write to the
+ * folder decides what runs: nothing in it is signed.
+ */
+export function folderUpstream(fs: DeviceFileSystem, clock: Clock): Upstream {
   const director = (file: string): Director => ({ assignment: () => readAssignment(fs, file) });
-  return { models: director('model.json'), agents: director('agent.json'), source: folderSource(fs, 'blobs') };
+  return {
+    directors: { model: director('model.json'), agent: director('agent.json') },
+    source: folderSource(fs, 'blobs'),
+    clock,
+    onChange: () => undefined,
+    taken: () => undefined,
+    report: async () => undefined,
+    health: async () => undefined,
+    close: async () => undefined,
+  };
 }
 
 /** @throws EigenError EW7004_UPDATE_REFUSED naming the field that is wrong. */

@@ -3,16 +3,11 @@ import { type Clock, pause } from '../../util/clock.ts';
 import type { Assignment } from '../../wire/assignment.ts';
 import type { Agent, Taken } from '../agent/agent.ts';
 import { errorFields, type Log } from './log.ts';
-
-/** Tells what a device is to run. */
-export interface Director {
-  /** What is assigned at present; undefined where nothing is. Where it throws, what was assigned before counts. */
-  assignment(): Promise<Assignment | undefined>;
-}
+import type { Director, Kind } from './upstream.ts';
 
 export interface LoopParts {
   /** What is kept up to date, in the logs. */
-  readonly kind: 'model' | 'agent';
+  readonly kind: Kind;
   readonly agent: Agent;
   readonly director: Director;
   readonly clock: Clock;
@@ -23,6 +18,8 @@ export interface LoopParts {
   readonly exchangeMilliseconds: number;
   /** Told of every step that was taken. */
   readonly taken?: (taken: Taken) => void;
+  /** Called before the director is asked. Throws nothing. */
+  readonly exchanging?: () => Promise<void>;
 }
 
 /** Between two looks at what is on probation or waits for live inputs, and after a step that failed, milliseconds. */
@@ -58,11 +55,18 @@ export class Loop {
   /** Returns when `signal` is aborted, after the step that is being taken then. */
   async run(signal: AbortSignal): Promise<void> {
     const { agent, clock } = this.parts;
-    const wake = (): void => this.alarm.abort();
+    let wake = (): void => undefined;
+    // A director may wait long for a network.
+    const ended = new Promise<void>((resolve) => {
+      wake = () => {
+        this.alarm.abort();
+        resolve();
+      };
+    });
     signal.addEventListener('abort', wake);
     while (!signal.aborted) {
       this.alarm = new AbortController();
-      if (clock.monotonic() >= this.exchangeAt) await this.ask();
+      if (clock.monotonic() >= this.exchangeAt) await Promise.race([this.ask(), ended]);
       if (signal.aborted) break;
       const taken = await agent.step(this.assignment);
       this.note(taken);
@@ -77,6 +81,7 @@ export class Loop {
   private async ask(): Promise<void> {
     const { kind, director, clock, random, exchangeMilliseconds, log } = this.parts;
     this.exchangeAt = clock.monotonic() + exchangeMilliseconds * (0.5 + random());
+    await this.parts.exchanging?.();
     try {
       this.assignment = await director.assignment();
       this.asked = true;

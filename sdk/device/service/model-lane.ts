@@ -1,8 +1,8 @@
 import { Agent } from '../agent/agent.ts';
 import { bundleLoader } from '../agent/bundle-loader.ts';
 import { commandProblem } from './conditions.ts';
-import { type Context, commonParts } from './context.ts';
-import { type Director, Loop } from './loop.ts';
+import { type Context, commonParts, loopOf } from './context.ts';
+import type { Loop } from './loop.ts';
 import { Monitor } from './monitor.ts';
 
 /** The model of a device, kept up to date. */
@@ -13,8 +13,8 @@ export interface ModelLane {
 }
 
 /** Starts the model that is installed. */
-export async function startModelLane(context: Context, director: Director): Promise<ModelLane> {
-  const { config, clock, hooks, log, random } = context;
+export async function startModelLane(context: Context): Promise<ModelLane> {
+  const { config, upstream, hooks, log } = context;
   const { health } = config;
   let monitor: Monitor | undefined;
   const agent = await Agent.start({
@@ -22,13 +22,12 @@ export async function startModelLane(context: Context, director: Director): Prom
     loader: bundleLoader({ threads: config.threads }),
     health: async () => monitor?.problem(health) ?? (health.command && commandProblem(health.command, hooks)),
   });
-  monitor = new Monitor(agent.host, {
+  const own = new Monitor(agent.host, {
     residentBytes: () => process.memoryUsage.rss(),
-    monotonic: () => clock.monotonic(),
+    monotonic: () => upstream.clock.monotonic(),
   });
+  monitor = own;
   log('info', 'serving', { model: agent.host.serving });
   agent.host.onSwap(() => log('info', 'serving', { model: agent.host.serving }));
-  const exchangeMilliseconds = config.exchangeSeconds * 1000;
-  const loop = new Loop({ kind: 'model', agent, director, clock, log, random, exchangeMilliseconds });
-  return { agent, monitor, loop };
+  return { agent, monitor: own, loop: loopOf(context, 'model', agent, () => upstream.health(own.take())) };
 }

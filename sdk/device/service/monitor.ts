@@ -10,8 +10,9 @@ export interface HealthLimits {
   readonly residentBytes?: number;
 }
 
-/** How the model that runs has done since it does. */
+/** How the model that runs has done. */
 export interface ModelHealth {
+  /** Inferences, with those that failed. */
   readonly runs: number;
   readonly failures: number;
   /** Of the last inferences; absent before there were enough. */
@@ -36,6 +37,7 @@ export class Monitor {
   private readonly times = new Float64Array(KEPT);
   private timed = 0;
   private failures = 0;
+  private taken = { runs: 0, failures: 0 };
   private readonly metrics = new Map<string, { sum: number; count: number }>();
 
   constructor(host: ModelHost, probes: { readonly residentBytes: () => number; readonly monotonic: () => number }) {
@@ -75,12 +77,22 @@ export class Monitor {
     }
   }
 
+  /** Since it runs. */
   health(): ModelHealth {
     const { timed, failures } = this;
     const kept = this.times.slice(0, Math.min(timed, KEPT)).sort();
     const p95 = kept.length < ENOUGH ? {} : { p95Milliseconds: kept[Math.ceil(kept.length * 0.95) - 1]! };
     const metrics = Object.fromEntries([...this.metrics].map(([name, { sum, count }]) => [name, sum / count]));
     return { runs: timed + failures, failures, ...p95, residentBytes: this.residentBytes(), metrics };
+  }
+
+  /** Since this was called last: runs and failures, and the means of metrics. */
+  take(): ModelHealth {
+    const health = this.health();
+    const { runs, failures } = this.taken;
+    this.taken = { runs: health.runs, failures: health.failures };
+    this.metrics.clear();
+    return { ...health, runs: health.runs - runs, failures: health.failures - failures };
   }
 
   /** What is wrong by these limits; undefined when nothing. Failed inferences are the host's to tell. */
@@ -97,6 +109,7 @@ export class Monitor {
   private forget(): void {
     this.timed = 0;
     this.failures = 0;
+    this.taken = { runs: 0, failures: 0 };
     this.metrics.clear();
   }
 }

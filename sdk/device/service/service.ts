@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, systemClock } from '../../util/clock.ts';
+import type { Agent } from '../agent/agent.ts';
 import { localModel } from '../client/local-client.ts';
 import type { ModelClient } from '../client/model-client.ts';
 import { NodeDeviceFileSystem } from '../fs/node.ts';
@@ -8,7 +9,8 @@ import type { Ended } from './boot.ts';
 import { type Hooks, systemHooks } from './conditions.ts';
 import type { AgentConfig } from './config.ts';
 import type { Context } from './context.ts';
-import { folderDepot } from './depot.ts';
+import { ControllerUpstream } from './controller.ts';
+import { folderUpstream } from './depot.ts';
 import { InterruptibleSource } from './interrupt.ts';
 import { LocalApi } from './local-api.ts';
 import { lockFolder } from './lock.ts';
@@ -16,6 +18,7 @@ import type { Log } from './log.ts';
 import type { Loop } from './loop.ts';
 import { type ModelLane, startModelLane } from './model-lane.ts';
 import { type Self, startSelfLane } from './self-lane.ts';
+import type { Facts, Upstream } from './upstream.ts';
 
 /** What a service needs of the process around it. */
 export interface Surroundings {
@@ -29,6 +32,7 @@ export interface Surroundings {
 }
 
 interface ServiceParts {
+  readonly upstream: Upstream;
   readonly model: ModelClient;
   readonly loops: readonly Loop[];
   readonly source: InterruptibleSource;
@@ -49,16 +53,25 @@ export class DeviceService {
   /** Starts what is installed and serves it; `run` brings it up to date. The state folder is there, and locked: see `lockFolder`. */
   static async start(config: AgentConfig, around: Surroundings): Promise<DeviceService> {
     const { log, self, clock = systemClock, hooks = systemHooks, random = Math.random } = around;
-    const depot = folderDepot(new NodeDeviceFileSystem(config.folder));
-    const source = new InterruptibleSource(depot.source);
     const fs = new NodeDeviceFileSystem(config.state);
-    const context: Context = { config, fs, source, log, clock, hooks, random };
+    let know = (_facts: () => Facts): void => undefined;
+    const facts = new Promise<() => Facts>((resolve) => {
+      know = resolve;
+    });
+    const { controller, folder } = config;
+    const upstream = controller
+      ? await ControllerUpstream.open({ config, controller, fs, clock, random, log, facts })
+      : folderUpstream(new NodeDeviceFileSystem(folder!), clock);
+    const source = new InterruptibleSource(upstream.source);
+    const context: Context = { config, fs, upstream, source, log, hooks, random };
     const outdated = new AbortController();
-    const lane = await startModelLane(context, depot.models);
-    const own = self && (await startSelfLane(context, depot.agents, self, () => outdated.abort()));
+    const lane = await startModelLane(context);
+    know(() => factsOf(lane.agent));
+    const own = self && (await startSelfLane(context, self, () => outdated.abort()));
     const api = config.socket === undefined ? undefined : await openApi(config.socket, lane);
     log('info', 'started', { device: config.device, agent: self?.running?.sha256 });
-    return new DeviceService({
+    const service = new DeviceService({
+      upstream,
       model: localModel(lane.agent.host, lane.monitor),
       loops: own ? [lane.loop, own] : [lane.loop],
       source,
@@ -66,6 +79,8 @@ export class DeviceService {
       log,
       outdated: outdated.signal,
     });
+    upstream.onChange(() => service.exchange());
+    return service;
   }
 
   /** The model, for applications in this process. */
@@ -81,7 +96,7 @@ export class DeviceService {
 
   /** Keeps the device at what is assigned until `signal` is aborted or another version of the agent is to run, and closes everything. */
   async run(signal: AbortSignal): Promise<Ended> {
-    const { loops, source, api, log, outdated } = this.parts;
+    const { upstream, loops, source, api, log, outdated } = this.parts;
     const either = AbortSignal.any([signal, outdated]);
     const stop = (): void => source.interrupt();
     either.addEventListener('abort', stop);
@@ -90,6 +105,7 @@ export class DeviceService {
     } finally {
       either.removeEventListener('abort', stop);
       await api?.close();
+      await upstream.close();
     }
     const ended = signal.aborted ? 'stopped' : 'restart';
     log('info', 'ended', { ended });
@@ -125,6 +141,15 @@ export async function openDevice(config: AgentConfig, around: Surroundings): Pro
     await unlock();
     throw e;
   }
+}
+
+function factsOf({ host, installed }: Agent): Facts {
+  const { model, modelBytes } = host.describe() ?? {};
+  return {
+    installed,
+    ...(model === undefined ? {} : { running: model }),
+    ...(modelBytes === undefined ? {} : { modelBytes }),
+  };
 }
 
 async function openApi(socket: string, { agent, monitor }: ModelLane): Promise<LocalApi> {

@@ -69,8 +69,8 @@ export function assignmentOf(directed: Directed, role: Parsed<Targets>, expires:
     throw refused('arbitrary-installation', FILE, `'${path}' is not the bundle that is listed under that name`);
   if (listed.board !== board)
     throw refused('wrong-hardware', FILE, `'${path}' is for ${listed.board}, this is ${board}`);
-  const { blob, deltas } = listed;
-  return { release, expires, board, blob, ...(deltas ? { deltas } : {}), ...terms };
+  const { blob, family, deltas } = listed;
+  return { release, expires, board, blob, family, ...(deltas ? { deltas } : {}), ...terms };
 }
 
 function listedBundle({ signed }: Parsed<Targets>, path: string): ListedBundle {

@@ -24,6 +24,7 @@ test('what the director assigns and targets list is the assignment, with all tha
     expires: world.now + LIFETIMES.timestamp,
     board: 'board',
     blob: blobOf(2),
+    family: 'kws',
     deltas,
     ...terms,
   });
