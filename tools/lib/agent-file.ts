@@ -11,11 +11,11 @@ const root = resolve(import.meta.dirname, '../..');
 const REPLACED: Readonly<Record<string, string>> = {
   // The file has no package.json beside it.
   version: `exports.packageVersion = () => ${JSON.stringify(packageVersion())};`,
-  // An agent that was updated lies in the state folder; native parts are where the one that was started is installed.
   // Streams of Node in place of a copy of them, and no proxies and no timers of browsers.
   'readable-stream': "module.exports = require('node:stream');",
   socks: 'exports.SocksClient = undefined;',
   'worker-timers': '',
+  // An agent that was updated lies in the state folder; native parts are where the one that was started is installed.
   koffi: "module.exports = require('node:module').createRequire(process.argv[1])('koffi');",
 };
 
@@ -23,7 +23,10 @@ const replace: Plugin = {
   name: 'replace',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /\/package\.ts$/ }, () => ({ path: 'version', namespace: 'replaced' }));
-    onResolve({ filter: /^(koffi|readable-stream|socks|worker-timers)$/ }, ({ path }) => ({ path, namespace: 'replaced' }));
+    onResolve({ filter: /^(koffi|readable-stream|socks|worker-timers)$/ }, ({ path }) => ({
+      path,
+      namespace: 'replaced',
+    }));
     onLoad({ filter: /.*/, namespace: 'replaced' }, ({ path }) => ({ contents: REPLACED[path]!, loader: 'js' }));
   },
 };
