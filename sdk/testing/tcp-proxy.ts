@@ -29,9 +29,10 @@ export class TcpProxy {
       ] as const) {
         sockets.add(from);
         from.on('error', () => undefined);
-        from.on('close', () => {
+        from.on('close', (broken) => {
           sockets.delete(from);
-          to.destroy();
+          // What was sent before an orderly end is on its way still.
+          if (broken) to.destroy();
         });
         pass(from, to, () => proxy.delay);
       }
@@ -66,4 +67,5 @@ function pass(from: Socket, to: Socket, delay: () => number): void {
     }, delay());
   });
   from.on('end', () => void setTimeout(() => to.end(), delay()));
+  from.on('close', () => void setTimeout(() => to.destroySoon(), delay()));
 }
