@@ -187,7 +187,8 @@ export function transportCases(test: Test, name: string, { open, without = [] }:
     );
     const sent = results.filter((r) => r === 'no error').length;
     assert.equal([...new Set(results)].sort(), ['EW7102_LINK_FULL', 'no error']);
-    assert.is(sent, 64 + 256);
+    // A broker may take fewer at a time (MQTT 5).
+    assert.ok(sent > 256 && sent <= 64 + 256, `${sent} were sent`);
     await ear.until((heard) => heard.length >= sent);
   });
 
