@@ -57,7 +57,9 @@ class Work {
 function proceed(work: Work, now: number): void {
   const { spec, started, phase } = work.rollout;
   const late = now >= started! + spec.endMilliseconds;
-  const failed = stopReason(work.rollout, tallyOf(membersOf(work.views)));
+  const members = membersOf(work.views);
+  const own = members.filter((m) => m.wave === work.rollout.wave);
+  const failed = stopReason(work.rollout, tallyOf(members), tallyOf(own));
   if (late) work.stop('it did not end in time', now, 'leave');
   else if (failed !== undefined) work.stop(failed, now);
   if (late || failed !== undefined || phase === 'PAUSED') return;

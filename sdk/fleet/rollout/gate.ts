@@ -10,16 +10,21 @@ export type Verdict =
   | { readonly kind: 'pause'; readonly reason: string }
   | { readonly kind: 'wait'; readonly reason: string };
 
-/** Whether a rollout has to stop for what happened so far, at any time. `all` are the devices of all waves. */
-export function stopReason({ spec }: Rollout, all: Tally): string | undefined {
+/**
+ * Whether a rollout has to stop for what happened so far, at any time: errors are too many, or the wave could not pass even if all of its
+ * other devices succeeded.
+ * @param all devices of all waves, `wave` those of the one in work.
+ */
+export function stopReason({ spec }: Rollout, all: Tally, wave: Tally): string | undefined {
   const { errors, success } = spec.gate;
   const [tried, failed] = [executed(all), errorsOf(all)];
   if (errors.count !== undefined && failed > errors.count) return `${failed} installations failed, ${errors.count} may`;
   if (errors.share !== undefined && tried >= errors.afterExecuted && failed > errors.share * tried)
     return `${failed} of ${tried} installations failed, ${percent(errors.share)} may`;
-  const { high } = wilson(all.committed, tried, success.confidence);
-  if (tried > 0 && high < success.least)
-    return `${all.committed} of ${tried} installations succeeded: ${percent(high)} do at best, ${percent(success.least)} must`;
+  const left = wave.open + wave.absent;
+  const { low } = wilson(all.committed + left, tried + left, success.confidence);
+  if (tried > 0 && low < success.least)
+    return `${all.committed} of ${tried} installations succeeded: ${percent(low)} could be shown at best, ${percent(success.least)} must be`;
   return undefined;
 }
 
@@ -45,8 +50,8 @@ export function gateVerdict(rollout: Rollout, all: Tally, now: number): Verdict 
   const { low } = wilson(all.committed, executed(all), success.confidence);
   if (executed(all) > 0 && low < success.least)
     return {
-      kind: 'stop',
-      reason: `${all.committed} of ${executed(all)} installations succeeded: that is ${percent(low)} at least, ${percent(success.least)} must be shown`,
+      kind: 'pause',
+      reason: `${all.committed} installations show ${percent(low)} of success, ${percent(success.least)} must be; other devices are away`,
     };
   if (!compared || look?.kind === 'pass') return { kind: 'pass' };
   return { kind: look?.last ? 'pause' : 'wait', reason: look?.reason ?? 'metrics are awaited' };

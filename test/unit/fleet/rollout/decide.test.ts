@@ -106,6 +106,23 @@ test('too many away: it waits, asks a person, and ends by itself in the end', ()
   assert.is(other.phase, 'CANARY');
 });
 
+test('devices that are away do not count as successes', () => {
+  const fleet = started(
+    devices(5, (i) => ({ online: i === 0 })),
+    { waves: [{ share: 1 }], gate: { absent: 0.8 } },
+  );
+  fleet.run(MINUTE, HOUR);
+  assert.is(fleet.rollout.phase, 'PAUSED');
+  assert.match(fleet.rollout.reason!, /1 installations show 58.54 % of success, 70 % must be; other devices are away/);
+});
+
+test('one failure among many does not stop a wave that may still pass', () => {
+  const fleet = started(devices(20), { waves: [{ share: 1 }], rate: { atOnce: 1 } });
+  fleet.behaviour = () => (fleet.count('FAILED') === 0 ? { state: 'rolled-back' } : { state: 'committed' });
+  fleet.run(MINUTE, HOUR);
+  assert.equal([fleet.rollout.phase, fleet.count('FAILED'), fleet.count('COMMITTED')], ['DONE', 1, 19]);
+});
+
 test('a rollout that nobody looks at ends as FAILED', () => {
   const fleet = started(
     devices(20, () => ({ online: false })),
