@@ -1,6 +1,7 @@
 import { assignedDevice, type Terms } from '../../wire/metadata.ts';
 import type { MetadataFiles } from '../blobs/source.ts';
 import type { Database } from '../database/index.ts';
+import type { RolloutSpec } from '../rollout/spec.ts';
 import { signAssignment } from './assignments.ts';
 import type { Keyring } from './keyring.ts';
 import { LIFETIMES, type Repository } from './repository.ts';
@@ -18,7 +19,7 @@ export interface DirectorParts {
   readonly files: MetadataFiles;
   /** The fleet's targets as they are now, and the keys that are at hand; undefined while the fleet has none. */
   present(): Promise<{ readonly repository: Repository; readonly ring: Keyring } | undefined>;
-  /** How bundles are to be installed. */
+  /** How bundles are to be installed that no rollout brings. */
   readonly terms: Terms;
   readonly now: () => number;
   /** A device is to run what targets do not list for its board. */
@@ -31,6 +32,8 @@ interface Wanted {
   readonly action: string;
   readonly target: string;
   readonly board: string | null;
+  /** Of the rollout that it comes from. */
+  readonly spec: Pick<RolloutSpec, 'variants' | 'limits' | 'shadowInputs' | 'probationMilliseconds'> | null;
 }
 
 interface Kept {
@@ -78,7 +81,12 @@ export class Director implements MetadataFiles {
     if (known?.version === version && known.root === root) return known;
     const { rev: release, board, at } = wanted;
     const expires = at + renewals * RENEW_EVERY + LIFETIMES.assignment;
-    const bundle = found && { path: found.path, bytes: found.bundle.blob.bytes, sha256: wanted.target, ...terms };
+    const bundle = found && {
+      path: found.path,
+      bytes: found.bundle.blob.bytes,
+      sha256: wanted.target,
+      ...termsOf(wanted, terms),
+    };
     const signers = ring.allFor('director', repository.root.content.roles.director);
     const bytes = signAssignment({ device, board, release, version, expires, ...(bundle ? { bundle } : {}) }, signers);
     return this.keep(device, { version, root, bytes });
@@ -95,5 +103,17 @@ export class Director implements MetadataFiles {
   }
 }
 
+/** Those of a rollout are for its bundles: what devices go back to was never measured against them. */
+function termsOf({ spec, target }: Wanted, others: Terms): Terms {
+  if (!spec?.variants.some((v) => v.sha256 === target)) return others;
+  const { limits, shadowInputs, probationMilliseconds: milliseconds } = spec;
+  return { limits, shadowInputs, probation: { milliseconds } };
+}
+
 const WANTED = `
-  select t.rev, t.at, t.action, t.target, d.board from desired t join devices d on d.name = t.device where t.device = $1`;
+  select t.rev, t.at, t.action, t.target, d.board, r.spec
+  from desired t
+  join devices d on d.name = t.device
+  join decisions c on c.key = t.key
+  left join rollouts r on 'rollout/' || r.id = c.source
+  where t.device = $1`;

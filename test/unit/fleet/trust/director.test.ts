@@ -100,4 +100,21 @@ test('a director with another key signs anew at once', async (context) => {
   assert.is(trust.versions.root, 2);
 });
 
+test('a rollout has terms of its own', async (context) => {
+  const { trust, http, controller } = context;
+  await until(async () => (await controller.ask('GET', '/v1/devices/cam-1')).body.device.board === BOARD);
+  const spec = {
+    ...{ name: 'kws', query: 'all', waves: [{ share: 1 }], variants: [{ sha256: blobOf(2).sha256, board: BOARD }] },
+    ...{ limits: { modelBytes: 1e6 }, shadowInputs: 0, probationMilliseconds: 1000 },
+  };
+  await controller.ask('POST', '/v1/rollouts', spec);
+  await controller.ask('POST', '/v1/rollouts/kws/actions', { action: 'start' });
+  const assigned = async (release: number): Promise<void> =>
+    until(async () => (await trust.refresh(http, Date.now()))?.release === release);
+  await assigned(7);
+  const { blob, limits, shadowInputs, probation } = trust.assignment!;
+  assert.is(blob.sha256, blobOf(2).sha256);
+  assert.equal([limits, shadowInputs, probation.milliseconds], [{ modelBytes: 1e6 }, 0, 1000]);
+});
+
 test.run();
