@@ -48,7 +48,7 @@ interface Inner {
   readonly before?: ((at: (row: number) => string) => string) | undefined;
 }
 
-/** The loop all three products share. Results pass through a small array, so that the text that uses them stands once, not once a row. */
+/** The loop all three products share. Where fewer rows may be real, results pass through a small array, so that the text that uses them stands once. */
 function micro(mr: number, rows: Rows, tileType: string, tile: string, inner: Inner, done: Done): string {
   const list = ROWS.slice(0, mr);
   const one = 'pitch' in rows;
@@ -62,11 +62,15 @@ function micro(mr: number, rows: Rows, tileType: string, tile: string, inner: In
       .results(r)
       .map((v, half) => `f4_store(acc + ${8 * r + 4 * half}, ${v});`)
       .join(' ');
+  const collected = (count: string): string => `${inner.result} acc[${8 * mr}];
+    ${list.map(store).join(' ')}
+    ${rolled(count, done.use('f4_load(acc + 8 * r)', 'f4_load(acc + 8 * r + 4)'))}`;
   const pieces = 'pitch' in rows ? rows.pieces : undefined;
   const loop = (
     iterations: number | string,
   ): string => `const ${tileType} *const end = b + ${typeof iterations === 'number' ? iterations * inner.stepB : `(${iterations}) * ${inner.stepB}`};
     do {
+      EW_POINTER(b);${one ? ' EW_POINTER(a);' : ''}
       ${inner.loads} b += ${inner.stepB};
       ${list.map((r) => inner.update(r, at(r))).join('\n      ')}
       ${next}
@@ -77,9 +81,7 @@ function micro(mr: number, rows: Rows, tileType: string, tile: string, inner: In
     ${inner.before ? inner.before(at) : ''}
     const ${tileType} *b = ${tile};
     ${pieces ? `EW_ROLLED for (i32 piece = 0; piece < ${pieces.count}; piece++) { ${loop(pieces.length / inner.stepA)} a += ${pieces.apart - pieces.length}; }` : loop(inner.iterations)}
-    ${inner.result} acc[${8 * mr}];
-    ${list.map(store).join(' ')}
-    ${rolled(done.rows ?? String(mr), done.use('f4_load(acc + 8 * r)', 'f4_load(acc + 8 * r + 4)'))}
+    ${done.rows ? collected(done.rows) : list.map((r) => `{ const i32 r = ${r}; ${done.use(...inner.results(r))} }`).join('\n    ')}
   }`;
 }
 

@@ -88,6 +88,26 @@ export interface Gather {
   readonly to: 'float' | 'i8' | 'i16';
   /** Elements from one gathered row to the next. */
   readonly pitch: number;
+  /** Elements less the zero point: i8 to i16. */
+  readonly centred?: boolean;
+}
+
+/** C text of the copying of `n` elements, and of what is outside the image. */
+export function copying({ from, to, centred }: Omit<Gather, 'pitch'>): {
+  copy(d: string, s: string, n: string | number): string;
+  fill(d: string, n: string | number): string;
+} {
+  const nothing = to === 'float' || centred ? '0' : 'zp';
+  return {
+    copy: (d, s, n) =>
+      from === to
+        ? `ew_copy(${d}, ${s}, (u32)(${n}) * sizeof(${to}))`
+        : centred
+          ? `ew_widen_less(${d}, ${s}, ${n}, zp)`
+          : `ew_widen(${d}, ${s}, ${n})`,
+    fill: (d, n) =>
+      to === 'i16' ? `ew_fill16(${d}, ${nothing}, ${n})` : `ew_fill(${d}, ${nothing}, (u32)(${n}) * sizeof(${to}))`,
+  };
 }
 
 /**
@@ -96,14 +116,7 @@ export interface Gather {
  */
 export function emitGather(name: string, geo: Geometry, gather: Gather): string {
   const { from, to, pitch } = gather;
-  const copy = (d: string, s: string, n: string | number): string =>
-    from === to ? `ew_copy(${d}, ${s}, (u32)(${n}) * sizeof(${to}))` : `ew_widen(${d}, ${s}, ${n})`;
-  const fill = (d: string, n: string | number): string =>
-    to === 'float'
-      ? `ew_fill(${d}, 0, (u32)(${n}) * 4)`
-      : to === 'i16'
-        ? `ew_fill16(${d}, zp, ${n})`
-        : `ew_fill(${d}, zp, ${n})`;
+  const { copy, fill } = copying(gather);
   const head = `static void ${name}(const ${from} *x, ${to} *d, i32 m0, i32 mb, i32 g, i32 zp) {\n  (void)zp; (void)g;`;
   if (geo.pointwise && pitch === geo.k) return `${head}\n  ${copy('d', `x + m0 * ${geo.k}`, `mb * ${geo.k}`)};\n}\n`;
   const [sh, sw] = geo.strides;
@@ -159,19 +172,18 @@ export function lineOf(geo: Geometry): Line | undefined {
 }
 
 /** As emitGather, the pieces of outputs m0..m0+mb-1 of a line once, one after another. */
-export function emitLine(name: string, geo: Geometry, { from, to }: Omit<Gather, 'pitch'>): string {
+export function emitLine(name: string, geo: Geometry, gather: Omit<Gather, 'pitch'>): string {
+  const { from, to } = gather;
+  const { copy, fill } = copying(gather);
   const axis = geo.h === 1 && geo.kh === 1 ? 1 : 0;
   const [size, taps] = axis === 1 ? [geo.w, geo.kw] : [geo.h, geo.kh];
   const { c } = geo;
-  const copy = from === to ? `ew_copy(d, s, (u32)n * sizeof(${to}))` : 'ew_widen(d, s, n)';
-  const fill = (n: string): string =>
-    to === 'i16' ? `ew_fill16(d, zp, (${n}) * ${c})` : `ew_fill(d, zp, (u32)((${n}) * ${c}))`;
   return `static void ${name}(const ${from} *x, ${to} *d, i32 m0, i32 mb, i32 g, i32 zp) {
-  (void)g;
+  (void)g; (void)zp;
   i32 at = m0 * ${geo.strides[axis]} - ${geo.pads[axis]}; const i32 end = at + (mb - 1) * ${geo.strides[axis]} + ${taps};
-  if (at < 0) { const i32 before = end < 0 ? end - at : -at; ${fill('before')}; d += before * ${c}; at += before; }
-  if (at < end && at < ${size}) { const ${from} *s = x + at * ${c}; const i32 n = ((end < ${size} ? end : ${size}) - at) * ${c}; ${copy}; d += n; at += n / ${c}; }
-  if (at < end) ${fill('end - at')};
+  if (at < 0) { const i32 before = end < 0 ? end - at : -at; ${fill('d', `before * ${c}`)}; d += before * ${c}; at += before; }
+  if (at < end && at < ${size}) { const ${from} *s = x + at * ${c}; const i32 n = ((end < ${size} ? end : ${size}) - at) * ${c}; ${copy('d', 's', 'n')}; d += n; at += n / ${c}; }
+  if (at < end) ${fill('d', `(end - at) * ${c}`)};
 }
 `;
 }

@@ -39,6 +39,8 @@ typedef i32 ew_any4 __attribute__((aligned(1), may_alias));
 #define EW_ROLLED _Pragma("GCC unroll 1")
 #define EW_SHUFFLE(type, a, b, ...) ((b16)__builtin_shuffle((type)(a), (type)(b), (type){__VA_ARGS__}))
 #endif
+/* of use to WebAssembly alone */
+#define EW_POINTER(p) (void)(p)
 
 EW_INLINE f4 f4_load(const void *p) { return *(const ew_any16 *)p; }
 #define f4_store(p, v) (*(ew_any16 *)(p) = (v))

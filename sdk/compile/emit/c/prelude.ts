@@ -37,6 +37,12 @@ static void ew_widen(i16 *d, const i8 *s, i32 n) {
   i32 i = 0; for (; i + 8 <= n; i += 8) h8_store(d + i, h8_load_i8(s + i));
   for (; i < n; i++) d[i] = s[i];
 }
+/* n i8 less zp -> i16 */
+static void ew_widen_less(i16 *d, const i8 *s, i32 n, i32 zp) {
+  const h8 z = h8_splat((i16)zp);
+  i32 i = 0; for (; i + 8 <= n; i += 8) h8_store(d + i, h8_sub(h8_load_i8(s + i), z));
+  for (; i < n; i++) d[i] = (i16)(s[i] - zp);
+}
 /* n i16 within i8's range -> i8 */
 static void ew_narrow(i8 *d, const i16 *s, i32 n) {
   i32 i = 0; for (; i + 16 <= n; i += 16) b16_store(d + i, b16_narrow(h8_load(s + i), h8_load(s + i + 8)));

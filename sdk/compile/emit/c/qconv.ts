@@ -5,7 +5,16 @@ import { blockedLoops, blockRows, raggedLoops, raggedTaps, realRows, rowSplit } 
 import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
 import { type Done, MR, microDot7, microI16, NR, type Rows, rowsPerTile } from './gemm.ts';
 import { rowForm } from './gemv.ts';
-import { emitGather, emitLine, type Geometry, geometryOf, type Line, linearGeometry, lineOf } from './geometry.ts';
+import {
+  emitGather,
+  emitLine,
+  type Gather,
+  type Geometry,
+  geometryOf,
+  type Line,
+  linearGeometry,
+  lineOf,
+} from './geometry.ts';
 import { DOT7_BITS, DOT7_COLUMNS, DOT7_OFFSET, DOT7_REST } from './panels.ts';
 import { eightOf } from './vectors.ts';
 import { wideProduct } from './wide-product.ts';
@@ -234,9 +243,9 @@ function perTile(p: Product, unpack: string, type: 'i16' | 'u8'): string {
 }
 
 /** The rows of a block, or the line whose pieces they are. */
-function gatherOf({ geo, line, windows, kp }: Product, from: 'i8' | 'i16', to: 'i8' | 'i16'): string {
-  if (windows) return emitLines(geo, windows, from, to);
-  return line ? emitLine('gather', geo, { from, to }) : emitGather('gather', geo, { from, to, pitch: kp });
+function gatherOf({ geo, line, windows, kp }: Product, gather: Omit<Gather, 'pitch'>): string {
+  if (windows) return emitLines(geo, windows, gather);
+  return line ? emitLine('gather', geo, gather) : emitGather('gather', geo, { ...gather, pitch: kp });
 }
 
 /** Columns that a micro-kernel goes through: K up to a multiple of its step, which the padding of the tile reaches. */
@@ -248,19 +257,20 @@ function inWindows({ geo, rows }: Product, w: Windows, type: 'i8' | 'i16'): Rows
   return { base: windowAt(geo, w, type, rows), pitch: w.step, pieces };
 }
 
-/** Plain SIMD: activations and codes as i16, adjacent products summed. */
+/** Plain SIMD: activations and codes as i16, adjacent products summed. Activations that are widened lose their zero point with that. */
 function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
   const { geo } = p;
   const kp = columnsOf(geo.k, p.ctx.tuning.sums ? 8 : 2);
   const inPlace = from === 'i16' && geo.pointwise && geo.k === kp && geo.m % 4 === 0 && !p.ctx.overlapped;
   const pitch = p.line?.step ?? kp;
-  const gather = inPlace ? '' : gatherOf({ ...p, kp }, from, 'i16');
+  const centred = from === 'i8' && p.zp !== '0';
+  const gather = inPlace ? '' : gatherOf({ ...p, kp }, { from, to: 'i16', centred });
   const rows = p.windows
     ? inWindows(p, p.windows, 'i16')
     : { base: inPlace ? `${p.src} + m * ${kp}` : `(i16 *)${p.rows} + (m - mb) * ${pitch}`, pitch };
   const micro = microI16(p.ctx.tuning.sums, kp, p.mr, rows, `(i16 *)${p.tile}`, ['z0', 'z1'], finish(p));
   const setup = inPlace ? '' : `gather(${p.src}, (i16 *)${p.rows}, mb, me - mb, g, zp);`;
-  const tile = perTile(p, 'ew_panel_i16', 'i16');
+  const tile = perTile(centred ? { ...p, zp: '0' } : p, 'ew_panel_i16', 'i16');
   const body = p.windows
     ? windowLoops(geo, p.windows, { src: p.src, type: 'i16', lines: p.rows, block: '', tile, micro })
     : blockedLoops(geo, p.mr, p.block, setup, micro, tile);
@@ -276,7 +286,7 @@ function dot7Product(p: Product): ProductText {
   const { geo } = p;
   const kp = columnsOf(geo.k, p.ctx.tuning.sums ? 16 : 4);
   const pitch = p.line?.step ?? kp;
-  const helpers = gatherOf({ ...p, kp }, 'i8', 'i8');
+  const helpers = gatherOf({ ...p, kp }, { from: 'i8', to: 'i8' });
   const rest = p.split
     ? {
         count: 'groups',

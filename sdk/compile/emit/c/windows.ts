@@ -1,6 +1,6 @@
 import { sharedOut } from './conv.ts';
 import { MR, NR } from './gemm.ts';
-import type { Geometry } from './geometry.ts';
+import { copying, type Gather, type Geometry } from './geometry.ts';
 
 /**
  * Convolutions that read their windows in copied lines of the image: a window is a piece of `kh` lines, and that of the next output lies
@@ -47,18 +47,18 @@ export function windowsOf(geo: Geometry, unit: number, bytes: number): Windows |
 }
 
 /** Function `gather(x, d, y, n, zp)`: lines y .. y+n-1 of an image with what is beside it, outside it `zp`. */
-export function emitLines(geo: Geometry, { apart }: Windows, from: 'i8' | 'i16', to: 'i8' | 'i16'): string {
+export function emitLines(geo: Geometry, { apart }: Windows, gather: Omit<Gather, 'pitch'>): string {
+  const { from, to } = gather;
+  const { copy, fill: outside } = copying(gather);
   const left = geo.pads[1] * geo.c;
   const line = geo.w * geo.c;
-  const fill = (d: string, n: number): string =>
-    n === 0 ? '' : to === 'i16' ? `ew_fill16(${d}, zp, ${n});` : `ew_fill(${d}, zp, ${n});`;
-  const copy = from === to ? `ew_copy(d + ${left}, s, ${line} * sizeof(${to}))` : `ew_widen(d + ${left}, s, ${line})`;
+  const fill = (d: string, n: number): string => (n === 0 ? '' : `${outside(d, n)};`);
   return `static void gather(const ${from} *x, ${to} *d, i32 y, i32 n, i32 zp) {
   (void)zp;
   for (; n > 0; n--, y++, d += ${apart}) {
     if (y < 0 || y >= ${geo.h}) { ${fill('d', apart)} continue; }
     const ${from} *s = x + y * ${line};
-    ${fill('d', left)} ${copy}; ${fill(`d + ${left + line}`, apart - left - line)}
+    ${fill('d', left)} ${copy(`d + ${left}`, 's', line)}; ${fill(`d + ${left + line}`, apart - left - line)}
   }
 }
 `;
