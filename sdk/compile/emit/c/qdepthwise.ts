@@ -4,7 +4,7 @@ import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, splitOf } from './context.ts';
 import { clip, depthwiseShare } from './conv.ts';
 import { emitEpilogue, spaceOf } from './epilogue.ts';
-import { NR, rolled } from './gemm.ts';
+import { NR } from './gemm.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
 import { suitsWideDepthwise, wideDepthwise } from './wide-depthwise.ts';
 
@@ -122,17 +122,16 @@ function summed(ctx: KernelContext, v: Depthwise): Text {
             const i16 *f = ${filters} + ky * ${kw * cpad} + n;
             ${text}
           }`;
+  const finish = finisher(ctx, geo);
+  const less = (pixel: number, half: 0 | 1): string => `i4_sub(c${pixel}${half}, z${half})`;
   const inside = (count: number): string => {
     const all = Array.from({ length: count }, (_, k) => k);
     const whole = row.safe === taps;
     const sums = all.map((k) => (whole ? `h8 a${k} = h8_splat(0);` : `i4 c${k}0 = i4_splat(0), c${k}1 = c${k}0;`));
     const widen = all.map((k) => `const i4 c${k}0 = i4_extend_lo(a${k}), c${k}1 = i4_extend_hi(a${k});`);
-    const store = all.map(
-      (k) => `i4_store(acc + ${8 * k}, i4_sub(c${k}0, z0)); i4_store(acc + ${8 * k + 4}, i4_sub(c${k}1, z1));`,
-    );
     return `const i4 z0 = i4_load(zs + n), z1 = i4_load(zs + n + 4); ${sums.join(' ')}
           ${rows(rowText(row, count, whole))}
-          ${whole ? widen.join(' ') : ''} ${store.join(' ')}`;
+          ${whole ? widen.join(' ') : ''} ${count > 1 ? all.map((k) => finish(k, less(k, 0), less(k, 1))).join('\n          ') : `i4_store(acc, ${less(0, 0)}); i4_store(acc + 4, ${less(0, 1)});`}`;
   };
   const border = `i4 c0 = i4_splat(0), c1 = c0; h8 sum = h8_splat(0);
           ${rows(`for (i32 kx = x_lo; kx < x_hi; kx++) {
@@ -140,7 +139,6 @@ function summed(ctx: KernelContext, v: Depthwise): Text {
               sum = h8_add(sum, q); c0 = i4_add(c0, i4_extend_lo(v)); c1 = i4_add(c1, i4_extend_hi(v));
             }`)}
           i4_store(acc, i4_sub(c0, i4_mul(${zeros(0)}, i4_extend_lo(sum)))); i4_store(acc + 4, i4_sub(c1, i4_mul(${zeros(4)}, i4_extend_hi(sum))));`;
-  const finish = `epi(${ctx.arguments()}, row0 * ${geo.ow} + px + r, n, nv, f4_add(f4_mul(f4_from_i4(i4_load(acc + 8 * r)), m0), b0), f4_add(f4_mul(f4_from_i4(i4_load(acc + 8 * r + 4)), m1), b1));`;
   const body = `tap_filters(${panels}, ${tile}, ${filters});
   i32 *const shifts = ${shifts}, *const clipped = shifts + ${kh * cpad};
   for (i32 n = 0; n < ${cpad}; n += ${NR}) {
@@ -169,22 +167,27 @@ function summed(ctx: KernelContext, v: Depthwise): Text {
       for (i32 n = n0; n < n1; n += ${NR}) {
         const i32 nv = ${c} - n < ${NR} ? ${c} - n : ${NR}; (void)nv;
         const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${b} + n), b1 = f4_load(${b} + n + 4);
-        i32 acc[${8 * pixels}];
-        if (count > 1) {
-          ${inside(pixels)}
-        } else if (count == 1) {
+        ${pixels > 1 ? `if (count > 1) { ${inside(pixels)} continue; }` : ''}
+        i32 acc[8];
+        if (count == 1) {
           ${inside(1)}
         } else {
           const i32 x_lo = x_0 < 0 ? (-x_0 + ${row.dx - 1}) / ${row.dx} : 0;
           i32 x_hi = last >= ${geo.w} ? (${geo.w} - x_0 + ${row.dx - 1}) / ${row.dx} : ${kw}; if (x_hi < x_lo) x_hi = x_lo;
           ${border}
         }
-        ${rolled('(count > 1 ? count : 1)', finish)}
+        ${finish(0, 'i4_load(acc)', 'i4_load(acc + 4)')}
       }
       px += count > 1 ? count : 1;
     }
   }`;
   return { helpers: `${tapFilters(geo, cpad)}${epi}`, body };
+}
+
+/** C text of what becomes of the sums of pixel px + `pixel`. */
+function finisher(ctx: KernelContext, { ow }: Geometry): (pixel: number, c0: string, c1: string) => string {
+  return (pixel, c0, c1) =>
+    `epi(${ctx.arguments()}, row0 * ${ow} + px${pixel ? ` + ${pixel}` : ''}, n, nv, f4_add(f4_mul(f4_from_i4(${c0}), m0), b0), f4_add(f4_mul(f4_from_i4(${c1}), m1), b1));`;
 }
 
 /** A row of a filter, in pixels: taps, their distance, that of two outputs; how many products are summed in 16 bits. */
@@ -269,8 +272,7 @@ function paired(ctx: KernelContext, v: Depthwise): Text {
   const z = v.zeroPerChannel
     ? `const h8 z = h8_narrow(i4_load(${zero} + n), i4_load(${zero} + n + 4));`
     : `const h8 z = h8_splat((i16)*${zero});`;
-  const results = (k: number): string => `i4_store(acc + ${8 * k}, c${k}0); i4_store(acc + ${8 * k + 4}, c${k}1);`;
-  const finish = `epi(${ctx.arguments()}, row0 * ${geo.ow} + px + r, n, nv, f4_add(f4_mul(f4_from_i4(i4_load(acc + 8 * r)), m0), b0), f4_add(f4_mul(f4_from_i4(i4_load(acc + 8 * r + 4)), m1), b1));`;
+  const finish = finisher(ctx, geo);
   const accumulate = (pixels: number, kxLoop: (body: (pair: string, second: boolean) => string) => string): string => {
     const px = Array.from({ length: pixels }, (_, k) => k);
     const body = (f: string, second: boolean): string =>
@@ -287,7 +289,7 @@ function paired(ctx: KernelContext, v: Depthwise): Text {
             const i16 *f = fw + ky * ${pairs * cpad * 2} + n * 2;
             ${kxLoop(body)}
           }
-          ${px.map(results).join(' ')}`;
+          ${pixels > 1 ? px.map((k) => finish(k, `c${k}0`, `c${k}1`)).join('\n          ') : 'i4_store(acc, c00); i4_store(acc + 4, c01);'}`;
   };
   const inside = (pixels: number): string =>
     accumulate(pixels, (body) => {
@@ -310,17 +312,16 @@ function paired(ctx: KernelContext, v: Depthwise): Text {
         const i32 nv = ${geo.c} - n < ${NR} ? ${geo.c} - n : ${NR}; (void)nv;
         ${z}
         const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${b} + n), b1 = f4_load(${b} + n + 4);
-        i32 acc[${8 * DW_PIXELS}];
-        if (two) {
-          ${inside(DW_PIXELS)}
-        } else if (inside) {
+        if (two) { ${inside(DW_PIXELS)} continue; }
+        i32 acc[8];
+        if (inside) {
           ${inside(1)}
         } else {
           const i32 x_lo = x_0 < 0 ? (-x_0 + ${geo.dilations[1] - 1}) / ${geo.dilations[1]} : 0;
           i32 x_hi = last >= ${geo.w} ? (${geo.w} - x_0 + ${geo.dilations[1] - 1}) / ${geo.dilations[1]} : ${geo.kw}; if (x_hi < x_lo) x_hi = x_lo;
           ${border}
         }
-        ${rolled('(two ? 2 : 1)', finish)}
+        ${finish(0, 'i4_load(acc)', 'i4_load(acc + 4)')}
       }
       px += two ? 2 : 1;
     }
