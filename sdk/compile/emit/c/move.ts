@@ -8,6 +8,9 @@ import { eightOf } from './vectors.ts';
 
 const NOTHING = { helpers: '', macs: 0 } as const;
 
+/** Axes shorter than this are not worth a loop of their own. */
+const FEW = 4;
+
 /** Any fixed permutation, slice or broadcast. Whole runs are copied where both sides are contiguous. */
 export function emitStrided(ctx: KernelContext, l: Lowered<KernelOf<'strided'>>): KernelText {
   const x = l.node.inputs[0]!;
@@ -30,14 +33,22 @@ export function emitStrided(ctx: KernelContext, l: Lowered<KernelOf<'strided'>>)
     run === 1
       ? `${dst}[i] = ${src}[${index}];`
       : `ew_copy(${dst} + i * ${run}, ${src} + ${index}, ${run} * sizeof(${type}));`;
-  // A transpose of the last two axes is walked with the inner loop along the output.
+  // Single elements are walked along the output, axes of a few of them, such as colours, together with the one before.
   const last = shape[d];
-  const inner = run === 1 && d >= 0 && last !== undefined && last >= 4;
-  const body = inner
-    ? `${share(outer / last, Math.max(1, Math.floor(2048 / last)), 'r0', 'r1')}
-  for (i32 r = r0; r < r1; r++) { const ${type} *s = ${src} + ${merged(shape.slice(0, d), strides.slice(0, d), 'r')}; ${type} *t = ${dst} + r * ${last}; for (i32 k = 0; k < ${last}; k++) t[k] = s[k * ${strides[d]}]; }`
-    : `${share(outer, Math.max(1, Math.floor(2048 / run)), 'r0', 'r1')}
+  if (run > 1 || last === undefined || (last < FEW && d === 0)) {
+    const body = `${share(outer, Math.max(1, Math.floor(2048 / run)), 'r0', 'r1')}
   for (i32 i = r0; i < r1; i++) ${copy}`;
+    return { ...NOTHING, body };
+  }
+  const axis = last < FEW ? d - 1 : d;
+  const few = sizeOf(shape.slice(axis + 1, d + 1));
+  const line = shape[axis]! * few;
+  const elements = Array.from({ length: few }, (_, e) => {
+    const from = [`k * ${strides[axis]}`, ...(e > 0 ? [String(e * strides[d]!)] : [])].join(' + ');
+    return few === 1 ? `t[k] = s[${from}];` : `t[k * ${few}${e > 0 ? ` + ${e}` : ''}] = s[${from}];`;
+  });
+  const body = `${share(outer / line, Math.max(1, Math.floor(2048 / line)), 'r0', 'r1')}
+  for (i32 r = r0; r < r1; r++) { const ${type} *s = ${src} + ${merged(shape.slice(0, axis), strides.slice(0, axis), 'r')}; ${type} *t = ${dst} + r * ${line}; for (i32 k = 0; k < ${shape[axis]}; k++) { ${elements.join(' ')} } }`;
   return { ...NOTHING, body };
 }
 
