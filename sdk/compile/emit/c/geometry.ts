@@ -126,12 +126,18 @@ export function emitGather(name: string, geo: Geometry, gather: Gather): string 
   const taps = whole
     ? `if (x0 >= 0 && x0 + ${geo.kw} <= ${geo.w}) { ${copy('r', `line + x0 * ${geo.c}`, geo.kw * geo.c)}; r += ${geo.kw * geo.c}; } else`
     : '';
+  const inside = whole
+    ? `if (y0 >= 0 && y0 + ${(geo.kh - 1) * dh} < ${geo.h} && x0 >= 0 && x0 + ${geo.kw} <= ${geo.w}) {
+      const ${from} *s = x + ((b * ${geo.h} + y0) * ${geo.w} + x0) * ${geo.c};
+      for (i32 ky = 0; ky < ${geo.kh}; ky++, s += ${dh * geo.w * geo.c}, r += ${geo.kw * geo.c}) ${copy('r', 's', geo.kw * geo.c)};
+    } else `
+    : '';
   return `${head}
+  i32 px = m0 % ${geo.ow}, py = m0 / ${geo.ow} % ${geo.oh}, b = m0 / ${geo.ow * geo.oh};
   for (i32 i = 0; i < mb; i++) {
-    i32 m = m0 + i, px = m % ${geo.ow}, py = m / ${geo.ow} % ${geo.oh}, b = m / ${geo.ow * geo.oh};
     i32 y0 = py * ${sh} - ${pt}, x0 = px * ${sw} - ${pl};
     ${to} *r = d + i * ${pitch};
-    for (i32 ky = 0; ky < ${geo.kh}; ky++) {
+    ${inside}for (i32 ky = 0; ky < ${geo.kh}; ky++) {
       i32 iy = y0 + ky * ${dh};
       if (iy < 0 || iy >= ${geo.h}) { ${fill('r', geo.kw * geo.cg)}; r += ${geo.kw * geo.cg}; continue; }
       const ${from} *line = x + (b * ${geo.h} + iy) * ${geo.w * geo.c} + g * ${geo.cg};
@@ -141,6 +147,7 @@ export function emitGather(name: string, geo: Geometry, gather: Gather): string 
         if (ix < 0 || ix >= ${geo.w}) ${fill('r', geo.cg)}; else ${copy('r', `line + ix * ${geo.c}`, geo.cg)};
       }
     }
+    if (++px == ${geo.ow}) { px = 0; if (++py == ${geo.oh}) { py = 0; b++; } }
   }
 }
 `;
