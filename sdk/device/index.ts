@@ -28,3 +28,4 @@ export { jsonLog, type Log } from './service/log.ts';
 export { type Device, openDevice, type Surroundings } from './service/service.ts';
 export { type SlotContent, type SlotState, Slots } from './store/slots.ts';
 export type { MetadataSource } from './trust/source.ts';
+export { type MetadataVersions, Trust, type TrustOptions } from './trust/trust.ts';

@@ -27,6 +27,7 @@ export interface DirectorParts {
 }
 
 interface Wanted {
+  readonly device: string;
   readonly rev: number;
   readonly at: number;
   readonly action: string;
@@ -51,6 +52,9 @@ export class Director implements MetadataFiles {
   private readonly parts: DirectorParts;
   /** By device, in the order of their use. */
   private readonly kept = new Map<string, Kept>();
+  /** Devices that have asked and were not looked up yet; thousands ask at the same time. */
+  private asked = new Set<string>();
+  private lookup: Promise<ReadonlyMap<string, Wanted>> | undefined;
 
   constructor(parts: DirectorParts) {
     this.parts = parts;
@@ -64,8 +68,8 @@ export class Director implements MetadataFiles {
   }
 
   private async assignment(device: string): ReturnType<MetadataFiles['read']> {
-    const { database, terms, now } = this.parts;
-    const [wanted] = await database.query<Wanted>(WANTED, [device]);
+    const { terms, now } = this.parts;
+    const wanted = await this.wanted(device);
     const present = await this.parts.present();
     if (!wanted?.board || !present) return undefined;
     const { repository, ring } = present;
@@ -92,6 +96,19 @@ export class Director implements MetadataFiles {
     return this.keep(device, { version, root, bytes });
   }
 
+  /** What the database has for a device, in one question with what others ask meanwhile. */
+  private async wanted(device: string): Promise<Wanted | undefined> {
+    this.asked.add(device);
+    this.lookup ??= new Promise((resolve) => setImmediate(resolve)).then(async () => {
+      const devices = [...this.asked];
+      this.asked = new Set();
+      this.lookup = undefined;
+      const rows = await this.parts.database.query<Wanted>(WANTED, [JSON.stringify(devices)]);
+      return new Map(rows.map((row) => [row.device, row]));
+    });
+    return (await this.lookup).get(device);
+  }
+
   private keep(device: string, file: Kept): Kept {
     this.kept.delete(device);
     this.kept.set(device, file);
@@ -111,9 +128,9 @@ function termsOf({ spec, target }: Wanted, others: Terms): Terms {
 }
 
 const WANTED = `
-  select t.rev, t.at, t.action, t.target, d.board, r.spec
+  select t.device, t.rev, t.at, t.action, t.target, d.board, r.spec
   from desired t
   join devices d on d.name = t.device
   join decisions c on c.key = t.key
   left join rollouts r on 'rollout/' || r.id = c.source
-  where t.device = $1`;
+  where t.device in (select jsonb_array_elements_text($1::jsonb))`;

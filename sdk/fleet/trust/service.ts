@@ -54,9 +54,22 @@ export function fleetTrust({ folder, database, terms = DEFAULT_TERMS, now, log }
         return repository.renew(await readKeys([join(folder, 'keys')]));
       });
       if (renewed) log.info('metadata-renewed');
+      for (const { role, expires } of expiring(await Repository.open(store, now), now()))
+        log.warn('metadata-expires', { role, expires: new Date(expires).toISOString() });
     },
   };
   return { metadata, renewal };
+}
+
+/** When people are told that they have to sign, milliseconds before. */
+const WARN_BEFORE = 30 * 86_400_000;
+
+/** What is signed offline and expires soon. */
+function expiring(repository: Repository, now: number): { role: string; expires: number }[] {
+  const delegated = repository.targets()!.delegations.map((d) => d.name);
+  const targets = ['targets', ...delegated].map((role) => ({ role, expires: repository.targets(role)!.expires }));
+  const all = [{ role: 'root', expires: repository.root.content.expires }, ...targets];
+  return all.filter(({ expires }) => expires - now < WARN_BEFORE);
 }
 
 /** The repository and the keys as the files have them, read again when the timestamp has changed. */
