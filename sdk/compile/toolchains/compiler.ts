@@ -38,7 +38,9 @@ function candidates(platform: NativePlatform, own: string | undefined): Candidat
   }
   const plain = (kind: Candidate['kind'], command: string): Candidate => ({ kind, command, args: [] });
   const zig: Candidate = { kind: 'zig', command: 'zig', args: ['cc', '-target', TRIPLES[platform]] };
-  if (platform === thisPlatform()) return [plain('native', 'gcc'), plain('native', 'clang'), zig];
+  // Kernels for x86-64 are a few percent faster from clang, those for Arm are written for gcc.
+  const natives = platform === 'linux-x64' ? ['clang', 'gcc'] : ['gcc', 'clang'];
+  if (platform === thisPlatform()) return [...natives.map((command) => plain('native', command)), zig];
   return [plain('cross', `${TRIPLES[platform]}-gcc`), zig];
 }
 
