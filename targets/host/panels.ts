@@ -189,7 +189,6 @@ EW_SHARED void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 off
 EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d) {
   const i32 width = w[0] & 15, tail = w[0] >> 4, bits = (bytes - 1) * 8, half = n / 2;
   const i32 count = bits / width < half ? bits / width : half, tails = bits / (width + tail) < half ? bits / (width + tail) : half;
-  ew_unpack_fields(w + 1, width, 0, count, 0, d);
   const i32 mark = (1 << width) - 1;
   const u8 *rest = d + half;
   if (tail) ew_unpack_fields(w + bytes, tail, 1, tails, mark, d + half);

@@ -1,5 +1,13 @@
 import { EigenError } from '../../util/errors.ts';
-import { byteLength, bytesOf, formatType, sameShape, type Tensor, tensor, viewBytes } from '../../util/tensor.ts';
+import {
+  byteLength,
+  formatType,
+  sameShape,
+  type Tensor,
+  type TypedArray,
+  tensor,
+  viewBytes,
+} from '../../util/tensor.ts';
 import type { KernelId, Platform } from '../../wire/kernels.ts';
 import type { Program, Slot } from '../../wire/program.ts';
 
@@ -18,6 +26,8 @@ export abstract class Engine {
   readonly threads: number;
   /** Bytes of memory that the model needs: weights + arena + scratch. */
   readonly modelBytes: number;
+  /** What inputs are written to and outputs read from: to make them anew takes as long as a layer of a small model. */
+  private readonly views = new Map<Slot, TypedArray>();
 
   protected constructor(program: Program, kernels: KernelId, threads: number, scratchBytes: number) {
     this.program = program;
@@ -48,28 +58,39 @@ export abstract class Engine {
     for (const slot of outputs) if (into[slot.name]) checkType('output', slot, into[slot.name], outputs);
     this.setInputs(inputs);
     this.runSteps(0, steps.length);
-    return Object.fromEntries(outputs.map((slot) => [slot.name, this.readSlot(slot, into[slot.name])]));
+    const results: Record<string, Tensor> = {};
+    for (const slot of outputs) results[slot.name] = this.readSlot(slot, into[slot.name]);
+    return results;
   }
 
   setInputs(inputs: Readonly<Record<string, Tensor>>): void {
     for (const slot of this.program.inputs) {
       const t = inputs[slot.name];
       checkType('input', slot, t, this.program.inputs);
-      this.arena(slot.offset, byteLength(slot)).set(bytesOf(t.data));
+      (this.view(slot) as Float32Array).set(t.data as Float32Array);
     }
   }
 
   /** Copy of a slot's present content, in a tensor of its type where one is given. */
   readSlot(slot: Slot, into?: Tensor): Tensor {
-    const bytes = this.arena(slot.offset, byteLength(slot));
-    if (!into) return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, bytes.slice()));
-    bytesOf(into.data).set(bytes);
+    const view = this.view(slot);
+    if (!into) return tensor(slot.dtype, slot.shape, view.slice());
+    (into.data as Float32Array).set(view as Float32Array);
     return into;
   }
 
   /** A slot's content in place: it changes when the engine runs. */
   viewSlot(slot: Slot): Tensor {
     return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, this.arena(slot.offset, byteLength(slot))));
+  }
+
+  private view(slot: Slot): TypedArray {
+    let view = this.views.get(slot);
+    if (!view) {
+      view = viewBytes(slot.dtype, this.arena(slot.offset, byteLength(slot)));
+      this.views.set(slot, view);
+    }
+    return view;
   }
 }
 
