@@ -196,7 +196,9 @@ function epilogueText(
       known.set(out, named(`t${k}`));
       if (ctx.group.stores.includes(out)) lines.push(storeF32(ctx, out, space, named(`t${k}`), lanes));
     } else if (isKind(l, 'quantize')) {
-      const zero = (id: string, values: readonly string[]): readonly string[] => {
+      const zero = (values: readonly string[]): readonly string[] => {
+        // By number: kernels are shared by steps whose text is the same.
+        const id = `z${fixed.length}`;
         fixed.push({ text: declare(id, values).replace(/^f4/, 'i4'), names: named(id) });
         return named(id);
       };
@@ -305,7 +307,7 @@ function storeQuantized(
   l: Lowered,
   space: Space,
   load: (v: string) => readonly string[],
-  fixed: (id: string, values: readonly string[]) => readonly string[],
+  fixed: (values: readonly string[]) => readonly string[],
   lanes: Lanes,
 ): string {
   const [, inv, zp] = l.node.inputs as [string, string, string];
@@ -318,7 +320,7 @@ function storeQuantized(
   const z = ctx.read(zp);
   const perChannel = ctx.type(zp).shape.some((d) => d > 1);
   const zeros = lanes.pieces.map((_, i) => (perChannel ? `i4_load(${z} + n + ${4 * i})` : `i4_splat(*${z})`));
-  const [za, zb] = fixed(`z${out.replace(/\W/g, '_')}`, zeros) as [string, string];
+  const [za, zb] = fixed(zeros) as [string, string];
   const q = (v: string, i: string, zero: string): string =>
     exact ? `ew_round_add(f4_mul(${v}, ${i}), ${zero})` : `i4_add(ew_round(f4_mul(${v}, ${i})), ${zero})`;
   const dtype = ctx.type(out).dtype;
