@@ -54,7 +54,9 @@ async function assignmentOf(
 }
 
 function child(file: string, args: readonly string[] = []): ChildProcess {
-  return fork(new URL(file, import.meta.url), args, { execArgv: ['--import', 'tsx'] });
+  return fork(new URL(file, import.meta.url), args, {
+    execArgv: ['--import', 'tsx'],
+  });
 }
 
 function order(simulator: ChildProcess, what: Order): Promise<{ connected: number; rss: number }> {
@@ -76,10 +78,17 @@ function memoryOf(process: ChildProcess): { now: number; peak: number } {
   return { now: of('VmRSS'), peak: of('VmHWM') };
 }
 
+/** Seconds of a processor that a process has used. */
+function processorOf(process: ChildProcess): number {
+  const fields = readFileSync(`/proc/${process.pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  // utime and stime, in hundredths.
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 const seconds = (from: number): number => (performance.now() - from) / 1000;
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resume) => setTimeout(resume, 200));
+  while (!(await condition())) await new Promise((resume) => setTimeout(resume, 500));
 }
 
 const bundles = await benchBundles();
@@ -101,11 +110,14 @@ try {
   );
   const client = await FleetClient.open({ data: folder }, {});
   const overview = (): Promise<Overview> => client.ask<Overview>('GET', '/v1/fleet');
+  const used = { controller: 0, simulator: 0 };
   const show = (what: string, time: number): void => {
     const { now: resident, peak } = memoryOf(controller!);
-    console.log(
-      `${what.padEnd(34)} ${time.toFixed(1).padStart(6)} s   controller ${resident.toFixed(0)} MiB, at most ${peak.toFixed(0)}`,
-    );
+    const of = { controller: processorOf(controller!), simulator: processorOf(simulator) };
+    const processor = `processor ${(of.controller - used.controller).toFixed(1)} + ${(of.simulator - used.simulator).toFixed(1)} s`;
+    Object.assign(used, of);
+    const memory = `controller ${resident.toFixed(0)} MiB, at most ${peak.toFixed(0)}`;
+    console.log(`${what.padEnd(34)} ${time.toFixed(1).padStart(6)} s   ${processor.padEnd(26)} ${memory}`);
   };
   show('started', 0);
 

@@ -2,7 +2,14 @@ import type { Transport } from '../../transport/index.ts';
 import type { Clock } from '../../util/clock.ts';
 import { isEigenError } from '../../util/errors.ts';
 import { decodeMessage } from '../../wire/protocol/messages.ts';
-import { type Channel, deviceTopic, parseTopic, shardFilter, shardOf } from '../../wire/protocol/topics.ts';
+import {
+  type Channel,
+  deviceTopic,
+  everyDevice,
+  parseTopic,
+  shardFilter,
+  shardOf,
+} from '../../wire/protocol/topics.ts';
 import type { Database } from '../database/index.ts';
 import { encodeDesired, giveUpLate, takeDue } from '../desired/publish.ts';
 import { BEAT, LeaseLost, Leases } from '../leases/leases.ts';
@@ -50,9 +57,9 @@ export const SHARDS: readonly string[] = Array.from({ length: 256 }, (_, i) => i
 /** What devices say on their way to the controller. */
 const CHANNELS: readonly Channel[] = ['up', 'st'];
 
-/** Desired states published in one go, and milliseconds between two looks for some. */
+/** Desired states published in one go, and milliseconds between two looks for some that are due again: new ones are published at once. */
 const MOST_PUBLISHED = 500;
-const PUBLISH_EVERY = 250;
+const PUBLISH_EVERY = 1000;
 const SWEEP_EVERY = 5000;
 /** Publishes that wait for the broker at a time. */
 const AT_A_TIME = 32;
@@ -74,7 +81,7 @@ export class Controller {
     this.parts = parts;
     const { database, id, tasks = [] } = parts;
     this.leases = new Leases(database, { id, names: [...SHARDS, ...tasks.map((t) => t.name)] });
-    this.inbox = new Inbox((heard) => this.write(heard));
+    this.inbox = new Inbox(parts.clock, (heard) => this.write(heard));
     this.periodic = [
       this.every('beat', BEAT, () => this.beat()),
       this.every('publish', PUBLISH_EVERY, () => this.publish()),
@@ -102,8 +109,7 @@ export class Controller {
   async stop(): Promise<void> {
     for (const stop of this.unlisten) stop();
     await Promise.all(this.periodic.map((work) => work.stop()));
-    this.inbox.retry();
-    await this.inbox.settled();
+    await this.inbox.close();
     await this.leases.release();
     this.shards = [];
   }
@@ -111,11 +117,6 @@ export class Controller {
   /** Looks at once for what is to be published: after a decision. */
   publishSoon(): void {
     this.periodic[1]!.soon();
-  }
-
-  /** Returns when what was heard so far is written. */
-  settled(): Promise<void> {
-    return this.inbox.settled();
   }
 
   /** Whether it does its work: it holds some, and the broker is there. */
@@ -178,6 +179,7 @@ export class Controller {
         return storeChanges(db, changes);
       });
       metrics.appeared.inc(stored.appeared);
+      if (stored.due > 0) this.publishSoon();
       for (const { outcome, attack } of stored.reports) {
         metrics.reports.inc({ outcome });
         if (attack) metrics.attacks.inc({ attack });
@@ -210,6 +212,11 @@ export class Controller {
 
   private async listen(): Promise<void> {
     const { transport, namespace } = this.parts;
+    // Who is alone hears everything by two filters: brokers look through all of them for every message.
+    if (this.subscribed.size === 0 && this.shards.length === SHARDS.length) {
+      for (const channel of CHANNELS) await transport.subscribe(everyDevice(namespace, channel), 1);
+      for (const shard of this.shards) this.subscribed.add(shard);
+    }
     for (const shard of this.shards) {
       if (this.subscribed.has(shard)) continue;
       for (const channel of CHANNELS) await transport.subscribe(shardFilter(namespace, shard, channel), 1);

@@ -1,7 +1,10 @@
+import { type Clock, pause } from '../../util/clock.ts';
 import type { Heard } from '../registry/change.ts';
 
 /** Messages that wait to be written: some seconds of a large fleet's, 50 MB at most. */
 const MOST = 50_000;
+/** So long messages are collected before they are written, milliseconds: a transaction costs more than a hundred messages in it. */
+const COLLECT = 100;
 
 /**
  * Messages on their way to the database. They are written in batches, one after another: what comes while one is written is the next. When the
@@ -11,11 +14,14 @@ export class Inbox {
   private waiting: Heard[] = [];
   private running: Promise<void> | undefined;
   private readonly write: (heard: readonly Heard[]) => Promise<void>;
+  private readonly clock: Clock;
+  private readonly closing = new AbortController();
   /** Messages that were given up. */
   dropped = 0;
 
   /** @param write does not throw for what it cannot write for good; where it throws, the batch is tried again with what came since. */
-  constructor(write: (heard: readonly Heard[]) => Promise<void>) {
+  constructor(clock: Clock, write: (heard: readonly Heard[]) => Promise<void>) {
+    this.clock = clock;
     this.write = write;
   }
 
@@ -31,8 +37,10 @@ export class Inbox {
     });
   }
 
-  /** Returns when everything that was added so far is written, or could not be. */
-  async settled(): Promise<void> {
+  /** Writes what there is without waiting for more; returns when that is done, or could not be. */
+  async close(): Promise<void> {
+    this.closing.abort();
+    this.retry();
     await this.running;
   }
 
@@ -43,9 +51,8 @@ export class Inbox {
   }
 
   private async drain(): Promise<void> {
-    // What comes in the same turn is one batch.
-    await new Promise((resume) => setImmediate(resume));
     while (this.waiting.length > 0) {
+      await pause(this.clock, COLLECT, this.closing.signal);
       const batch = this.waiting;
       this.waiting = [];
       try {

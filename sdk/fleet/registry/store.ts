@@ -8,6 +8,8 @@ export interface Stored {
   readonly appeared: number;
   /** Reports that were not known before. */
   readonly reports: readonly { readonly device: string; readonly outcome: string; readonly attack: string | null }[];
+  /** Desired states that are to be published at once. */
+  readonly due: number;
 }
 
 /** Writes what was heard. Doing it twice, or in another order, comes to the same. */
@@ -20,9 +22,9 @@ export async function storeChanges(db: Database, changes: readonly DeviceChange[
     reports.length === 0 ? [] : await db.query<Stored['reports'][number]>(INSERT_REPORTS, [JSON.stringify(reports)]);
   const healths = changes.flatMap((c) => c.healths.map((h) => ({ ...withHex(h), device: c.device })));
   if (healths.length > 0) await db.query(INSERT_HEALTH, [JSON.stringify(healths)]);
-  await db.query(UPDATE_DESIRED, [rows]);
+  const told = await db.query<{ due: boolean }>(UPDATE_DESIRED, [rows]);
   if (fresh.length > 0) await db.query(END_DESIRED, [JSON.stringify(fresh)]);
-  return { appeared: appeared.length, reports: fresh };
+  return { appeared: appeared.length, reports: fresh, due: told.filter((t) => t.due).length };
 }
 
 function rowOf({ device, lastSeen, presence, rev, birth, status, newest }: DeviceChange) {
@@ -137,7 +139,8 @@ const UPDATE_DESIRED = `
   join devices d on d.name = m.name
   where t.device = m.name and (
     (d.rev < t.rev and m.birth_epoch = d.epoch)
-    or (d.rev >= t.rev and (t.state = 'pending' or (t.ended is not null and t.next_at is not null))))`;
+    or (d.rev >= t.rev and (t.state = 'pending' or (t.ended is not null and t.next_at is not null))))
+  returning t.next_at = 0 as due`;
 
 /** How the newest report has it; also for one that was given up. */
 const END_DESIRED = `
