@@ -80,7 +80,8 @@ export class FleetClient {
       ...(payload ? { 'content-type': 'application/json', 'content-length': payload.length } : {}),
     };
     const url = `${this.url}${path}`;
-    const options = { method, headers, timeout: TIMEOUT, ...(signal ? { signal } : {}) };
+    // A connection for each: one that was kept may be closed at the other end while it is used here.
+    const options = { method, headers, timeout: TIMEOUT, agent: false as const, ...(signal ? { signal } : {}) };
     return new Promise((resolve, reject) => {
       const heard = (response: IncomingMessage): void => {
         const chunks: Buffer[] = [];
