@@ -1,21 +1,25 @@
 /**
- * How fast a device gets a blob over MQTT: the embedded broker, a blob server that is its client, and a device, over real sockets. The
- * broker and the server share a process, the device has one of its own. Options: --mib N (of the blob), --rounds N.
+ * How fast a device gets a blob, over MQTT and over HTTP, on this machine's sockets and through a proxy that takes its time. The embedded
+ * broker and its blob server are one process, the device another; what comes is verified, and not stored. Options: --mib N (of the
+ * blob), --rounds N. The best round counts, all are printed.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { ChunkSource } from '../sdk/device/link/index.ts';
+import type { PieceSource } from '../sdk/device/agent/fetch.ts';
+import { ChunkSource, HttpFolder, HttpSource } from '../sdk/device/link/index.ts';
 import { TcpProxy } from '../sdk/testing/tcp-proxy.ts';
-import { connectMqtt, type Transport } from '../sdk/transport/index.ts';
+import { connectMqtt } from '../sdk/transport/index.ts';
 import { systemClock } from '../sdk/util/clock.ts';
+import { sha256 } from '../sdk/util/hash.ts';
 import type { BlobSpec } from '../sdk/wire/blob.ts';
 
 const MIB = 1 << 20;
-/** Where both directions take 25 ms. */
+/** Milliseconds, both directions together. */
 const ROUND_TRIP = 50;
 
 interface Told {
-  readonly port: number;
+  readonly mqtt: number;
+  readonly http: number;
   readonly spec: BlobSpec;
 }
 
@@ -28,54 +32,65 @@ async function startServer(bytes: number): Promise<{ readonly child: ChildProces
   return { child, told };
 }
 
-async function connected(port: number): Promise<Transport> {
-  const transport = connectMqtt({ url: `mqtt://127.0.0.1:${port}`, clientId: `device-${port}` });
+interface Opened {
+  readonly source: PieceSource;
+  close(): Promise<void>;
+}
+
+async function overMqtt(port: number): Promise<Opened> {
+  const options = { url: `mqtt://127.0.0.1:${port}`, clientId: 'device', username: 'device' };
+  const transport = connectMqtt(options);
   await new Promise<void>((resolve) => {
     if (transport.connected) resolve();
     else transport.onState(() => resolve());
   });
-  return transport;
+  const parts = { transport, namespace: 'bench', device: 'device', clock: systemClock, random: Math.random };
+  return { source: new ChunkSource(parts), close: () => transport.close() };
 }
 
-/** MiB a second of one download, the first one of a connection. */
-async function measure(port: number, spec: BlobSpec): Promise<number> {
-  const transport = await connected(port);
-  const source = new ChunkSource({
-    transport,
-    namespace: 'bench',
-    device: 'd',
-    clock: systemClock,
-    random: Math.random,
-  });
-  const indices = spec.pieces.map((_, i) => i);
-  // A device subscribes once, long before.
-  await source.fetch(spec, [])[Symbol.asyncIterator]().next();
+async function overHttp(port: number): Promise<Opened> {
+  const folder = new HttpFolder({ url: `http://127.0.0.1:${port}` });
+  return { source: new HttpSource(folder, systemClock), close: async () => folder.close() };
+}
+
+/** MiB a second of the first download of a connection. */
+async function measure({ source, close }: Opened, spec: BlobSpec): Promise<number> {
+  // A device has subscribed long before.
+  for await (const _ of source.fetch(spec, [])) break;
   const from = performance.now();
   let bytes = 0;
-  for await (const piece of source.fetch(spec, indices)) bytes += piece.bytes.length;
+  for await (const piece of source.fetch(spec, [...spec.pieces.keys()])) {
+    if (sha256(piece.bytes) !== spec.pieces[piece.index]!.sha256) throw new Error(`piece ${piece.index} is wrong`);
+    bytes += piece.bytes.length;
+  }
   const seconds = (performance.now() - from) / 1000;
-  await transport.close();
+  await close();
   if (bytes !== spec.bytes) throw new Error(`${bytes} bytes came, not ${spec.bytes}`);
   return bytes / MIB / seconds;
 }
 
 const { values } = parseArgs({
-  options: { mib: { type: 'string', default: '16' }, rounds: { type: 'string', default: '5' } },
+  options: { mib: { type: 'string', default: '64' }, rounds: { type: 'string', default: '5' } },
 });
 const { child, told } = await startServer(Number(values.mib) * MIB);
-const proxy = await TcpProxy.open(told.port, ROUND_TRIP / 2);
+const far = await Promise.all([told.mqtt, told.http].map((port) => TcpProxy.open(port, ROUND_TRIP / 2)));
 try {
   const ways = [
-    { name: 'loopback', port: told.port, rates: [] as number[] },
-    { name: `${ROUND_TRIP} ms round trip`, port: proxy.port, rates: [] as number[] },
+    { name: 'MQTT, loopback', open: () => overMqtt(told.mqtt), rates: [] as number[] },
+    { name: `MQTT, ${ROUND_TRIP} ms round trip`, open: () => overMqtt(far[0]!.port), rates: [] as number[] },
+    { name: 'HTTP, loopback', open: () => overHttp(told.http), rates: [] as number[] },
+    { name: `HTTP, ${ROUND_TRIP} ms round trip`, open: () => overHttp(far[1]!.port), rates: [] as number[] },
   ];
   for (let round = 0; round < Number(values.rounds); round++)
-    for (const way of ways) way.rates.push(await measure(way.port, told.spec));
+    for (const way of ways) way.rates.push(await measure(await way.open(), told.spec));
+  console.log(`${values.mib} MiB, MiB/s`);
   for (const { name, rates } of ways)
     console.log(
-      `${name.padEnd(18)} best ${Math.max(...rates).toFixed(1)} MiB/s   all ${rates.map((r) => r.toFixed(1)).join(' ')}`,
+      `${name.padEnd(24)} best ${Math.max(...rates)
+        .toFixed(1)
+        .padStart(6)}   all ${rates.map((r) => r.toFixed(1)).join(' ')}`,
     );
 } finally {
-  await proxy.close();
-  child.kill();
+  await Promise.all(far.map((proxy) => proxy.close()));
+  child.kill('SIGINT');
 }
