@@ -8,7 +8,7 @@ import { allOperations, cutAt, failAt, operationsOf, UPDATES } from '../support/
  * Power cuts and errors at every operation of every kind of update, and second cuts at some operation of what follows; of bundles in 100
  * pieces. Prints how many there were.
  */
-const FINE = UPDATES.map((update) => ({ ...update, pieceBytes: 50 }));
+const FINE = UPDATES.map((update) => ({ ...update, pieceBytes: update.pieceBytes ?? 50 }));
 
 test('power cuts at every operation, under every loss model', async () => {
   let [points, cases] = [0, 0];

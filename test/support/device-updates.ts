@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { makeDelta } from '../../sdk/bundle/index.ts';
 import { Agent, type AgentParts, type Taken } from '../../sdk/device/agent/agent.ts';
 import type { PieceSource } from '../../sdk/device/agent/fetch.ts';
 import type { Outcome } from '../../sdk/device/agent/ledger.ts';
@@ -10,6 +11,7 @@ import { Rng } from '../../sdk/util/rng.ts';
 import { tensor } from '../../sdk/util/tensor.ts';
 import type { Assignment } from '../../sdk/wire/assignment.ts';
 import type { BlobSpec } from '../../sdk/wire/blob.ts';
+import { openState, stateBundle } from './trained-bundles.ts';
 
 /** A file of noise that stands for the bundle of a version; its size is no multiple of a sector or a piece. */
 export function versionBytes(version: number, size = 5000): Uint8Array {
@@ -31,13 +33,28 @@ export function pieceOf(bytes: Uint8Array, spec: BlobSpec, index: number): Uint8
   return bytes.subarray(at, at + spec.pieces[index]!.bytes);
 }
 
-const VERSIONS = [1, 2, 3].map((version) => {
-  const bytes = versionBytes(version);
-  return { version, bytes, sha256: sha256(bytes), specs: new Map<number, BlobSpec>() };
-});
+interface Version {
+  readonly version: number;
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
+  readonly specs: Map<number, BlobSpec>;
+}
+
+function versionOfBytes(version: number, bytes: Uint8Array): Version {
+  return { version, bytes, sha256: sha256(bytes), specs: new Map() };
+}
+
+/** Versions 4 and 5 are bundles, and 0 no version but the delta between them: the others are noise. */
+const VERSIONS = [
+  versionOfBytes(0, makeDelta(openState(0, 16), openState(3, 16)).bytes),
+  ...[1, 2, 3].map((version) => versionOfBytes(version, versionBytes(version))),
+  versionOfBytes(4, stateBundle(0, 16)),
+  versionOfBytes(5, stateBundle(3, 16)),
+];
+const DELTA = 0;
 
 export function blobOf(version: number, pieceBytes = 700): BlobSpec {
-  const { bytes, specs } = VERSIONS[version - 1]!;
+  const { bytes, specs } = VERSIONS[version]!;
   const spec = specs.get(pieceBytes) ?? specOf(bytes, pieceBytes);
   specs.set(pieceBytes, spec);
   return spec;
@@ -144,8 +161,9 @@ export async function versionOf(agent: Agent): Promise<number | undefined> {
   return Number(version!.data[0]);
 }
 
-function target({ to, pieceBytes }: Update, change: Partial<Assignment> = {}): Assignment {
-  return assign(to, { release: 10, blob: blobOf(to, pieceBytes), ...change });
+function target({ to, before, delta, pieceBytes }: Update, change: Partial<Assignment> = {}): Assignment {
+  const deltas = [{ from: blobOf(before.at(-1) ?? to).sha256, blob: blobOf(DELTA, pieceBytes) }];
+  return assign(to, { release: 10, blob: blobOf(to, pieceBytes), ...(delta ? { deltas } : {}), ...change });
 }
 
 /** A kind of update: what is on the device before it, what it is told, and what may be there in the end. */
@@ -154,6 +172,8 @@ export interface Update {
   /** Versions that were installed and committed before, in this order. */
   readonly before: readonly number[];
   readonly to: number;
+  /** There is a delta from the last one before. */
+  readonly delta?: boolean;
   readonly unhealthy?: readonly number[];
   readonly pieceBytes?: number;
   /** Room for so many bundles. */
@@ -176,6 +196,7 @@ export const UPDATES: readonly Update[] = [
   { name: 'hot swap, garbage collected', before: [1, 2], to: 3, ends: 3 },
   { name: 'room for two bundles only', before: [1, 2], to: 3, bundles: 3.7, ends: 3 },
   { name: 'download in two parts', before: [1], to: 2, breaksAfter: 4, ends: 2 },
+  { name: 'by a delta', before: [4], to: 5, delta: true, pieceBytes: 300, ends: 5 },
   { name: 'back to the version before', before: [1, 2], to: 1, ends: 1 },
   { name: 'rollback of an unhealthy model', before: [1], to: 2, unhealthy: [2], ends: 1 },
   { name: 'rollback with nothing to go back to', before: [], to: 1, unhealthy: [1], ends: undefined },
@@ -304,7 +325,8 @@ export async function checkAfterCut(update: Update, fs: CrashFileSystem, label: 
   // What ended is durable, and no more than one bundle too many lies around.
   const later = fs.crash('lost');
   assert.is(await versionOf(await bench.start(later)), update.ends, `${label}: after another cut`);
-  assert.ok(later.usedBytes() < 3 * 5100 + 8192, `${label}: ${later.usedBytes()} bytes lie around`);
+  const most = 3 * VERSIONS[update.to]!.bytes.length + 8192;
+  assert.ok(later.usedBytes() < most, `${label}: ${later.usedBytes()} bytes lie around`);
 }
 
 /** Power cuts at these operations of an update, each under every one of the loss models. Returns how many cases that were. */

@@ -39,7 +39,7 @@ export class FetchBench {
   readonly source: CountingSource;
   readonly fetcher: Fetcher;
 
-  constructor(fs: CrashFileSystem, source = new CountingSource(), fallbackBytes?: number) {
+  private constructor(fs: CrashFileSystem, source: CountingSource, fallbackBytes: number | undefined) {
     this.fs = fs;
     this.source = source;
     this.store = new BlobStore(fs, 'blobs');

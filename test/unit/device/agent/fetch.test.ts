@@ -160,32 +160,4 @@ test('a medium without room for a delta, and a blob held that is damaged', async
   await store.accept(blob);
 });
 
-test('whenever power goes while a delta is fetched and applied, it ends with the blob', async () => {
-  const bench = await FetchBench.open();
-  const old = await bench.hold(OLD);
-  const [blob, delta] = [await bench.source.add(NEW), await bench.source.add(DELTA)];
-  const request = { blob, deltas: [{ from: old.sha256, blob: delta }], held: [old.sha256] };
-  const whole = new FetchBench(bench.fs.crash('kept'), bench.source);
-  await whole.fetcher.fetch(request);
-  await whole.store.accept(blob);
-  const points = whole.fs.operations.length;
-  assert.ok(points > 30, `${points} operations`);
-  for (let point = 0; point < points; point += 8) {
-    const fs = bench.fs.crash('kept');
-    fs.cutPowerAt(point);
-    const cut = new FetchBench(fs, bench.source);
-    await cut.fetcher.fetch(request).then(
-      () => cut.store.accept(blob).catch(() => undefined),
-      () => undefined,
-    );
-    for (const model of ['lost', 'torn', 'reordered', 'kept'] as const) {
-      const later = new FetchBench(fs.crash(model, point), bench.source);
-      await later.fetcher.fetch(request);
-      await later.store.accept(blob);
-      assert.is(Buffer.compare(await later.store.read(blob.sha256), NEW), 0, `${model} at ${point}`);
-      assert.ok(await later.store.isWhole(old.sha256), `${model} at ${point}`);
-    }
-  }
-});
-
 test.run();
