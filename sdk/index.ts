@@ -19,12 +19,10 @@ export { type FirmwareReport, type FirmwareRequest, writeFirmware } from './app/
 export { type FleetAccess, FleetClient } from './app/fleet-client.ts';
 export { type FrontierReport, type FrontierRequest, type FrontierRow, measureFrontier } from './app/frontier.ts';
 export { type BundleInspection, fitPath, inspectPath, type ModelInspection } from './app/inspect.ts';
+export type { KeysReport, KeysRequest, RoleReport } from './app/key-files.ts';
 export {
   delegateTo,
   initKeys,
-  type KeysReport,
-  type KeysRequest,
-  type RoleReport,
   revokeKey,
   rotateKeys,
   showKeys,

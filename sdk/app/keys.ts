@@ -1,56 +1,33 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import {
-  type Awaited,
   awaitedSignatures,
   type Delegation,
   Keyring,
   LIFETIMES,
-  MetadataStore,
   makeRoot,
-  type PublicKey,
   Repository,
   ROLES,
   type RoleKeys,
   type RoleName,
   type RootFile,
-  readKeys,
-  readRoot,
   Signer,
-  signersIn,
   signRoot,
   withLock,
   writeKey,
 } from '../fleet/trust/index.ts';
 import { EigenError } from '../util/errors.ts';
 import { writeAtomic } from '../util/files.ts';
-
-/** Where the metadata of a fleet is, and the secret keys that are at hand. */
-export interface KeysRequest {
-  /** Data folder: metadata/, keys/ and staged/ are in it. */
-  readonly folder: string;
-  /** Files and folders with secret keys, besides keys/. */
-  readonly keys?: readonly string[];
-  /** Secret keys as PEM, from the environment. */
-  readonly pem?: string;
-}
-
-export interface KeysReport {
-  readonly roles: readonly RoleReport[];
-  /** What is signed, and until when. */
-  readonly files: readonly { readonly role: string; readonly version: number; readonly expires: string }[];
-  /** A root that is not valid yet. */
-  readonly staged?: { readonly version: number; readonly awaited: readonly Awaited[] };
-  /** Key files that were written. */
-  readonly wrote: readonly string[];
-}
-
-export interface RoleReport {
-  readonly role: string;
-  readonly threshold: number;
-  readonly paths?: readonly string[];
-  readonly keys: readonly { readonly id: string; readonly here: boolean }[];
-}
+import {
+  type KeysReport,
+  type KeysRequest,
+  keysIn,
+  metadataIn,
+  reportOf,
+  ringOf,
+  stagedIn,
+  stagedRoot,
+  storeOf,
+} from './key-files.ts';
 
 /**
  * Makes the keys of a fleet, one file each, and its first metadata.
@@ -197,54 +174,6 @@ async function publishOrKeep(
   await rm(stagedIn(folder), { force: true });
 }
 
-async function stagedRoot(folder: string): Promise<RootFile | undefined> {
-  const bytes = await readFile(stagedIn(folder)).catch((e: NodeJS.ErrnoException) => {
-    if (e.code === 'ENOENT') return undefined;
-    throw e;
-  });
-  return bytes && readRoot(bytes);
-}
-
-export async function ringOf({ folder, keys = [], pem = '' }: KeysRequest): Promise<Keyring> {
-  const ring = await readKeys([keysIn(folder), ...keys]);
-  for (const signer of signersIn(pem, 'the environment')) ring.add(signer);
-  return ring;
-}
-
-async function reportOf(request: KeysRequest, repository: Repository, wrote: readonly string[]): Promise<KeysReport> {
-  const ring = await ringOf(request);
-  const { version, expires, roles } = repository.root.content;
-  const targets = repository.targets()!;
-  const keysOf = (keys: readonly PublicKey[]): RoleReport['keys'] => keys.map((k) => ({ id: k.id, here: ring.has(k) }));
-  const staged = await stagedRoot(request.folder);
-  const file = (role: string, f: { version: number; expires: number }): KeysReport['files'][number] => ({
-    role,
-    version: f.version,
-    expires: new Date(f.expires).toISOString(),
-  });
-  return {
-    roles: [
-      ...ROLES.map((role) => ({ role, threshold: roles[role].threshold, keys: keysOf(roles[role].keys) })),
-      ...targets.delegations.map((d) => ({
-        role: d.name,
-        threshold: d.threshold,
-        paths: d.paths,
-        keys: keysOf(d.keys),
-      })),
-    ],
-    files: [
-      file('root', { version, expires }),
-      ...['targets', ...targets.delegations.map((d) => d.name)].map((role) => file(role, repository.targets(role)!)),
-      file('snapshot', repository.online.snapshot),
-      file('timestamp', repository.online.timestamp),
-    ],
-    ...(staged
-      ? { staged: { version: staged.content.version, awaited: awaitedSignatures(staged, repository.root) } }
-      : {}),
-    wrote,
-  };
-}
-
 function isRole(name: string): name is RoleName {
   return ROLES.some((role) => role === name);
 }
@@ -259,11 +188,3 @@ function unknown(name: string, what: string): EigenError {
     details: { name },
   });
 }
-
-export function storeOf(folder: string): MetadataStore {
-  return new MetadataStore(metadataIn(folder));
-}
-
-export const metadataIn = (folder: string): string => join(folder, 'metadata');
-const keysIn = (folder: string): string => join(folder, 'keys');
-const stagedIn = (folder: string): string => join(folder, 'staged', 'root.json');

@@ -7,7 +7,7 @@ import { Repository, targetPath, withLock } from '../fleet/trust/index.ts';
 import { readBytes } from '../util/files.ts';
 import type { Delta } from '../wire/assignment.ts';
 import { writeDelta } from './delta.ts';
-import { type KeysRequest, metadataIn, ringOf, storeOf } from './keys.ts';
+import { type KeysRequest, metadataIn, ringOf, storeOf } from './key-files.ts';
 
 export interface PublishRequest extends KeysRequest {
   /** A .ewb file. */

@@ -1,4 +1,5 @@
 import type { Targets } from '@tufjs/models';
+import type { EigenError } from '../../util/errors.ts';
 import type { Assignment } from '../../wire/assignment.ts';
 import {
   type AssignmentHead,
@@ -10,7 +11,8 @@ import {
   type Terms,
 } from '../../wire/metadata.ts';
 import type { Parsed } from './parse.ts';
-import { refused } from './refusal.ts';
+import { isRefusal, refused } from './refusal.ts';
+import { rolesFor, type Walk } from './walk.ts';
 
 const FILE = 'assignment';
 
@@ -56,12 +58,40 @@ export function checkDirected(
     throw refused('mix-and-match', FILE, `release ${next.release} was another bundle before`);
 }
 
+/** What the signed files together say of an assignment: what it is, or why it is void. */
+export type Resolved =
+  | { readonly assignment: Assignment | undefined; readonly roles: ReadonlySet<string> }
+  | { readonly void: EigenError };
+
 /**
- * The bundle that an assignment is of, as the targets list it.
- * @param expires when the first of what it rests on expires.
- * @throws EigenError EW7006_METADATA_REFUSED.
+ * The assignment with the bundle that targets list for it.
+ * @param others that it rests on: it expires with the first.
+ * @throws EigenError EW7006_METADATA_REFUSED where that cannot be said: a role is not to be believed, or not to be had.
  */
-export function assignmentOf(directed: Directed, role: Parsed<Targets>, expires: number): Assignment {
+export async function resolve(
+  directed: Directed,
+  walk: Walk,
+  others: readonly { readonly expires: number }[],
+): Promise<Resolved> {
+  const { target } = directed;
+  if (!target) return { assignment: undefined, roles: new Set() };
+  const roles = await rolesFor(target.path, walk);
+  if (!roles)
+    return {
+      void: refused('arbitrary-installation', FILE, `'${target.path.slice(0, 200)}' is in no targets that count`),
+    };
+  const rests = [...others, directed.parsed, ...roles.values()];
+  try {
+    const expires = Math.min(...rests.map((r) => r.expires));
+    return { assignment: assignmentOf(directed, [...roles.values()].at(-1)!, expires), roles: new Set(roles.keys()) };
+  } catch (e) {
+    if (isRefusal(e)) return { void: e };
+    throw e;
+  }
+}
+
+/** @throws EigenError EW7006_METADATA_REFUSED where it is another bundle, or for other hardware. */
+function assignmentOf(directed: Directed, role: Parsed<Targets>, expires: number): Assignment {
   const { target, board, release } = directed;
   const { path, bytes, sha256, terms } = target!;
   const listed = listedBundle(role, path);

@@ -1,13 +1,12 @@
 import type { Snapshot, Timestamp } from '@tufjs/models';
-import { isEigenError } from '../../util/errors.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { Assignment } from '../../wire/assignment.ts';
 import { assignmentRole, MOST_BYTES, MOST_ROTATIONS } from '../../wire/metadata.ts';
 import type { DeviceFileSystem } from '../fs/file-system.ts';
-import { assignmentOf, checkDirected, type Directed, readDirected } from './assigned.ts';
+import { checkDirected, type Directed, type Resolved, readDirected, resolve } from './assigned.ts';
 import { MetadataFiles } from './files.ts';
 import type { Dated, Parsed, TrustAnchor } from './parse.ts';
-import { refused } from './refusal.ts';
+import { isRefusal, refused } from './refusal.ts';
 import { fetchFile, type MetadataSource } from './source.ts';
 import { TrustedTime } from './time.ts';
 import {
@@ -20,7 +19,6 @@ import {
   verifySnapshot,
   verifyTimestamp,
 } from './verify.ts';
-import { rolesFor } from './walk.ts';
 
 export interface TrustOptions {
   /** The root metadata that the device was delivered with. */
@@ -100,8 +98,8 @@ export class Trust {
    * Brings what is believed up to date.
    * @param now what the device's clock says, milliseconds since 1970.
    * @returns what is assigned; undefined where that is nothing.
-   * @throws EigenError EW7006_METADATA_REFUSED with the attack in `details.attack`: the assignment from before still counts, unless the
-   * root has changed and no longer vouches for it. What the source and the file system throw passes through.
+   * @throws EigenError EW7006_METADATA_REFUSED with the attack in `details.attack`: the assignment from before still counts, unless
+   * the root no longer vouches for it or targets no longer list it. What the source and the file system throw passes through.
    */
   async refresh(source: MetadataSource, now: number): Promise<Assignment | undefined> {
     await this.refreshRoot(source);
@@ -165,6 +163,9 @@ export class Trust {
   /** The director's word, and what targets say about the bundle that it names. It is kept once both agree. */
   private async refreshAssignment(source: MetadataSource, by: Believed, time: number): Promise<void> {
     const known = this.directed;
+    // What targets list no longer is not installed, whatever becomes of the rest.
+    const before = known && (await this.resolve(known, by, { source, time }));
+    if (before) this.assigned = 'void' in before ? undefined : before.assignment;
     const bytes = await fetchFile(source, assignmentRole(this.options.device), undefined, MOST_BYTES.assignment);
     const found = bytes && readDirected(verifyAssignment(bytes, this.root));
     if (found) checkDirected(found, this.options, known);
@@ -172,24 +173,21 @@ export class Trust {
     const directed = isNew ? found : known;
     if (!directed) return;
     checkFresh('assignment', directed.parsed, time);
-    const assigned = await this.resolve(directed, by, { source, time });
+    const resolved = isNew ? await this.resolve(found, by, { source, time }) : before!;
+    if ('void' in resolved) throw resolved.void;
     if (isNew) await this.files.write('assignment', bytes!);
     this.directed = directed;
-    this.assigned = assigned;
+    this.assigned = resolved.assignment;
+    await this.files.keepRoles(resolved.roles);
   }
 
-  private async resolve(
+  private resolve(
     directed: Directed,
     { timestamp, snapshot }: Believed,
-    { source, time }: { readonly source?: MetadataSource; readonly time: number },
-  ): Promise<Assignment | undefined> {
-    if (!directed.target) return undefined;
+    by: { readonly source?: MetadataSource; readonly time: number },
+  ): Promise<Resolved> {
     const { root, files } = this;
-    const walk = { root, snapshot, files, time, ...(source ? { source } : {}) };
-    const roles = await rolesFor(directed.target.path, walk);
-    if (source) await files.keepRoles(new Set(roles.keys()));
-    const rests = [root, timestamp, snapshot, directed.parsed, ...roles.values()];
-    return assignmentOf(directed, [...roles.values()].at(-1)!, Math.min(...rests.map((r) => r.expires)));
+    return resolve(directed, { root, snapshot, files, ...by }, [root, timestamp, snapshot]);
   }
 
   /** Keeps what the root vouches for; the rest is forgotten, and with it the time that it told. */
@@ -214,7 +212,8 @@ export class Trust {
     if (!timestamp || !snapshot || !directed) return undefined;
     return ifBelieved(async () => {
       verifySnapshot(snapshot.bytes, { root, timestamp }, undefined);
-      return this.resolve(directed, { timestamp, snapshot }, { time: Number.NEGATIVE_INFINITY });
+      const resolved = await this.resolve(directed, { timestamp, snapshot }, { time: Number.NEGATIVE_INFINITY });
+      return 'void' in resolved ? undefined : resolved.assignment;
     });
   }
 }
@@ -236,7 +235,7 @@ async function ifBelieved<T>(work: () => T | Promise<T>): Promise<T | undefined>
   try {
     return await work();
   } catch (e) {
-    if (isEigenError(e) && e.code === 'EW7006_METADATA_REFUSED') return undefined;
+    if (isRefusal(e)) return undefined;
     throw e;
   }
 }

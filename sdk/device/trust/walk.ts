@@ -22,10 +22,11 @@ export interface Walk {
 type Delegator = Metadata<Root> | Metadata<Targets>;
 
 /**
- * The role that lists a target, found depth first in the order of trust (TUF 5.6.7), after the roles that were looked through for it.
- * @throws EigenError EW7006_METADATA_REFUSED when no role that may lists it.
+ * The role that lists a target, found depth first in the order of trust (TUF 5.6.7), after the roles that were looked through for it;
+ * undefined when no role that may lists it.
+ * @throws EigenError EW7006_METADATA_REFUSED for a role that is not to be believed, or not to be had.
  */
-export async function rolesFor(path: string, walk: Walk): Promise<Map<string, Parsed<Targets>>> {
+export async function rolesFor(path: string, walk: Walk): Promise<Map<string, Parsed<Targets>> | undefined> {
   const visited = new Map<string, Parsed<Targets>>();
   let open: { role: string; by: Delegator }[] = [{ role: 'targets', by: walk.root.metadata }];
   for (let next = open.pop(); next && visited.size < MOST_DELEGATIONS; next = open.pop()) {
@@ -39,7 +40,7 @@ export async function rolesFor(path: string, walk: Walk): Promise<Map<string, Pa
     if (final) open = [];
     open.push(...roles.map((name) => ({ role: name, by: targets.metadata })).reverse());
   }
-  throw refused('arbitrary-installation', 'assignment', `'${path.slice(0, 200)}' is in no targets that count`);
+  return undefined;
 }
 
 async function targetsOf(role: string, by: Delegator, { snapshot, files, source }: Walk): Promise<Parsed<Targets>> {
