@@ -93,7 +93,7 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const { pointer: panels, bits } = ctx.panels(v.w, geo.o, geo.k);
   const { wide } = ctx.tuning;
   if (wide) {
-    const p = { geo, src, panels, bits, ...v };
+    const p = { geo, src, panels, ...v };
     return { ...(isWideRow(ctx, wide, p) ? wideRow : wideProduct)(ctx, wide, p, space), ...rest };
   }
   const scaling = scalingOf(ctx, v);

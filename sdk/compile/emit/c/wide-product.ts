@@ -1,4 +1,3 @@
-import type { Tensor } from '../../../util/tensor.ts';
 import type { WideVectors } from '../../target.ts';
 import { type KernelContext, type KernelText, type ShortVector, share } from './context.ts';
 import { ROWS_TO_SPLIT } from './conv.ts';
@@ -7,6 +6,7 @@ import { MR, NR } from './gemm.ts';
 import { emitGather, type Geometry } from './geometry.ts';
 import { NARROW, wideLanes, widened } from './lanes.ts';
 import { expanded } from './vectors.ts';
+import { type Chains, chainsOf } from './wide-chains.ts';
 
 /** What a product is of and what becomes of it; everything that is read has been read already. */
 export interface WideProduct {
@@ -18,8 +18,6 @@ export interface WideProduct {
   readonly y: string;
   readonly zp: string;
   readonly panels: string;
-  /** Bits that hold any of the codes. */
-  readonly bits: number;
   readonly multiplier: ShortVector;
   readonly bias: ShortVector;
   /** Pointer to one scale a row, or undefined. */
@@ -49,7 +47,13 @@ export function wideProduct(
   const padded = Math.ceil(geo.k / 16) * 16;
   const kp = Math.max(padded, segments * steps * STEP);
   const from = ctx.type(p.x).dtype as 'i8' | 'i16';
-  const bytes = from === 'i8' && !prefersWords(ctx, wide, p, geo);
+  const chains: Chains =
+    from === 'i16'
+      ? { form: 'words' }
+      : wide.vnni
+        ? { form: 'bytes', reaches: [MOST_REACH] }
+        : chainsFor(ctx, p, geo, segments);
+  const bytes = chains.form === 'bytes';
   const type = bytes ? 'u8' : 'i16';
   const size = bytes ? 1 : 2;
   const columns = Math.max(
@@ -69,11 +73,7 @@ export function wideProduct(
   const tail = hasLanewiseTail(ctx) ? wideLanes(lanes) : NARROW;
   const epi = emitRowEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0 }, p.y, tail);
   const dot = bytes ? 'ew_dot8(reach, ' : 'ew_dot16(';
-  const known = reachOf(p.bits);
-  const reach =
-    known === MOST_REACH || geo.m < ROWS_TO_MEASURE
-      ? String(known)
-      : `ew_reach(${codes}, columns * ${lanes / NR}, ${segments}, ${steps})`;
+  const reach = bytes ? reachText(chains.reaches, '(G + n)', 'tiles') : '';
   const offset = bytes ? `(${p.zp} + 128)` : p.zp;
   const rowScale = p.rowScale ? `const f4 xs = f4_load_splat(${p.rowScale} + m + r);` : '';
   const value = (i: number): string => {
@@ -110,7 +110,7 @@ export function wideProduct(
         const i32 tiles = (n1 - n + ${NR - 1}) / ${NR} < columns * ${lanes / NR} ? (n1 - n + ${NR - 1}) / ${NR} : columns * ${lanes / NR};
         ew_block${bytes ? '' : '16'}(${p.panels}, (G + n) / ${NR}, tiles, ${geo.o}, ${geo.k}, ${segments}, ${steps}, ${codes}, width, ${tile}, ${start});
         ${widened(`for (i32 i = 0; i < width; i += ${lanes}) i4_store(${start} + i, i4_mul(i4_load(${start} + i), i4_splat(-${offset})));`)}
-        ${bytes ? `const i32 reach = ${reach};` : ''}
+        ${reach}
         ${multiplier.setup} ${bias.setup}
         for (i32 m = mb, rows; m < me; m += rows) {
           rows = me - m < ${mr} ? me - m : ${mr};
@@ -134,32 +134,21 @@ function rowsAtOnce(m: number, most: number): number {
   return best;
 }
 
-/** Whether bytes are better multiplied as words: without VNNI, most codes of 8 bits leave no room for a sum of 16 bits. */
-function prefersWords(ctx: KernelContext, wide: WideVectors, { w }: WideProduct, { o, k }: Geometry): boolean {
-  if (wide.vnni) return false;
-  const codes = ctx.constant(w)?.data;
-  if (!codes) return true;
-  let blocks = 0;
-  let wordy = 0;
-  const channels = wide.lanes * wide.columns;
-  for (let from = 0; from < o; from += channels, blocks++)
-    if (!fitsPairs(codes, from * k, Math.min(o, from + channels) * k)) wordy++;
-  return wordy > blocks / 2;
+/** Without VNNI: how products of bytes are summed. */
+function chainsFor(ctx: KernelContext, { w }: WideProduct, geo: Geometry, segments: number): Chains {
+  const data = ctx.constant(w)?.data;
+  return data ? chainsOf({ data, rows: geo.o, cols: geo.k, segments }) : { form: 'words' };
 }
 
-/** Whether the products of any two neighbouring bytes with codes fit a sum of 16 bits. */
-function fitsPairs(codes: Tensor['data'], from: number, to: number): boolean {
-  for (let i = from; i + 1 < to; i += 2) {
-    const [a, b] = [Number(codes[i]), Number(codes[i + 1])];
-    if (Math.max(0, a) + Math.max(0, b) > 128 || Math.min(0, a) + Math.min(0, b) < -128) return false;
-  }
-  return true;
+/** C text that sets `reach` for a number of tiles from channel `n` on. */
+function reachText(reaches: readonly number[], n: string, tiles: string): string {
+  if (reaches.every((r) => r === reaches[0])) return `const i32 reach = ${reaches[0]};`;
+  return `static const u8 reaches[] = {${reaches.join(', ')}}; i32 reach = ${MOST_REACH};
+        for (i32 i = 0; i < ${tiles}; i++) if (reaches[${n} / ${NR} + i] < reach) reach = reaches[${n} / ${NR} + i];`;
 }
 
 /** Steps that products of bytes are summed for in 16 bits at most. */
 const MOST_REACH = 8;
-/** Fewer rows than this do not make up for a look at the codes. */
-const ROWS_TO_MEASURE = 16;
 
 /** How many steps' products fit 16 bits for any codes of so many bits: 255 * 2^(bits - 1) * 2 a step. */
 export function reachOf(bits: number): 0 | 1 | 2 | 4 | 8 {
