@@ -1,5 +1,6 @@
 import type { Graph, Packing } from '../ir/graph.ts';
 import { valueNamed } from '../ir/graph.ts';
+import { isEigenError } from '../util/errors.ts';
 import { mapFew } from '../util/map-few.ts';
 import { byteLength, type Tensor } from '../util/tensor.ts';
 import type { KernelModule } from '../wire/kernels.ts';
@@ -74,12 +75,15 @@ export async function compileGraph(
   const planned = planProgram(graph, target.vectors, options);
   const wanted = target.variants.filter((v) => !options.variants || options.variants.includes(v.id));
   const names = planned.program.steps.map((_, i) => `ew_step_${i}`);
-  const modules = await mapFew(wanted, COMPILERS, (v): Promise<KernelModule> => {
+  const built = await mapFew(wanted, COMPILERS, (v): Promise<KernelModule | undefined> => {
     const own = v.vectors ? planProgram(graph, v.vectors, options) : planned;
     if (!samePlan(own.program, planned.program)) throw new Error(`variant ${v.id} has a program of its own`);
-    return target.build(own.source, v, names, options.toolchain);
+    return target.build(own.source, v, names, options.toolchain).catch((e: unknown) => {
+      if (v.optional && isEigenError(e) && e.code === 'EW5002_COMPILER_FAILED') return undefined;
+      throw e;
+    });
   });
-  return { ...planned, modules };
+  return { ...planned, modules: built.filter((m) => m !== undefined) };
 }
 
 /** Whether kernels of one program can run the other: everything is the same but working memory, which kernels tell themselves. */

@@ -15,6 +15,8 @@ export interface KernelVariant {
   readonly defines: readonly string[];
   /** Extra flags for the toolchain. */
   readonly flags: readonly string[];
+  /** Left out where the compiler does not take it: its instructions are newer than others'. */
+  readonly optional?: boolean;
   /** What its kernels are written with, where it is not the target's. */
   readonly vectors?: Vectors;
 }

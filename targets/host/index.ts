@@ -25,7 +25,13 @@ export const hostTarget: Target = {
   variants: [
     { id: 'sse4', defines: [], flags: ['-msse4.2', '-mpopcnt'] },
     { id: 'avx2', defines: ['EW_DOT7'], flags: ['-mavx2', '-mpopcnt'], vectors: wide('avx2') },
-    { id: 'avxvnni', defines: ['EW_DOT7'], flags: ['-mavx2', '-mavxvnni', '-mpopcnt'], vectors: wide('avxvnni') },
+    {
+      id: 'avxvnni',
+      defines: ['EW_DOT7'],
+      flags: ['-mavx2', '-mavxvnni', '-mpopcnt'],
+      vectors: wide('avxvnni'),
+      optional: true,
+    },
     {
       id: 'avx512vnni',
       defines: ['EW_DOT7'],

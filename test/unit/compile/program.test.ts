@@ -6,6 +6,7 @@ import { evaluateGraph } from '../../../sdk/ir/evaluate.ts';
 import { type Attrs, type Graph, GraphBuilder } from '../../../sdk/ir/graph.ts';
 import { opOf } from '../../../sdk/ir/ops/index.ts';
 import { residentBlock, wasmRunner } from '../../../sdk/runner.ts';
+import { EigenError } from '../../../sdk/util/errors.ts';
 import { Rng } from '../../../sdk/util/rng.ts';
 import { bytesOf, sizeOf, type Tensor, tensor } from '../../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../../targets/wasm/index.ts';
@@ -135,6 +136,32 @@ test('a mutable constant changes the run and can be put back', async () => {
   session.setConstant(name, codes);
   assert.ok(same((await session.run({ x: input }))[graph.outputs[0]!]!, before[graph.outputs[0]!]!));
   session.close();
+});
+
+test('a variant that the compiler does not take is left out where that is allowed', async () => {
+  const { graph } = network();
+  const refusing = (optional: boolean) =>
+    compileGraph(graph, {
+      ...wasmTarget,
+      variants: [
+        { id: 'plain', defines: [], flags: [] },
+        { id: 'newer', defines: [], flags: [], optional },
+      ],
+      build: async (_source, { id }) => {
+        if (id === 'newer') throw new EigenError('EW5002_COMPILER_FAILED', 'unknown flag');
+        return { platform: 'wasm', variant: id, bytes: new Uint8Array() };
+      },
+    });
+  assert.equal(
+    (await refusing(true)).modules.map((m) => m.variant),
+    ['plain'],
+  );
+  try {
+    await refusing(false);
+    assert.unreachable();
+  } catch (e) {
+    assert.is((e as EigenError).code, 'EW5002_COMPILER_FAILED');
+  }
 });
 
 test.run();
