@@ -195,7 +195,6 @@ function chained(w: Width, name: 'ew_dot8' | 'ew_halves', rows: number, columns:
  */
 const LEVELS = [0, 1, 2, 3];
 const REACH = `
-#define EW_REACHES
 /* the steps that products may be summed for in 16 bits (8, 4, 2, 1 or 0), from the begin of every segment on, by the codes of \`vectors\` vectors a step */
 EW_SHARED i32 ew_reach(const i8 *t, i32 vectors, i32 segments, i32 steps) {
   const __m256i one = _mm256_set1_epi8(1); __m256i ${LEVELS.map((l) => `most${l} = _mm256_setzero_si256()`).join(', ')};

@@ -2,7 +2,8 @@ import type { WideVectors } from '../../target.ts';
 import { f32Literal, type KernelContext } from './context.ts';
 import { NR } from './gemm.ts';
 import { widened } from './lanes.ts';
-import { evenly, reachOf } from './wide-product.ts';
+import { reachOf } from './wide-product.ts';
+import { evenly } from './wide-rows.ts';
 
 /** An integer LSTM as its kernel sees it: sizes, pointers to what has been read, and how much is done at a time. */
 export interface WideLstm {
