@@ -1,8 +1,9 @@
-import { connect, type IClientOptions, type IConnackPacket, type MqttClient } from 'mqtt';
+import { connect, type IClientOptions, type IConnackPacket } from 'mqtt';
 import { fullJitter } from '../util/backoff.ts';
 import { type Clock, pause, systemClock } from '../util/clock.ts';
 import { isEigenError } from '../util/errors.ts';
 import { Listeners } from './listeners.ts';
+import { MqttConnection } from './mqtt-connection.ts';
 import {
   type Incoming,
   linkRefused,
@@ -47,55 +48,6 @@ export function connectMqtt(options: MqttOptions): Transport {
   return new MqttTransport(options);
 }
 
-/** How long a polite end may take. */
-const MOST_GOODBYE = 2000;
-
-/** One connection: an MqttClient that does not come back, and what fails when it goes. */
-class Connection {
-  readonly client: MqttClient;
-  /** Why it went. */
-  ended: Error | undefined;
-  private readonly pending = new Set<(e: Error) => void>();
-
-  constructor(client: MqttClient) {
-    this.client = client;
-    client.on('error', (e) => this.end(e));
-    client.on('close', () => this.end(notConnected('the connection is gone')));
-  }
-
-  end(why: Error): void {
-    this.ended ??= why;
-    for (const fail of this.pending) fail(this.ended);
-    this.pending.clear();
-  }
-
-  /** What work gives, or why the connection went before it did. */
-  async during<T>(work: (done: (result: T) => void, fail: (e: Error) => void) => void): Promise<T> {
-    if (this.ended) throw this.ended;
-    let fail: (e: Error) => void = () => undefined;
-    try {
-      return await new Promise<T>((resolve, reject) => {
-        fail = reject;
-        this.pending.add(fail);
-        work(resolve, reject);
-      });
-    } finally {
-      this.pending.delete(fail);
-    }
-  }
-
-  /** Where nothing is wrong, what is written goes out first. */
-  async close(clock: Clock): Promise<void> {
-    const ended = new Promise<void>((resolve) => this.client.end(!this.client.connected, {}, () => resolve()));
-    const finished = new AbortController();
-    await Promise.race([ended, pause(clock, MOST_GOODBYE, finished.signal)]);
-    finished.abort();
-    this.client.end(true);
-    this.client.removeAllListeners();
-    this.client.on('error', () => undefined);
-  }
-}
-
 class MqttTransport implements Transport {
   private readonly options: MqttOptions;
   private readonly clock: Clock;
@@ -109,7 +61,7 @@ class MqttTransport implements Transport {
   private version: 4 | 5;
   /** Largest message that the broker takes, bytes. */
   private largest = Number.POSITIVE_INFINITY;
-  private connection: Connection | undefined;
+  private connection: MqttConnection | undefined;
 
   constructor(options: MqttOptions) {
     this.options = options;
@@ -188,7 +140,7 @@ class MqttTransport implements Transport {
     const will = await this.options.will?.();
     if (signal.aborted) return;
     const client = connect(this.options.url, this.clientOptions(will));
-    const connection = new Connection(client);
+    const connection = new MqttConnection(client);
     client.on('message', (topic, payload) => this.messages.tell({ topic, payload }));
     const close = (): void => connection.end(notConnected('it was closed'));
     signal.addEventListener('abort', close);
@@ -233,7 +185,7 @@ class MqttTransport implements Transport {
     };
   }
 
-  private async grant(connection: Connection, wanted: Record<string, 0 | 1>): Promise<void> {
+  private async grant(connection: MqttConnection, wanted: Record<string, 0 | 1>): Promise<void> {
     const filters = Object.entries(wanted);
     if (filters.length === 0) return;
     const map = Object.fromEntries(filters.map(([filter, qos]) => [filter, { qos }]));

@@ -60,6 +60,7 @@ async function updateOver(port: number): Promise<void> {
     connect: (will) =>
       connectMqtt({ url: `mqtt://127.0.0.1:${proxy.port}`, clientId: NAMES.device, will, random: () => 0.05 }),
     birth: async () => BIRTH,
+    clock: systemClock,
   });
   await until((m) => m.type === 'birth' && m.epoch === 0);
   const desired = new Promise<number>((resolve) => void link.onDesired((d) => resolve(d.rev)));

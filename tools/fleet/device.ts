@@ -53,7 +53,7 @@ export class SimulatedDevice {
     const digests = (names: readonly (string | undefined)[]): Uint8Array[] =>
       names.flatMap((name) => (name === undefined ? [] : [new Uint8Array(Buffer.from(name, 'hex'))]));
     this.link = await DeviceLink.open({
-      ...{ namespace, device, fs, folder: 'link' },
+      ...{ namespace, device, fs, folder: 'link', clock: systemClock },
       connect: (will) => {
         this.transport = new RawTransport({ port, clientId: device, password, will });
         return this.transport;

@@ -1,5 +1,6 @@
 import { Listeners } from '../../transport/listeners.ts';
 import { type Incoming, notConnected, type Transport, type Will } from '../../transport/transport.ts';
+import { type Clock, pause } from '../../util/clock.ts';
 import { isEigenError } from '../../util/errors.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../wire/protocol/messages.ts';
 import { type Channel, deviceTopic } from '../../wire/protocol/topics.ts';
@@ -25,12 +26,16 @@ export interface DeviceLinkParts {
   connect(will: () => Promise<Will>): Transport;
   /** What the device is and has at present. */
   birth(): Promise<Birth>;
+  readonly clock: Clock;
 }
 
 /** Times that a report is sent after the broker has taken it, each with a birth: the broker may lose it. */
 const REPEATS = 2;
 /** Reports that are repeated. */
 const MOST_REPORTS = 8;
+
+/** How long leaving may take, milliseconds. */
+const MOST_GOODBYE = 2000;
 
 interface Kept {
   readonly payload: Uint8Array;
@@ -111,10 +116,12 @@ export class DeviceLink {
     if (this.reports.length > MOST_REPORTS) this.reports.shift();
   }
 
-  /** Says that the device leaves, and ends the connection. */
+  /** Says that the device leaves, and ends the connection; a broker that does not take it finds out by itself. */
   async close(): Promise<void> {
-    await this.greeting;
-    if (this.transport.connected) await this.sendPresence(false).catch(() => undefined);
+    const said = this.greeting.then(() => this.sendPresence(false)).catch(() => undefined);
+    const finished = new AbortController();
+    await Promise.race([said, pause(this.parts.clock, MOST_GOODBYE, finished.signal)]);
+    finished.abort();
     await this.transport.close();
   }
 

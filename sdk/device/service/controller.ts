@@ -103,6 +103,7 @@ export class ControllerUpstream implements Upstream {
           onProblem: (e) => log('warn', 'not-connected', errorFields(e)),
         }),
       birth: async () => birthOf((await parts.facts)(), board, trust.versions),
+      clock,
     });
     link.transport.onState((connected) => log('info', connected ? 'connected' : 'disconnected'));
     return new ControllerUpstream(parts, trust, link, http);

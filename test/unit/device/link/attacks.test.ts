@@ -202,6 +202,7 @@ test('desired states that are played back, and wills that come late, change noth
     ...NAMES,
     fs: new MemoryDeviceFileSystem(),
     folder: 'link',
+    clock: bench.clock,
     connect: (will) => bench.broker.connect('link', will),
     birth: async () => ({
       agent: '1',

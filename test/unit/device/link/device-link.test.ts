@@ -46,6 +46,7 @@ class Bench {
         slots: [digest(1)],
         metadata: { root: 1, timestamp: 1, snapshot: 1, targets: 1 },
       }),
+      clock: this.clock,
     });
     await this.clock.pass(100);
     return link;
@@ -197,6 +198,16 @@ function permutations<T>(items: readonly T[]): T[][] {
   return items.flatMap((item, i) => permutations(items.toSpliced(i, 1)).map((rest) => [item, ...rest]));
 }
 
+test('a broker that takes nothing any more does not hold up who leaves', async () => {
+  const bench = new Bench();
+  const link = await bench.open();
+  bench.broker.faults = { latency: 1e9 };
+  const from = bench.clock.monotonic();
+  await bench.clock.run(link.close());
+  assert.is(bench.clock.monotonic() - from, 2000);
+  assert.is(link.transport.connected, false);
+});
+
 test('names that cannot stand in a topic', async () => {
   const bench = new Bench();
   const open = DeviceLink.open({
@@ -206,6 +217,7 @@ test('names that cannot stand in a topic', async () => {
     folder: 'link',
     connect: (will) => bench.broker.connect('d', will),
     birth: async () => Promise.reject(new Error('not asked')),
+    clock: bench.clock,
   });
   assert.instance(await open.catch((e) => e), RangeError);
 });
