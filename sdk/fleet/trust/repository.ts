@@ -136,38 +136,54 @@ export class Repository {
   }
 
   /**
-   * Makes a root valid that enough have signed. Roles that have other keys in it are signed anew.
+   * Makes a root valid that enough have signed. Roles that have other keys in it are signed anew, before devices see it: what a power cut
+   * leaves is made good by the same call again, or by `renew`.
    * @throws EigenError EW8102_SIGNATURES_MISSING.
    */
   async publishRoot(next: RootFile, ring: Keyring): Promise<void> {
-    const first = next.content.version === 1;
-    const [awaited] = awaitedSignatures(next, first ? undefined : this.rootFile);
+    const [awaited] = awaitedSignatures(next, next.content.version === 1 ? undefined : this.rootFile);
     if (awaited)
       throw unsigned(
         awaited.needed,
         awaited.keys.map((key) => key.id),
       );
     const { roles } = next.content;
-    const before = first ? undefined : this.rootFile.content.roles;
-    const changed = (role: 'targets' | 'snapshot' | 'timestamp'): boolean =>
-      JSON.stringify(before?.[role]) !== JSON.stringify(roles[role]);
-    // Whoever lacks a key learns it before devices are told of it.
-    for (const role of ['targets', 'snapshot', 'timestamp'] as const) if (changed(role)) ring.allFor(role, roles[role]);
+    const stale = await this.stale(roles);
+    // Whoever lacks a key learns it before anything is written.
+    for (const role of stale) ring.allFor(role, roles[role]);
     const content = this.targets() ?? { version: 0, targets: {}, delegations: [] };
-    const targets = changed('targets') ? await this.sign('targets', roles.targets, content, ring) : undefined;
+    const targets = stale.includes('targets') ? [await this.sign('targets', roles.targets, content, ring)] : [];
+    if (stale.length > 0) await this.publish(ring, targets, roles);
     await this.folder.write('root', next.bytes, next.content.version);
     this.rootFile = next;
-    if (targets || changed('snapshot') || changed('timestamp')) await this.publish(ring, targets ? [targets] : []);
   }
 
-  /** Signs what is online anew where it is time to. @returns whether it was. */
+  /** Signs what is online anew where it is time to, or where it is not signed as the root has it. @returns whether it was. */
   async renew(ring: Keyring): Promise<boolean> {
     const due = (expires: number, lifetime: number): boolean => expires - this.now() < lifetime * (1 - RENEW_AFTER);
     const { timestamp, snapshot } = this.online;
-    if (due(snapshot.expires, LIFETIMES.snapshot)) await this.publish(ring, []);
-    else if (due(timestamp.expires, LIFETIMES.timestamp)) await this.signTimestamp(ring);
+    const stale = await this.stale(this.rootFile.content.roles);
+    if (due(snapshot.expires, LIFETIMES.snapshot) || stale.includes('snapshot')) await this.publish(ring, []);
+    else if (due(timestamp.expires, LIFETIMES.timestamp) || stale.includes('timestamp')) await this.signTimestamp(ring);
     else return false;
     return true;
+  }
+
+  /** Roles whose files are not signed by those that these roles name. */
+  private async stale(roles: Roles): Promise<('targets' | 'snapshot' | 'timestamp')[]> {
+    const files = [
+      ['targets', this.targets()?.version],
+      ['snapshot', this.snapshot?.version],
+      ['timestamp', undefined],
+    ] as const;
+    const stale: (typeof files)[number][0][] = [];
+    for (const [role, version] of files) {
+      const file = await this.folder.read(role, version);
+      const signed = new Set((file ? readMetadata(file.bytes).signatures : []).map((s) => s.keyid));
+      const { keys, threshold } = roles[role];
+      if (keys.filter((key) => signed.has(key.id)).length < threshold) stale.push(role);
+    }
+    return stale;
   }
 
   private async change(
@@ -203,8 +219,12 @@ export class Repository {
   }
 
   /** A new snapshot with these in it, and the timestamp that leads to it. What was ever listed stays: devices insist on it. */
-  private async publish(ring: Keyring, changed: readonly SignedRole[]): Promise<void> {
-    const signers = ring.allFor('snapshot', this.rootFile.content.roles.snapshot);
+  private async publish(
+    ring: Keyring,
+    changed: readonly SignedRole[],
+    roles: Roles = this.rootFile.content.roles,
+  ): Promise<void> {
+    const signers = ring.allFor('snapshot', roles.snapshot);
     const meta = changed.map(({ role, content, bytes }) => [`${role}.json`, metaJson(content.version, bytes)] as const);
     const snapshot: SignedJson = {
       _type: MetadataKind.Snapshot,
@@ -214,13 +234,17 @@ export class Repository {
     };
     const bytes = signMetadata(snapshot, signers);
     await this.folder.write('snapshot', bytes, snapshot.version);
-    await this.signTimestamp(ring, metaJson(snapshot.version, bytes));
+    await this.signTimestamp(ring, roles, metaJson(snapshot.version, bytes));
     this.snapshot = snapshot;
     for (const { role, content } of changed) this.roles.set(role, content);
   }
 
-  private async signTimestamp(ring: Keyring, snapshot?: object): Promise<void> {
-    const signers = ring.allFor('timestamp', this.rootFile.content.roles.timestamp);
+  private async signTimestamp(
+    ring: Keyring,
+    roles: Roles = this.rootFile.content.roles,
+    snapshot?: object,
+  ): Promise<void> {
+    const signers = ring.allFor('timestamp', roles.timestamp);
     // The time that devices learn never goes back, whatever a clock here does.
     const before = Date.parse((this.timestamp?.issued as string | undefined) ?? formatTime(0));
     const issued = Math.max(this.now(), before, this.rootFile.content.issued);
@@ -235,6 +259,8 @@ export class Repository {
     this.timestamp = timestamp;
   }
 }
+
+type Roles = RootFile['content']['roles'];
 
 interface SignedRole {
   readonly role: string;

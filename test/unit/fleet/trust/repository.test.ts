@@ -73,6 +73,25 @@ test('a write that fails leaves the fleet as it was, whichever it is', async () 
   }
 });
 
+test('a rotation that is cut short is made good by doing it again, or by the next renewal', async () => {
+  const keys = { timestamp: [signerOf(32)], snapshot: [signerOf(22)], targets: [signerOf(12)] };
+  for (const path of ['3.targets', '3.snapshot', 'timestamp', '2.root']) {
+    for (const again of ['rotate', 'renew']) {
+      const world = await World.make();
+      world.fs.failNext({ operation: 'rename', code: 'ENOSPC', path });
+      assert.is(await codeOf(world.rotate(keys)), 'EW1003_WRITE_FAILED');
+      world.repository = await Repository.open(world.folder, () => world.now);
+      if (again === 'rotate') await world.rotate(keys);
+      else if (path === '2.root') assert.ok(await world.repository.renew(world.ring));
+      const device = await world.device();
+      // Targets are signed by people: they have to do it again.
+      if (again === 'renew' && path === '2.root') await world.list(1);
+      assert.equal((await device.refresh(world.source(), world.now))?.blob, blobOf(1), `${path}, ${again}`);
+      assert.is(device.versions.root, again === 'rotate' ? 2 : 1);
+    }
+  }
+});
+
 test('a root that too few have signed is not published', async () => {
   const world = await World.make();
   const alone = world.rotate({ root: [signerOf(51), signerOf(52)] }, [KEYS.root[0]!]);
