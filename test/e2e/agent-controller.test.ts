@@ -1,0 +1,130 @@
+// timeout: 300
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { initKeys } from '../../sdk/app/keys.ts';
+import { publishBundle } from '../../sdk/app/publish.ts';
+import { connectModel } from '../../sdk/device/client/socket-client.ts';
+import { AgentFolder } from '../support/agent-process.ts';
+import { four } from '../support/fake-model.ts';
+import { TestController } from '../support/fleet/running.ts';
+import { bundleOf } from '../support/scale-bundle.ts';
+
+const BOARD = 'raspberry-pi-5';
+const NAME = 'camera-1';
+
+interface World {
+  readonly controller: TestController;
+  readonly device: AgentFolder;
+  /** Lists a bundle as one that devices may run; its SHA-256. */
+  publish(factor: number, claimed?: number): Promise<string>;
+  /** Wants a bundle on the device. */
+  want(target: string): Promise<void>;
+  /** How the device reported what was wanted last. */
+  ended(...states: readonly string[]): Promise<{ readonly code: string | null }>;
+}
+
+/** A controller and an agent with the keys, certificates and passwords that they have in the field. */
+async function inFleet(work: (world: World) => Promise<void>, http = false): Promise<void> {
+  const data = await mkdtemp(join(tmpdir(), 'ew-fleet-'));
+  await initKeys({ folder: data }, { rootKeys: 1, threshold: 1 });
+  const terms = { limits: { p95Milliseconds: 1000 }, shadowInputs: 0, probation: { milliseconds: 100 } };
+  const controller = await TestController.start({ data, terms });
+  const password = await controller.enrol(NAME);
+  const device = await AgentFolder.make();
+  await writeFile(join(device.path, 'password'), `${password}\n`);
+  await writeFile(join(device.path, 'root.json'), await readFile(join(data, 'metadata/1.root.json')));
+  device.configure({
+    device: NAME,
+    board: BOARD,
+    folder: undefined,
+    exchangeSeconds: 1,
+    controller: {
+      namespace: 'test',
+      root: 'root.json',
+      mqtt: { url: controller.running.brokerUrl, passwordFile: 'password' },
+      ...(http ? { http: { url: controller.running.url } } : {}),
+    },
+  });
+  let orders = 0;
+  const world: World = {
+    controller,
+    device,
+    async publish(factor, claimed) {
+      const bundle = join(data, `${factor}.ewb`);
+      await writeFile(bundle, await bundleOf(factor, claimed));
+      return (await publishBundle({ folder: data, bundle, family: 'scale' })).sha256;
+    },
+    async want(target) {
+      const order = { key: `order-${++orders}`, devices: [NAME], action: 'install', target };
+      assert.is((await controller.ask('POST', '/v1/desired', order)).status, 202);
+    },
+    async ended(...states) {
+      for (let tries = 0; tries < 600; tries++) {
+        const { body } = await controller.ask<DeviceAnswer>('GET', `/v1/devices/${NAME}`);
+        if (states.includes(body.device.desired?.state ?? '')) return body.device.desired!;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      throw new Error(`the device did not report one of ${states}`);
+    },
+  };
+  try {
+    await work(world);
+  } finally {
+    await device.remove();
+    await controller.stop();
+    await rm(data, { recursive: true, force: true });
+  }
+}
+
+interface DeviceAnswer {
+  readonly device: {
+    readonly online: boolean;
+    readonly running: string | null;
+    readonly desired: { readonly state: string; readonly code: string | null } | null;
+  };
+}
+
+for (const http of [false, true])
+  test(`a model is signed, assigned, fetched ${http ? 'over HTTP' : 'over MQTT'}, and reported`, async () => {
+    await inFleet(async ({ controller, device, publish, want, ended }) => {
+      const [three, five] = [await publish(3), await publish(5)];
+      const agent = device.start();
+      await agent.until({ event: 'connected' });
+      await want(three);
+      await ended('committed');
+      const model = await connectModel(device.socket);
+      assert.is((await model.run(four(2))).outputs.y!.data[0], 6);
+      await want(five);
+      await ended('committed');
+      assert.is((await model.run(four(2))).outputs.y!.data[0], 10);
+      await model.measure({ right: 1 });
+      await model.close();
+      const { body } = await controller.ask<DeviceAnswer>('GET', `/v1/devices/${NAME}`);
+      assert.equal([body.device.online, body.device.running], [true, five]);
+      assert.is(await agent.stop(), 0);
+      // What it was told is known without a network.
+      const again = device.start();
+      await again.until({ event: 'serving', model: five });
+      assert.is(await again.stop(), 0);
+    }, http);
+  });
+
+test('a model that does not pass on the device is reported, and the one before runs on', async () => {
+  await inFleet(async ({ device, publish, want, ended }) => {
+    const [three, wrong] = [await publish(3), await publish(7, 5)];
+    const agent = device.start();
+    await want(three);
+    await ended('committed');
+    await want(wrong);
+    assert.is((await ended('refused', 'failed', 'rolled-back')).code, 'EW6004_SELF_TEST_FAILED');
+    const model = await connectModel(device.socket);
+    assert.is((await model.run(four(2))).outputs.y!.data[0], 6);
+    await model.close();
+    assert.is(await agent.stop(), 0);
+  });
+});
+
+test.run();
