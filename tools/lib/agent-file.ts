@@ -11,6 +11,8 @@ const root = resolve(import.meta.dirname, '../..');
 const REPLACED: Readonly<Record<string, string>> = {
   // The file has no package.json beside it.
   version: `exports.packageVersion = () => ${JSON.stringify(packageVersion())};`,
+  // It is its own thread: see the footer.
+  thread: "exports.startThread = () => new (require('node:worker_threads').Worker)(__filename, { execArgv: [] });",
   // Streams of Node in place of a copy of them, and no proxies and no timers of browsers.
   'readable-stream': "module.exports = require('node:stream');",
   socks: 'exports.SocksClient = undefined;',
@@ -23,6 +25,7 @@ const replace: Plugin = {
   name: 'replace',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /\/package\.ts$/ }, () => ({ path: 'version', namespace: 'replaced' }));
+    onResolve({ filter: /\/thread\.ts$/ }, () => ({ path: 'thread', namespace: 'replaced' }));
     onResolve({ filter: /^(koffi|readable-stream|socks|worker-timers)$/ }, ({ path }) => ({
       path,
       namespace: 'replaced',
@@ -50,7 +53,7 @@ export async function buildAgent(outfile: string): Promise<[string, number][]> {
     define: { 'import.meta.url': 'undefined' },
     footer: {
       // Whatever is left open, by an agent of any version, does not keep it from being started again.
-      js: 'if (require.main === module) module.exports.main(process.argv.slice(2)).then(process.exit);',
+      js: 'if (require.main === module && require("node:worker_threads").isMainThread) module.exports.main(process.argv.slice(2)).then(process.exit);',
     },
   });
   const [output] = Object.values(metafile.outputs);

@@ -1,17 +1,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { openBundle } from '../../bundle/index.ts';
 import type { Program, Slot } from '../../wire/program.ts';
 import type { EngineOptions } from '../engine/engine.ts';
 import { openEngine } from '../engine/open.ts';
 import { checkGolden, goldenSetOf } from '../golden.ts';
 import type { LoadedModel, ModelLoader, NamedTensorType, Signature } from './model.ts';
+import { BundleOpener } from './open-elsewhere.ts';
 
 /** Bundles (.ewb) in the fastest engine of this machine. */
 export function bundleLoader(options: EngineOptions = {}): ModelLoader {
+  const opener = new BundleOpener();
   return {
     async load(bytes): Promise<LoadedModel> {
-      const bundle = openBundle(bytes);
-      const { engine } = await openEngine(bundle, options);
+      const { bundle, weights } = await opener.open(bytes);
+      const { engine } = await openEngine(bundle, options, weights);
       return {
         signature: signatureOf(engine.program),
         modelBytes: engine.modelBytes,

@@ -2,7 +2,7 @@ import { type Bundle, installWeights, kernelIds, kernelsFor } from '../../bundle
 import { isEigenError } from '../../util/errors.ts';
 import { thisPlatform } from '../../wire/kernels.ts';
 import type { Engine, EngineOptions } from './engine.ts';
-import { NativeEngine } from './native.ts';
+import { NativeEngine, type ResidentWeights } from './native.ts';
 import { residentWeights } from './resident.ts';
 import { WasmEngine } from './wasm.ts';
 
@@ -15,25 +15,51 @@ export interface OpenedEngine {
 /**
  * Loads a bundle into the fastest engine that runs it here: native kernels where it has some for this machine, else WebAssembly.
  * Throws EW5003_ENGINE_UNAVAILABLE when the bundle has nothing for it.
+ * @param weights what `decodeResident` gave, where somebody has called it.
  */
-export async function openEngine(bundle: Bundle, options: EngineOptions = {}): Promise<OpenedEngine> {
-  const here = thisPlatform();
-  if (!kernelIds(bundle).some((id) => id.platform === here)) return { engine: await openWasm(bundle, options) };
+export async function openEngine(
+  bundle: Bundle,
+  options: EngineOptions = {},
+  weights?: ResidentWeights,
+): Promise<OpenedEngine> {
+  if (!isNative(bundle)) return { engine: await openWasm(bundle, options, weights) };
   try {
-    return { engine: await openNative(bundle, options) };
+    return { engine: await openNative(bundle, options, weights) };
   } catch (e) {
     if (!isEigenError(e) || e.code !== 'EW5003_ENGINE_UNAVAILABLE') throw e;
     return { engine: await openWasm(bundle, options), note: `native kernels are not used: ${e.message}` };
   }
 }
 
-export async function openNative(bundle: Bundle, options: EngineOptions = {}): Promise<Engine> {
+/** Whether a bundle has native kernels for this machine. */
+function isNative(bundle: Bundle): boolean {
   const here = thisPlatform();
-  const received = bundle.received ? `-${bundle.received.segments}` : '';
-  const weights = await residentWeights(`${bundle.digest}${received}`, () => installWeights(bundle));
-  return NativeEngine.load(bundle.manifest.program, here ? kernelsFor(bundle, here) : [], weights, options);
+  return kernelIds(bundle).some((id) => id.platform === here);
 }
 
-export function openWasm(bundle: Bundle, options: EngineOptions = {}): Promise<Engine> {
-  return WasmEngine.load(bundle.manifest.program, kernelsFor(bundle, 'wasm'), installWeights(bundle), options);
+/** Decodes the weights for `openEngine`: the part of loading that takes long. Bytes are in memory that threads share. */
+export async function decodeResident(bundle: Bundle): Promise<ResidentWeights> {
+  if (isNative(bundle)) return residentFile(bundle);
+  return installWeights(bundle, new Uint8Array(new SharedArrayBuffer(bundle.manifest.program.weightBytes)));
+}
+
+export async function openNative(
+  bundle: Bundle,
+  options: EngineOptions = {},
+  weights?: ResidentWeights,
+): Promise<Engine> {
+  const here = thisPlatform();
+  const resident = weights ?? (await residentFile(bundle));
+  return NativeEngine.load(bundle.manifest.program, here ? kernelsFor(bundle, here) : [], resident, options);
+}
+
+/** @param weights in a file they are of no use here, and decoded again. */
+export function openWasm(bundle: Bundle, options: EngineOptions = {}, weights?: ResidentWeights): Promise<Engine> {
+  const bytes = weights instanceof Uint8Array ? weights : installWeights(bundle);
+  return WasmEngine.load(bundle.manifest.program, kernelsFor(bundle, 'wasm'), bytes, options);
+}
+
+function residentFile(bundle: Bundle): Promise<ResidentWeights> {
+  const received = bundle.received ? `-${bundle.received.segments}` : '';
+  return residentWeights(`${bundle.digest}${received}`, () => installWeights(bundle));
 }

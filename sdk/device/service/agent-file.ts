@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../../util/clock.ts';
 import { isEigenError } from '../../util/errors.ts';
 import { packageVersion } from '../../util/package.ts';
+import '../agent/open-thread.ts';
 import { readAgentConfig, runAgent, startAgent, stdoutLog } from './main.ts';
 import { supervise } from './supervise.ts';
 import { agentUnit } from './unit.ts';
