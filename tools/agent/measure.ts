@@ -6,11 +6,9 @@ import { initKeys } from '../../sdk/app/keys.ts';
 import { publishBundle } from '../../sdk/app/publish.ts';
 import { connectModel } from '../../sdk/device/client/socket-client.ts';
 import { type RunningController, serve } from '../../sdk/fleet/serve/serve.ts';
-import { buildFloat } from '../../sdk/index.ts';
-import { onnxModel } from '../../sdk/testing/onnx-builder.ts';
-import { Rng } from '../../sdk/util/rng.ts';
 import { tensor } from '../../sdk/util/tensor.ts';
 import { buildAgent } from '../lib/agent-file.ts';
+import { BOARD, megabyteBundle, SIDE } from './megabytes.ts';
 
 /** What an agent takes: the real one, in one file, connected to a controller over MQTT, with a model of a megabyte. */
 export interface AgentFigures {
@@ -25,10 +23,7 @@ export interface AgentFigures {
   readonly idleCpu: number;
 }
 
-const BOARD = 'raspberry-pi-5';
 const DEVICE = 'measured';
-/** Rows and columns of a matrix of floats: 1 MiB. */
-const SIDE = 512;
 const PATIENCE = 120_000;
 
 /** @param idleSeconds how long it is watched. */
@@ -45,7 +40,8 @@ export async function measureAgent(idleSeconds: number): Promise<AgentFigures> {
   try {
     const file = join(folder, 'agent.cjs');
     await buildAgent(file);
-    const bundle = await megabyte(folder);
+    const bundle = join(folder, 'model.ewb');
+    await writeFile(bundle, await megabyteBundle(1));
     const config = await configure(folder, data, controller);
     agent = spawn(process.execPath, [file, '--config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
     const { sha256 } = await publishBundle({ folder: data, bundle, family: 'measured' });
@@ -62,21 +58,6 @@ export async function measureAgent(idleSeconds: number): Promise<AgentFigures> {
     await controller.stop();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function megabyte(folder: string): Promise<string> {
-  const rng = new Rng(1);
-  const weights = Float32Array.from({ length: SIDE * SIDE }, () => rng.normal() / 16);
-  const onnx = onnxModel({
-    inputs: [{ name: 'x', shape: [1, SIDE] }],
-    outputs: [{ name: 'y', shape: [1, SIDE] }],
-    initializers: { w: tensor('f32', [SIDE, SIDE], weights) },
-    nodes: [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] }],
-  });
-  const [path, out] = [join(folder, 'model.onnx'), join(folder, 'model.ewb')];
-  await writeFile(path, onnx);
-  await buildFloat({ path }, { target: BOARD, out });
-  return out;
 }
 
 async function configure(folder: string, data: string, controller: RunningController): Promise<string> {

@@ -25,12 +25,10 @@ export class BundleOpener {
 
   private async ask(bytes: Uint8Array): Promise<Extract<Opened, { bundle: unknown }>> {
     clearTimeout(this.timer);
-    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
-    shared.set(bytes);
     const worker = this.worker ?? startThread();
     this.worker = worker;
     try {
-      const result = await answerOf(worker, shared);
+      const result = await answerOf(worker, inSharedMemory(bytes));
       if ('error' in result) throw new EigenError(result.error.code, result.error.message, extraOf(result.error));
       if ('problem' in result) throw new Error(result.problem);
       return result;
@@ -48,6 +46,13 @@ export class BundleOpener {
     void this.worker?.terminate();
     this.worker = undefined;
   }
+}
+
+function inSharedMemory(bytes: Uint8Array): Uint8Array {
+  if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  shared.set(bytes);
+  return shared;
 }
 
 function answerOf(worker: Worker, bytes: Uint8Array): Promise<Opened> {

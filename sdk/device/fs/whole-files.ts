@@ -36,16 +36,43 @@ export async function readIfThere(fs: DeviceFileSystem, path: string): Promise<U
   }
 }
 
-/** Size of a file in bytes and its SHA-256, read a piece at a time; undefined where there is none. */
+/** Size of a file in bytes and its SHA-256, read a stretch at a time; undefined where there is none. */
 export async function digestOf(
   fs: DeviceFileSystem,
   path: string,
+): Promise<{ readonly bytes: number; readonly sha256: string } | undefined> {
+  return hashed(fs, path, () => () => undefined);
+}
+
+/** Content of a file in memory that threads can share, and its SHA-256; undefined where there is none. */
+export async function readHashed(
+  fs: DeviceFileSystem,
+  path: string,
+): Promise<{ readonly content: Uint8Array; readonly sha256: string } | undefined> {
+  let content: Uint8Array = new Uint8Array();
+  const found = await hashed(fs, path, (bytes) => {
+    content = new Uint8Array(new SharedArrayBuffer(bytes));
+    return (at, stretch) => content.set(stretch, at);
+  });
+  return found && { content, sha256: found.sha256 };
+}
+
+/** @param begin is told the size, and gives who takes every stretch. */
+async function hashed(
+  fs: DeviceFileSystem,
+  path: string,
+  begin: (bytes: number) => (at: number, stretch: Uint8Array) => void,
 ): Promise<{ readonly bytes: number; readonly sha256: string } | undefined> {
   try {
     return await withFile(fs, path, 'read', async (file) => {
       const hash = createHash('sha256');
       const bytes = await file.size();
-      for (let at = 0; at < bytes; at += STRETCH) hash.update(await file.read(at, Math.min(STRETCH, bytes - at)));
+      const take = begin(bytes);
+      for (let at = 0; at < bytes; at += STRETCH) {
+        const stretch = await file.read(at, Math.min(STRETCH, bytes - at));
+        hash.update(stretch);
+        take(at, stretch);
+      }
       return { bytes, sha256: hash.digest('hex') };
     });
   } catch (e) {
@@ -54,7 +81,8 @@ export async function digestOf(
   }
 }
 
-const STRETCH = 1 << 20;
+/** Hashed at a time: inferences wait for it. */
+const STRETCH = 1 << 18;
 
 /** Puts new content under a name: after a power cut the name has the old content or all of the new, after the return the new. */
 export async function replaceFile(fs: DeviceFileSystem, path: string, bytes: Uint8Array): Promise<void> {

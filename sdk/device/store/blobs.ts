@@ -1,9 +1,8 @@
 import type { ByteSource, ByteTarget } from '../../bundle/index.ts';
 import { EigenError } from '../../util/errors.ts';
-import { sha256 } from '../../util/hash.ts';
 import type { BlobSpec } from '../../wire/blob.ts';
 import type { DeviceFileSystem } from '../fs/file-system.ts';
-import { digestOf, readIfThere, unlinkIfThere, withFile, writeFully } from '../fs/whole-files.ts';
+import { digestOf, readHashed, unlinkIfThere, withFile, writeFully } from '../fs/whole-files.ts';
 import { Download, promote } from './download.ts';
 
 /** Files by the SHA-256 of what is in them, in one folder; beside them downloads that have not ended. */
@@ -26,9 +25,9 @@ export class BlobStore {
    * @throws EigenError EW7001_STORE_DAMAGED when it is not there or not whole.
    */
   async read(name: string): Promise<Uint8Array> {
-    const bytes = await readIfThere(this.fs, this.at(name));
-    if (bytes && sha256(bytes) === name) return bytes;
-    throw new EigenError('EW7001_STORE_DAMAGED', `blob ${name} is ${bytes ? 'damaged' : 'not there'}`, {
+    const found = await readHashed(this.fs, this.at(name));
+    if (found?.sha256 === name) return found.content;
+    throw new EigenError('EW7001_STORE_DAMAGED', `blob ${name} is ${found ? 'damaged' : 'not there'}`, {
       hint: 'It is fetched again with the next update; look at the health of the storage.',
       details: { blob: name },
     });
