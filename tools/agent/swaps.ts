@@ -72,12 +72,15 @@ export async function swapUnderLoad(
   const monitor = new Monitor(agent.host, { residentBytes: () => 0, monotonic: () => performance.now() });
   const install = async (release: number): Promise<void> => {
     const blob = blobs[release % 2]!;
-    const taken = await agent.advance({
+    const assignment = {
       ...{ release, expires: Number.MAX_SAFE_INTEGER, board: 'board', limits: {}, shadowInputs: 0 },
       blob,
       probation: { milliseconds: 0 },
-    });
-    if (agent.host.serving !== blob.sha256) throw new Error(`swap ${release}: ${taken.at(-1)?.reason}`);
+    };
+    let taken = await agent.step(assignment);
+    // Applications get their turn between two steps, as they do in the service.
+    for (; taken.ended === 'done' && taken.step.name !== 'IDLE'; taken = await agent.step(assignment)) await nextTurn();
+    if (agent.host.serving !== blob.sha256) throw new Error(`swap ${release}: ${taken.reason}`);
   };
   await install(0);
   const load = new Load(monitor, inputs, contestants);
