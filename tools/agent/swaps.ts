@@ -56,12 +56,11 @@ export async function swapUnderLoad(
     fs: new MemoryDeviceFileSystem(),
     loader: bundleLoader(),
     source: {
-      async *fetch({ sha256, pieces }) {
+      async *fetch({ sha256, pieces }, wanted) {
         const { bundle } = contestants.get(sha256)!;
         const offsets = offsetsOf(pieces);
-        for (const [index, { bytes }] of pieces.entries()) {
-          yield { index, bytes: bundle.subarray(offsets[index]!, offsets[index]! + bytes) };
-        }
+        for (const index of wanted)
+          yield { index, bytes: bundle.subarray(offsets[index]!, offsets[index]! + pieces[index]!.bytes) };
       },
     },
     clock: { now: () => Date.now(), monotonic: () => performance.now() },
