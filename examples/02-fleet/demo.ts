@@ -41,6 +41,14 @@ const CAREFUL: Partial<RolloutInput> = {
   },
 };
 
+/** The more windows of a motor a model has learned from, the better it is. */
+const MODELS = [
+  { name: 'motor-1', windows: 400 },
+  { name: 'motor-2', windows: 4000 },
+  { name: 'motor-3', windows: 100 },
+  { name: 'motor-4', windows: 3000 },
+];
+
 const failed: string[] = [];
 const shows = (what: string, holds: boolean): void => {
   say(`${holds ? 'shown' : 'NOT SHOWN'}: ${what}`);
@@ -59,14 +67,13 @@ function onLog(device: string, line: LogLine): void {
 const folder = await mkdtemp(join(tmpdir(), 'ew-'));
 const fleet = await Fleet.start(folder);
 try {
-  const model = (name: string, windows: number, mislabelled: number) =>
-    buildModel(folder, { name, windows, mislabelled, seed: 7 });
-  const bundles = {
-    first: await fleet.publish(await model('motor-1', 400, 0)),
-    better: await fleet.publish(await model('motor-2', 4000, 0)),
-    worse: await fleet.publish(await model('motor-3', 100, 0)),
-    broken: await fleet.publish(await model('motor-4', 3000, 0)),
-  };
+  // The first loads the compiler for the others.
+  const bundles: string[] = [];
+  for (const { name, windows } of MODELS) {
+    const bundle = await buildModel(folder, { name, windows, seed: 7 });
+    bundles.push(await fleet.publish(bundle));
+  }
+  const [first, better, worse, broken] = bundles as [string, string, string, string];
   say('four models are built, signed and published');
   const names = Array.from({ length: Number(values.devices) }, (_, i) => `dev-${String(i + 1).padStart(2, '0')}`);
   await fleet.add(names, values.agent, onLog);
@@ -78,27 +85,24 @@ try {
     return running.filter((r) => r === sha256).length;
   };
 
-  const first = await rollOut(
+  const all = await rollOut(
     fleet,
-    { title: 'The first model, to everybody at once', name: 'motor-1', sha256: bundles.first, more: {} },
+    { title: 'The first model, to everybody at once', name: 'motor-1', sha256: first, more: {} },
     known,
     say,
   );
-  shows('every device runs the first model', first.phase === 'DONE' && (await runs(bundles.first)) === names.length);
+  shows('every device runs the first model', all.phase === 'DONE' && (await runs(first)) === names.length);
   fleet.use(recordWindows(8000, 99));
   say('applications use it, and tell how often it is right');
   await pause(6000);
 
   const good = await rollOut(
     fleet,
-    { title: 'A better model, in waves', name: 'motor-2', sha256: bundles.better, more: CAREFUL },
+    { title: 'A better model, in waves', name: 'motor-2', sha256: better, more: CAREFUL },
     known,
     say,
   );
-  shows(
-    'a good model reaches every device in waves',
-    good.phase === 'DONE' && (await runs(bundles.better)) === names.length,
-  );
+  shows('a good model reaches every device in waves', good.phase === 'DONE' && (await runs(better)) === names.length);
   await pause(3000);
 
   const bad = await rollOut(
@@ -106,7 +110,7 @@ try {
     {
       title: 'A model that passes all tests and is silently worse',
       name: 'motor-3',
-      sha256: bundles.worse,
+      sha256: worse,
       more: CAREFUL,
     },
     known,
@@ -114,25 +118,25 @@ try {
   );
   const reached = bad.waves.slice(1).every((w) => w.committed + w.failed + w.reverted === 0);
   shows('it is stopped at the canary', bad.phase === 'FAILED' && /accuracy/.test(bad.reason ?? '') && reached);
-  shows('and every device runs the model before it', (await runs(bundles.better)) === names.length);
+  shows('and every device runs the model before it', (await runs(better)) === names.length);
 
-  const blob = fleet.blob(bundles.broken);
-  const bytes = await readFile(blob);
-  bytes[bytes.length >> 1]! ^= 1;
-  await writeFile(blob, bytes);
+  // In every piece: those that a device has of another bundle it does not fetch.
+  const bytes = await readFile(fleet.blob(broken));
+  for (let at = 0; at < bytes.length; at += 1000) bytes[at]! ^= 1;
+  await writeFile(fleet.blob(broken), bytes);
   const corrupted = await rollOut(
     fleet,
     {
-      title: 'A model of which one bit was changed after it was signed',
+      title: 'A model that was changed after it was signed',
       name: 'motor-4',
-      sha256: bundles.broken,
+      sha256: broken,
       more: { ...CAREFUL, retries: { most: 0 } },
     },
     known,
     say,
   );
   shows('it is refused by every device that was offered it', corrupted.phase === 'FAILED' && refusals.size > 0);
-  shows('and runs nowhere', (await runs(bundles.better)) === names.length);
+  shows('and runs nowhere', (await runs(better)) === names.length);
 } finally {
   await fleet.close();
   await rm(folder, { recursive: true, force: true });

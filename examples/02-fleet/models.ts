@@ -2,7 +2,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildFloat } from 'eigenweights';
 import { onnxModel } from 'eigenweights/testing';
-import { Random } from './random.ts';
 import { CLASSES, recordWindows, WINDOW } from './signals.ts';
 
 /** Windows that a model takes at a time. */
@@ -15,8 +14,6 @@ export interface Training {
   readonly name: string;
   /** Windows that it learns from. */
   readonly windows: number;
-  /** Share of them with a wrong label. */
-  readonly mislabelled: number;
   readonly seed: number;
 }
 
@@ -52,13 +49,12 @@ export async function buildModel(folder: string, training: Training): Promise<st
   return out;
 }
 
-function learn({ windows, mislabelled, seed }: Training): Float64Array[] {
-  const random = new Random(seed + 1);
+function learn({ windows, seed }: Training): Float64Array[] {
   const { data, labels } = recordWindows(windows, seed);
   const means = Array.from({ length: CLASSES }, () => new Float64Array(WINDOW));
   const counts = new Array<number>(CLASSES).fill(0);
   for (let i = 0; i < windows; i++) {
-    const label = random.next() < mislabelled ? random.below(CLASSES) : labels[i]!;
+    const label = labels[i]!;
     counts[label]!++;
     for (let t = 0; t < WINDOW; t++) means[label]![t]! += data[i * WINDOW + t]!;
   }

@@ -45,16 +45,16 @@ export async function rollOut(fleet: Fleet, chapter: Chapter, names: Names, say:
   await actOnRollout(client, chapter.name, 'start');
   return watchRollout(client, chapter.name, {
     onChange(_, events) {
-      for (const line of linesOf(events, names)) say(`  ${line}`);
+      for (const line of linesOf(events, names, spec.waves.length)) say(`  ${line}`);
     },
   });
 }
 
 /** Events of one kind at one time in a line. */
-function linesOf(events: readonly RolloutEvent[], names: Names): string[] {
+function linesOf(events: readonly RolloutEvent[], names: Names, waves: number): string[] {
   const lines = new Map<string, string[]>();
   for (const { decision } of events) {
-    const told = textOf(decision, names);
+    const told = textOf(decision, names, waves);
     if (!told) continue;
     const devices = lines.get(told) ?? [];
     if ('device' in decision) devices.push(decision.device);
@@ -63,10 +63,10 @@ function linesOf(events: readonly RolloutEvent[], names: Names): string[] {
   return [...lines].map(([text, devices]) => (devices.length > 0 ? `${text}: ${devices.join(' ')}` : text));
 }
 
-function textOf(d: RolloutEvent['decision'], names: Names): string | undefined {
+function textOf(d: RolloutEvent['decision'], names: Names, waves: number): string | undefined {
   switch (d.kind) {
     case 'phase':
-      return `${d.phase}${d.phase === 'WAVE' ? ` ${d.wave}` : ''}${d.reason === undefined ? '' : `, ${d.reason}`}`;
+      return `${d.phase === 'WAVE' ? waveName(d.wave, waves) : d.phase}${d.reason === undefined ? '' : `, ${d.reason}`}`;
     case 'offer':
       return `are to run ${names.get(d.target)}`;
     case 'revert':
@@ -80,7 +80,13 @@ function textOf(d: RolloutEvent['decision'], names: Names): string | undefined {
   }
 }
 
+/** Those that were held back come after the last wave. */
+function waveName(wave: number, waves: number): string {
+  return wave < waves ? `WAVE ${wave}` : 'WAVE of those that were held back';
+}
+
 function comparison({ metric, loss, low, high }: { metric: string; loss: number; low: number; high: number }): string {
   const percent = (v: number): string => `${(100 * v).toFixed(1)} %`;
-  return `${metric}: ${percent(loss)} worse than on devices that are held back (between ${percent(low)} and ${percent(high)})`;
+  const worse = loss < 0 ? `${percent(-loss)} better` : `${percent(loss)} worse`;
+  return `${metric}: ${worse} than on devices that are held back (loss between ${percent(low)} and ${percent(high)})`;
 }

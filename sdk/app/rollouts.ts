@@ -135,9 +135,9 @@ export async function watchRollout(client: FleetClient, id: string, options: Wat
   const { signal = new AbortController().signal, clock = systemClock, onChange } = options;
   for (let last = 0; ; await pause(clock, LOOK, signal)) {
     signal.throwIfAborted();
-    // The summary is not older than the events that are shown with it.
-    const events = await eventsAfter(client, id, last, signal);
+    // The events are not older than the summary: with one that has ended all of them have come.
     const summary = await client.ask<Summary>('GET', pathOf(id), undefined, signal);
+    const events = await eventsAfter(client, id, last, signal);
     if (events.length > 0 || last === 0) onChange(summary, events);
     last = events.at(-1)?.n ?? last;
     if (isOver(summary.phase)) return summary;

@@ -32,9 +32,7 @@ export function summaryText(summary: RolloutSummary): string {
   if (waves.some((w) => w.devices > 0)) lines.push(waveTable(waves));
   for (const c of comparisons) {
     const interval = `${formatPercent(c.low, 2)} to ${formatPercent(c.high, 2)}`;
-    lines.push(
-      `${c.metric}: ${formatPercent(c.loss, 2)} worse than on devices held back (${interval}, margin ${formatPercent(c.margin)})`,
-    );
+    lines.push(`${worse(c)} than on devices held back (${interval}, margin ${formatPercent(c.margin)})`);
   }
   for (const { device, state, code } of failures.slice(0, NAMED))
     lines.push(`${device}: ${state} ${code ?? ''}`.trimEnd());
@@ -73,10 +71,14 @@ function textOf(d: RolloutEvent['decision']): string | undefined {
     case 'outcome':
       return `${d.device} ${d.state}${d.code === undefined ? '' : ` (${d.code})`}`;
     case 'look':
-      return d.comparisons.map((c) => `${c.metric} is ${formatPercent(c.loss, 2)} worse`).join(', ') || undefined;
+      return d.comparisons.map(worse).join(', ') || undefined;
     default:
       return undefined;
   }
+}
+
+function worse({ metric, loss }: { readonly metric: string; readonly loss: number }): string {
+  return `${metric} is ${formatPercent(Math.abs(loss), 2)} ${loss < 0 ? 'better' : 'worse'}`;
 }
 
 function short(digest: string | undefined): string {

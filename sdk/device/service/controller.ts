@@ -14,6 +14,7 @@ import {
   HttpSource,
   httpMetadata,
   Scheduler,
+  type Status,
   transportMetadata,
 } from '../link/index.ts';
 import type { MetadataSource } from '../trust/source.ts';
@@ -53,6 +54,9 @@ export class ControllerUpstream implements Upstream {
   private readonly parts: ControllerParts;
   private readonly link: DeviceLink;
   private readonly http: HttpFolder | undefined;
+  private status: Status | undefined;
+  /** The last status that was told, and of which revision. */
+  private saidStatus = '';
   private cancelStatus: (() => void) | undefined;
   /** The last refusal that was told, and of which revision. */
   private told = '';
@@ -113,13 +117,21 @@ export class ControllerUpstream implements Upstream {
     this.link.onDesired(listener);
   }
 
-  /** Says what the device does, at most once a second; the last word is said. */
+  /** Says what the device does when that has changed, at most once a second; the last word is said. */
   taken(_kind: Kind, { step }: Taken): void {
     if (step.name === 'REPORT') return;
-    this.cancelStatus?.();
     const total = 'assignment' in step ? step.assignment.blob.bytes : 0;
-    const status = { step: step.name.toLowerCase() as UpdateStep, done: total, total };
-    this.cancelStatus = this.parts.clock.after(STATUS_EVERY, () => void this.link.status(status));
+    this.status = { step: step.name.toLowerCase() as UpdateStep, done: total, total };
+    this.cancelStatus ??= this.parts.clock.after(STATUS_EVERY, () => void this.sayStatus());
+  }
+
+  private async sayStatus(): Promise<void> {
+    this.cancelStatus = undefined;
+    const status = this.status!;
+    const words = `${this.link.desired?.rev} ${status.step}`;
+    if (words === this.saidStatus) return;
+    this.saidStatus = words;
+    await this.link.status(status);
   }
 
   async report(_kind: Kind, outcome: Outcome): Promise<void> {

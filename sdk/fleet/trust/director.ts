@@ -120,11 +120,12 @@ export class Director implements MetadataFiles {
   }
 }
 
-/** Those of a rollout are for its bundles: what devices go back to was never measured against them. */
+/** What devices go back to was never measured against the limits of a rollout. */
 function termsOf({ spec, target }: Wanted, others: Terms): Terms {
-  if (!spec?.variants.some((v) => v.sha256 === target)) return others;
-  const { limits, shadowInputs, probationMilliseconds: milliseconds } = spec;
-  return { limits, shadowInputs, probation: { milliseconds } };
+  if (!spec) return others;
+  const probation = { milliseconds: spec.probationMilliseconds };
+  if (!spec.variants.some((v) => v.sha256 === target)) return { limits: {}, shadowInputs: 0, probation };
+  return { limits: spec.limits, shadowInputs: spec.shadowInputs, probation };
 }
 
 const WANTED = `

@@ -3,12 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { runCli } from '../../../../sdk/cli/app.ts';
-import { rollout } from '../../../../sdk/cli/commands/rollout.ts';
-import { fakeIo } from '../../../support/cli-io.ts';
-import { enrolled, obey } from '../../../support/fleet/enrolled.ts';
-import { digestOf } from '../../../support/fleet/messages.ts';
-import { TestController, type TestDevice, until } from '../../../support/fleet/running.ts';
+import { runCli } from '../../sdk/cli/app.ts';
+import { rollout } from '../../sdk/cli/commands/rollout.ts';
+import { fakeIo } from '../support/cli-io.ts';
+import { enrolled, obey } from '../support/fleet/enrolled.ts';
+import { digestOf } from '../support/fleet/messages.ts';
+import { TestController, type TestDevice, until } from '../support/fleet/running.ts';
 
 const test = suite<{ controller: TestController; devices: TestDevice[] }>('rollout');
 
