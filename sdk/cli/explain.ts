@@ -77,11 +77,6 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'A wrong address, or something that was removed.',
     remedy: 'List what there is first.',
   },
-  EW2103_CONFLICT: {
-    meaning: 'The controller cannot do that in the state that things are in.',
-    causes: 'Somebody else changed it meanwhile, or it has ended or was decided already.',
-    remedy: 'Look at its state, then decide again.',
-  },
   EW3001_MODEL_UNREADABLE: {
     meaning: 'The model file could not be read.',
     causes: 'A truncated download, a file of another format, or an external data file that is missing or too short.',

@@ -103,7 +103,6 @@ function invalid(message: string): EigenError {
 
 const STATUS: Readonly<Record<string, number>> = {
   EW2102_NOT_FOUND: 404,
-  EW2103_CONFLICT: 409,
   EW7301_ROLLOUT_STATE: 409,
   EW6201_TOKEN_REFUSED: 401,
   EW6202_NOT_ALLOWED: 403,
