@@ -78,6 +78,7 @@ export { DEFAULT_OPTIONS, ROUND_TO_NEAREST, stagesOf } from './compress/index.ts
 export { readArrays, writeArrays } from './data/arrays.ts';
 export { type NamedType, OutputCollector, type SampleArrays, type Samples, samplesOf } from './data/samples.ts';
 export { type HostProbe, probeHost } from './device/probe.ts';
+export { enrolDevice } from './device/service/enrol.ts';
 export { readAgentConfig, runAgent } from './device/service/main.ts';
 export { agentUnit } from './device/service/unit.ts';
 export {

@@ -154,6 +154,12 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
       'The agent does not run or just starts again, the path of the socket is another one, or the application may not connect to it.',
     remedy: 'Look at the state of the service and the mode of the socket; the application has to be in its group.',
   },
+  EW5005_ENROLMENT_FAILED: {
+    meaning: 'A device could not exchange its token for credentials.',
+    causes:
+      'A token that was used or is over, a controller that cannot be reached, or a certificate of it that is not trusted.',
+    remedy: 'The message has the reason; make a new token with eigenweights enrol and try again.',
+  },
   EW5201_DATABASE_UNAVAILABLE: {
     meaning: 'The database of the controller cannot be opened or does not answer.',
     causes: 'A PostgreSQL server that is not running or refuses the login, or a damaged or read-only data folder.',

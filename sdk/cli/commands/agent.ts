@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
-import { agentUnit, readAgentConfig, runAgent } from '../../index.ts';
-import { type Answer, defineCommand, requiredFlag, switchFlag } from '../command.ts';
+import { agentUnit, enrolDevice, readAgentConfig, runAgent } from '../../index.ts';
+import { EigenError } from '../../util/errors.ts';
+import { type Answer, defineCommand, requiredFlag, switchFlag, valueFlag } from '../command.ts';
 import { pathIn, readText } from '../values.ts';
 
 export const agent = defineCommand({
@@ -8,12 +9,15 @@ export const agent = defineCommand({
   summary: 'Run on a device: keep its model up to date and serve it to applications',
   examples: [
     'eigenweights agent --config /etc/eigenweights/agent.json',
+    'eigenweights agent --config agent.json --enrol https://fleet:8470 --token-file token',
     'eigenweights agent --config agent.json --print-unit > /etc/systemd/system/eigenweights.service',
   ],
   args: [],
   flags: {
     config: requiredFlag('FILE', 'the configuration, JSON', readText, 'c'),
     'print-unit': switchFlag('print a systemd unit that runs it, and end'),
+    enrol: valueFlag('URL', 'exchange a one-time token at this controller for credentials, and end', readText),
+    'token-file': valueFlag('FILE', 'the token, made by eigenweights enrol', readText),
   },
   async run({ flags }, context): Promise<Answer> {
     const file = pathIn(context.cwd, flags.config);
@@ -23,9 +27,19 @@ export const agent = defineCommand({
       const unit = agentUnit({ config, start });
       return { data: { unit }, text: unit.trimEnd() };
     }
+    if (flags.enrol !== undefined) {
+      const wrote = await enrolDevice({ config, url: flags.enrol, tokenFile: tokenFile(flags, context.cwd) });
+      return { data: { device: config.device, wrote }, text: wrote.map((path) => `wrote ${path}`).join('\n') };
+    }
     if (context.dryRun) return { data: { config }, text: `would run the agent of ${config.device}` };
     context.leaves('what was fetched is kept');
     await runAgent(file, context.signal);
     return { data: { device: config.device }, text: '' };
   },
 });
+
+function tokenFile(flags: { readonly 'token-file': string | undefined }, cwd: string): string {
+  const file = flags['token-file'];
+  if (file !== undefined) return pathIn(cwd, file);
+  throw new EigenError('EW1001_USAGE', 'agent: --enrol needs --token-file FILE');
+}

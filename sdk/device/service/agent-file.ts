@@ -3,6 +3,7 @@ import { systemClock } from '../../util/clock.ts';
 import { isEigenError } from '../../util/errors.ts';
 import { packageVersion } from '../../util/package.ts';
 import '../agent/open-thread.ts';
+import { enrolDevice } from './enrol.ts';
 import { readAgentConfig, runAgent, startAgent, stdoutLog } from './main.ts';
 import { supervise } from './supervise.ts';
 import { agentUnit } from './unit.ts';
@@ -15,6 +16,8 @@ const HELP = `eigenweights agent: keeps the model of a device up to date and ser
   --config FILE   the configuration, JSON
   --supervise     start it again whenever it ends, and when it hangs
   --print-unit    print a systemd unit that runs it
+  --enrol URL --token-file FILE
+                  exchange a one-time token for credentials
   --check         say whether it could run with this configuration
   --version
 `;
@@ -39,6 +42,8 @@ async function run(argv: readonly string[]): Promise<number> {
       supervise: { type: 'boolean' },
       'print-unit': { type: 'boolean' },
       check: { type: 'boolean' },
+      enrol: { type: 'string' },
+      'token-file': { type: 'string' },
       version: { type: 'boolean' },
     },
   });
@@ -54,6 +59,12 @@ async function run(argv: readonly string[]): Promise<number> {
   if (values.check) {
     await readAgentConfig(config);
     process.stdout.write(`${JSON.stringify({ version: packageVersion(), node: process.version })}\n`);
+    return 0;
+  }
+  const tokenFile = values['token-file'];
+  if (values.enrol !== undefined && tokenFile !== undefined) {
+    const wrote = await enrolDevice({ config: await readAgentConfig(config), url: values.enrol, tokenFile });
+    process.stdout.write(wrote.map((path) => `wrote ${path}\n`).join(''));
     return 0;
   }
   const start = [process.execPath, process.argv[1]!, '--config', config];

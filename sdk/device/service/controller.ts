@@ -22,6 +22,7 @@ import { Trust } from '../trust/trust.ts';
 import type { AgentConfig } from './config.ts';
 import { type ControllerConfig, mqttOptions, pemOf, readNamed } from './controller-files.ts';
 import { CountedSource } from './counted-source.ts';
+import { EndingClock } from './ending-clock.ts';
 import { errorFields, type Log } from './log.ts';
 import type { ModelHealth } from './monitor.ts';
 import { firstThatHas, Refresher } from './refresher.ts';
@@ -57,16 +58,24 @@ export class ControllerUpstream implements Upstream {
   private status: Status | undefined;
   /** The last status that was told, and of which revision. */
   private saidStatus = '';
+  /** What metadata and pieces are waited for by: a device that is to end does not wait. */
+  private readonly waits: EndingClock;
   private cancelStatus: (() => void) | undefined;
   /** The last refusal that was told, and of which revision. */
   private told = '';
 
   private constructor(parts: ControllerParts, trust: Trust, link: DeviceLink, http: HttpFolder | undefined) {
-    const { config, controller, clock, random } = parts;
+    const { config, controller, random } = parts;
+    const clock = new EndingClock(parts.clock);
+    this.waits = clock;
     this.parts = parts;
     this.link = link;
     this.http = http;
-    this.clock = { ...clock, now: () => trust.time(clock.now()) };
+    this.clock = {
+      now: () => trust.time(parts.clock.now()),
+      monotonic: () => parts.clock.monotonic(),
+      after: (milliseconds, call) => parts.clock.after(milliseconds, call),
+    };
     const over = { transport: link.transport, namespace: controller.namespace, device: config.device, clock, random };
     const ways: PieceSource[] = [...(http ? [new HttpSource(http, clock)] : []), new ChunkSource(over)];
     this.source = new CountedSource(new Scheduler(ways, clock, random));
@@ -148,6 +157,7 @@ export class ControllerUpstream implements Upstream {
 
   async close(): Promise<void> {
     this.cancelStatus?.();
+    this.waits.end();
     await this.link.close();
     this.http?.close();
   }
