@@ -88,7 +88,7 @@ function processorOf(process: ChildProcess): number {
 const seconds = (from: number): number => (performance.now() - from) / 1000;
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resume) => setTimeout(resume, 500));
+  while (!(await condition())) await new Promise((resume) => setTimeout(resume, 1000));
 }
 
 const bundles = await benchBundles();

@@ -1,3 +1,4 @@
+import { type Clock, pause } from '../../util/clock.ts';
 import { isTopicName } from '../../wire/protocol/topics.ts';
 import type { Login } from '../broker/broker.ts';
 import type { Database } from '../database/index.ts';
@@ -9,18 +10,23 @@ interface Row {
   readonly hash: string;
 }
 
+/** Between two queries, milliseconds. */
+const COLLECT = 25;
+
 /**
- * Who a device is, by what it was given when it enrolled. All that ask while one query runs are answered by the next: ten thousand devices that
- * come back together are some dozens of queries.
+ * Who a device is, by what it was given when it enrolled. All that ask while one query runs, and shortly after, are answered by the next: ten
+ * thousand devices that come back together are some dozens of queries.
  */
 export class Credentials {
   private readonly database: Database;
+  private readonly clock: Clock;
   private asking = new Map<string, ((row: Row | undefined) => void)[]>();
   private failing: ((e: unknown) => void)[] = [];
   private running = false;
 
-  constructor(database: Database) {
+  constructor(database: Database, clock: Clock) {
     this.database = database;
+    this.clock = clock;
   }
 
   /** The device's name, or undefined when it is not known, its credentials were revoked, or they are others. */
@@ -60,6 +66,7 @@ export class Credentials {
       } catch (e) {
         for (const reject of failing) reject(e);
       }
+      await pause(this.clock, COLLECT);
     }
     this.running = false;
   }

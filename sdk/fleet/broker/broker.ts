@@ -69,6 +69,8 @@ export class Broker {
       return new Error(why);
     };
     const aedes = await Aedes.createBroker({
+      // No limit: with one, messages to all wait for devices that do not read theirs, and a long queue is worked off by recursion.
+      concurrency: 0,
       maxTopicLevels: MOST_LEVELS,
       drainTimeout: DRAIN,
       connectTimeout: CONNECT,

@@ -29,7 +29,7 @@ export class LocalTransport implements Transport {
     const deliver = ({ topic, payload }: AedesPublishPacket, done: () => void): void => {
       const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
       for (const listener of [...this.messages]) listener({ topic, payload: bytes });
-      done();
+      queueMicrotask(done);
     };
     this.filters.set(filter, deliver);
     return new Promise((resolve) => this.aedes.subscribe(filter, deliver, resolve));

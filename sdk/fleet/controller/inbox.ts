@@ -3,8 +3,11 @@ import type { Heard } from '../registry/change.ts';
 
 /** Messages that wait to be written: some seconds of a large fleet's, 50 MB at most. */
 const MOST = 50_000;
-/** So long messages are collected before they are written, milliseconds: a transaction costs more than a hundred messages in it. */
-const COLLECT = 100;
+/**
+ * How long messages are collected before they are written, milliseconds: a transaction costs more than a hundred messages in it. Twice as long as
+ * the last one took, so that the database never has all of the processor.
+ */
+const COLLECT = { least: 100, most: 1000 };
 
 /**
  * Messages on their way to the database. They are written in batches, one after another: what comes while one is written is the next. When the
@@ -16,6 +19,8 @@ export class Inbox {
   private readonly write: (heard: readonly Heard[]) => Promise<void>;
   private readonly clock: Clock;
   private readonly closing = new AbortController();
+  /** Milliseconds of the last batch. */
+  private took = 0;
   /** Messages that were given up. */
   dropped = 0;
 
@@ -52,11 +57,14 @@ export class Inbox {
 
   private async drain(): Promise<void> {
     while (this.waiting.length > 0) {
-      await pause(this.clock, COLLECT, this.closing.signal);
+      const wait = Math.min(COLLECT.most, Math.max(COLLECT.least, 2 * this.took));
+      await pause(this.clock, wait, this.closing.signal);
       const batch = this.waiting;
       this.waiting = [];
+      const from = this.clock.monotonic();
       try {
         await this.write(batch);
+        this.took = this.clock.monotonic() - from;
       } catch {
         // Tried again with the next message, or by `retry`.
         this.waiting = [...batch, ...this.waiting];

@@ -175,7 +175,7 @@ function externalLink({ url, username, password, ca, cert, key }: ExternalBroker
 
 async function embeddedLink(options: ServeOptions, { database, certificates, metrics }: LinkParts): Promise<Link> {
   const { host, mqttPort, namespace, log, names } = options;
-  const credentials = new Credentials(database);
+  const credentials = new Credentials(database, options.clock ?? systemClock);
   const tls = certificates && {
     cert: certificates.server.certificate,
     key: certificates.server.key,
