@@ -60,6 +60,8 @@ const CHANNELS: readonly Channel[] = ['up', 'st'];
 /** Desired states published in one go, and milliseconds between two looks for some that are due again: new ones are published at once. */
 const MOST_PUBLISHED = 500;
 const PUBLISH_EVERY = 1000;
+/** Until the next of them go: devices fetch what they are told about, and not all at once. */
+const NEXT_PUBLISHED = 500;
 const SWEEP_EVERY = 5000;
 /** Publishes that wait for the broker at a time. */
 const AT_A_TIME = 32;
@@ -227,24 +229,22 @@ export class Controller {
   private async publish(): Promise<void> {
     const { database, transport, namespace, clock, random, metrics } = this.parts;
     if (this.shards.length === 0 || !transport.connected) return;
-    for (;;) {
-      const due = await database.transaction(async (db) => {
-        await this.leases.fence(db, this.shards);
-        return takeDue(db, this.shards, MOST_PUBLISHED, { now: clock.now(), random });
-      });
-      const send = async (): Promise<void> => {
-        for (let one = due.online.shift(); one; one = due.online.shift()) {
-          const topic = deviceTopic({ namespace, device: one.device, channel: 'dn' });
-          metrics.published.inc({ repeated: String(one.repeated) });
-          await transport.publish(topic, encodeDesired(one.message), { qos: 1 }).catch((error: unknown) => {
-            metrics.publishFailed.inc();
-            this.parts.log.warn('publish-failed', { device: one.device, error });
-          });
-        }
-      };
-      await Promise.all(Array.from({ length: AT_A_TIME }, send));
-      if (due.looked < MOST_PUBLISHED) return;
-    }
+    const due = await database.transaction(async (db) => {
+      await this.leases.fence(db, this.shards);
+      return takeDue(db, this.shards, MOST_PUBLISHED, { now: clock.now(), random });
+    });
+    if (due.looked === MOST_PUBLISHED) clock.after(NEXT_PUBLISHED, () => this.publishSoon());
+    const send = async (): Promise<void> => {
+      for (let one = due.online.shift(); one; one = due.online.shift()) {
+        const topic = deviceTopic({ namespace, device: one.device, channel: 'dn' });
+        metrics.published.inc({ repeated: String(one.repeated) });
+        await transport.publish(topic, encodeDesired(one.message), { qos: 1 }).catch((error: unknown) => {
+          metrics.publishFailed.inc();
+          this.parts.log.warn('publish-failed', { device: one.device, error });
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: AT_A_TIME }, send));
   }
 
   /** Sees to what nobody said: devices that did not end, messages that could not be written. */
