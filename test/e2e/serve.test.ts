@@ -19,6 +19,17 @@ test('a controller starts, is asked, refuses a second one, ends when it is told 
     assert.equal(JSON.parse(made.stdout).data.tags, { site: 'lab' });
     const second = cli(data, 'serve', ...args);
     assert.equal([second.status, /EW5202_FOLDER_IN_USE/.test(second.stderr)], [5, true]);
+    const elsewhere = cli(
+      data,
+      'serve',
+      '--data',
+      join(data, 'other'),
+      '--port',
+      new URL(first.url).port,
+      '--mqtt-port',
+      '0',
+    );
+    assert.equal([elsewhere.status, /EW5203_ADDRESS_IN_USE/.test(elsewhere.stderr)], [5, true]);
     const verified = cli(data, 'audit', 'verify', '--data', data);
     assert.equal([verified.status, verified.stdout], [0, '2 entries, none was changed or removed\n']);
 

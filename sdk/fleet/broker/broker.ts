@@ -126,7 +126,11 @@ export class Broker {
       ? createTlsServer({ ...options.tls, requestCert: true, rejectUnauthorized: false, noDelay: true }, handle)
       : createServer({ noDelay: true }, handle);
     server.on('tlsClientError', (e: Error) => onRefused('protocol', e.message));
-    const port = await listen(server, options);
+    const port = await listen(server, options).catch((e: unknown) => {
+      // Its timers would keep the process alive.
+      aedes.close();
+      throw e;
+    });
     return new Broker(aedes, server, port, sockets);
   }
 
