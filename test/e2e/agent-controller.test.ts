@@ -85,6 +85,8 @@ interface DeviceAnswer {
     readonly running: string | null;
     readonly desired: { readonly state: string; readonly code: string | null } | null;
   };
+  /** The newest first. */
+  readonly reports: readonly { readonly attack?: string | null }[];
 }
 
 for (const http of [false, true])
@@ -122,6 +124,45 @@ test('a model that does not pass on the device is reported, and the one before r
     assert.is((await ended('refused', 'failed', 'rolled-back')).code, 'EW6004_SELF_TEST_FAILED');
     const model = await connectModel(device.socket);
     assert.is((await model.run(four(2))).outputs.y!.data[0], 6);
+    await model.close();
+    assert.is(await agent.stop(), 0);
+  });
+});
+
+/** What somebody does to a file of metadata who has no key, and what a device calls it. */
+const TAMPERED: readonly { readonly attack: string; readonly change: (now: Buffer, old: Buffer) => Buffer }[] = [
+  { attack: 'rollback', change: (_, old) => old },
+  { attack: 'arbitrary-installation', change: (now) => Buffer.from(now.toString().replace(/"sig":"../, '"sig":"00')) },
+  {
+    attack: 'malformed-metadata',
+    change: (now) => Buffer.from(now.toString().replace('"expires":"2', '"expires":"x')),
+  },
+  { attack: 'withheld', change: () => Buffer.alloc(0) },
+  { attack: 'endless-data', change: (now) => Buffer.concat([now, Buffer.alloc(100_000, ' ')]) },
+];
+
+test('metadata that somebody changed on the way is refused and named, and the model runs on', async () => {
+  await inFleet(async ({ controller, device, publish, want, ended }) => {
+    const timestamp = join(controller.folder, 'metadata/timestamp.json');
+    const old = await readFile(timestamp);
+    const [three, five] = [await publish(3), await publish(5)];
+    const now = await readFile(timestamp);
+    const agent = device.start();
+    await want(three);
+    await ended('committed');
+    const model = await connectModel(device.socket);
+    for (const { attack, change } of TAMPERED) {
+      await writeFile(timestamp, change(now, old));
+      await want(five);
+      await ended('refused');
+      const { body } = await controller.ask<DeviceAnswer>('GET', `/v1/devices/${NAME}`);
+      assert.is(body.reports[0]?.attack, attack);
+      assert.is((await model.run(four(2))).outputs.y!.data[0], 6);
+    }
+    await writeFile(timestamp, now);
+    await want(five);
+    await ended('committed');
+    assert.is((await model.run(four(2))).outputs.y!.data[0], 10);
     await model.close();
     assert.is(await agent.stop(), 0);
   });
