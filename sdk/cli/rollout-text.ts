@@ -14,7 +14,7 @@ export function previewText({ waves, warnings }: RolloutPreview, all: boolean): 
       d.board,
       d.online ? '' : 'away',
       short(d.running),
-      d.bundle === undefined ? 'no bundle' : short(d.bundle),
+      short(d.bundle),
     ]);
     const rest = devices.length - shown.length;
     if (devices.length === 0) return [[name, '0', '', '', '', '', '']];

@@ -1,6 +1,7 @@
 import { EigenError } from '../../util/errors.ts';
 import { cohortOf, cutsOf } from './cohorts.ts';
-import { matches, parseQuery } from './query/index.ts';
+import { isFor } from './join.ts';
+import { parseQuery } from './query/index.ts';
 import { rolloutInvalid } from './spec.ts';
 import { type AbortHow, type Decision, type DeviceView, isActive, type Rollout } from './state.ts';
 
@@ -18,8 +19,9 @@ export function start(rollout: Rollout, devices: readonly DeviceView[], now: num
     throw wrongState(rollout, 'started', 'Somebody who may approve has to approve it first.');
   if (rollout.phase !== 'DRAFT' && rollout.phase !== 'APPROVED') throw wrongState(rollout, 'started');
   const query = parseQuery(spec.query);
-  const found = devices.filter((d) => !d.taken && matches(query, d.facts)).map((d) => d.facts.device);
-  if (found.length === 0) throw rolloutInvalid('query', 'it finds no device that is in no other rollout');
+  const found = devices.filter((d) => isFor(spec, query, d)).map((d) => d.facts.device);
+  if (found.length === 0)
+    throw rolloutInvalid('query', 'it finds no device that a bundle is for and that is in no other rollout');
   const cuts = cutsOf(spec, found);
   const joins = found.map((device): Decision => {
     const cohort = cohortOf(cuts, spec.seed, device, false);

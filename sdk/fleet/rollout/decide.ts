@@ -1,9 +1,10 @@
 import { applyToMember, applyToRollout } from './apply.ts';
 import { cohortOf } from './cohorts.ts';
 import { gateVerdict, missing, stopReason } from './gate.ts';
+import { isFor } from './join.ts';
 import { dueLook, lookAt } from './looks.ts';
 import { offersOf } from './offers.ts';
-import { matches, parseQuery } from './query/index.ts';
+import { parseQuery } from './query/index.ts';
 import { settle } from './settle.ts';
 import { type Decision, type DeviceView, isActive, type Rollout, tellKey, waveName } from './state.ts';
 import { membersOf, tallyOf } from './tally.ts';
@@ -72,8 +73,9 @@ function proceed(work: Work, now: number): void {
 function joins({ rollout, views }: Work, text: string): Decision[] {
   const query = parseQuery(text);
   const { spec, cuts } = rollout;
-  return views.flatMap(({ member, taken, facts }): Decision[] => {
-    if (member || taken || !matches(query, facts)) return [];
+  return views.flatMap((view): Decision[] => {
+    const { member, facts } = view;
+    if (member || !isFor(spec, query, view)) return [];
     const cohort = cohortOf(cuts!, spec.seed, facts.device, true);
     const wave = 'control' in cohort ? spec.waves.length : cohort.wave;
     return [{ kind: 'join', device: facts.device, wave, late: true }];

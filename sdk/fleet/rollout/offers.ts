@@ -8,24 +8,23 @@ const MINUTE = 60_000;
 /** Whom to tell now, of those whose turn it is: within windows and rates, in an order that is always the same. */
 export function offersOf({ spec, wave }: Rollout, views: readonly DeviceView[], now: number): Decision[] {
   const due = views.filter(({ member: m }) => m?.state === 'WAITING' && m.wave <= wave && (m.notBefore ?? 0) <= now);
-  const skipped = due.flatMap((view): Decision[] => {
-    const { device, attempt, refused } = view.member!;
-    const none = !variantFor(spec, view.facts, new Set(refused));
-    return none ? [{ kind: 'outcome', device, attempt, state: 'SKIPPED' }] : [];
+  const chosen = due.map((view) => ({ view, variant: variantFor(spec, view.facts, new Set(view.member!.refused)) }));
+  const skipped = chosen.flatMap(({ view, variant }): Decision[] => {
+    const { device, attempt } = view.member!;
+    return variant ? [] : [{ kind: 'outcome', device, attempt, state: 'SKIPPED' }];
   });
   if (!isOpen(spec.windows, now)) return skipped;
-  const offers = due.flatMap((view): (Decision & { kind: 'offer' })[] => {
-    const { device, attempt, refused } = view.member!;
-    const variant = variantFor(spec, view.facts, new Set(refused));
-    const { online: present, running: previous } = view.facts;
-    const had = previous === undefined ? {} : { previous };
-    return variant
-      ? [{ kind: 'offer', device, attempt: attempt + 1, target: variant.sha256, at: now, present, ...had }]
-      : [];
-  });
-  const order = (d: Decision & { kind: 'offer' }): number => hashOf(spec.seed, d.device);
-  offers.sort((a, b) => order(a) - order(b));
-  return [...skipped, ...offers.slice(0, allowed(spec.rate, views, now))];
+  const offers = chosen.flatMap(({ view, variant }) =>
+    variant ? [{ hash: hashOf(spec.seed, view.facts.device), offer: offerOf(view, variant.sha256, now) }] : [],
+  );
+  offers.sort((a, b) => a.hash - b.hash);
+  return [...skipped, ...offers.slice(0, allowed(spec.rate, views, now)).map((o) => o.offer)];
+}
+
+function offerOf({ member, facts }: DeviceView, target: string, at: number): Decision {
+  const { online: present, running: previous } = facts;
+  const had = previous === undefined ? {} : { previous };
+  return { kind: 'offer', device: facts.device, attempt: member!.attempt + 1, target, at, present, ...had };
 }
 
 /** Who is away takes nobody's place. */

@@ -25,48 +25,50 @@ export interface PreviewDevice {
   readonly board: string;
   readonly online: boolean;
   readonly running?: string;
-  /** SHA-256 of the bundle that it would get; absent where none is for it. */
-  readonly bundle?: string;
+  /** SHA-256 of the bundle that it would get. */
+  readonly bundle: string;
 }
 
 /** @param taken devices that the query finds too, and another rollout has. */
 export function previewOf(spec: RolloutSpec, found: readonly DeviceFacts[], taken: readonly DeviceFacts[]): Preview {
+  const served = found.flatMap((facts) => deviceOf(spec, facts));
+  const without = found.filter((facts) => variantFor(spec, facts) === undefined);
   const cuts = cutsOf(
     spec,
-    found.map((f) => f.device),
+    served.map((d) => d.device),
   );
   const groups = Array.from({ length: spec.waves.length + 1 }, (): PreviewDevice[] => []);
-  for (const facts of found) {
-    const cohort = cohortOf(cuts, spec.seed, facts.device, false);
-    groups['control' in cohort ? spec.waves.length : cohort.wave]!.push(deviceOf(spec, facts));
+  for (const device of served) {
+    const cohort = cohortOf(cuts, spec.seed, device.device, false);
+    groups['control' in cohort ? spec.waves.length : cohort.wave]!.push(device);
   }
-  const waves = groups.map((devices, i) => ({ name: waveName(spec, i), devices }));
+  const waves = groups.map((group, i) => ({ name: waveName(spec, i), devices: group }));
   const shown = spec.control ? waves : waves.slice(0, -1);
-  return { waves: shown, warnings: warningsOf(spec, groups, taken) };
+  return { waves: shown, warnings: warningsOf(spec, groups, { without, taken: taken.length }) };
 }
 
-function deviceOf(spec: RolloutSpec, facts: DeviceFacts): PreviewDevice {
+/** None where no bundle is for it. */
+function deviceOf(spec: RolloutSpec, facts: DeviceFacts): PreviewDevice[] {
   const { device, board, online, running } = facts;
   const bundle = variantFor(spec, facts)?.sha256;
-  return { device, board, online, ...(running ? { running } : {}), ...(bundle ? { bundle } : {}) };
+  return bundle === undefined ? [] : [{ device, board, online, ...(running ? { running } : {}), bundle }];
 }
 
 function warningsOf(
   spec: RolloutSpec,
   groups: readonly (readonly PreviewDevice[])[],
-  taken: readonly DeviceFacts[],
+  { without, taken }: { readonly without: readonly DeviceFacts[]; readonly taken: number },
 ): string[] {
   const { success, metrics, absent, minExecuted } = spec.gate;
-  const canary = groups[0]!.filter((d) => d.bundle !== undefined);
+  const canary = groups[0]!;
   const held = groups.at(-1)!;
-  const without = groups.flat().filter((d) => d.bundle === undefined);
   const boards = [...new Set(without.map((d) => d.board))].join(', ');
   const { low } = wilson(canary.length, canary.length, success.confidence);
   const away = canary.filter((d) => !d.online).length;
   const few = Math.min(canary.length, held.length);
   const said: (string | false)[] = [
-    groups.flat().length === 0 && 'the query finds no device',
-    taken.length > 0 && `${taken.length} devices are in another rollout and join when that has ended`,
+    groups.flat().length === 0 && 'the query finds no device that a bundle is for',
+    taken > 0 && `${taken} devices are in another rollout and join when that has ended`,
     without.length > 0 && `no bundle is for ${without.length} devices (${boards}); they are left out`,
     canary.length > 0 &&
       low < success.least &&

@@ -57,7 +57,7 @@ const preview = v.strictObject({
           board: text,
           online: v.boolean(),
           running: v.optional(digest),
-          bundle: v.optional(digest),
+          bundle: digest,
         }),
       ),
     }),

@@ -202,7 +202,7 @@ test('boards without a bundle are left out and stop nothing', () => {
   );
   fleet.run(MINUTE, HOUR);
   assert.is(fleet.rollout.phase, 'DONE');
-  assert.is(fleet.count('SKIPPED'), 3);
+  assert.equal([fleet.members.size, fleet.count('COMMITTED')], [7, 7]);
 });
 
 test('pause, resume, abort, rollback', () => {
