@@ -4,16 +4,19 @@ import { basename, join } from 'node:path';
 import { bytesSource, describeBlob, readBundle } from '../bundle/index.ts';
 import { BlobFolder } from '../fleet/blobs/blob-folder.ts';
 import { Repository, targetPath, withLock } from '../fleet/trust/index.ts';
+import { EigenError } from '../util/errors.ts';
 import { readBytes } from '../util/files.ts';
-import type { Delta } from '../wire/assignment.ts';
+import { AGENT_FAMILY, type Delta } from '../wire/assignment.ts';
 import { writeDelta } from './delta.ts';
 import { type KeysRequest, metadataIn, ringOf, storeOf } from './key-files.ts';
 
 export interface PublishRequest extends KeysRequest {
-  /** A .ewb file. */
+  /** A .ewb file, or an agent's. */
   readonly bundle: string;
-  /** Of models: bundles of one are versions of each other. */
+  /** Of models: bundles of one are versions of each other. `AGENT_FAMILY` for agents. */
   readonly family: string;
+  /** Of devices that an agent is for; bundles say theirs themselves. */
+  readonly board?: string;
   /** The name it is listed under; that of the file where it is absent. */
   readonly name?: string;
   /** Who lists it: 'targets', or a role that they delegate to. */
@@ -38,8 +41,7 @@ export interface PublishReport {
  */
 export async function publishBundle(request: PublishRequest): Promise<PublishReport> {
   const { folder, bundle, family, role = 'targets' } = request;
-  const { manifest } = await readBundle(bundle);
-  const board = manifest.target.id;
+  const board = await boardOf(request);
   const path = targetPath(family, board, request.name ?? basename(bundle));
   const blobs = new BlobFolder(folder);
   try {
@@ -55,6 +57,16 @@ export async function publishBundle(request: PublishRequest): Promise<PublishRep
   } finally {
     await blobs.close();
   }
+}
+
+async function boardOf({ bundle, family, board }: PublishRequest): Promise<string> {
+  const isAgent = family === AGENT_FAMILY;
+  if (isAgent && board !== undefined) return board;
+  if (isAgent || board !== undefined)
+    throw new EigenError('EW1001_USAGE', `a board is said for ${AGENT_FAMILY}, and for nothing else`, {
+      hint: `Use --board with --family ${AGENT_FAMILY}; a bundle is for the board it was compiled for.`,
+    });
+  return (await readBundle(bundle)).manifest.target.id;
 }
 
 /** Takes a bundle from the list: devices that do not have it will not install it. The file stays for those that have begun. */

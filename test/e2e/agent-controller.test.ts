@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { initKeys } from '../../sdk/app/keys.ts';
 import { publishBundle } from '../../sdk/app/publish.ts';
 import { connectModel } from '../../sdk/device/client/socket-client.ts';
+import { AGENT_FAMILY } from '../../sdk/wire/assignment.ts';
 import { AgentFolder } from '../support/agent-process.ts';
 import { four } from '../support/fake-model.ts';
 import { TestController } from '../support/fleet/running.ts';
@@ -17,6 +18,8 @@ const NAME = 'camera-1';
 
 interface World {
   readonly controller: TestController;
+  /** Folder of the controller. */
+  readonly data: string;
   readonly device: AgentFolder;
   /** Lists a bundle as one that devices may run; its SHA-256. */
   publish(factor: number, claimed?: number): Promise<string>;
@@ -51,6 +54,7 @@ async function inFleet(work: (world: World) => Promise<void>, http = false): Pro
   let orders = 0;
   const world: World = {
     controller,
+    data,
     device,
     async publish(factor, claimed) {
       const bundle = join(data, `${factor}.ewb`);
@@ -113,6 +117,26 @@ for (const http of [false, true])
       assert.is(await again.stop(), 0);
     }, http);
   });
+
+test('a new agent is signed and assigned like a model, and takes the place of the old one', async () => {
+  await inFleet(async ({ controller, data, device, publish, want, ended }) => {
+    const agent = device.start({ flags: ['--supervise'] });
+    await want(await publish(3));
+    await ended('committed');
+    const bundle = join(data, 'agent-2.cjs');
+    await writeFile(bundle, `${await readFile(device.file, 'utf8')}\n// Another one.\n`);
+    const { sha256 } = await publishBundle({ folder: data, bundle, family: AGENT_FAMILY, board: BOARD });
+    await want(sha256);
+    await agent.until({ event: 'started', agent: sha256 });
+    await ended('committed');
+    const model = await connectModel(device.socket);
+    assert.is((await model.run(four(2))).outputs.y!.data[0], 6);
+    await model.close();
+    const { body } = await controller.ask<DeviceAnswer>('GET', `/v1/devices/${NAME}`);
+    assert.not.equal(body.device.running, sha256);
+    assert.is(await agent.stop(), 0);
+  });
+});
 
 test('a model that does not pass on the device is reported, and the one before runs on', async () => {
   await inFleet(async ({ device, publish, want, ended }) => {

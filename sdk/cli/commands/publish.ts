@@ -7,13 +7,17 @@ import { signingKeys, signingRequest } from './keys.ts';
 export const publish = defineCommand({
   name: 'publish',
   summary: 'Put a bundle where devices fetch from, and sign that they may run it',
-  examples: ['eigenweights publish kws-2.ewb fleet --family kws --from kws-1.ewb --key /media/stick'],
+  examples: [
+    'eigenweights publish kws-2.ewb fleet --family kws --from kws-1.ewb --key /media/stick',
+    'eigenweights publish eigenweights-agent.cjs fleet --family eigenweights-agent --board raspberry-pi-5',
+  ],
   args: [
-    { name: 'BUNDLE', help: 'a .ewb file; its board is the one it was compiled for' },
+    { name: 'BUNDLE', help: 'a .ewb file, its board is the one it was compiled for; or an agent in one file' },
     { name: 'DIR', help: 'data folder of the fleet' },
   ],
   flags: {
     family: requiredFlag('NAME', 'what it is a version of', readText),
+    board: valueFlag('ID', 'of the devices that an agent is for', readText),
     name: valueFlag('NAME', 'to list it under; else that of the file', readText),
     role: valueFlag('ROLE', 'who signs for it; else targets', readText),
     from: repeatFlag('OLD', 'a bundle that devices have: a delta from it is offered', (texts) => texts),
@@ -24,10 +28,11 @@ export const publish = defineCommand({
     const [bundle, folder] = [pathIn(context.cwd, args[0]!), pathIn(context.cwd, args[1]!)];
     if (context.dryRun) return { data: { bundle, folder }, text: `would publish ${args[0]} in ${args[1]}` };
     context.leaves('the bundle may have been copied; it was not signed for');
-    const { family, name, role, from } = flags;
+    const { family, board, name, role, from } = flags;
     const report = await publishBundle({
       ...signingRequest(folder, flags.key, context),
       ...{ bundle, family, from: from.map((old) => pathIn(context.cwd, old)) },
+      ...(board === undefined ? {} : { board }),
       ...(name === undefined ? {} : { name }),
       ...(role === undefined ? {} : { role }),
     });

@@ -6,7 +6,7 @@ import type { MetadataSource } from '../trust/source.ts';
 import type { Trust } from '../trust/trust.ts';
 
 export interface RefresherParts {
-  readonly trust: Trust;
+  readonly trust: Pick<Trust, 'assignment' | 'refresh'>;
   readonly link: Pick<DeviceLink, 'desired'>;
   readonly source: MetadataSource;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;

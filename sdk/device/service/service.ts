@@ -62,8 +62,23 @@ export class DeviceService {
     const upstream = controller
       ? await ControllerUpstream.open({ config, controller, fs, clock, random, log, facts })
       : folderUpstream(new NodeDeviceFileSystem(folder!), clock);
+    try {
+      return await DeviceService.assemble({ config, fs, upstream, log, hooks, random }, self, know);
+    } catch (e) {
+      know(() => ({ installed: [] }));
+      await upstream.close();
+      throw e;
+    }
+  }
+
+  private static async assemble(
+    parts: Omit<Context, 'source'>,
+    self: Self | undefined,
+    know: (facts: () => Facts) => void,
+  ): Promise<DeviceService> {
+    const { config, upstream, log } = parts;
     const source = new InterruptibleSource(upstream.source);
-    const context: Context = { config, fs, upstream, source, log, hooks, random };
+    const context: Context = { ...parts, source };
     const outdated = new AbortController();
     const lane = await startModelLane(context);
     know(() => factsOf(lane.agent));
