@@ -146,6 +146,8 @@ export class ControllerUpstream implements Upstream {
   async report(_kind: Kind, outcome: Outcome): Promise<void> {
     const facts = (await this.parts.facts)();
     await this.link.report(reportOf(outcome, facts, this.source.take()));
+    // Another model may run now.
+    await this.link.announce();
   }
 
   async health(health: ModelHealth): Promise<void> {
