@@ -5,6 +5,14 @@ import * as x509 from '@peculiar/x509';
 import { EigenError } from '../../util/errors.ts';
 import { hashOfSecret, newId } from './secrets.ts';
 
+// As the package has them: names of browsers' types, which Node's are the same as.
+type Crypto = ReturnType<typeof x509.cryptoProvider.get>;
+type CryptoKey = Awaited<ReturnType<x509.PublicKey['export']>>;
+interface CryptoKeyPair {
+  readonly publicKey: CryptoKey;
+  readonly privateKey: CryptoKey;
+}
+
 x509.cryptoProvider.set(webcrypto as Crypto);
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
