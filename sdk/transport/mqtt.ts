@@ -1,4 +1,4 @@
-import { connect, type IClientOptions, type IConnackPacket } from 'mqtt';
+import type { IClientOptions, IConnackPacket } from 'mqtt';
 import { fullJitter } from '../util/backoff.ts';
 import { type Clock, pause, systemClock } from '../util/clock.ts';
 import { isEigenError } from '../util/errors.ts';
@@ -137,6 +137,8 @@ class MqttTransport implements Transport {
   /** Connects, and throws why that connection has ended; returns when it was closed. */
   private async oneConnection(): Promise<void> {
     const { signal } = this.ending;
+    // Not before there is something to connect to: it takes 150 ms and 20 MB to load.
+    const { connect } = await import('mqtt');
     const will = await this.options.will?.();
     if (signal.aborted) return;
     const client = connect(this.options.url, this.clientOptions(will));
