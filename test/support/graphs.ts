@@ -36,3 +36,17 @@ export class GraphSketch {
     return this.builder.build();
   }
 }
+
+/** Adds nodes with one output, v0, v1 and so on, to a builder; their types are inferred. */
+export function nodesOf(builder: GraphBuilder): (op: string, inputs: string[], attrs?: Attrs) => string {
+  let n = 0;
+  return (op, inputs, attrs = {}) => {
+    const out = `v${n++}`;
+    const types = opOf(op).infer(
+      inputs.map((v) => builder.values.get(v)!.type),
+      attrs,
+    );
+    builder.node({ name: out, op, inputs, outputs: [out], attrs }, types);
+    return out;
+  };
+}

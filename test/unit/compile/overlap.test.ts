@@ -4,34 +4,26 @@ import { compileGraph, planProgram } from '../../../sdk/compile/index.ts';
 import { WasmEngine } from '../../../sdk/device/engine/wasm.ts';
 import { evaluateGraph } from '../../../sdk/ir/evaluate.ts';
 import { type Attrs, type Graph, GraphBuilder, valueNamed } from '../../../sdk/ir/graph.ts';
-import { opOf } from '../../../sdk/ir/ops/index.ts';
 import { sample, sampleInts } from '../../../sdk/ir/ops/lib/cases.ts';
 import { residentBlock, wasmRunner } from '../../../sdk/runner.ts';
 import { bytesOf, type Tensor, tensor } from '../../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../../targets/wasm/index.ts';
+import { nodesOf } from '../../support/graphs.ts';
 
 /** Integer layers in a row: codes of 30 a unit, weights of 7 bits. */
 function networkOf(name: string, shape: readonly number[], layers: (n: Layers, x: string) => string): Graph {
   const b = new GraphBuilder(name);
-  let n = 0;
-  const node = (op: string, inputs: string[], attrs: Attrs = {}): string => {
-    const out = `v${n++}`;
-    const types = opOf(op).infer(
-      inputs.map((v) => b.values.get(v)!.type),
-      attrs,
-    );
-    b.node({ name: out, op, inputs, outputs: [out], attrs }, types);
-    return out;
-  };
+  const node = nodesOf(b);
+  let seed = 0;
   const inv = b.constant('inv', tensor('f32', [1], [30]));
   const zp = b.constant('zp', tensor('i32', [1], [-9]));
   const quantize = (x: string, to = 'i8'): string => node('Quantize', [x, inv, zp], { to });
   const conv = (x: string, k: number, groups: number, stride = 1, o = 12): string => {
     const c = b.values.get(x)!.type.shape.at(-1)!;
-    const codes = sampleInts('i8', [o, k, k, c / groups], -60, 61, ++n);
+    const codes = sampleInts('i8', [o, k, k, c / groups], -60, 61, ++seed);
     const w = b.constant('w', codes, { kind: 'codes', bits: 7 });
-    const m = b.constant('m', sample([o], ++n, 0.0004, 0.0012));
-    const bias = b.constant('b', sample([o], ++n, -1, 1));
+    const m = b.constant('m', sample([o], ++seed, 0.0004, 0.0012));
+    const bias = b.constant('b', sample([o], ++seed, -1, 1));
     const pad = (k - 1) / 2;
     const attrs = { strides: [stride, stride], pads: [pad, pad, pad, pad], dilations: [1, 1], groups };
     return node('QConv', [x, w, m, bias, zp], attrs);

@@ -3,11 +3,11 @@ import * as assert from 'uvu/assert';
 import { planProgram } from '../../../../../sdk/compile/index.ts';
 import { evaluateGraph } from '../../../../../sdk/ir/evaluate.ts';
 import { type Attrs, type Graph, GraphBuilder } from '../../../../../sdk/ir/graph.ts';
-import { opOf } from '../../../../../sdk/ir/ops/index.ts';
 import { sampleInts } from '../../../../../sdk/ir/ops/lib/cases.ts';
 import { wasmRunner } from '../../../../../sdk/runner.ts';
 import { bytesOf, type Tensor, tensor } from '../../../../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../../../../targets/wasm/index.ts';
+import { nodesOf } from '../../../../support/graphs.ts';
 
 interface Layer {
   readonly name: string;
@@ -27,16 +27,7 @@ const C = 8;
 /** i8 [1, 6, 9, 8] -> convolution -> Clip -> Quantize. */
 function networkOf({ name, codes, groups = 1, m, inv, zp, clip }: Layer): Graph {
   const b = new GraphBuilder(name);
-  let n = 0;
-  const node = (op: string, inputs: string[], attrs: Attrs = {}): string => {
-    const out = `v${n++}`;
-    const types = opOf(op).infer(
-      inputs.map((v) => b.values.get(v)!.type),
-      attrs,
-    );
-    b.node({ name: out, op, inputs, outputs: [out], attrs }, types);
-    return out;
-  };
+  const node = nodesOf(b);
   const o = codes.shape[0]!;
   const pad = (codes.shape[1]! - 1) / 2;
   const x = b.input('x', { dtype: 'i8', shape: [1, 6, 9, C] });
