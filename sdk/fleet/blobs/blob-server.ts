@@ -104,7 +104,7 @@ export class BlobServer {
     let request: Request;
     try {
       const parsed = parseTopic(topic);
-      if (!('device' in parsed) || parsed.namespace !== this.parts.namespace) return;
+      if (parsed.namespace !== this.parts.namespace) return;
       device = parsed.device;
       if (this.parts.serves && !this.parts.serves(device)) return;
       request = decodeMessage('rq', payload);

@@ -9,12 +9,10 @@ export class Rights {
   readonly device: string;
   /** Its topics without their last level. */
   private readonly own: string;
-  private readonly broadcast: RegExp;
 
   constructor(namespace: string, device: string) {
     this.device = device;
     this.own = deviceTopic({ namespace, device, channel: 'up' }).slice(0, -'up'.length);
-    this.broadcast = new RegExp(`^ew1/${namespace}/all/([0-9a-f]{64}|\\+)$`);
   }
 
   /** Why it may not publish this; undefined when it may. */
@@ -28,7 +26,7 @@ export class Rights {
   /** Why it may not subscribe to this; undefined when it may. */
   subscribeProblem(filter: string): string | undefined {
     const channel = this.channelOf(filter);
-    if ((channel && HEARS.includes(channel)) || this.broadcast.test(filter)) return undefined;
+    if (channel && HEARS.includes(channel)) return undefined;
     return `${this.device} may not subscribe to '${filter.slice(0, 128)}'`;
   }
 

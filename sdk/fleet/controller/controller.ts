@@ -150,7 +150,7 @@ export class Controller {
     const { metrics, clock } = this.parts;
     try {
       const parsed = parseTopic(topic);
-      if (!('device' in parsed) || parsed.namespace !== this.parts.namespace) return;
+      if (parsed.namespace !== this.parts.namespace) return;
       const { device, channel } = parsed;
       if ((channel !== 'up' && channel !== 'st') || !this.leases.holds(shardOf(device))) return;
       // Nobody's state any more: its retained message was cleared.

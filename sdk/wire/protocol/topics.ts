@@ -10,27 +10,18 @@ import { invalidMessage } from '../cbor.ts';
  *   ew1/{namespace}/{shard}/{device}/st   presence, retained and last will
  *   ew1/{namespace}/{shard}/{device}/rq   device -> blob server: requests for chunks and metadata
  *   ew1/{namespace}/{shard}/{device}/ch   blob server -> device: chunks and metadata
- *   ew1/{namespace}/all/{blob}            chunks for every device that listens
  */
 export const CHANNELS = ['up', 'dn', 'st', 'rq', 'ch'] as const;
 export type Channel = (typeof CHANNELS)[number];
 
 const ROOT = 'ew1';
-const ALL = 'all';
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const SHARD = /^[0-9a-f]{2}$/;
-const BLOB = /^[0-9a-f]{64}$/;
 
 export interface DeviceTopic {
   readonly namespace: string;
   readonly device: string;
   readonly channel: Channel;
-}
-
-export interface BroadcastTopic {
-  readonly namespace: string;
-  /** Digest of the blob, 64 hex digits. */
-  readonly blob: string;
 }
 
 /** Whether a text can name a device or a namespace. */
@@ -62,20 +53,14 @@ export function everyDevice(namespace: string, channel: Channel): string {
   return [ROOT, namespace, '+', '+', channel].join('/');
 }
 
-export function broadcastTopic({ namespace, blob }: BroadcastTopic): string {
-  if (!isTopicName(namespace) || !BLOB.test(blob)) throw new RangeError(`'${namespace}/${blob}' cannot be a topic`);
-  return [ROOT, namespace, ALL, blob].join('/');
-}
-
 /**
  * The parts of a topic.
  * @throws EigenError EW6006_MESSAGE_INVALID for any other topic, a device in a shard that is not its own included.
  */
-export function parseTopic(topic: string): DeviceTopic | BroadcastTopic {
-  const [root, namespace = '', third = '', name = '', last, ...rest] = topic.split('/');
+export function parseTopic(topic: string): DeviceTopic {
+  const [root, namespace = '', shard = '', name = '', last, ...rest] = topic.split('/');
   const known = root === ROOT && isTopicName(namespace) && rest.length === 0;
-  if (known && last === undefined && third === ALL && BLOB.test(name)) return { namespace, blob: name };
   const channel = CHANNELS.find((c) => c === last);
-  if (known && channel && isTopicName(name) && third === shardOf(name)) return { namespace, device: name, channel };
+  if (known && channel && isTopicName(name) && shard === shardOf(name)) return { namespace, device: name, channel };
   throw invalidMessage(`'${topic.slice(0, 128)}' is no topic of the protocol`);
 }

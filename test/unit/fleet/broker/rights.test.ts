@@ -35,14 +35,7 @@ test('a device hears what is for it', () => {
     ['up', 'st', 'rq', 'dn', 'ch'].map((c) => may(own(c as 'up'))),
     [false, true, false, true, true],
   );
-  assert.ok(may(`ew1/lab/all/${'a'.repeat(64)}`));
-  for (const filter of [
-    '#',
-    '+/+/+/+/dn',
-    shardFilter('lab', shardOf('cam'), 'dn'),
-    'ew1/other/all/+',
-    'ew1/lab/all/#',
-  ])
+  for (const filter of ['#', '+/+/+/+/dn', shardFilter('lab', shardOf('cam'), 'dn'), 'ew1/lab/all/+'])
     assert.not.ok(may(filter), filter);
 });
 
