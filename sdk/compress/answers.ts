@@ -43,10 +43,11 @@ export function expectedScore(
   seed: number,
 ): Interval & { readonly quality: number } {
   const tried = Math.min(changes.length, MOST_CHANGES);
+  const every = changes.length / tried;
   const full = Float64Array.from(answers, (p) => p.reduce((most, v) => Math.max(most, v), 0));
   const kept = answers.map((p) => {
     const logs = Float64Array.from(p, log);
-    return Float64Array.from({ length: tried }, (_, j) => p[largestOfSum(logs, changes[j]!)]!);
+    return Float64Array.from({ length: tried }, (_, j) => p[largestOfSum(logs, changes[Math.floor(j * every)]!)]!);
   });
   const share = (rows: ArrayLike<number>, columns: ArrayLike<number>): number => {
     let [a, b] = [0, 0];

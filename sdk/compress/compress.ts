@@ -3,24 +3,21 @@ import { EigenError } from '../util/errors.ts';
 import { Linalg } from '../util/linalg/linalg.ts';
 import type { Progress } from '../util/progress.ts';
 import { Rng } from '../util/rng.ts';
-import type { Tensor } from '../util/tensor.ts';
 import { divergenceOf } from './allocate.ts';
-import { answerOf } from './answers.ts';
 import { attentionRanges, attentionValues, integerAttention } from './attention.ts';
 import { findAttention } from './attention-match.ts';
-import { type Context, isText } from './context.ts';
-import { measuresOf, type OutputMeasure, referenceOf } from './divergence.ts';
-import { evaluate, type HeldOut, heldOut, meanDivergence } from './evaluate.ts';
+import type { Context } from './context.ts';
+import { evaluate, type HeldOut, meanDivergence } from './evaluate.ts';
 import { factorize } from './factorize.ts';
 import { fixedInputs } from './fixed-inputs.ts';
 import { gateOf } from './gate.ts';
+import { judgedAnswers, separateAnswers } from './held-out.ts';
 import { buildInteger, emptyLayer, exposeStates } from './integer.ts';
 import { findLayers } from './layers.ts';
 import { type Candidate, Passes } from './passes.ts';
 import { probeCount, splitCounts } from './plan.ts';
 import { type Plan, Planner, type Replacement } from './planning.ts';
 import { measurePrefixes } from './progressive.ts';
-import type { QualityMeasure } from './quality.ts';
 import { reportOf } from './report.ts';
 import type { Runner, Session, SessionOptions } from './runner.ts';
 import { type Pair, quantizeAll } from './sequential.ts';
@@ -39,8 +36,6 @@ const MIN_FIRST = 8;
 const GROWTH = 1.3;
 /** Layers are split in two where that is expected to leave this share of the divergence. */
 const FACTORS_WORTH = 0.7;
-/** Samples whose answers by the original are looked at for what compression would change in them. */
-const MOST_ANSWERS = 256;
 /** Samples that tell the ranges of queries, keys and values, and held-out ones that tell what their rounding costs. */
 const RANGE_SAMPLES = 64;
 const ATTENTION_SAMPLES = 24;
@@ -120,12 +115,13 @@ export class Job {
 
   async prepare(): Promise<Passes> {
     const whole = await this.timings.of('compile', () => this.openFloat());
-    const reference = await this.timings.of('reference', () => this.reference(whole));
+    const reference = await this.timings.of('reference', () => separateAnswers(this.ctx, whole));
+    const judged = await this.timings.of('reference', () => judgedAnswers(this.ctx, whole, reference));
     const { float, plan } = await this.factorized(await this.planned(whole, reference), reference);
     const pair = await this.timings.of('compile', () => this.openInteger(float, plan));
     const refined = await this.timings.of('quantize', () => this.refine(pair, plan));
     const { ctx, planner } = this;
-    return new Passes({ ctx, planner, pair, plan: refined, reference }, this.timings);
+    return new Passes({ ctx, planner, pair, plan: refined, reference: judged }, this.timings);
   }
 
   /** Survey and first plan of the float network in `float`. */
@@ -186,40 +182,6 @@ export class Job {
     });
     this.sessions.push(session);
     return session;
-  }
-
-  private async reference(float: Session): Promise<HeldOut> {
-    const { ctx } = this;
-    const outputs: Record<string, Tensor>[] = [];
-    for (const sample of ctx.held) {
-      checkSignal(ctx.signal);
-      outputs.push(await float.run(sample));
-      ctx.progress({ stage: 'reference', done: outputs.length, total: ctx.held.length });
-    }
-    const { divergence, seed, metric } = ctx.options;
-    const measures = measuresOf(ctx.graph, outputs[0]!, divergence);
-    const held = heldOut(measures, ctx.held, outputs, seed, metric);
-    return metric ? held : { ...held, measure: await this.measureOf(held, measures, float) };
-  }
-
-  /** What quality is: of texts their likelihood; of samples that are one answer the answers, to be seen on others than the held-out ones too. */
-  private async measureOf(
-    { references }: HeldOut,
-    measures: readonly OutputMeasure[],
-    float: Session,
-  ): Promise<QualityMeasure> {
-    const { graph, held, fit, options, signal } = this.ctx;
-    const rows = references[0]!.parts.reduce((n, p) => n + p.rows.length, 0);
-    const distributions = measures.every((m) => m.kind === 'logits' || m.kind === 'probabilities');
-    if (isText(graph) && distributions && rows > 1) return { kind: 'likelihood' };
-    if (answerOf(references[0]!) === undefined) return { kind: 'score' };
-    const more = held === fit ? [] : fit.slice(0, Math.max(0, MOST_ANSWERS - held.length));
-    const answers = references.map((r) => answerOf(r)!);
-    for (const sample of more) {
-      checkSignal(signal);
-      answers.push(answerOf(referenceOf(measures, await float.run(sample), options.seed))!);
-    }
-    return { kind: 'answers', answers };
   }
 
   /** The float graph with integer attention, and the divergence that this alone costs. */

@@ -1,16 +1,6 @@
-import type { Graph } from '../ir/graph.ts';
-import { producersOf, valueNamed } from '../ir/graph.ts';
 import { Rng } from '../util/rng.ts';
-import { sameShape, sizeOf, type Tensor } from '../util/tensor.ts';
-import type { Divergence } from './types.ts';
-
-/** How an output is compared with the original's. */
-export type OutputKind = 'probabilities' | 'logits' | 'sigmoid' | 'squared';
-
-export interface OutputMeasure {
-  readonly name: string;
-  readonly kind: OutputKind;
-}
+import { sizeOf, type Tensor } from '../util/tensor.ts';
+import { classesOf, type OutputKind, type OutputMeasure } from './outputs.ts';
 
 /** What one sample says about a compressed model. All fields are sums over rows. */
 export interface Score {
@@ -25,52 +15,6 @@ export interface Score {
 /** Values compared of one output of one sample: bounds the cost of huge outputs. */
 const MAX_VALUES = 65536;
 const TINY = 1e-12;
-
-/** Outputs that are compared: distributions when there are any, else all float outputs by squared error. */
-export function measuresOf(
-  graph: Graph,
-  outputs: Readonly<Record<string, Tensor>>,
-  wanted: Divergence,
-): OutputMeasure[] {
-  const producers = producersOf(graph);
-  const kinds = graph.outputs
-    .filter((name) => valueNamed(graph, name).type.dtype === 'f32')
-    .map((name) => ({ name, kind: kindOf(graph, producers.get(name)?.op, outputs[name]!, wanted) }));
-  const distributions = kinds.filter((k) => k.kind !== 'squared');
-  return distributions.length > 0 ? distributions : kinds;
-}
-
-function kindOf(graph: Graph, producer: string | undefined, y: Tensor, wanted: Divergence): OutputKind {
-  if (wanted === 'squared') return 'squared';
-  if (wanted === 'sigmoid') return 'sigmoid';
-  const width = classesOf(y);
-  if (width > 1 && sumsToOne(y.data as Float32Array, width)) return 'probabilities';
-  if (wanted === 'softmax') return 'logits';
-  if (producer === 'Sigmoid') return 'sigmoid';
-  const likeAnInput = graph.inputs.some((i) => sameShape(valueNamed(graph, i).type.shape, y.shape));
-  // Recurrent states come out of the recurrence itself, not out of a classifier.
-  if (width < 2 || likeAnInput || producer === 'LSTM' || producer === 'GRU') return 'squared';
-  return 'logits';
-}
-
-/** Size of the last axis that is longer than one. */
-function classesOf(y: Tensor): number {
-  for (let i = y.shape.length - 1; i >= 0; i--) if (y.shape[i]! > 1) return y.shape[i]!;
-  return 1;
-}
-
-function sumsToOne(data: Float32Array, width: number): boolean {
-  for (let at = 0; at < data.length; at += width) {
-    let sum = 0;
-    for (let i = 0; i < width; i++) {
-      const v = data[at + i]!;
-      if (!(v >= 0 && v <= 1.0001)) return false;
-      sum += v;
-    }
-    if (Math.abs(sum - 1) > 1e-3) return false;
-  }
-  return data.length > 0;
-}
 
 /** The original's answer to one sample, reduced to the rows that are compared. */
 export interface Reference {

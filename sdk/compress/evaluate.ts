@@ -1,15 +1,8 @@
 import type { Tensor } from '../util/tensor.ts';
 import { answerOf, type Change, changeOf } from './answers.ts';
-import {
-  like,
-  type OutputMeasure,
-  type Reference,
-  referenceOf,
-  type Score,
-  scoresOf,
-  withBaselines,
-} from './divergence.ts';
+import { like, type Reference, referenceOf, type Score, scoresOf, withBaselines } from './divergence.ts';
 import type { MetricScore } from './gate.ts';
+import type { OutputMeasure, State } from './outputs.ts';
 import type { QualityMeasure } from './quality.ts';
 import type { Session } from './runner.ts';
 import type { Sample, SampleMetric } from './types.ts';
@@ -25,6 +18,22 @@ export interface HeldOut {
   readonly blocks: number;
   readonly measure: QualityMeasure;
   readonly metric: readonly number[] | undefined;
+  /** Outputs of a sample that are inputs of the next one, where samples are run as one sequence. */
+  readonly states: readonly State[];
+}
+
+/** Runs samples one after another; what is a state comes from the run before. */
+export async function* runs(
+  session: Session,
+  samples: readonly Sample[],
+  states: readonly State[] = [],
+): AsyncGenerator<Readonly<Record<string, Tensor>>> {
+  let carried: Sample = {};
+  for (const sample of samples) {
+    const outputs = await session.run({ ...sample, ...carried });
+    carried = Object.fromEntries(states.map(({ input, output }) => [input, outputs[output]!]));
+    yield outputs;
+  }
 }
 
 export function heldOut(
@@ -32,7 +41,7 @@ export function heldOut(
   samples: readonly Sample[],
   outputs: readonly Readonly<Record<string, Tensor>>[],
   seed: number,
-  metric?: SampleMetric,
+  { metric, states = [] }: { readonly metric?: SampleMetric | undefined; readonly states?: readonly State[] } = {},
 ): HeldOut {
   return {
     samples,
@@ -40,6 +49,7 @@ export function heldOut(
     blocks: Math.ceil(FEWEST_SCORES / samples.length),
     measure: { kind: 'score' },
     metric: metric && outputs.map((o, i) => metric(o, i)),
+    states,
   };
 }
 
@@ -59,16 +69,17 @@ export async function evaluate(session: Session, held: HeldOut, metric?: SampleM
   const scores: Score[] = [];
   const changes: Change[] = [];
   const metrics: MetricScore[] = [];
-  for (let i = 0; i < held.samples.length; i++) {
+  let i = 0;
+  for await (const outputs of runs(session, held.samples, held.states)) {
     const reference = held.references[i]!;
-    const outputs = await session.run(held.samples[i]!);
     scores.push(...scoresOf(reference, outputs, held.blocks));
     if (held.measure.kind === 'answers')
       changes.push(changeOf(answerOf(reference)!, answerOf(like(reference, outputs))!));
     if (metric) metrics.push({ compressed: metric(outputs, i), original: held.metric![i]! });
+    i++;
   }
   const { measure } = held;
-  return { samples: held.samples.length, scores, measure, changes, metric: metric ? metrics : undefined };
+  return { samples: new Set(held.samples).size, scores, measure, changes, metric: metric ? metrics : undefined };
 }
 
 /** Mean divergence a row. */

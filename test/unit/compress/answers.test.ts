@@ -1,7 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { answerOf, changeOf, expectedScore } from '../../../sdk/compress/answers.ts';
-import { type OutputKind, referenceOf } from '../../../sdk/compress/divergence.ts';
+import { referenceOf } from '../../../sdk/compress/divergence.ts';
+import type { OutputKind } from '../../../sdk/compress/outputs.ts';
 import { Rng } from '../../../sdk/util/rng.ts';
 import { tensor } from '../../../sdk/util/tensor.ts';
 

@@ -1,35 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  measuresOf,
-  referenceOf,
-  type Score,
-  scoreOf,
-  scoresOf,
-  withBaselines,
-} from '../../../sdk/compress/divergence.ts';
+import { referenceOf, type Score, scoreOf, scoresOf, withBaselines } from '../../../sdk/compress/divergence.ts';
 import type { Evaluation } from '../../../sdk/compress/evaluate.ts';
 import { gateOf } from '../../../sdk/compress/gate.ts';
-import { type Graph, GraphBuilder } from '../../../sdk/ir/graph.ts';
 import { type Tensor, tensor } from '../../../sdk/util/tensor.ts';
 
-function graphWith(op: string, outShape: number[], inShape: number[]): Graph {
-  const b = new GraphBuilder('g');
-  b.input('x', { dtype: 'f32', shape: inShape });
-  b.node({ name: 'n', op, inputs: ['x'], outputs: ['y'], attrs: {} }, [{ dtype: 'f32', shape: outShape }]);
-  b.outputs = ['y'];
-  return b.build();
-}
-
 const y = (shape: number[], data: number[]) => ({ y: tensor('f32', shape, data) });
-
-test('kinds of outputs', () => {
-  const kind = (g: Graph, shape: number[], data: number[]): string => measuresOf(g, y(shape, data), 'auto')[0]!.kind;
-  assert.is(kind(graphWith('Softmax', [1, 2], [1, 5]), [1, 2], [0.25, 0.75]), 'probabilities');
-  assert.is(kind(graphWith('Linear', [1, 2], [1, 5]), [1, 2], [3, -1]), 'logits');
-  assert.is(kind(graphWith('Sigmoid', [1, 2], [1, 5]), [1, 2], [0.3, 0.1]), 'sigmoid');
-  assert.is(kind(graphWith('Linear', [1, 5], [1, 5]), [1, 5], [1, 2, 3, 4, 5]), 'squared');
-});
 
 test('divergence of probabilities and logits is the Kullback-Leibler one', () => {
   const p = [0.5, 0.25, 0.25];
