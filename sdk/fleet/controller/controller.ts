@@ -2,14 +2,7 @@ import type { Transport } from '../../transport/index.ts';
 import type { Clock } from '../../util/clock.ts';
 import { isEigenError } from '../../util/errors.ts';
 import { decodeMessage } from '../../wire/protocol/messages.ts';
-import {
-  type Channel,
-  deviceTopic,
-  everyDevice,
-  parseTopic,
-  shardFilter,
-  shardOf,
-} from '../../wire/protocol/topics.ts';
+import { deviceTopic, everyDevice, parseTopic, shardOf } from '../../wire/protocol/topics.ts';
 import type { Database } from '../database/index.ts';
 import { encodeDesired, giveUpLate, takeDue } from '../desired/publish.ts';
 import { BEAT, LeaseLost, Leases } from '../leases/leases.ts';
@@ -18,6 +11,7 @@ import { changesOf, type Heard } from '../registry/change.ts';
 import { storeChanges } from '../registry/store.ts';
 import { Inbox } from './inbox.ts';
 import type { Metrics } from './metrics.ts';
+import { Overheard, type Said } from './overheard.ts';
 import { Periodic } from './periodic.ts';
 import { surveyShards } from './survey.ts';
 
@@ -55,7 +49,7 @@ export interface ControllerParts {
 export const SHARDS: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 
 /** What devices say on their way to the controller. */
-const CHANNELS: readonly Channel[] = ['up', 'st'];
+const CHANNELS = ['up', 'st'] as const;
 
 /** Desired states published in one go, and milliseconds between two looks for some that are due again: new ones are published at once. */
 const MOST_PUBLISHED = 500;
@@ -68,14 +62,15 @@ const AT_A_TIME = 32;
 
 /**
  * One of the controllers of a fleet: writes down what the devices of its shards say, and publishes what they are to be. Everything that counts
- * is in the database; where a controller dies, another goes on from there.
+ * is in the database; where a controller dies, another goes on from there. Each hears all devices, so that nothing is lost between two that
+ * write for one.
  */
 export class Controller {
   readonly leases: Leases;
   private readonly parts: ControllerParts;
   private readonly inbox: Inbox;
+  private readonly overheard: Overheard;
   private readonly periodic: Periodic[];
-  private readonly subscribed = new Set<string>();
   private shards: readonly string[] = [];
   private unlisten: (() => void)[] = [];
 
@@ -84,6 +79,7 @@ export class Controller {
     const { database, id, tasks = [] } = parts;
     this.leases = new Leases(database, { id, names: [...SHARDS, ...tasks.map((t) => t.name)] });
     this.inbox = new Inbox(parts.clock, (heard) => this.write(heard));
+    this.overheard = new Overheard(parts.clock);
     this.periodic = [
       this.every('beat', BEAT, () => this.beat()),
       this.every('publish', PUBLISH_EVERY, () => this.publish()),
@@ -92,9 +88,9 @@ export class Controller {
     ];
   }
 
-  /** Takes its share of the work; returns when it has it. */
+  /** Takes its share of the work; returns when it has it. @throws EigenError EW7103_LINK_REFUSED when it may not hear devices. */
   async start(): Promise<void> {
-    const { transport } = this.parts;
+    const { transport, namespace } = this.parts;
     this.unlisten = [
       transport.onMessage(({ topic, payload }) => this.hear(topic, payload)),
       transport.onState((connected) => {
@@ -103,6 +99,7 @@ export class Controller {
       }),
     ];
     this.parts.metrics.connected.set(transport.connected ? 1 : 0);
+    for (const channel of CHANNELS) await transport.subscribe(everyDevice(namespace, channel), 1);
     await this.beat();
     for (const work of this.periodic) work.start();
   }
@@ -147,21 +144,33 @@ export class Controller {
   }
 
   private hear(topic: string, payload: Uint8Array): void {
-    const { metrics, clock } = this.parts;
-    try {
+    // Nobody's state any more: its retained message was cleared.
+    if (payload.length === 0) return;
+    this.understand(topic, () => {
       const parsed = parseTopic(topic);
       if (parsed.namespace !== this.parts.namespace) return;
       const { device, channel } = parsed;
-      if ((channel !== 'up' && channel !== 'st') || !this.leases.holds(shardOf(device))) return;
-      // Nobody's state any more: its retained message was cleared.
-      if (payload.length === 0) return;
-      const message = decodeMessage(channel, payload);
-      metrics.messages.inc({ type: message.type });
-      this.inbox.add({ device, at: clock.now(), message });
+      if (channel !== 'up' && channel !== 'st') return;
+      const said: Said = { device, shard: shardOf(device), channel, at: this.parts.clock.now(), payload };
+      if (this.leases.holds(said.shard)) this.take(said);
+      else this.overheard.add(said);
+    });
+  }
+
+  private take({ device, channel, at, payload }: Said): void {
+    const message = decodeMessage(channel, payload);
+    this.parts.metrics.messages.inc({ type: message.type });
+    this.inbox.add({ device, at, message });
+  }
+
+  /** What is not as the protocol has it is counted and left. */
+  private understand(whose: string, work: () => void): void {
+    try {
+      work();
     } catch (error) {
       if (!isEigenError(error)) throw error;
-      metrics.refused.inc({ code: error.code });
-      this.parts.log.warn('message-refused', { topic: topic.slice(0, 128), error });
+      this.parts.metrics.refused.inc({ code: error.code });
+      this.parts.log.warn('message-refused', { topic: whose.slice(0, 128), error });
     }
   }
 
@@ -205,25 +214,10 @@ export class Controller {
     const taken = await this.leases.beat();
     this.shards = SHARDS.filter((shard) => this.leases.holds(shard));
     metrics.leases.set(this.leases.size);
-    if (taken.length > 0) {
-      metrics.taken.inc(taken.length);
-      log.info('leases-taken', { taken: taken.length, held: this.leases.size });
-      await this.listen();
-    }
-  }
-
-  private async listen(): Promise<void> {
-    const { transport, namespace } = this.parts;
-    // Who is alone hears everything by two filters: brokers look through all of them for every message.
-    if (this.subscribed.size === 0 && this.shards.length === SHARDS.length) {
-      for (const channel of CHANNELS) await transport.subscribe(everyDevice(namespace, channel), 1);
-      for (const shard of this.shards) this.subscribed.add(shard);
-    }
-    for (const shard of this.shards) {
-      if (this.subscribed.has(shard)) continue;
-      for (const channel of CHANNELS) await transport.subscribe(shardFilter(namespace, shard, channel), 1);
-      this.subscribed.add(shard);
-    }
+    if (taken.length === 0) return;
+    metrics.taken.inc(taken.length);
+    log.info('leases-taken', { taken: taken.length, held: this.leases.size });
+    for (const said of this.overheard.take(new Set(taken))) this.understand(said.device, () => this.take(said));
   }
 
   private async publish(): Promise<void> {

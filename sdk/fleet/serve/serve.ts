@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { connectMqtt, type Transport } from '../../transport/index.ts';
-import { type Clock, systemClock } from '../../util/clock.ts';
+import { type Clock, pause, systemClock } from '../../util/clock.ts';
 import type { Terms } from '../../wire/metadata.ts';
 import { shardOf } from '../../wire/protocol/topics.ts';
 import { AuditLog } from '../access/audit.ts';
@@ -157,10 +157,16 @@ interface LinkParts {
 }
 
 async function openLink(options: ServeOptions, parts: LinkParts): Promise<Link> {
-  return options.broker ? externalLink(options.broker, options.log) : embeddedLink(options, parts);
+  return options.broker ? externalLink(options.broker, options) : embeddedLink(options, parts);
 }
 
-function externalLink({ url, username, password, ca, cert, key }: ExternalBroker, log: Logger): Link {
+/** How long the start waits for a broker elsewhere, milliseconds: devices that appear before are not heard. */
+const MOST_WAIT = 10_000;
+
+async function externalLink(
+  { url, username, password, ca, cert, key }: ExternalBroker,
+  { log, clock = systemClock }: ServeOptions,
+): Promise<Link> {
   const transport = connectMqtt({
     url,
     clientId: `controller-${newId()}`,
@@ -169,8 +175,17 @@ function externalLink({ url, username, password, ca, cert, key }: ExternalBroker
     tls: { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) },
     onProblem: (error) => log.warn('broker-problem', { error }),
   });
+  await connected(transport, clock);
   // Whom it lets in is that broker's to say.
   return { transport, url, expel: () => undefined, close: () => transport.close() };
+}
+
+/** Returns when there is a connection, or has been none for too long: it comes later then. */
+async function connected(transport: Transport, clock: Clock): Promise<void> {
+  const there = new AbortController();
+  const unlisten = transport.onState((is) => is && there.abort());
+  if (!transport.connected) await pause(clock, MOST_WAIT, there.signal);
+  unlisten();
 }
 
 async function embeddedLink(options: ServeOptions, { database, certificates, metrics }: LinkParts): Promise<Link> {

@@ -16,7 +16,6 @@ export type Channel = (typeof CHANNELS)[number];
 
 const ROOT = 'ew1';
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
-const SHARD = /^[0-9a-f]{2}$/;
 
 export interface DeviceTopic {
   readonly namespace: string;
@@ -41,13 +40,7 @@ export function deviceTopic({ namespace, device, channel }: DeviceTopic): string
   return [ROOT, namespace, shardOf(device), device, channel].join('/');
 }
 
-/** What a controller that holds a shard subscribes to. */
-export function shardFilter(namespace: string, shard: string, channel: Channel): string {
-  if (!isTopicName(namespace) || !SHARD.test(shard)) throw new RangeError(`'${namespace}/${shard}' is no shard`);
-  return [ROOT, namespace, shard, '+', channel].join('/');
-}
-
-/** The same of all shards. */
+/** What controllers subscribe to: a channel of all devices. */
 export function everyDevice(namespace: string, channel: Channel): string {
   if (!isTopicName(namespace)) throw new RangeError(`'${namespace}' is no namespace`);
   return [ROOT, namespace, '+', '+', channel].join('/');

@@ -20,7 +20,8 @@ export class AnsweringDevice {
     this.transport = connectMqtt({ url, clientId: device });
     this.transport.onMessage(({ payload }) => this.hear(decodeMessage('dn', payload)));
     this.transport.onState((connected) => {
-      if (connected) void this.greet();
+      // The next connection begins anew.
+      if (connected) this.greet().catch(() => undefined);
     });
   }
 

@@ -1,34 +1,41 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { CLI } from '../cli-process.ts';
+import { within } from '../until.ts';
+
+/** Longest start and longest end, seconds: a machine under load takes its time to load the program. */
+const START = 120;
+const END = 60;
 
 /** `eigenweights serve` as a process. */
 export class ControllerProcess {
-  readonly url: string;
+  /** What it logged. */
+  readonly log: string[] = [];
   private readonly child: ChildProcess;
   private readonly ended: Promise<number | null>;
+  private address = '';
 
-  private constructor(child: ChildProcess, ended: Promise<number | null>, url: string) {
+  private constructor(child: ChildProcess) {
     this.child = child;
-    this.ended = ended;
-    this.url = url;
+    this.ended = new Promise((resolve) => child.once('exit', resolve));
   }
 
-  /** Returns when its log says that it works; throws with its log when it ends before. */
+  /** Returns when its log says that it works; throws with its log when it ends before, or takes too long. */
   static async start(args: readonly string[]): Promise<ControllerProcess> {
     const [program, ...words] = CLI;
     const child = spawn(program!, [...words, 'serve', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-    const log: string[] = [];
-    for await (const line of createInterface({ input: child.stderr! })) {
-      log.push(line);
-      const entry: { event?: string; url?: string } = line.startsWith('{') ? JSON.parse(line) : {};
-      if (entry.event !== 'started') continue;
-      // Nobody reads the rest, and nothing is to wait for that.
-      child.stderr!.resume();
-      return new ControllerProcess(child, ended, entry.url!);
+    const controller = new ControllerProcess(child);
+    try {
+      await within('the controller starts', controller.started(), START);
+      return controller;
+    } catch (e) {
+      child.kill('SIGKILL');
+      throw new Error(`${(e as Error).message}:\n${controller.log.join('\n')}`);
     }
-    throw new Error(`the controller did not start:\n${log.join('\n')}`);
+  }
+
+  get url(): string {
+    return this.address;
   }
 
   get pid(): number {
@@ -36,8 +43,24 @@ export class ControllerProcess {
   }
 
   /** Ends it; the exit code. */
-  stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<number | null> {
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<number | null> {
     this.child.kill(signal);
-    return this.ended;
+    return within('the controller ends', this.ended, END).catch((e: Error) => {
+      this.child.kill('SIGKILL');
+      throw new Error(`${e.message}:\n${this.log.join('\n')}`);
+    });
+  }
+
+  private started(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      createInterface({ input: this.child.stderr! }).on('line', (line) => {
+        this.log.push(line);
+        const entry: { event?: string; url?: string } = line.startsWith('{') ? JSON.parse(line) : {};
+        if (entry.event !== 'started') return;
+        this.address = entry.url!;
+        resolve();
+      });
+      this.child.once('close', () => reject(new Error('the controller did not start')));
+    });
   }
 }

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Rights } from '../../../../sdk/fleet/broker/rights.ts';
-import { deviceTopic, shardFilter, shardOf } from '../../../../sdk/wire/protocol/topics.ts';
+import { deviceTopic, everyDevice, shardOf } from '../../../../sdk/wire/protocol/topics.ts';
 
 const rights = new Rights('lab', 'cam');
 const own = (channel: 'up' | 'dn' | 'st' | 'rq' | 'ch'): string =>
@@ -35,7 +35,7 @@ test('a device hears what is for it', () => {
     ['up', 'st', 'rq', 'dn', 'ch'].map((c) => may(own(c as 'up'))),
     [false, true, false, true, true],
   );
-  for (const filter of ['#', '+/+/+/+/dn', shardFilter('lab', shardOf('cam'), 'dn'), 'ew1/lab/all/+'])
+  for (const filter of ['#', '+/+/+/+/dn', everyDevice('lab', 'dn'), `ew1/lab/${shardOf('cam')}/+/dn`, 'ew1/lab/all/+'])
     assert.not.ok(may(filter), filter);
 });
 
