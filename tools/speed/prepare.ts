@@ -1,14 +1,13 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { build } from 'esbuild';
 import { graphOfBundle } from '../../sdk/app/bundle-graph.ts';
 import { readBundle } from '../../sdk/bundle/index.ts';
 import { buildCompressed, inspectPath, type NamedType, readArrays, samplesOf, writeArrays } from '../../sdk/index.ts';
 import { buildBundle, openModel, openProfile } from '../../sdk/pipeline.ts';
 import { writeAtomic } from '../../sdk/util/files.ts';
 import { sha256 } from '../../sdk/util/hash.ts';
-import { filesIn, hashOf } from '../quality/key.ts';
+import { filesIn, hashOf, sourcesOf, UNDECIDING } from '../lib/sources.ts';
 import { MODELS } from '../quality/task.ts';
 import { TASKS } from '../quality/tasks.ts';
 import { type SampleModel, samplesFor, setInputs } from './models.ts';
@@ -22,11 +21,6 @@ const MADE_UP = 32;
 /** Programs whose sources decide which networks are timed, and everything that decides their times. */
 const COMPRESSING = ['sdk/app/build.ts'];
 const TIMING = [...COMPRESSING, 'tools/speed/prepare.ts', 'tools/speed/child.ts'];
-/** What does not decide the weights and bits of a compressed network: kernels, which all give the same outputs, and what is said on the way. */
-const UNDECIDING = [
-  ...['sdk/compile/emit/', 'sdk/compile/toolchains/', 'sdk/device/', 'targets/'],
-  ...['sdk/util/errors.ts', 'sdk/util/progress.ts'],
-];
 
 /** Hashes of the sources that decide which networks are timed, and of everything that decides their times. */
 export interface SourceHashes {
@@ -43,26 +37,6 @@ export async function sourceHashes(root: string): Promise<SourceHashes> {
     );
   const compressing = (await sourcesOf(root, COMPRESSING)).filter((f) => !UNDECIDING.some((u) => f.startsWith(u)));
   return { compressing: await hash(compressing), all: await hash(await sourcesOf(root, TIMING)) };
-}
-
-/** The files that programs are made of, from the project's root, in the order of their names. */
-async function sourcesOf(root: string, programs: readonly string[]): Promise<string[]> {
-  const { metafile } = await build({
-    entryPoints: programs.map((p) => join(root, p)),
-    absWorkingDir: root,
-    bundle: true,
-    metafile: true,
-    write: false,
-    outdir: root,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'error',
-  });
-  const used = Object.values(metafile.outputs).flatMap(({ inputs }) =>
-    Object.keys(inputs).filter((f) => inputs[f]!.bytesInOutput > 0),
-  );
-  return [...new Set(used)].sort();
 }
 
 /** A model ready to be timed: the files that the contestants open. */

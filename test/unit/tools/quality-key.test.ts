@@ -14,18 +14,27 @@ const put = (path: string, text: string): void => {
 
 test.before(() => {
   root = mkdtempSync(join(tmpdir(), 'eigenweights-key-'));
-  for (const f of ['sdk/a.ts', 'sdk/cli/b.ts', 'targets/t.ts', 'profiles/p.json', 'tools/quality/present/page.ts'])
-    put(f, 'one');
+  put(
+    'tools/quality/child.ts',
+    "import { a } from '../../sdk/a.ts'; import { b } from '../../sdk/cli/b.ts'; console.log(a, b);",
+  );
+  put('sdk/a.ts', 'export const a = 1;');
+  put('sdk/cli/b.ts', 'export const b = 1;');
+  put('sdk/other.ts', 'export const c = 1;');
+  put('profiles/p.json', '{}');
 });
 test.after(() => rmSync(root, { recursive: true, force: true }));
 
-test('results are of other sources when what computes changes, not when what shows does', async () => {
+test('results are of other sources when what computes changes, not when what shows or is not used does', async () => {
   const before = await sourcesHash(root);
-  put('sdk/cli/b.ts', 'two');
-  put('tools/quality/present/page.ts', 'two');
+  put('sdk/cli/b.ts', 'export const b = 2;');
+  put('sdk/other.ts', 'export const c = 2;');
   assert.is(await sourcesHash(root), before);
-  put('targets/t.ts', 'two');
-  assert.is.not(await sourcesHash(root), before);
+  put('sdk/a.ts', 'export const a = 2;');
+  const after = await sourcesHash(root);
+  assert.is.not(after, before);
+  put('profiles/p.json', '{ }');
+  assert.is.not(await sourcesHash(root), after);
 });
 
 test('the key of a task holds its data, its settings and the limit', async () => {
