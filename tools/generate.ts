@@ -6,9 +6,11 @@ import { openApi } from '../sdk/fleet/api/openapi.ts';
 import { ROUTES } from '../sdk/fleet/api/routes/index.ts';
 import { withCommands } from './lib/readme.ts';
 
+const commands = await Promise.all(COMMANDS.map((c) => c.load()));
+
 /** Path from the project root -> what is in it after generation, of what was before. */
 const GENERATED: Readonly<Record<string, (before: string) => string>> = {
-  'README.md': (before) => withCommands(before, COMMANDS),
+  'README.md': (before) => withCommands(before, commands),
   'sdk/fleet/api/openapi.json': () => `${JSON.stringify(openApi(ROUTES), null, 2)}\n`,
 };
 

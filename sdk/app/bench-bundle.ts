@@ -7,8 +7,8 @@ import type { Work } from '../pipeline.ts';
 import { readBytes } from '../util/files.ts';
 import { packageVersion } from '../util/package.ts';
 import { type Tensor, tensor } from '../util/tensor.ts';
+import { relativeError } from './reference-test.ts';
 import { firstSample } from './sample.ts';
-import { relativeError } from './self-test.ts';
 import { type BundleSession, type EngineName, openSession } from './session.ts';
 
 export interface BenchRequest {

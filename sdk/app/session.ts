@@ -1,12 +1,10 @@
-import { REFERENCE } from '../../targets/index.ts';
 import { type Bundle, openBundle } from '../bundle/index.ts';
 import type { NamedType } from '../data/samples.ts';
 import type { Engine, EngineOptions } from '../device/engine/engine.ts';
 import { openEngine, openNative, openWasm } from '../device/engine/open.ts';
 import { readBytes } from '../util/files.ts';
 import type { Tensor } from '../util/tensor.ts';
-import { graphOfBundle } from './bundle-graph.ts';
-import { type SelfTest, testKernels, testReference } from './self-test.ts';
+import { type SelfTest, testKernels } from './self-test.ts';
 
 const WASM_VARIANTS = ['simd128', 'dot7'] as const;
 /** Of those that one bundle has several of. */
@@ -81,7 +79,7 @@ export async function loadSession(bundle: Bundle, request: SessionRequest = {}):
     fixed: (settings.set ?? {}) as Record<string, number>,
   };
   return request.engine === 'reference'
-    ? { ...described, ...loadReference(bundle) }
+    ? { ...described, ...(await loadReference(bundle)) }
     : { ...described, ...(await loadKernels(bundle, request)) };
 }
 
@@ -121,7 +119,13 @@ function onEngine(bundle: Bundle, loaded: Engine): Loaded {
   };
 }
 
-function loadReference(bundle: Bundle): Loaded {
+/** With what it takes to interpret a graph, which kernels do without. */
+async function loadReference(bundle: Bundle): Promise<Loaded> {
+  const [{ REFERENCE }, { graphOfBundle }, { testReference }] = await Promise.all([
+    import('../../targets/index.ts'),
+    import('./bundle-graph.ts'),
+    import('./reference-test.ts'),
+  ]);
   const graph = graphOfBundle(bundle);
   const loaded = REFERENCE.load(graph);
   const run = async (inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> => loaded.run(inputs);

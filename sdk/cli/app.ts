@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import pico from 'picocolors';
 import { EigenError, isEigenError } from '../util/errors.ts';
 import { nearest } from '../util/nearest.ts';
-import type { Answer, Command, Context } from './command.ts';
+import type { Answer, Command, CommandEntry, Context } from './command.ts';
 import { helpOf, overview } from './help.ts';
 import { type JsonMode, type ParsedLine, parseLine, SHARED_FLAGS, type SharedValues } from './parse.ts';
 import {
@@ -40,13 +40,13 @@ interface Settings {
 }
 
 /** Runs one command line and returns the exit code. Prints the answer on stdout and everything else on stderr. */
-export async function runCli(argv: readonly string[], commands: readonly Command[], io: Io): Promise<number> {
+export async function runCli(argv: readonly string[], commands: readonly CommandEntry[], io: Io): Promise<number> {
   const { name, line } = splitCommand(argv);
   // Read from the raw words as well, so that a line that does not parse is still answered in the form that was asked for.
   const json = argv.some((a) => a === '--json' || a.startsWith('--json='));
   try {
     if (name === undefined) return bare(line, commands, io);
-    const command = findCommand(name, commands);
+    const command = await findCommand(name, commands).load();
     const parsed = parseLine(command, line);
     if (parsed.shared.help) {
       io.stdout(`${helpOf(command)}\n`);
@@ -70,7 +70,7 @@ function splitCommand(argv: readonly string[]): { name: string | undefined; line
   return { name: argv[i], line: [...argv.slice(0, i), ...argv.slice(i + 1)] };
 }
 
-function bare(line: readonly string[], commands: readonly Command[], io: Io): number {
+function bare(line: readonly string[], commands: readonly CommandEntry[], io: Io): number {
   if (line.includes('--version') || line.includes('-V')) {
     io.stdout(`${io.version}\n`);
     return 0;
@@ -82,7 +82,7 @@ function bare(line: readonly string[], commands: readonly Command[], io: Io): nu
   return 0;
 }
 
-function findCommand(name: string, commands: readonly Command[]): Command {
+function findCommand(name: string, commands: readonly CommandEntry[]): CommandEntry {
   const found = commands.find((c) => c.name === name);
   if (found) return found;
   const guess = nearest(

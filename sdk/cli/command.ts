@@ -51,9 +51,8 @@ export interface Answer {
   readonly verdict?: EigenError;
 }
 
-export interface Command {
-  readonly name: string;
-  readonly summary: string;
+/** What a command is, but for its name. */
+export interface CommandBody {
   /** Whole command lines, shown first in the help. */
   readonly examples: readonly string[];
   readonly args: readonly Arg[];
@@ -66,13 +65,29 @@ export interface Command {
   ): Promise<Answer>;
 }
 
-interface CommandSpec<F extends Flags> extends Omit<Command, 'run' | 'flags'> {
+/** A line of the table of commands: the command itself, and all that it uses, is loaded when it is asked for. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+export interface Command extends CommandBody {
+  readonly name: string;
+  readonly summary: string;
+}
+
+export function entry(name: string, summary: string, load: () => Promise<CommandBody>): CommandEntry {
+  return { name, summary, load: async () => ({ name, summary, ...(await load()) }) };
+}
+
+interface CommandSpec<F extends Flags> extends Omit<CommandBody, 'run' | 'flags'> {
   readonly flags: F;
   run(input: { readonly args: readonly string[]; readonly flags: FlagValues<F> }, context: Context): Promise<Answer>;
 }
 
 /** Ties the types of the flags to what `run` receives; the parser guarantees that each value came from its flag's `parse`. */
-export function defineCommand<const F extends Flags>(spec: CommandSpec<F>): Command {
+export function defineCommand<const F extends Flags>(spec: CommandSpec<F>): CommandBody {
   return {
     ...spec,
     run: (input, context) => spec.run({ args: input.args, flags: input.flags as FlagValues<F> }, context),

@@ -1,4 +1,5 @@
-import { type FleetAccess, FleetClient } from '../index.ts';
+import { FleetClient } from '../app/fleet-client.ts';
+import type { FleetAccess } from '../index.ts';
 import { type Context, type FlagValues, valueFlag } from './command.ts';
 import { pathIn, readText } from './values.ts';
 

@@ -1,4 +1,4 @@
-import type { Arg, Command, Flag, Flags } from './command.ts';
+import type { Arg, Command, CommandEntry, Flag, Flags } from './command.ts';
 import { table } from './format.ts';
 import { SHARED_FLAGS } from './parse.ts';
 
@@ -44,7 +44,7 @@ export function helpOf(command: Command): string {
 }
 
 /** What `eigenweights` alone and `eigenweights --help` print. */
-export function overview(commands: readonly Command[], version: string): string {
+export function overview(commands: readonly CommandEntry[], version: string): string {
   const rows = commands.map((c) => [`  ${c.name}`, c.summary]);
   return [
     `eigenweights ${version}: compress, compile and run neural networks for Jetson, Raspberry Pi and Coral boards`,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { relativeError } from '../../sdk/app/self-test.ts';
+import { relativeError } from '../../sdk/app/reference-test.ts';
 import { openBundle } from '../../sdk/bundle/index.ts';
 import { probeDot7 } from '../../sdk/device/engine/probe.ts';
 import { processorFlags, runnable } from '../../sdk/device/engine/processor.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { runCli } from '../../sdk/cli/app.ts';
-import { rollout } from '../../sdk/cli/commands/rollout.ts';
+import { COMMANDS } from '../../sdk/cli/commands/index.ts';
 import { fakeIo } from '../support/cli-io.ts';
 import { enrolled, obey } from '../support/fleet/enrolled.ts';
 import { digestOf } from '../support/fleet/messages.ts';
@@ -26,7 +26,7 @@ test.after(async ({ controller, devices }) => {
 /** A line of the command, in the controller's data folder. */
 async function line(controller: TestController, ...words: string[]) {
   const io = fakeIo({ cwd: controller.folder });
-  const code = await runCli(['rollout', ...words, '--data', controller.folder], [rollout], io);
+  const code = await runCli(['rollout', ...words, '--data', controller.folder], COMMANDS, io);
   return { code, out: io.out(), err: io.err() };
 }
 

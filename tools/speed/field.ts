@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { relativeError } from '../../sdk/app/self-test.ts';
+import { relativeError } from '../../sdk/app/reference-test.ts';
 import { readArrays, type Tensor } from '../../sdk/index.ts';
 import { type Contestant, PAIRS, REFERENCE } from './contestants.ts';
 import { COMPETITORS, installCompetitors, installedVersion, type NodeBinary, nodeOf } from './packages.ts';

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
-import { agentUnit, enrolDevice, readAgentConfig, runAgent } from '../../index.ts';
+import { enrolDevice } from '../../device/service/enrol.ts';
+import { readAgentConfig, runAgent } from '../../device/service/main.ts';
+import { agentUnit } from '../../device/service/unit.ts';
 import { EigenError } from '../../util/errors.ts';
 import { type Answer, defineCommand, requiredFlag, switchFlag, valueFlag } from '../command.ts';
 import { pathIn, readText } from '../values.ts';
 
 export const agent = defineCommand({
-  name: 'agent',
-  summary: 'Run on a device: keep its model up to date and serve it to applications',
   examples: [
     'eigenweights agent --config /etc/eigenweights/agent.json',
     'eigenweights agent --config agent.json --enrol https://fleet:8470 --token-file token',

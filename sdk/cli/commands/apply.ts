@@ -1,11 +1,9 @@
-import { applyDeltaFile } from '../../index.ts';
+import { applyDeltaFile } from '../../app/delta.ts';
 import { type Answer, defineCommand, requiredFlag, valueFlag } from '../command.ts';
 import { formatBytes } from '../format.ts';
 import { pathIn, readText } from '../values.ts';
 
 export const apply = defineCommand({
-  name: 'apply',
-  summary: 'Make a new bundle from an old one and a delta, verified to the last byte',
   examples: ['eigenweights apply model-1.ewb update.ewd -o model-2.ewb'],
   args: [
     { name: 'OLD', help: 'the .ewb file that the delta was made from' },

@@ -21,8 +21,6 @@ interface Verified {
 const readVerb = readChoice(['list', 'verify']);
 
 export const audit = defineCommand({
-  name: 'audit',
-  summary: 'Show what was done on a controller and by whom, or prove that the log of it is whole',
   examples: ['eigenweights audit verify --data fleet', 'eigenweights audit list --data fleet --last 20'],
   args: [{ name: 'VERB', help: 'list or verify' }],
   flags: { ...FLEET_FLAGS, last: valueFlag('N', 'list: entries, the newest; 100 by default, 1000 at most', readCount) },

@@ -1,11 +1,11 @@
-import { type BenchReport, benchBundle, ENGINES } from '../../index.ts';
+import { benchBundle } from '../../app/bench-bundle.ts';
+import { ENGINES } from '../../app/session.ts';
+import type { BenchReport } from '../../index.ts';
 import { type Answer, defineCommand, requiredFlag, valueFlag } from '../command.ts';
 import { formatRatio, formatSeconds, table } from '../format.ts';
 import { pathIn, readChoice, readCount, readText } from '../values.ts';
 
 export const bench = defineCommand({
-  name: 'bench',
-  summary: 'Time a bundle against the original model in onnxruntime, interleaved in one process',
   examples: [
     'eigenweights bench model.ewb --against model.onnx',
     'eigenweights bench model.ewb --against model.onnx --input in.npz --threads 2 --json',

@@ -1,4 +1,4 @@
-import { buildFloat } from '../../index.ts';
+import { buildFloat } from '../../app/build.ts';
 import { type Answer, defineCommand, requiredFlag, switchFlag, valueFlag } from '../command.ts';
 import { formatBytes, table } from '../format.ts';
 import { kernelsText } from '../kernels-text.ts';
@@ -6,8 +6,6 @@ import { MODEL_FLAGS } from '../model-flags.ts';
 import { pathIn, readText } from '../values.ts';
 
 export const compile = defineCommand({
-  name: 'compile',
-  summary: 'Compile a model for a board as it is, in float, without compression',
   examples: [
     'eigenweights compile model.onnx --target raspberry-pi-5 -o model.ewb',
     'eigenweights compile text.onnx --target host --dim width=320 -o text.ewb',

@@ -1,13 +1,8 @@
 import { availableParallelism } from 'node:os';
-import {
-  buildCompressed,
-  type CompressedBuild,
-  doesNotFit,
-  type InputRange,
-  type Limits,
-  report,
-  type WireBudget,
-} from '../../index.ts';
+import { buildCompressed } from '../../app/build.ts';
+import { doesNotFit } from '../../compile/fit.ts';
+import type { CompressedBuild, InputRange, Limits, WireBudget } from '../../index.ts';
+import * as report from '../../report/index.ts';
 import { EigenError } from '../../util/errors.ts';
 import { writeAtomic } from '../../util/files.ts';
 import { type Answer, type Context, defineCommand, requiredFlag, switchFlag, valueFlag } from '../command.ts';
@@ -27,8 +22,6 @@ import {
 } from '../values.ts';
 
 export const compress = defineCommand({
-  name: 'compress',
-  summary: 'Compress a model under a size budget, keep its quality, compile it for a board and pack it',
   examples: [
     'eigenweights compress model.onnx --target raspberry-pi-4b --calib calib.npz -o model.ewb',
     'eigenweights compress model.onnx --target jetson-orin-nano-8gb --budget 500kB --calib calib.npz --eval eval.npz --metric top1 -o model.ewb',

@@ -1,11 +1,10 @@
-import { type DeltaFileReport, writeDelta } from '../../index.ts';
+import { writeDelta } from '../../app/delta.ts';
+import type { DeltaFileReport } from '../../index.ts';
 import { type Answer, defineCommand, requiredFlag } from '../command.ts';
 import { formatBytes, formatPercent, table } from '../format.ts';
 import { pathIn, readText } from '../values.ts';
 
 export const delta = defineCommand({
-  name: 'delta',
-  summary: 'Write what leads from one bundle to another: a small update for devices that have the first',
   examples: ['eigenweights delta model-1.ewb model-2.ewb -o update.ewd'],
   args: [
     { name: 'OLD', help: 'the .ewb file that devices have' },

@@ -1,11 +1,9 @@
-import { diagnose } from '../../index.ts';
+import { diagnose } from '../../app/doctor.ts';
 import { EigenError } from '../../util/errors.ts';
 import { type Answer, defineCommand } from '../command.ts';
 import { table } from '../format.ts';
 
 export const doctor = defineCommand({
-  name: 'doctor',
-  summary: 'Look at this machine: what is there, what is missing, how to get it',
   examples: ['eigenweights doctor', 'eigenweights doctor --json'],
   args: [],
   flags: {},

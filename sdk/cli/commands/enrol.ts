@@ -9,8 +9,6 @@ interface Made {
 }
 
 export const enrol = defineCommand({
-  name: 'enrol',
-  summary: 'Make a token with which one device enrols, once',
   examples: [
     'eigenweights enrol --data fleet',
     'eigenweights enrol --url https://fleet:8470 --token-file t --tag site=lab --hours 2',

@@ -5,8 +5,6 @@ import { EXPLANATIONS, type Explanation } from '../explain.ts';
 import { table } from '../format.ts';
 
 export const explain = defineCommand({
-  name: 'explain',
-  summary: 'Say what an error code means, what causes it and what to do',
   examples: ['eigenweights explain EW3102_OP_UNSUPPORTED', 'eigenweights explain EW4001', 'eigenweights explain'],
   args: [{ name: 'CODE', help: 'a code, whole or up to its underscore; none lists all', optional: true }],
   flags: {},

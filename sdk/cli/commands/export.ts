@@ -1,11 +1,11 @@
-import { type ExportReport, exportBundle, MATMUL_FORMS, WEIGHT_FORMS } from '../../index.ts';
+import { exportBundle } from '../../app/export.ts';
+import type { ExportReport } from '../../index.ts';
+import { MATMUL_FORMS, WEIGHT_FORMS } from '../../model/onnx/export/index.ts';
 import { type Answer, defineCommand, requiredFlag, valueFlag } from '../command.ts';
 import { formatBytes, formatPercent, table } from '../format.ts';
 import { pathIn, readChoice, readText } from '../values.ts';
 
 export const exportCommand = defineCommand({
-  name: 'export',
-  summary: 'Write the network in a bundle, compressed or not, as an ONNX file for other runtimes',
   examples: [
     'eigenweights export model.ewb -o model.onnx',
     'eigenweights export model.ewb --format onnx --matmul nbits -o model.onnx',

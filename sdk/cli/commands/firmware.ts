@@ -1,12 +1,11 @@
-import { type FirmwareReport, writeFirmware } from '../../index.ts';
+import { writeFirmware } from '../../app/firmware.ts';
+import type { FirmwareReport } from '../../index.ts';
 import { type Answer, defineCommand, requiredFlag, switchFlag, valueFlag } from '../command.ts';
 import { formatBytes, table } from '../format.ts';
 import { MODEL_FLAGS } from '../model-flags.ts';
 import { pathIn, readText } from '../values.ts';
 
 export const firmware = defineCommand({
-  name: 'firmware',
-  summary: 'Write a bundle or model as a self-contained C library for microcontrollers',
   examples: [
     'eigenweights firmware keywords.ewb --target raspberry-pi-pico-2 -o keywords/',
     'eigenweights firmware model.onnx --target coral-dev-board-micro --name scorer -o scorer/',

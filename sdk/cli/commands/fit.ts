@@ -1,4 +1,6 @@
-import { doesNotFit, type FitReport, fitPath, type LimitCheck, type Sourced } from '../../index.ts';
+import { fitPath } from '../../app/inspect.ts';
+import { doesNotFit } from '../../compile/fit.ts';
+import type { FitReport, LimitCheck, Sourced } from '../../index.ts';
 import { type Answer, defineCommand, requiredFlag, switchFlag, valueFlag } from '../command.ts';
 import { formatBytes, formatSeconds, table } from '../format.ts';
 import { MODEL_FLAGS } from '../model-flags.ts';
@@ -7,8 +9,6 @@ import { pathIn, readBytes, readChoice, readCount, readMilliseconds, readText } 
 const RUNTIMES = ['wasm', 'native', 'firmware'] as const;
 
 export const fit = defineCommand({
-  name: 'fit',
-  summary: 'Say whether a model or bundle fits a board: storage, memory, latency, and where each number comes from',
   examples: [
     'eigenweights fit model.ewb --target raspberry-pi-4b',
     'eigenweights fit model.onnx --target coral-dev-board-micro --runtime firmware --max-latency 50ms',

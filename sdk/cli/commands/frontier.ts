@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { measureFrontier, report } from '../../index.ts';
+import { measureFrontier } from '../../app/frontier.ts';
+import * as report from '../../report/index.ts';
 import { EigenError } from '../../util/errors.ts';
 import { writeAtomic } from '../../util/files.ts';
 import { type Answer, defineCommand, requiredFlag, valueFlag } from '../command.ts';
@@ -9,8 +10,6 @@ import { MODEL_FLAGS } from '../model-flags.ts';
 import { pathIn, readBudget, readBytes, readCount, readMilliseconds, readShare, readText } from '../values.ts';
 
 export const frontier = defineCommand({
-  name: 'frontier',
-  summary: 'Measure a model at several sizes, from one survey: quality, memory and time against bytes',
   examples: [
     'eigenweights frontier model.onnx --target raspberry-pi-4b --calib calib.npz',
     'eigenweights frontier model.onnx --target host --calib calib.npz --points 12 --from 3x --to 20x -o frontier.html',

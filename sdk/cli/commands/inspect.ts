@@ -1,4 +1,5 @@
-import { type BundleInspection, inspectPath, type ModelInspection } from '../../index.ts';
+import { inspectPath } from '../../app/inspect.ts';
+import type { BundleInspection, ModelInspection } from '../../index.ts';
 import { defineCommand } from '../command.ts';
 import { formatBytes, formatPercent, table } from '../format.ts';
 import { MODEL_FLAGS } from '../model-flags.ts';
@@ -7,8 +8,6 @@ import { pathIn } from '../values.ts';
 const LARGEST = 10;
 
 export const inspect = defineCommand({
-  name: 'inspect',
-  summary: 'Show what a model or bundle holds: inputs, outputs, operators, weights, parts',
   examples: [
     'eigenweights inspect model.onnx',
     'eigenweights inspect model.ewb -v',

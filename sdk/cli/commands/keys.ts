@@ -1,13 +1,5 @@
-import {
-  delegateTo,
-  initKeys,
-  type KeysReport,
-  type KeysRequest,
-  revokeKey,
-  rotateKeys,
-  showKeys,
-  signStaged,
-} from '../../index.ts';
+import { delegateTo, initKeys, revokeKey, rotateKeys, showKeys, signStaged } from '../../app/keys.ts';
+import type { KeysReport, KeysRequest } from '../../index.ts';
 import { EigenError } from '../../util/errors.ts';
 import { type Answer, type Context, defineCommand, repeatFlag, valueFlag } from '../command.ts';
 import { table } from '../format.ts';
@@ -32,8 +24,6 @@ export function signingRequest(folder: string, paths: readonly string[], { cwd, 
 }
 
 export const keys = defineCommand({
-  name: 'keys',
-  summary: 'Make, rotate and revoke the keys that say what devices may run',
   examples: [
     'eigenweights keys init fleet',
     'eigenweights keys show fleet',

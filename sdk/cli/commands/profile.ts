@@ -1,4 +1,7 @@
-import { type BundleProfile, ENGINES, type ProfileRow, profileBundle, report } from '../../index.ts';
+import { profileBundle } from '../../app/profile-bundle.ts';
+import { ENGINES } from '../../app/session.ts';
+import type { BundleProfile, ProfileRow } from '../../index.ts';
+import * as report from '../../report/index.ts';
 import { writeAtomic } from '../../util/files.ts';
 import { type Answer, defineCommand, valueFlag } from '../command.ts';
 import { formatBytes, formatPercent, formatSeconds, table } from '../format.ts';
@@ -8,8 +11,6 @@ import { pathIn, readChoice, readCount, readText } from '../values.ts';
 const SHORT = 48;
 
 export const profile = defineCommand({
-  name: 'profile',
-  summary: 'Time every layer of a bundle on this machine: work done, speed reached, share of what the machine could do',
   examples: [
     'eigenweights profile model.ewb',
     'eigenweights profile model.ewb --threads 2 --html profile.html',

@@ -1,12 +1,10 @@
-import { publishBundle } from '../../index.ts';
+import { publishBundle } from '../../app/publish.ts';
 import { type Answer, defineCommand, repeatFlag, requiredFlag, valueFlag } from '../command.ts';
 import { formatBytes } from '../format.ts';
 import { pathIn, readText } from '../values.ts';
 import { signingKeys, signingRequest } from './keys.ts';
 
 export const publish = defineCommand({
-  name: 'publish',
-  summary: 'Put a bundle where devices fetch from, and sign that they may run it',
   examples: [
     'eigenweights publish kws-2.ewb fleet --family kws --from kws-1.ewb --key /media/stick',
     'eigenweights publish eigenweights-agent.cjs fleet --family eigenweights-agent --board raspberry-pi-5',

@@ -2,16 +2,14 @@ import {
   actOnRollout,
   createRollout,
   describeRollout,
-  type FleetClient,
   listRollouts,
   planRollout,
-  type RolloutInput,
-  type RolloutSummary,
-  report,
   reportRollout,
   rolloutVerdict,
   watchRollout,
-} from '../../index.ts';
+} from '../../app/rollouts.ts';
+import type { FleetClient, RolloutInput, RolloutSummary } from '../../index.ts';
+import * as report from '../../report/index.ts';
 import { EigenError } from '../../util/errors.ts';
 import { writeAtomic } from '../../util/files.ts';
 import { type Answer, type Context, defineCommand, repeatFlag, switchFlag, valueFlag } from '../command.ts';
@@ -24,8 +22,6 @@ const VERBS = ['plan', 'start', 'watch', 'list', 'approve', 'pause', 'resume', '
 type Verb = (typeof VERBS)[number];
 
 export const rollout = defineCommand({
-  name: 'rollout',
-  summary: 'Bring a model to a fleet in waves, and stop or take it back where it does harm',
   examples: [
     "eigenweights rollout plan kws@2 --data fleet --bundle kws.ewb --query 'tag.site = lab' --waves 5,25%,100%",
     'eigenweights rollout start rollout.json --data fleet',

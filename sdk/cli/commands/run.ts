@@ -1,21 +1,13 @@
-import {
-  ENGINES,
-  OutputCollector,
-  openSession,
-  type Received,
-  readArrays,
-  type SelfTest,
-  samplesOf,
-  writeArrays,
-} from '../../index.ts';
+import { ENGINES, openSession } from '../../app/session.ts';
+import { readArrays, writeArrays } from '../../data/arrays.ts';
+import { OutputCollector, samplesOf } from '../../data/samples.ts';
+import type { Received, SelfTest } from '../../index.ts';
 import { EigenError } from '../../util/errors.ts';
 import { type Answer, type Context, defineCommand, switchFlag, valueFlag } from '../command.ts';
 import { formatBytes, formatPercent, formatSeconds, table } from '../format.ts';
 import { pathIn, readBytes, readChoice, readCount, readText } from '../values.ts';
 
 export const run = defineCommand({
-  name: 'run',
-  summary: 'Run a bundle on samples from a .npz file, or prove it on its own golden inputs',
   examples: [
     'eigenweights run model.ewb --input in.npz --output out.npz',
     'eigenweights run model.ewb --self-test',

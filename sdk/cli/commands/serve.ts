@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { serveFleet } from '../../index.ts';
+import { serveFleet } from '../../app/serve.ts';
 import { type Answer, defineCommand, repeatFlag, requiredFlag, switchFlag, valueFlag } from '../command.ts';
 import { pathIn, readPort, readText } from '../values.ts';
 
@@ -8,8 +8,6 @@ const MQTT_PORT = 1883;
 const MQTTS_PORT = 8883;
 
 export const serve = defineCommand({
-  name: 'serve',
-  summary: 'Run a controller: broker, database, blobs and the API of a fleet',
   examples: [
     'eigenweights serve --data fleet',
     'eigenweights serve --data fleet --tls --name fleet.example.com --host 0.0.0.0',

@@ -1,10 +1,10 @@
-import { listProfiles, loadProfile, type Profile, probeHost } from '../../index.ts';
+import { listProfiles, loadProfile } from '../../compile/profile.ts';
+import { probeHost } from '../../device/probe.ts';
+import type { Profile } from '../../index.ts';
 import { defineCommand } from '../command.ts';
 import { formatBytes, table } from '../format.ts';
 
 export const targets = defineCommand({
-  name: 'targets',
-  summary: 'List the boards that models can be built for, or show one of them',
   examples: [
     'eigenweights targets',
     'eigenweights targets raspberry-pi-4b',

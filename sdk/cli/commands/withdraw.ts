@@ -1,11 +1,9 @@
-import { withdrawBundle } from '../../index.ts';
+import { withdrawBundle } from '../../app/publish.ts';
 import { type Answer, defineCommand, valueFlag } from '../command.ts';
 import { pathIn, readText } from '../values.ts';
 import { signingKeys, signingRequest } from './keys.ts';
 
 export const withdraw = defineCommand({
-  name: 'withdraw',
-  summary: 'Sign that devices may not install a bundle any more',
   examples: ['eigenweights withdraw kws/raspberry-pi-5/kws-2.ewb fleet --key /media/stick'],
   args: [
     { name: 'PATH', help: 'FAMILY/BOARD/NAME, as it is listed' },

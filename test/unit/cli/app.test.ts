@@ -1,14 +1,19 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Io, runCli } from '../../../sdk/cli/app.ts';
-import { type Command, defineCommand, repeatFlag, requiredFlag, switchFlag } from '../../../sdk/cli/command.ts';
+import {
+  type CommandEntry,
+  defineCommand,
+  entry,
+  repeatFlag,
+  requiredFlag,
+  switchFlag,
+} from '../../../sdk/cli/command.ts';
 import { readCount, readDims } from '../../../sdk/cli/values.ts';
 import { EigenError } from '../../../sdk/util/errors.ts';
 import { fakeIo } from '../../support/cli-io.ts';
 
-const count = defineCommand({
-  name: 'count',
-  summary: 'Counts to a number',
+const counting = defineCommand({
   examples: ['eigenweights count up --to 3'],
   args: [{ name: 'WAY', help: 'up or down' }],
   flags: {
@@ -26,10 +31,10 @@ const count = defineCommand({
   },
 });
 
-function failing(error: unknown): Command {
-  return defineCommand({
-    name: 'fail',
-    summary: 'Fails',
+const count = entry('count', 'Counts to a number', async () => counting);
+
+function failing(error: unknown): CommandEntry {
+  const body = defineCommand({
     examples: [],
     args: [],
     flags: {},
@@ -37,9 +42,10 @@ function failing(error: unknown): Command {
       throw error;
     },
   });
+  return entry('fail', 'Fails', async () => body);
 }
 
-async function run(line: string, commands: readonly Command[] = [count], overrides: Partial<Io> = {}) {
+async function run(line: string, commands: readonly CommandEntry[] = [count], overrides: Partial<Io> = {}) {
   const io = fakeIo(overrides);
   const code = await runCli(line.split(' ').filter(Boolean), commands, io);
   return { code, out: io.out(), err: io.err() };
@@ -135,14 +141,13 @@ test('a bug: exit code 1, one line, the stack only under EIGEN_DEBUG=1', async (
 });
 
 test('a verdict of no comes with the answer and the exit code 4', async () => {
-  const no = defineCommand({
-    name: 'no',
-    summary: 'Says no',
+  const body = defineCommand({
     examples: [],
     args: [],
     flags: {},
     run: async () => ({ data: { bytes: 7 }, text: 'table', verdict: new EigenError('EW2003_DOES_NOT_FIT', 'too big') }),
   });
+  const no = entry('no', 'Says no', async () => body);
   assert.equal(await run('no', [no]), { code: 4, out: 'table\n', err: 'error too big (EW2003_DOES_NOT_FIT)\n' });
   const document = JSON.parse((await run('no --json', [no])).out);
   assert.is(document.ok, false);
@@ -160,8 +165,6 @@ test('help and version', async () => {
 
 /** A command that works until it is aborted, and leaves at once then. */
 const patient = defineCommand({
-  name: 'wait',
-  summary: 'Waits',
   examples: [],
   args: [],
   flags: {},
@@ -174,7 +177,9 @@ const patient = defineCommand({
 
 test('Ctrl-C once stops cleanly and says what is left, twice ends at once', async () => {
   const io = fakeIo();
-  const done = runCli(['wait'], [patient], io);
+  const done = runCli(['wait'], [entry('wait', 'Waits', async () => patient)], io);
+  // The command is loaded first.
+  await new Promise(setImmediate);
   io.press();
   io.press();
   assert.is(await done, 130);
@@ -184,7 +189,7 @@ test('Ctrl-C once stops cleanly and says what is left, twice ends at once', asyn
 });
 
 test('--timeout stops like an interruption', async () => {
-  const r = await run('wait --timeout 1', [patient]);
+  const r = await run('wait --timeout 1', [entry('wait', 'Waits', async () => patient)]);
   assert.is(r.code, 130);
   assert.match(r.err, 'stopped after --timeout 1 s');
 });

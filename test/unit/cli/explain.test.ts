@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { runCli } from '../../../sdk/cli/app.ts';
-import { explain } from '../../../sdk/cli/commands/explain.ts';
+import { COMMANDS } from '../../../sdk/cli/commands/index.ts';
 import { EXPLANATIONS } from '../../../sdk/cli/explain.ts';
 import { fakeIo } from '../../support/cli-io.ts';
 
@@ -27,13 +27,13 @@ test('every error code is thrown somewhere', () => {
 
 test('a code may be given without its words, in any case', async () => {
   const io = fakeIo();
-  assert.is(await runCli(['explain', 'ew4001'], [explain], io), 0);
+  assert.is(await runCli(['explain', 'ew4001'], COMMANDS, io), 0);
   assert.match(io.out(), 'EW4001_QUALITY_NOT_MET  (exit code 4)');
 });
 
 test('a wrong code gets a suggestion', async () => {
   const io = fakeIo();
-  assert.is(await runCli(['explain', 'EW9001'], [explain], io), 2);
+  assert.is(await runCli(['explain', 'EW9001'], COMMANDS, io), 2);
   assert.match(io.err(), 'did you mean EW');
 });
 

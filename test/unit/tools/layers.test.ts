@@ -42,6 +42,9 @@ test('targets may not import each other, their list may import all', () => {
 test('the command line sees the public API only', () => {
   assert.equal(problems({ 'sdk/cli/main.ts': "import '../index.ts'; import '../util/errors.ts';" }), []);
   assert.is(problems({ 'sdk/cli/main.ts': "import '../compile/index.ts';" }).length, 1);
+  const api = { 'sdk/index.ts': "export { build } from './app/build.ts';" };
+  assert.equal(problems({ ...api, 'sdk/cli/main.ts': "import '../app/build.ts';" }), []);
+  assert.is(problems({ ...api, 'sdk/cli/main.ts': "import '../app/other.ts';" }).length, 1);
 });
 
 test('nothing in the SDK imports the command line or the testing helpers', () => {

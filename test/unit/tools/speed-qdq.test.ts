@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { relativeError } from '../../../sdk/app/self-test.ts';
+import { relativeError } from '../../../sdk/app/reference-test.ts';
 import { openOracle, samplesOf, writeArrays } from '../../../sdk/index.ts';
 import { valueNamed } from '../../../sdk/ir/graph.ts';
 import { openModel } from '../../../sdk/pipeline.ts';
