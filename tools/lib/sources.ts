@@ -9,7 +9,7 @@ import { sha256 } from '../../sdk/util/hash.ts';
  */
 export const UNDECIDING = [
   ...['sdk/compile/emit/', 'sdk/compile/toolchains/', 'sdk/device/', 'targets/'],
-  ...['sdk/report/', 'sdk/cli/', 'sdk/fleet/', 'sdk/transport/'],
+  ...['sdk/report/', 'sdk/cli/', 'sdk/fleet/', 'sdk/transport/', 'sdk/wire/protocol/'],
   ...['sdk/util/errors.ts', 'sdk/util/progress.ts'],
 ];
 
