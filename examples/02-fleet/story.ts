@@ -33,7 +33,7 @@ export async function rollOut(fleet: Fleet, chapter: Chapter, names: Names, say:
     variants: [{ sha256: chapter.sha256, board: BOARD }],
     waves: [{ share: 1 }],
     probationMilliseconds: 500,
-    deadlineMilliseconds: 30_000,
+    deadlineMilliseconds: 120_000,
     ...chapter.more,
   };
   say(`\n${chapter.title}`);

@@ -1,4 +1,4 @@
-// timeout: 300
+// timeout: 420
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { AgentFolder } from '../support/agent-process.ts';
 import { four } from '../support/fake-model.ts';
 import { TestController } from '../support/fleet/running.ts';
 import { bundleOf } from '../support/scale-bundle.ts';
+import { until } from '../support/until.ts';
 
 const BOARD = 'raspberry-pi-5';
 const NAME = 'camera-1';
@@ -66,12 +67,10 @@ async function inFleet(work: (world: World) => Promise<void>, http = false): Pro
       assert.is((await controller.ask('POST', '/v1/desired', order)).status, 202);
     },
     async ended(...states) {
-      for (let tries = 0; tries < 600; tries++) {
-        const { body } = await controller.ask<DeviceAnswer>('GET', `/v1/devices/${NAME}`);
-        if (states.includes(body.device.desired?.state ?? '')) return body.device.desired!;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      throw new Error(`the device did not report one of ${states}`);
+      const shown = async () => (await controller.ask<DeviceAnswer>('GET', `/v1/devices/${NAME}`)).body.device;
+      const is = async (): Promise<boolean> => states.includes((await shown()).desired?.state ?? '');
+      await until(`the device reports one of ${states}`, is, { saw: shown });
+      return (await shown()).desired!;
     },
   };
   try {
@@ -108,12 +107,9 @@ for (const http of [false, true])
       assert.is((await model.run(four(2))).outputs.y!.data[0], 10);
       await model.measure({ right: 1 });
       await model.close();
-      for (let tries = 0; ; tries++) {
-        const { body } = await controller.ask<DeviceAnswer>('GET', `/v1/devices/${NAME}`);
-        if (body.device.online && body.device.running === five) break;
-        assert.ok(tries < 200, 'the controller knows what runs');
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
+      const shown = async () => (await controller.ask<DeviceAnswer>('GET', `/v1/devices/${NAME}`)).body.device;
+      const known = async (): Promise<boolean> => (await shown()).online && (await shown()).running === five;
+      await until('the controller knows what runs', known, { saw: shown });
       assert.is(await agent.stop(), 0);
       // What it was told is known without a network.
       const again = device.start();

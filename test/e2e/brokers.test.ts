@@ -1,4 +1,4 @@
-// timeout: 240
+// timeout: 420
 /** What the link needs of a broker, on brokers as they are installed. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -16,6 +16,7 @@ import { BROKERS, type BrokerKind, BrokerProcess } from '../support/broker-proce
 import { MemoryBlobs, noise } from '../support/link.ts';
 import { joined } from '../support/link-bench.ts';
 import { transportCases } from '../support/transport-cases.ts';
+import { until, within } from '../support/until.ts';
 
 const NAMES = { namespace: 'test', device: 'device-1' };
 const BIRTH: Birth = {
@@ -33,22 +34,15 @@ async function updateOver(port: number): Promise<void> {
     connectMqtt({ url: `mqtt://127.0.0.1:${port}`, clientId }),
   ) as [ReturnType<typeof connectMqtt>, ReturnType<typeof connectMqtt>];
   const heard: (Message<'up'> | Message<'st'>)[] = [];
-  let wake = (): void => undefined;
   controller.onMessage(({ topic, payload }) => {
     const parsed = parseTopic(topic);
     if (!('channel' in parsed) || (parsed.channel !== 'up' && parsed.channel !== 'st')) return;
     heard.push(decodeMessage(parsed.channel, payload));
-    wake();
   });
-  const until = async (enough: (m: Message<'up'> | Message<'st'>) => boolean): Promise<void> => {
-    while (!heard.some(enough))
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-  };
+  const hears = (what: string, enough: (m: Message<'up'> | Message<'st'>) => boolean): Promise<void> =>
+    until(`the controller hears ${what}`, () => heard.some(enough), { saw: () => heard });
   for (const channel of ['up', 'st'] as const) await controller.subscribe(everyDevice('test', channel), 1);
-  for (const t of [server, controller])
-    if (!t.connected) await new Promise<void>((resolve) => void t.onState((c) => c && resolve()));
+  await until('server and controller are connected', () => server.connected && controller.connected);
   const blobs = new MemoryBlobs();
   const spec = await blobs.add(noise(8_000_000));
   blobs.addMetadata('root', 1, noise(100_000));
@@ -62,11 +56,11 @@ async function updateOver(port: number): Promise<void> {
     birth: async () => BIRTH,
     clock: systemClock,
   });
-  await until((m) => m.type === 'birth' && m.epoch === 0);
+  await hears('a birth', (m) => m.type === 'birth' && m.epoch === 0);
   const desired = new Promise<number>((resolve) => void link.onDesired((d) => resolve(d.rev)));
   const message = encodeMessage('dn', { type: 'desired', rev: 4, action: 'install', target: new Uint8Array(32) });
   await controller.publish(deviceTopic({ ...NAMES, channel: 'dn' }), message, { qos: 1 });
-  assert.is(await desired, 4);
+  assert.is(await within('a desired state', desired), 4);
   const parts = { ...NAMES, ...common, transport: link.transport };
   const metadata = await transportMetadata(parts).fetch('root', undefined, 200_000);
   assert.is(Buffer.compare(metadata!, noise(100_000)), 0);
@@ -79,12 +73,12 @@ async function updateOver(port: number): Promise<void> {
     if (pieces.size === 40) proxy.cut();
   }
   assert.is(sha256(joined(pieces)), spec.sha256);
-  await until((m) => m.type === 'presence' && m.epoch === 0 && !m.online);
-  await until((m) => m.type === 'birth' && m.epoch === 1 && m.rev === 4);
+  await hears('a will', (m) => m.type === 'presence' && m.epoch === 0 && !m.online);
+  await hears('another birth', (m) => m.type === 'birth' && m.epoch === 1 && m.rev === 4);
   await link.report({ outcome: 'committed', received: spec.bytes });
-  await until((m) => m.type === 'report');
+  await hears('a report', (m) => m.type === 'report');
   await link.close();
-  await until((m) => m.type === 'presence' && m.epoch === 1 && !m.online);
+  await hears('that it leaves', (m) => m.type === 'presence' && m.epoch === 1 && !m.online);
   serving.close();
   await Promise.all([server.close(), controller.close(), proxy.close()]);
 }

@@ -17,7 +17,8 @@ import { type Answer, TestController } from '../support/fleet/running.ts';
 function invite(controller: TestController, ca: Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${controller.token}`, 'content-type': 'application/json' };
-    const asked = request(`${controller.running.url}/v1/enrolments`, { method: 'POST', ca, headers }, (response) => {
+    const options = { method: 'POST', ca, headers, signal: AbortSignal.timeout(60_000) };
+    const asked = request(`${controller.running.url}/v1/enrolments`, options, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk) => {
         text += chunk;

@@ -1,4 +1,4 @@
-// timeout: 120
+// timeout: 240
 import { test } from 'uvu';
 import { skip } from '../../sdk/testing/skip.ts';
 import { checkDatabase } from '../support/fleet/database-suite.ts';

@@ -1,4 +1,4 @@
-// timeout: 120
+// timeout: 180
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -8,14 +8,16 @@ import { COMMANDS } from '../../sdk/cli/commands/index.ts';
 import { fakeIo } from '../support/cli-io.ts';
 import { enrolled, obey } from '../support/fleet/enrolled.ts';
 import { digestOf } from '../support/fleet/messages.ts';
-import { TestController, type TestDevice, until } from '../support/fleet/running.ts';
+import { TestController, type TestDevice } from '../support/fleet/running.ts';
+import { until } from '../support/until.ts';
 
 const test = suite<{ controller: TestController; devices: TestDevice[] }>('rollout');
 
 test.before(async (context) => {
   const controller = await TestController.start();
   const devices = await Promise.all(['cam-1', 'cam-2', 'cam-3', 'cam-4'].map((name) => enrolled(controller, name)));
-  await until(async () => (await controller.ask('GET', '/v1/devices?board=pi-5')).body.devices.length === 4);
+  const listed = () => controller.ask('GET', '/v1/devices?board=pi-5');
+  await until('four devices are known', async () => (await listed()).body.devices.length === 4);
   Object.assign(context, { controller, devices });
 });
 test.after(async ({ controller, devices }) => {

@@ -1,4 +1,4 @@
-// timeout: 180
+// timeout: 400
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

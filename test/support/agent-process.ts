@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildAgent } from '../../tools/lib/agent-file.ts';
 import { DepotFolder } from './depot.ts';
+import { within } from './until.ts';
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly event: string };
 
@@ -12,7 +13,9 @@ function has(line: LogLine, fields: Readonly<Record<string, unknown>>): boolean 
 }
 
 /** Longest wait for a line of the log, milliseconds: a machine under load is slow. */
-const PATIENCE = 30_000;
+const PATIENCE = 60_000;
+/** Longest end, seconds. */
+const END = 60;
 
 /** The agent as a process. */
 export class AgentProcess {
@@ -79,10 +82,10 @@ export class AgentProcess {
   /** Ends it; returns its exit code. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     this.child.kill(signal);
-    return (await this.ended).code;
+    return within(`the agent ends, after ${JSON.stringify(this.lines.slice(-8))}`, this.end(), END);
   }
 
-  /** Waits for its end. */
+  /** Waits for its end, however long it works. */
   async end(): Promise<number | null> {
     return (await this.ended).code;
   }

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, connect as dial } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { within } from './until.ts';
 
 /** How to run a broker that is installed on the machine. */
 export interface BrokerKind {
@@ -119,7 +120,7 @@ export class BrokerProcess {
     if (this.child.exitCode === null) {
       const ended = new Promise<void>((resolve) => void this.child.once('exit', () => resolve()));
       this.child.kill('SIGTERM');
-      await ended;
+      await within('the broker ends', ended).catch(() => this.child.kill('SIGKILL'));
     }
     this.cleanUp();
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });

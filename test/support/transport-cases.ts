@@ -2,6 +2,7 @@ import type { Test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Incoming, Transport, Will } from '../../sdk/transport/transport.ts';
 import { isEigenError } from '../../sdk/util/errors.ts';
+import { within } from './until.ts';
 
 /** A broker to test transports over. */
 export interface TransportBench {
@@ -55,13 +56,14 @@ class Ear {
 
 async function state(transport: Transport, wanted: boolean): Promise<void> {
   if (transport.connected === wanted) return;
-  await new Promise<void>((resolve) => {
+  const changed = new Promise<void>((resolve) => {
     const end = transport.onState((connected) => {
       if (connected !== wanted) return;
       end();
       resolve();
     });
   });
+  await within(wanted ? 'a connection' : 'the end of a connection', changed);
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {

@@ -1,5 +1,5 @@
 /** Longest wait, seconds, where nothing else is said: a machine under load is slow. */
-const PATIENCE = 60;
+const PATIENCE = 45;
 
 export interface Patience {
   /** What there is, for the error. */

@@ -147,10 +147,8 @@ export class Controller {
     // Nobody's state any more: its retained message was cleared.
     if (payload.length === 0) return;
     this.understand(topic, () => {
-      const parsed = parseTopic(topic);
-      if (parsed.namespace !== this.parts.namespace) return;
-      const { device, channel } = parsed;
-      if (channel !== 'up' && channel !== 'st') return;
+      const { namespace, device, channel } = parseTopic(topic);
+      if (namespace !== this.parts.namespace || (channel !== 'up' && channel !== 'st')) return;
       const said: Said = { device, shard: shardOf(device), channel, at: this.parts.clock.now(), payload };
       if (this.leases.holds(said.shard)) this.take(said);
       else this.overheard.add(said);

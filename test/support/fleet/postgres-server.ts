@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { within } from '../until.ts';
 
 const VERSIONS = '/usr/lib/postgresql';
 
@@ -47,7 +48,7 @@ export async function startPostgres(): Promise<PostgresServer | undefined> {
     url: `postgres://eigen@127.0.0.1:${port}/postgres`,
     async stop() {
       server.kill('SIGINT');
-      await ended;
+      await within('PostgreSQL ends', ended).catch(() => server.kill('SIGKILL'));
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -73,7 +74,7 @@ async function ready(program: string, port: number): Promise<void> {
       execFileSync(program, ['-h', '127.0.0.1', '-p', String(port), '-q']);
       return;
     } catch (e) {
-      if (attempt === 300) throw e;
+      if (attempt === 900) throw e;
       await promisify(setTimeout)(100);
     }
   }

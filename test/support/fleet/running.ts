@@ -6,6 +6,7 @@ import { connectMqtt, type Transport } from '../../../sdk/transport/index.ts';
 import type { Message } from '../../../sdk/wire/protocol/messages.ts';
 import { decodeMessage, encodeMessage } from '../../../sdk/wire/protocol/messages.ts';
 import { type Channel, deviceTopic } from '../../../sdk/wire/protocol/topics.ts';
+import { until } from '../until.ts';
 
 export const NAMESPACE = 'test';
 
@@ -75,6 +76,7 @@ export class TestController {
   ): Promise<{ status: number; body: T }> {
     const response = await fetch(`${this.running.url}${path}`, {
       method,
+      signal: AbortSignal.timeout(60_000),
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
@@ -131,7 +133,9 @@ export class TestDevice {
 
   async connect(): Promise<void> {
     await this.transport.subscribe(this.topic('dn'), 1);
-    await until(() => this.transport.connected);
+    await until(`${this.device} is connected`, () => this.transport.connected, {
+      saw: () => this.problems.map(String),
+    });
   }
 
   say(message: Message<'up'>): Promise<void> {
@@ -146,9 +150,4 @@ export class TestDevice {
   topic(channel: Channel): string {
     return deviceTopic({ namespace: NAMESPACE, device: this.device, channel });
   }
-}
-
-/** Waits for something to become true; the test's own limit ends it. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resume) => setTimeout(resume, 20));
 }

@@ -6,7 +6,8 @@ import * as assert from 'uvu/assert';
 import { sha256 } from '../../../../sdk/util/hash.ts';
 import type { Message } from '../../../../sdk/wire/protocol/messages.ts';
 import { birth, bytesOfDigest, digestOf } from '../../../support/fleet/messages.ts';
-import { TestController, TestDevice, until } from '../../../support/fleet/running.ts';
+import { TestController, TestDevice } from '../../../support/fleet/running.ts';
+import { until } from '../../../support/until.ts';
 
 const test = suite<{ controller: TestController }>('serve');
 
@@ -30,7 +31,7 @@ test('a device enrols, is told what to be, and reports; all of it is in the audi
     await device.presence(1, true);
     await device.say(birth('cam-1', 1).message as Message<'up'>);
     const shown = async () => (await controller.ask('GET', '/v1/devices/cam-1')).body;
-    await until(async () => (await shown()).device.board === 'pi-5');
+    await until('its birth is known', async () => (await shown()).device.board === 'pi-5');
     const { online, tags, desired } = (await shown()).device;
     assert.equal({ online, tags, desired }, { online: true, tags: { site: 'lab' }, desired: null });
 
@@ -38,7 +39,7 @@ test('a device enrols, is told what to be, and reports; all of it is in the audi
     const first = await controller.ask('POST', '/v1/desired', request);
     const second = await controller.ask('POST', '/v1/desired', request);
     assert.equal([first.status, first.body.decided.length, second.body.decided.length], [202, 1, 0]);
-    await until(() => device.heard.length > 0);
+    await until('the device hears', () => device.heard.length > 0);
     assert.equal(device.heard, [{ type: 'desired', rev: 1, action: 'install', target: bytesOfDigest('model') }]);
     await device.say({
       type: 'report',
@@ -49,7 +50,7 @@ test('a device enrols, is told what to be, and reports; all of it is in the audi
       received: 10,
       running: bytesOfDigest('model'),
     });
-    await until(async () => (await shown()).device.desired?.state === 'committed');
+    await until('its report is known', async () => (await shown()).device.desired?.state === 'committed');
     assert.is((await shown()).reports[0]?.outcome, 'committed');
   } finally {
     await device.transport.close();
@@ -71,7 +72,7 @@ test('nobody says or hears what is of another device', async ({ controller }) =>
     const before = refusals().length;
     await device.connect();
     device.transport.publish(topic, new Uint8Array(1), { qos: 0, retain }).catch(() => undefined);
-    await until(() => refusals().length > before);
+    await until('the broker says what it refused', () => refusals().length > before);
     await device.transport.close();
   };
   const target = new TestDevice(controller.running.brokerUrl, 'other', other);
@@ -91,11 +92,11 @@ test('nobody says or hears what is of another device', async ({ controller }) =>
   await target.transport.close();
 
   const impostor = new TestDevice(controller.running.brokerUrl, 'mine', other);
-  await until(() => impostor.problems.length > 0);
+  await until('an impostor is refused', () => impostor.problems.length > 0);
   await impostor.transport.close();
   await controller.ask('POST', '/v1/devices/mine/revoke');
   const revoked = new TestDevice(controller.running.brokerUrl, 'mine', mine);
-  await until(() => revoked.problems.length > 0);
+  await until('who was revoked is refused', () => revoked.problems.length > 0);
   assert.not.ok(revoked.transport.connected);
   await revoked.transport.close();
 });

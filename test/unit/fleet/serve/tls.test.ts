@@ -6,7 +6,8 @@ import { PemConverter, Pkcs10CertificateRequestGenerator } from '@peculiar/x509'
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { hashOfSecret } from '../../../../sdk/fleet/access/secrets.ts';
-import { type Answer, TestController, TestDevice, until } from '../../../support/fleet/running.ts';
+import { type Answer, TestController, TestDevice } from '../../../support/fleet/running.ts';
+import { until } from '../../../support/until.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
@@ -64,7 +65,7 @@ test('with TLS devices get certificates for keys of their own, and are who these
 
     // The certificate is for cam, whatever its request asked for and its connection is called.
     const other = new TestDevice(brokerUrl, 'somebody-else', '', tls);
-    await until(() => other.problems.length > 0);
+    await until('another name is refused', () => other.problems.length > 0);
     await other.transport.close();
     assert.match((await enrol('cam2')).error.message, /signing request is missing/);
     assert.match((await enrol('cam3', 'nonsense')).error.message, /cannot be read/);
@@ -73,7 +74,7 @@ test('with TLS devices get certificates for keys of their own, and are who these
     const again = await signingRequest('cam');
     await enrol('cam', again.pem);
     const old = new TestDevice(brokerUrl, 'cam', '', tls);
-    await until(() => old.problems.length > 0);
+    await until('an old certificate is refused', () => old.problems.length > 0);
     await old.transport.close();
     const rows = await fleet.database.query<{ kind: string; hash: string }>('select kind, hash from credentials');
     assert.is(rows.length, 1);

@@ -11,8 +11,9 @@ import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
 import { systemClock } from '../../../../sdk/util/clock.ts';
 import { blobOf } from '../../../support/device-updates.ts';
 import { birth } from '../../../support/fleet/messages.ts';
-import { NAMESPACE, TestController, TestDevice, until } from '../../../support/fleet/running.ts';
+import { NAMESPACE, TestController, TestDevice } from '../../../support/fleet/running.ts';
 import { listed, pathOf } from '../../../support/trust-world.ts';
+import { until } from '../../../support/until.ts';
 
 const BOARD = 'pi-5';
 
@@ -67,7 +68,7 @@ test('what the fleet decides is assigned over MQTT and HTTP alike', async (conte
   const root = (await store.read('root', 1))!.bytes;
   for (const source of [mqtt, http]) {
     const trust = await Trust.open(new CrashFileSystem(), 'trust', { root, device: 'cam-1', board: BOARD });
-    await until(async () => (await trust.refresh(source, Date.now())) !== undefined);
+    await until('an assignment is signed', async () => (await trust.refresh(source, Date.now())) !== undefined);
     const { blob, release, limits, shadowInputs, probation } = trust.assignment!;
     assert.equal(blob, blobOf(1));
     assert.equal([release, limits.p95Milliseconds, shadowInputs, probation.milliseconds], [1, 40, 2, 5000]);
@@ -96,13 +97,19 @@ test('a director with another key signs anew at once', async (context) => {
   const { trust, http, controller } = context;
   await decide(context, 'sixth', 'install', 1);
   await rotateKeys({ folder: controller.folder }, 'director');
-  await until(async () => (await trust.refresh(http, Date.now()).catch(() => undefined))?.release === 6);
+  await until(
+    'the new key signs',
+    async () => (await trust.refresh(http, Date.now()).catch(() => undefined))?.release === 6,
+  );
   assert.is(trust.versions.root, 2);
 });
 
 test('a rollout has terms of its own', async (context) => {
   const { trust, http, controller } = context;
-  await until(async () => (await controller.ask('GET', '/v1/devices/cam-1')).body.device.board === BOARD);
+  await until(
+    'its birth is known',
+    async () => (await controller.ask('GET', '/v1/devices/cam-1')).body.device.board === BOARD,
+  );
   const spec = {
     ...{ name: 'kws', query: 'all', waves: [{ share: 1 }], variants: [{ sha256: blobOf(2).sha256, board: BOARD }] },
     ...{ limits: { modelBytes: 1e6 }, shadowInputs: 0, probationMilliseconds: 1000 },
@@ -110,7 +117,7 @@ test('a rollout has terms of its own', async (context) => {
   await controller.ask('POST', '/v1/rollouts', spec);
   await controller.ask('POST', '/v1/rollouts/kws/actions', { action: 'start' });
   const assigned = async (release: number): Promise<void> =>
-    until(async () => (await trust.refresh(http, Date.now()))?.release === release);
+    until(`release ${release} is assigned`, async () => (await trust.refresh(http, Date.now()))?.release === release);
   await assigned(7);
   const { blob, limits, shadowInputs, probation } = trust.assignment!;
   assert.is(blob.sha256, blobOf(2).sha256);

@@ -7,7 +7,8 @@ import type { Summary } from '../../../../../sdk/fleet/rollout/summary.ts';
 import { enrolled, obey } from '../../../../support/fleet/enrolled.ts';
 import { bytesOfDigest, digestOf } from '../../../../support/fleet/messages.ts';
 import { specOf } from '../../../../support/fleet/rollout-simulation.ts';
-import { type Answer, TestController, until } from '../../../../support/fleet/running.ts';
+import { type Answer, TestController } from '../../../../support/fleet/running.ts';
+import { until } from '../../../../support/until.ts';
 
 const test = suite<{ controller: TestController }>('rollouts');
 
@@ -23,7 +24,7 @@ test('from a plan to the end over the API', async ({ controller }) => {
   try {
     for (const device of devices) obey(device);
     const listed = async () => (await controller.ask('GET', '/v1/devices?board=pi-5')).body.devices;
-    await until(async () => (await listed()).length === 3);
+    await until('three devices are known', async () => (await listed()).length === 3);
     const spec = specOf({
       name: 'kws@2',
       query: 'tag.site = lab',
@@ -44,7 +45,7 @@ test('from a plan to the end over the API', async ({ controller }) => {
     const started = await controller.ask<Summary>('POST', `${path}/actions`, { action: 'start' });
     assert.is(started.body.phase, 'CANARY');
     const shown = async () => (await controller.ask<Summary>('GET', path)).body;
-    await until(async () => (await shown()).phase === 'DONE');
+    await until('the rollout is done', async () => (await shown()).phase === 'DONE', { saw: shown });
     assert.equal(
       (await shown()).waves.map((w) => w.committed),
       [1, 2],
