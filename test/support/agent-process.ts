@@ -4,13 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildAgent } from '../../tools/lib/agent-file.ts';
 import { DepotFolder } from './depot.ts';
+import { type LogLine, LogLines } from './log-lines.ts';
 import { within } from './until.ts';
-
-export type LogLine = Readonly<Record<string, unknown>> & { readonly event: string };
-
-function has(line: LogLine, fields: Readonly<Record<string, unknown>>): boolean {
-  return Object.entries(fields).every(([name, value]) => line[name] === value);
-}
 
 /** Longest wait for a line of the log, milliseconds: a machine under load is slow. */
 const PATIENCE = 60_000;
@@ -19,59 +14,36 @@ const END = 60;
 
 /** The agent as a process. */
 export class AgentProcess {
-  readonly lines: LogLine[] = [];
   readonly child: ChildProcess;
   stderr = '';
-  private readonly looks = new Set<() => void>();
+  private readonly log = new LogLines((line) => JSON.parse(line) as LogLine);
   private readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
   private read = 0;
 
   constructor(words: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const [program, ...args] = words;
     this.child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
-    let rest = '';
-    this.child.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
-      const parts = (rest + chunk).split('\n');
-      rest = parts.pop()!;
-      this.lines.push(...parts.map((line) => JSON.parse(line) as LogLine));
-      for (const look of this.looks) look();
-    });
+    this.child.stdout!.setEncoding('utf8').on('data', (chunk: string) => this.log.push(chunk));
     this.child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
       this.stderr += chunk;
     });
     this.ended = new Promise((resolve) => {
       this.child.on('close', (code, signal) => {
         resolve({ code, signal });
-        for (const look of this.looks) look();
+        this.log.end();
       });
     });
   }
 
+  get lines(): readonly LogLine[] {
+    return this.log.lines;
+  }
+
   /** The next line, after those that were waited for, that has the fields of one of these. */
-  until(...wanted: readonly Readonly<Record<string, unknown>>[]): Promise<LogLine> {
-    return new Promise((resolve, reject) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        this.looks.delete(look);
-      };
-      const fail = (why: string): void => {
-        done();
-        const last = this.lines.slice(-8).map((line) => JSON.stringify(line));
-        reject(new Error(`${why} before ${JSON.stringify(wanted)}:\n${last.join('\n')}\n${this.stderr}`));
-      };
-      const look = (): void => {
-        const rest = this.lines.slice(this.read);
-        const at = rest.findIndex((line) => wanted.some((fields) => has(line, fields)));
-        if (at >= 0) {
-          this.read += at + 1;
-          done();
-          resolve(rest[at]!);
-        } else if (this.child.exitCode !== null || this.child.signalCode !== null) fail('it ended');
-      };
-      const timer = setTimeout(() => fail('nothing came'), PATIENCE);
-      this.looks.add(look);
-      look();
-    });
+  async until(...wanted: readonly Readonly<Record<string, unknown>>[]): Promise<LogLine> {
+    const at = await this.log.find(this.read, wanted, PATIENCE, () => this.stderr);
+    this.read = at + 1;
+    return this.lines[at]!;
   }
 
   /** Makes it look at what is assigned. */

@@ -52,7 +52,7 @@ export class Arm64Node {
   /** Undefined where Node or koffi cannot be fetched. */
   static async open(): Promise<Arm64Node | undefined> {
     const folder = mkdtempSync(join(tmpdir(), 'eigenweights-arm64-'));
-    const fetched = fetchNode(cacheFolder() ?? folder);
+    const fetched = fetchArm64Node(cacheFolder() ?? folder);
     if (!fetched) {
       rmSync(folder, { recursive: true, force: true });
       return undefined;
@@ -96,8 +96,8 @@ export class Arm64Node {
   }
 }
 
-/** A folder with Node and koffi for the other processor, from npm, once a cache. */
-function fetchNode(cache: string): string | undefined {
+/** A folder with Node (package/bin/node) and koffi for the other processor, from npm, once a cache; undefined where they cannot be fetched. */
+export function fetchArm64Node(cache: string): string | undefined {
   const koffi = JSON.parse(readFileSync(join(projectRoot, 'node_modules/koffi/package.json'), 'utf8')).version;
   const folder = join(cache, `arm64-${NODE.split('@')[1]}-${koffi}`);
   if (existsSync(folder)) return folder;

@@ -56,14 +56,23 @@ export class Refresher {
   private async refresh(): Promise<void> {
     const { trust, link, source, clock, refused } = this.parts;
     const rev = link.desired?.rev;
+    const refresh = () => trust.refresh(source, clock.now());
     try {
-      await trust.refresh(source, clock.now());
+      await refresh().catch((e) => {
+        // What was listed after targets were fetched may be assigned already: a slow device needs seconds from one to the other.
+        if (attackOf(e) !== 'arbitrary-installation') throw e;
+        return refresh();
+      });
     } catch (e) {
-      if (isEigenError(e) && e.details.attack !== undefined) refused(e);
+      if (attackOf(e) !== undefined) refused(e);
       throw e;
     }
     this.seen = { rev, at: clock.monotonic() };
   }
+}
+
+function attackOf(e: unknown): unknown {
+  return isEigenError(e) ? e.details.attack : undefined;
 }
 
 function hexOf(bytes: Uint8Array): string {

@@ -12,7 +12,13 @@ const wanted = (rev: number, version: number, action: Desired['action'] = 'insta
 });
 
 function setUp() {
-  const state = { assigned: assign(1), refreshes: 0, problem: undefined as unknown, now: 0 };
+  const state = {
+    assigned: assign(1),
+    refreshes: 0,
+    problem: undefined as unknown,
+    passing: undefined as unknown,
+    now: 0,
+  };
   const link: { desired: Desired | undefined } = { desired: wanted(1, 1) };
   const refused: unknown[] = [];
   const refresher = new Refresher({
@@ -23,6 +29,9 @@ function setUp() {
       async refresh() {
         state.refreshes++;
         if (state.problem) throw state.problem;
+        const passing = state.passing;
+        state.passing = undefined;
+        if (passing) throw passing;
         return state.assigned;
       },
     },
@@ -63,6 +72,19 @@ test('what is to wait is not assigned; what is refused is told', async () => {
   assert.equal(refused, [state.problem]);
   state.problem = undefined;
   assert.is((await refresher.assignment())?.release, 1);
+});
+
+test('what was assigned before it was listed here is looked up again before it is refused', async () => {
+  const { state, refresher, refused } = setUp();
+  const unlisted = new EigenError('EW7006_METADATA_REFUSED', 'no', { details: { attack: 'arbitrary-installation' } });
+  state.passing = unlisted;
+  assert.is((await refresher.assignment())?.release, 1);
+  assert.is(state.refreshes, 2);
+  assert.equal(refused, []);
+  const another = setUp();
+  another.state.problem = unlisted;
+  assert.is(await codeOf(another.refresher.assignment()), 'EW7006_METADATA_REFUSED');
+  assert.equal(another.refused, [unlisted]);
 });
 
 test('the first source that has a file', async () => {
