@@ -1,5 +1,6 @@
 import { codeBlocks } from './blocks.ts';
 import { depthwise } from './depthwise.ts';
+import { heads } from './heads.ts';
 import { PANELS_512 } from './panels.ts';
 import { products } from './products.ts';
 import { WIDTHS, type WideKind } from './width.ts';
@@ -13,5 +14,5 @@ import { wideWords } from './words.ts';
 export function wideHeader(kind: WideKind): string {
   const w = WIDTHS[kind];
   const panels = w.lanes === 16 ? PANELS_512 : '';
-  return `${wideWords(w)}${products(w)}${depthwise(w)}${codeBlocks(w)}${panels}`;
+  return `${wideWords(w)}${products(w)}${depthwise(w)}${codeBlocks(w)}${heads(w)}${panels}`;
 }

@@ -4,7 +4,9 @@ import { sizeOf } from '../../../util/tensor.ts';
 import type { Lowered } from '../../lower.ts';
 import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
 import { emitEpilogue, emitRowTail, rowBuffer, spaceOf } from './epilogue.ts';
-import { MR, microI16, NR, rowsPerTile } from './gemm.ts';
+import { MR, NR } from './gemm.ts';
+import { NARROW_HEADS, narrowHead } from './head-products.ts';
+import { keyUnit, wideHead } from './wide-heads.ts';
 
 type Spec = KernelOf<'qattention'>;
 
@@ -15,7 +17,7 @@ const MAX_ROWS = 32;
 const MIN_WHOLE = 16;
 
 /**
- * A head's keys and values are widened into tiles; then a block of query rows: scores, their exponentials rounded to i16 in place
+ * A head's keys and values are put into tiles; then a block of query rows: scores, their exponentials rounded to i16 in place
  * of the scores, and the products with the values. Parts share out the blocks of all heads, a head's one after another; where whole
  * rows are quantized, the blocks of all samples, with every head of a block in turn.
  */
@@ -23,71 +25,50 @@ export function emitQAttention(ctx: KernelContext, l: Lowered<KernelOf<'qattenti
   const [q, k, v, scale, valueScale, mask] = l.node.inputs as [string, string, string, string, string, string?];
   const y = l.node.outputs[0]!;
   const s = l.spec;
-  const dp = Math.ceil(s.size / NR) * NR;
-  const keys = Math.ceil(s.keys / NR) * NR;
-  const columns = Math.ceil(s.valueSize / NR) * NR;
+  const { wide } = ctx.tuning;
+  const unit = wide ? keyUnit(wide, s.keys) : NR;
+  const keys = Math.ceil(s.keys / unit) * unit;
   const fit = Math.floor(SCORE_BYTES / (keys * 4) / MR) * MR;
   const whole = ctx.group.rowTail !== undefined;
   const block = Math.min(Math.max(whole ? MIN_WHOLE : MR, Math.min(MAX_ROWS, fit)), Math.ceil(s.queries / MR) * MR);
   const blocks = Math.ceil(s.queries / block);
-  const mr = rowsPerTile(s.queries);
-  const kt = `((i16 *)${ctx.scratch(keys * dp * 2)})`;
-  const vt = `((i16 *)${ctx.scratch(keys * columns * 2)})`;
-  const rows = `((i16 *)${ctx.scratch(block * dp * 2)})`;
   const scores = `((float *)${ctx.scratch(block * keys * 4)})`;
   const inverse = `((float *)${ctx.scratch(block * 4)})`;
   const [pq, pk, pv] = [ctx.read(q), ctx.read(k), ctx.read(v)];
   const [ps, pvs] = [ctx.read(scale), ctx.read(valueScale)];
-  const epi = emitEpilogue(ctx, 'epi', { ...spaceOf(ctx.type(y).shape), whole: s.valueSize % NR === 0 }, y);
-  const cols = s.heads * s.valueSize;
-  const held = rowBuffer(ctx, block * (cols + NR));
-  const heldRow = (row: string): string => `${held.pointer} + ${row} * ${cols + NR}`;
-  const zero: [string, string] = ['i4_splat(0)', 'i4_splat(0)'];
-  const real = { rows: `(ib - m < ${mr} ? ib - m : ${mr})` };
-  const score = microI16(
-    ctx.tuning.sums,
-    dp,
-    mr,
-    { base: `${rows} + m * ${dp}`, pitch: dp },
-    `${kt} + n * ${dp}`,
-    zero,
-    {
-      ...real,
-      use: (a, b) =>
-        `float *o = ${scores} + (m + r) * ${keys} + n; f4_store(o, f4_mul(f4_from_i4(${a}), sc)); f4_store(o + 4, f4_mul(f4_from_i4(${b}), sc));`,
-    },
-  );
-  // Weights lie where the scores were, two bytes instead of four.
-  const weights = { base: `(i16 *)${scores} + m * ${2 * keys}`, pitch: 2 * keys };
-  const product = microI16(ctx.tuning.sums, 'kn', mr, weights, `${vt} + n * ${keys}`, zero, {
-    ...real,
-    use: (a, b) => `const f4 inv = f4_load_splat(${inverse} + m + r);
-      epi(${ctx.arguments()}, bi * ${s.queries} + i0 + m + r, h * ${s.valueSize} + n, nv, f4_mul(f4_mul(f4_from_i4(${a}), inv), f4_load(${pvs} + h * ${s.valueSize} + n)), f4_mul(f4_mul(f4_from_i4(${b}), inv), f4_load(${pvs} + h * ${s.valueSize} + n + 4))${whole ? `, ${heldRow('(m + r)')}` : ''});`,
+  const operands = { spec: s, k: at(pk, s.k), v: at(pv, s.v), block, scores, pitch: keys };
+  const products = wide ? wideHead(ctx, wide, operands) : narrowHead(ctx, operands);
+  const { lanes } = products;
+  const space = { ...spaceOf(ctx.type(y).shape), whole: s.valueSize % lanes.block === 0 };
+  const epi = emitEpilogue(ctx, 'epi', space, y, lanes);
+  const pitch = s.heads * s.valueSize + lanes.block;
+  const held = rowBuffer(ctx, block * pitch);
+  const heldRow = (row: string): string => `${held.pointer} + ${row} * ${pitch}`;
+  const values = products.values((sums) => {
+    const scaled = sums.map(
+      (v, i) => `f4_mul(f4_mul(${v}, inv), f4_load(${pvs} + h * ${s.valueSize} + n${i ? ` + ${4 * i}` : ''}))`,
+    );
+    return `const f4 inv = f4_load_splat(${inverse} + m + r);
+      epi(${ctx.arguments()}, bi * ${s.queries} + i0 + m + r, h * ${s.valueSize} + n, nv, ${scaled.join(', ')}${whole ? `, ${heldRow('(m + r)')}` : ''});`;
   });
   const seen = s.causal ? `i0 + r + ${s.keys - s.queries + 1}` : String(s.keys);
-  const pack = `ew_pack_keys(${at(pk, s.k)}, ${kt}, ${s.keys}, ${s.k[3]}, ${dp});
-      ew_pack_values(${at(pv, s.v)}, ${vt}, ${s.keys}, ${s.v[3]}, ${s.valueSize}, ${keys});`;
   const limits = `const i32 ib = ${s.queries} - i0 < ${block} ? ${s.queries} - i0 : ${block};
-    const i32 last = ${s.causal ? `i0 + ib + ${s.keys - s.queries}` : s.keys}, kn = (last + ${NR - 1}) / ${NR} * ${NR};`;
-  const head = `const f4 sc = f4_load_splat(${ps} + h);
+    const i32 last = ${s.causal ? `i0 + ib + ${s.keys - s.queries}` : s.keys}, kn = (last + ${unit - 1}) / ${unit} * ${unit};`;
+  const head = `const float scale = ${ps}[h]; const f4 sc = f4_splat(scale); (void)sc;
     const i8 *q = ${at(pq, s.q)} + i0 * ${s.q[3]};
-    for (i32 r = 0; r < ib; r++) ew_widen_padded(${rows} + r * ${dp}, q + r * ${s.q[3]}, ${s.size}, ${dp});
-    for (i32 n = 0; n < kn; n += ${NR}) for (i32 m = 0; m < ib; m += ${mr}) ${score}
+    ${products.scores}
     for (i32 r = 0; r < ib; r++) {
       float *t = ${scores} + r * ${keys};
       ${mask ? maskText(ctx, s, mask) : ''}
       ${inverse}[r] = ew_weights(t, ${seen}, kn, ${f32Literal(weightScale(s.keys))});
     }
-    for (i32 n = 0; n < ${s.valueSize}; n += ${NR}) {
-      const i32 nv = ${s.valueSize} - n < ${NR} ? ${s.valueSize} - n : ${NR}; (void)nv;
-      for (i32 m = 0; m < ib; m += ${mr}) ${product}
-    }`;
+    ${values}`;
   const byHead = `${share(s.batch * s.heads * blocks, 1, 'u0', 'u1')}
   i32 packed = -1;
   for (i32 u = u0; u < u1; u++) {
     const i32 z = u / ${blocks}, bi = z / ${s.heads}, h = z % ${s.heads}, i0 = u % ${blocks} * ${block};
     ${limits}
-    if (z != packed) { ${pack} packed = z; }
+    if (z != packed) { ${products.pack(String(keys))} packed = z; }
     ${head}
   }`;
   const byBlock = (): string => `${share(s.batch * blocks, 1, 'u0', 'u1')}
@@ -95,7 +76,7 @@ export function emitQAttention(ctx: KernelContext, l: Lowered<KernelOf<'qattenti
     const i32 bi = u / ${blocks}, i0 = u % ${blocks} * ${block};
     ${limits}
     for (i32 h = 0; h < ${s.heads}; h++) {
-      ${pack}
+      ${products.pack('kn')}
       ${head}
     }
     for (i32 r = 0; r < ib; r++) { const i32 row = bi * ${s.queries} + i0 + r; ${emitRowTail(ctx, heldRow('r'), 'row')} }
@@ -131,28 +112,35 @@ static void ew_widen_padded(i16 *d, const i8 *s, i32 n, i32 padded) {
   for (i32 k = 0; k < padded; k += 8) h8_store(d + k, h8_load_i8(s + k));
   for (i32 k = n; k < padded; k++) d[k] = 0;
 }
-/* keys i8 [n], pitch apart -> tiles [n/8][kp/2][8][2] i16; columns past the key's size hold what lies there, queries are zero in them */
-static void ew_pack_keys(const i8 *s, i16 *t, i32 n, i32 pitch, i32 kp) {
-  for (i32 j = 0; j < n; j++, s += pitch) {
-    i16 *d = t + (j >> 3) * 8 * kp + (j & 7) * 2;
-    for (i32 k = 0; k < kp; k += 8, d += 64) {
-      const h8 v = h8_load_i8(s + k);
-      i4_store_lane(d, v, 0); i4_store_lane(d + 16, v, 1); i4_store_lane(d + 32, v, 2); i4_store_lane(d + 48, v, 3);
-    }
+/* n scores -> i16 codes of e^(s - max) in steps of 1/limit, in place; zero from n to padded (multiple of 8, or of EW_LANES). Returns one over the sum of the codes. */
+#ifdef EW_LANES
+static float ew_weights(float *s, i32 n, i32 padded, float limit) {
+  static const i32 places[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const fx least = fx_splat(-__builtin_inff()); fx m = least; float most[EW_LANES]; i32 parts[EW_LANES];
+  for (i32 k = 0; k < padded; k += EW_LANES) {
+    fx v = fx_load(s + k);
+    if (k + EW_LANES > n) { v = x_select(fx_lt(fx_from_i4(ix_load(places)), fx_splat((float)(n - k))), v, least); fx_store(s + k, v); }
+    m = fx_max(m, v);
   }
-}
-/* values i8 [n][size], pitch apart -> tiles [size/8][keys/2][8][2] i16; positions past n hold anything, weights are zero there */
-static void ew_pack_values(const i8 *s, i16 *t, i32 n, i32 pitch, i32 size, i32 keys) {
-  for (i32 c = 0; c < size; c += 8, t += 8 * keys) {
-    i16 *d = t;
-    for (i32 j = 0; j < n; j += 2, d += 16) {
-      const i8 *p = s + j * pitch + c;
-      const h8 a = h8_load_i8(p), b = j + 1 < n ? h8_load_i8(p + pitch) : h8_splat(0);
-      h8_store(d, h8_zip_lo(a, b)); h8_store(d + 8, h8_zip_hi(a, b));
-    }
+  fx_store(most, m);
+  f4 four = f4_load(most);
+  for (i32 i = 4; i < EW_LANES; i += 4) four = f4_max(four, f4_load(most + i));
+  float top = ew_max4(four);
+  if (top == -__builtin_inff()) top = 0.0f;
+  i16 *w = (i16 *)s; ix sum = ix_splat(0);
+  for (i32 k = 0; k < padded; k += EW_LANES) {
+    /* below -30 the code is 0 in any case, and there are no denormal numbers, which take long */
+    const fx e = ewx_exp_near(fx_max(fx_sub(fx_load(s + k), fx_splat(top)), fx_splat(-30.0f)));
+    const ix a = ewx_round_add(fx_mul(e, fx_splat(limit)), ix_splat(0));
+    sum = ix_add(sum, a); ix_store_i16(w + k, a);
   }
+  ix_store(parts, sum);
+  i4 total = i4_load(parts);
+  for (i32 i = 4; i < EW_LANES; i += 4) total = i4_add(total, i4_load(parts + i));
+  const i32 all = (i4_lane(total, 0) + i4_lane(total, 1)) + (i4_lane(total, 2) + i4_lane(total, 3));
+  return all > 0 ? 1.0f / (float)all : 0.0f;
 }
-/* n scores -> i16 codes of e^(s - max) in steps of 1/limit, in place; zero from n to padded (multiple of 8). Returns one over the sum of the codes. */
+#else
 static float ew_weights(float *s, i32 n, i32 padded, float limit) {
   for (i32 k = n; k < padded; k++) s[k] = -__builtin_inff();
   f4 m = f4_load(s);
@@ -160,17 +148,8 @@ static float ew_weights(float *s, i32 n, i32 padded, float limit) {
   float top = ew_max4(m);
   if (top == -__builtin_inff()) top = 0.0f;
   const f4 shift = f4_splat(top), step = f4_splat(limit);
-  i16 *w = (i16 *)s; i4 sum = i4_splat(0); i32 k = 0;
-#ifdef EW_LANES
-  ix sums = ix_splat(0); i32 parts[EW_LANES];
-  for (; k + EW_LANES <= padded; k += EW_LANES) {
-    const ix a = ewx_round(fx_mul(ewx_exp(fx_sub(fx_load(s + k), fx_splat(top))), fx_splat(limit)));
-    sums = ix_add(sums, a); ix_store_i16(w + k, a);
-  }
-  ix_store(parts, sums);
-  for (i32 i = 0; i < EW_LANES; i += 4) sum = i4_add(sum, i4_load(parts + i));
-#endif
-  for (; k < padded; k += 8) {
+  i16 *w = (i16 *)s; i4 sum = i4_splat(0);
+  for (i32 k = 0; k < padded; k += 8) {
     const i4 a = ew_round(f4_mul(ew_exp(f4_sub(f4_load(s + k), shift)), step));
     const i4 b = ew_round(f4_mul(ew_exp(f4_sub(f4_load(s + k + 4), shift)), step));
     sum = i4_add(sum, i4_add(a, b));
@@ -178,5 +157,5 @@ static float ew_weights(float *s, i32 n, i32 padded, float limit) {
   }
   const i32 total = (i4_lane(sum, 0) + i4_lane(sum, 1)) + (i4_lane(sum, 2) + i4_lane(sum, 3));
   return total > 0 ? 1.0f / (float)total : 0.0f;
-}
+}${NARROW_HEADS}#endif
 `;

@@ -20,17 +20,22 @@ EW_INLINE f4 ew_exp_lo(f4 x, f4 lo) {
   i4 half = i4_shr(k, 1);
   return f4_mul(f4_mul(p, ew_pow2i(half)), ew_pow2i(i4_sub(k, half)));
 }
-EW_INLINE f4 ew_exp(f4 x) {
-  f4 y = f4_min(f4_max(x, f4_splat(-104.0f)), f4_splat(89.0f));
-  f4 n; i4 k = ew_rint_i4(f4_mul(y, f4_splat(1.44269504088896341f)), &n);
+/* e^x as p times 2^k */
+EW_INLINE f4 ew_exp_split(f4 y, i4 *k) {
+  f4 n; *k = ew_rint_i4(f4_mul(y, f4_splat(1.44269504088896341f)), &n);
   f4 r = f4_sub(f4_sub(y, f4_mul(n, f4_splat(0.693359375f))), f4_mul(n, f4_splat(-2.12194440e-4f)));
   f4 p = f4_splat(1.9875691500e-4f);
   p = EW_H(p, r, 1.3981999507e-3f); p = EW_H(p, r, 8.3334519073e-3f); p = EW_H(p, r, 4.1665795894e-2f);
   p = EW_H(p, r, 1.6666665459e-1f); p = EW_H(p, r, 5.0000001201e-1f);
-  p = f4_add(f4_add(f4_mul(p, f4_mul(r, r)), r), f4_splat(1.0f));
+  return f4_add(f4_add(f4_mul(p, f4_mul(r, r)), r), f4_splat(1.0f));
+}
+EW_INLINE f4 ew_exp(f4 x) {
+  i4 k; f4 p = ew_exp_split(f4_min(f4_max(x, f4_splat(-104.0f)), f4_splat(89.0f)), &k);
   i4 half = i4_shr(k, 1);
   return f4_mul(f4_mul(p, ew_pow2i(half)), ew_pow2i(i4_sub(k, half)));
 }
+/* the same for |x| < 80, where the product with 2^k is exact */
+EW_INLINE f4 ew_exp_near(f4 x) { i4 k; f4 p = ew_exp_split(x, &k); return f4_mul(p, ew_pow2i(k)); }
 EW_INLINE f4 ew_sigmoid(f4 x) { return f4_div(f4_splat(1.0f), f4_add(f4_splat(1.0f), ew_exp(f4_neg(x)))); }
 /* x = m 2^e: t = m - 1 with m in [sqrt 1/2, sqrt 2) */
 EW_INLINE f4 ew_split_log(f4 x, f4 *e) {

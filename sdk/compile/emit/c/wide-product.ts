@@ -125,7 +125,7 @@ export function wideProduct(
 }
 
 /** Rows of a micro-kernel, so that few of them are left over; a call takes as long as a row more. */
-function rowsAtOnce(m: number, most: number): number {
+export function rowsAtOnce(m: number, most: number): number {
   const cost = (r: number): number => Math.ceil(m / r) * (r + 1);
   let best = Math.min(most, m);
   for (let r = best - 1; r > most / 2; r--) if (cost(r) < cost(best)) best = r;
