@@ -1,13 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compileGraph } from '../../sdk/compile/index.ts';
-import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
 import { GraphBuilder } from '../../sdk/ir/graph.ts';
 import { sample, sampleInts } from '../../sdk/ir/ops/lib/cases.ts';
 import { qattention } from '../../sdk/ir/ops/qattention.ts';
-import { residentBlock } from '../../sdk/runner.ts';
 import { bytesOf } from '../../sdk/util/tensor.ts';
-import { wasmTarget } from '../../targets/wasm/index.ts';
+import { engineCases } from '../support/engines.ts';
 
 /** More query rows than a block holds, so that threads share them, and a query from which every key is hidden. */
 const SIZES = { batch: 1, heads: 3, queries: 75, keys: 80, size: 12, valueSize: 20 };
@@ -35,13 +32,14 @@ test('any number of threads gives the reference bits; a query that sees nothing 
       .slice(41 * 60, 42 * 60)
       .every((v) => v === 0),
   );
-  const compiled = await compileGraph(b.build(), wasmTarget, { variants: ['simd128'] });
-  for (const threads of [1, 2, 3]) {
-    const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), { threads });
-    const { y } = engine.run(inputs);
-    engine.close();
-    assert.ok(Buffer.from(bytesOf(y!.data)).equals(Buffer.from(bytesOf(want!.data))), `${threads} threads`);
-  }
+  const variants = ['simd128', 'avx2', 'avx512vnni'];
+  for (const { name, load } of await engineCases(b.build(), { variants }))
+    for (const threads of [1, 2, 3]) {
+      const engine = await load(threads);
+      const { y } = engine.run(inputs);
+      engine.close();
+      assert.ok(Buffer.from(bytesOf(y!.data)).equals(Buffer.from(bytesOf(want!.data))), `${name}, ${threads} threads`);
+    }
 });
 
 test.run();

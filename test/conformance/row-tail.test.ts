@@ -1,13 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compileGraph } from '../../sdk/compile/index.ts';
-import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
-import { type Attrs, type Graph, GraphBuilder } from '../../sdk/ir/graph.ts';
+import { type Attrs, GraphBuilder } from '../../sdk/ir/graph.ts';
 import { opOf } from '../../sdk/ir/ops/index.ts';
 import { sample, sampleInts } from '../../sdk/ir/ops/lib/cases.ts';
-import { residentBlock } from '../../sdk/runner.ts';
 import { bytesOf, type Tensor, tensor } from '../../sdk/util/tensor.ts';
-import { wasmTarget } from '../../targets/wasm/index.ts';
+import { type EngineCase, engineCases } from '../support/engines.ts';
 
 /** Rows quantized inside the kernel that makes them must be those that DynQuantize makes of the same rows in memory. */
 class Network {
@@ -84,27 +81,30 @@ function network(): Network {
   return n;
 }
 
-async function run(graph: Graph, inputs: Record<string, Tensor>, keep: readonly string[]) {
-  const compiled = await compileGraph(graph, wasmTarget, { keep, variants: ['simd128'] });
-  const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), { threads: 1 });
+async function run({ compiled, load }: EngineCase, inputs: Record<string, Tensor>) {
+  const engine = await load(1);
   const outputs = engine.run(inputs);
   engine.close();
   return { outputs, slots: new Set(compiled.slots.map((s) => s.name)) };
 }
 
-test('rows are quantized as they are made, and decoded as they are read', async () => {
-  const { b, inputs, rows, apart: values } = network();
-  const graph = b.build();
-  const joined = await run(graph, inputs, []);
-  const apart = await run(graph, inputs, [...rows, ...values]);
-  for (const v of [...rows, ...values]) assert.is(joined.slots.has(v), v === 'tanh', `${v} in memory`);
-  for (const name of graph.outputs) {
-    const [a, c] = [joined.outputs[name]!, apart.outputs[name]!];
-    assert.ok(Buffer.from(bytesOf(a.data)).equals(Buffer.from(bytesOf(c.data))), name);
-  }
-  const [codes, scales] = opOf('DynQuantize').evaluate([joined.outputs.tanh!], {});
-  assert.equal(joined.outputs['tanh.q']!.data, codes!.data);
-  assert.equal(joined.outputs['tanh.q.1']!.data, scales!.data);
-});
+const { b, inputs, rows, apart: values } = network();
+const graph = b.build();
+const together = await engineCases(graph);
+const [separate] = await engineCases(graph, { keep: [...rows, ...values], variants: ['simd128'] });
+
+for (const engine of together)
+  test(`${engine.name}: rows are quantized as they are made, and decoded as they are read`, async () => {
+    const joined = await run(engine, inputs);
+    const apart = await run(separate!, inputs);
+    for (const v of [...rows, ...values]) assert.is(joined.slots.has(v), v === 'tanh', `${v} in memory`);
+    for (const name of graph.outputs) {
+      const [a, c] = [joined.outputs[name]!, apart.outputs[name]!];
+      assert.ok(Buffer.from(bytesOf(a.data)).equals(Buffer.from(bytesOf(c.data))), name);
+    }
+    const [codes, scales] = opOf('DynQuantize').evaluate([joined.outputs.tanh!], {});
+    assert.equal(joined.outputs['tanh.q']!.data, codes!.data);
+    assert.equal(joined.outputs['tanh.q.1']!.data, scales!.data);
+  });
 
 test.run();
