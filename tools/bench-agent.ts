@@ -8,7 +8,7 @@
 import { parseArgs } from 'node:util';
 import { measureAgent } from './agent/measure.ts';
 import { swapMegabytes } from './agent/megabytes.ts';
-import type { Pauses } from './agent/swaps.ts';
+import { GRACE, type Pauses } from './agent/swaps.ts';
 import { AGENT_BUDGET } from './lib/agent-file.ts';
 
 const { values } = parseArgs({
@@ -33,3 +33,6 @@ console.log('from answer to answer, ms    50 %    99 %  99.9 %    most');
 console.log(`  nothing changes       ${line(swaps.still)}`);
 console.log(`  models change         ${line(swaps.swapping)}`);
 console.log(`  longest of each swap  ${line(swaps.own)}, time of the thread`);
+const goal = swaps.inference + GRACE;
+console.log(`pauses beyond one inference and ${GRACE} ms, time of the thread: ${swaps.beyond} of ${swaps.swaps} swaps`);
+if (swaps.failed + swaps.mixed > 0 || swaps.own.most > goal) process.exitCode = 1;

@@ -1,7 +1,8 @@
-import { type Bundle, goldenInputsOf } from '../bundle/index.ts';
+import { type Bundle, type Golden, goldenInputsOf } from '../bundle/index.ts';
 import { EigenError } from '../util/errors.ts';
 import { sha256OfTensor } from '../util/hash.ts';
 import { sizeOf, type Tensor } from '../util/tensor.ts';
+import type { Program } from '../wire/program.ts';
 
 /** What a bundle proves itself with. */
 export interface GoldenSet {
@@ -13,14 +14,28 @@ export interface GoldenSet {
   expected(index: number, output: string): string;
 }
 
-/**
- * The golden cases of a bundle.
- * @throws EigenError EW6001_BUNDLE_UNREADABLE when there are none, or not for the inputs of the program.
- */
+/** Golden cases as a bundle has them: inputs by name, samples first, and the hashes of outputs. */
+export interface GoldenData {
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: Golden['outputs'];
+}
+
+/** Undefined where a bundle has none. */
+export function goldenDataOf(bundle: Bundle): GoldenData | undefined {
+  const { golden } = bundle.manifest;
+  const inputs = goldenInputsOf(bundle);
+  return golden && inputs && { inputs, outputs: golden.outputs };
+}
+
+/** The golden cases of a bundle. Throws what `goldenSet` does. */
 export function goldenSetOf(bundle: Bundle): GoldenSet {
-  const { golden, program } = bundle.manifest;
-  const arrays = goldenInputsOf(bundle);
-  if (!golden || !arrays) throw unusable('the bundle has no golden inputs to test itself with');
+  return goldenSet(bundle.manifest.program, goldenDataOf(bundle));
+}
+
+/** @throws EigenError EW6001_BUNDLE_UNREADABLE when there are no golden cases, or not for the inputs of the program. */
+export function goldenSet(program: Program, golden: GoldenData | undefined): GoldenSet {
+  if (!golden) throw unusable('the bundle has no golden inputs to test itself with');
+  const arrays = golden.inputs;
   const counts = program.inputs.map(({ name, dtype, shape }) => {
     const array = arrays[name];
     if (array?.dtype !== dtype) throw unusable(`the bundle has no golden ${dtype} for input '${name}'`);

@@ -228,9 +228,12 @@ class OpenCrashFile implements OpenFile {
     return this.file.bytes.length;
   }
 
-  async read(at: number, length: number): Promise<Uint8Array> {
+  async read(at: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
     this.fs.begin('read', this.path);
-    return this.file.bytes.slice(at, at + length);
+    const found = this.file.bytes.subarray(at, at + length);
+    if (!into) return found.slice();
+    into.set(found);
+    return into.subarray(0, found.length);
   }
 
   async write(at: number, bytes: Uint8Array): Promise<number> {

@@ -55,8 +55,11 @@ class MemoryFile implements OpenFile {
     return this.length;
   }
 
-  async read(at: number, length: number): Promise<Uint8Array> {
-    return this.content.slice(Math.min(at, this.length), Math.min(at + length, this.length));
+  async read(at: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+    const found = this.content.subarray(Math.min(at, this.length), Math.min(at + length, this.length));
+    if (!into) return found.slice();
+    into.set(found);
+    return into.subarray(0, found.length);
   }
 
   async write(at: number, bytes: Uint8Array): Promise<number> {

@@ -2,29 +2,27 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { skip } from '../../sdk/testing/skip.ts';
-import { four } from '../support/fake-model.ts';
+import { swapBundles } from '../../tools/agent/swap-process.ts';
+import { GRACE } from '../../tools/agent/swaps.ts';
 import { bundleOf } from '../support/scale-bundle.ts';
 
 const SWAPS = 10_000;
 
 test('ten thousand swaps under load: no inference fails or is of two models', async () => {
   // It times its thread by a function of the system.
-  const swaps = await import('koffi').then(
-    () => import('../../tools/agent/swaps.ts'),
-    () => undefined,
+  const timed = await import('koffi').then(
+    () => process.platform === 'linux',
+    () => false,
   );
-  if (!swaps) return skip('swaps under load', 'the package koffi is not installed');
-  const contestant = async (factor: number) => ({
-    bundle: await bundleOf(factor),
-    isAnswer: ({ y }: { readonly y?: { readonly data: ArrayLike<unknown> } }) =>
-      Array.from(y!.data).every((value) => value === 2 * factor),
-  });
-  const figures = await swaps.swapUnderLoad([await contestant(3), await contestant(5)], four(2), SWAPS);
+  if (!timed) return skip('swaps under load', 'it needs Linux and the package koffi');
+  const figures = await swapBundles([await bundleOf(3), await bundleOf(5)], SWAPS);
   console.log(JSON.stringify(figures));
   assert.is(figures.swaps, SWAPS);
   assert.is(figures.failed, 0);
   assert.is(figures.mixed, 0);
   assert.ok(figures.inferences > SWAPS);
+  // In time of the thread; what a busy machine does to its caches is in it.
+  assert.ok(figures.beyond <= SWAPS / 1000, `${figures.beyond} pauses of more than one inference and ${GRACE} ms`);
 });
 
 test.run();

@@ -1,10 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { bytesSource, describeBlob } from '../../sdk/bundle/index.ts';
 import { Agent } from '../../sdk/device/agent/agent.ts';
 import { bundleLoader } from '../../sdk/device/agent/bundle-loader.ts';
 import type { Tensors } from '../../sdk/device/agent/model.ts';
+import { NodeDeviceFileSystem } from '../../sdk/device/fs/node.ts';
 import { Monitor } from '../../sdk/device/service/monitor.ts';
-import { MemoryDeviceFileSystem } from '../../sdk/testing/memory-device-fs.ts';
 import { offsetsOf } from '../../sdk/wire/blob.ts';
 import { threadTime } from './thread-time.ts';
 
@@ -26,7 +28,14 @@ export interface SwapFigures {
   readonly swapping: Pauses;
   /** The longest of each swap, in time of the thread: what else the machine does is not in it. */
   readonly own: Pauses;
+  /** Time of the thread for one inference, half of them. */
+  readonly inference: number;
+  /** Swaps whose longest pause was more than one inference and `GRACE`, in time of the thread. */
+  readonly beyond: number;
 }
+
+/** What a swap may take of an application's time beside the inference that it waits for anyway, milliseconds. */
+export const GRACE = 5;
 
 /** How long inferences run before models change, milliseconds: what else this machine does delays them too. */
 const STILL = 3000;
@@ -39,11 +48,27 @@ export interface Pauses {
   readonly most: number;
 }
 
+/** A file system in memory: what is measured is not a disk. */
+const MEMORY = '/dev/shm';
+
 /**
- * Changes the model of an agent so many times, each time by all the steps of an update, while inferences run without a stop. The file
- * system is one in memory: what is measured is not a disk.
+ * Changes the model of an agent so many times, each time by all the steps of an update, while inferences run without a stop. Linux.
  */
 export async function swapUnderLoad(
+  pair: readonly [Contestant, Contestant],
+  inputs: Tensors,
+  count: number,
+): Promise<SwapFigures> {
+  const state = await mkdtemp(`${MEMORY}/ew-swaps-`);
+  try {
+    return await swapIn(state, pair, inputs, count);
+  } finally {
+    await rm(state, { recursive: true });
+  }
+}
+
+async function swapIn(
+  state: string,
   pair: readonly [Contestant, Contestant],
   inputs: Tensors,
   count: number,
@@ -53,7 +78,7 @@ export async function swapUnderLoad(
   const agent = await Agent.start({
     device: 'device',
     board: 'board',
-    fs: new MemoryDeviceFileSystem(),
+    fs: new NodeDeviceFileSystem(state),
     loader: bundleLoader(),
     source: {
       async *fetch({ sha256, pieces }, wanted) {
@@ -85,23 +110,34 @@ export async function swapUnderLoad(
   const load = new Load(monitor, inputs, contestants);
   await load.during(() => new Promise((resolve) => setTimeout(resolve, STILL)));
   const still = load.pauses();
-  const longest: number[] = [];
+  const inference = load.inference;
+  const longest = histogram();
+  let beyond = 0;
   await load.during(async () => {
     for (let i = 1; i <= count; i++) {
       load.longest = 0;
       await install(i);
-      longest.push(load.longest);
+      record(longest, load.longest);
+      if (load.longest > inference + GRACE) beyond++;
     }
   });
   const { inferences, failed, mixed } = load;
-  const swapping = load.pauses();
-  return { swaps: count, inferences, failed, mixed, still, swapping, own: pausesOf(longest) };
+  const own = pausesOf(longest);
+  return { swaps: count, inferences, failed, mixed, still, swapping: load.pauses(), own, inference, beyond };
 }
 
-function pausesOf(times: readonly number[]): Pauses {
-  const sorted = Float64Array.from(times).sort();
-  const at = (share: number): number => sorted[Math.ceil(share * sorted.length) - 1]!;
-  return { median: at(0.5), p99: at(0.99), p999: at(0.999), most: at(1) };
+/** Of times in nanoseconds. It keeps nothing that would have to be collected while times are taken. */
+function histogram(): RecordableHistogram {
+  return createHistogram({ highest: 1e12, figures: 3 });
+}
+
+function record(times: RecordableHistogram, milliseconds: number): void {
+  times.record(Math.max(1, Math.round(milliseconds * 1e6)));
+}
+
+function pausesOf(times: RecordableHistogram): Pauses {
+  const at = (percent: number): number => times.percentile(percent) / 1e6;
+  return { median: at(50), p99: at(99), p999: at(99.9), most: times.max / 1e6 };
 }
 
 /** Inferences, one after another. */
@@ -112,7 +148,8 @@ class Load {
   /** Longest pause since this was set to 0, in time of the thread. */
   longest = 0;
   private readonly own = threadTime();
-  private times: number[] = [];
+  private readonly times = histogram();
+  private readonly ownTimes = histogram();
   private readonly monitor: Monitor;
   private readonly inputs: Tensors;
   private readonly contestants: ReadonlyMap<string, Contestant>;
@@ -125,13 +162,15 @@ class Load {
 
   async during(work: () => Promise<void>): Promise<void> {
     let working = true;
-    this.times = [];
+    this.times.reset();
     const running = (async () => {
       let [last, lastOwn] = [performance.now(), this.own()];
       for (; working; await nextTurn()) {
+        const from = this.own();
         await this.infer();
+        record(this.ownTimes, this.own() - from);
         const [now, own] = [performance.now(), this.own()];
-        this.times.push(now - last);
+        record(this.times, now - last);
         this.longest = Math.max(this.longest, own - lastOwn);
         [last, lastOwn] = [now, own];
       }
@@ -143,6 +182,11 @@ class Load {
 
   pauses(): Pauses {
     return pausesOf(this.times);
+  }
+
+  /** Time of the thread for one, half of them, milliseconds. */
+  get inference(): number {
+    return this.ownTimes.percentile(50) / 1e6;
   }
 
   private async infer(): Promise<void> {

@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Program, Slot } from '../../wire/program.ts';
 import type { EngineOptions } from '../engine/engine.ts';
-import { openEngine } from '../engine/open.ts';
-import { checkGolden, goldenSetOf } from '../golden.ts';
+import { openPrepared } from '../engine/open.ts';
+import { WasmEngine } from '../engine/wasm.ts';
+import { checkGolden, goldenSet } from '../golden.ts';
 import type { LoadedModel, ModelLoader, NamedTensorType, Signature } from './model.ts';
 import { BundleOpener } from './open-elsewhere.ts';
 
@@ -11,14 +12,14 @@ export function bundleLoader(options: EngineOptions = {}): ModelLoader {
   const opener = new BundleOpener();
   return {
     async load(bytes): Promise<LoadedModel> {
-      const { bundle, weights } = await opener.open(bytes);
-      const { engine } = await openEngine(bundle, options, weights);
+      const { program, prepared, golden } = await opener.open(bytes, options);
+      const { engine } = await openPrepared(program, prepared, options);
       return {
-        signature: signatureOf(engine.program),
+        signature: signatureOf(program),
         modelBytes: engine.modelBytes,
         run: async (inputs) => engine.run(inputs),
         async runGolden() {
-          const set = goldenSetOf(bundle);
+          const set = goldenSet(program, golden);
           const times: number[] = [];
           for (let i = 0; i < set.count; i++) {
             // The model that runs gets its turn between two golden inputs.
@@ -30,7 +31,10 @@ export function bundleLoader(options: EngineOptions = {}): ModelLoader {
           }
           return times;
         },
-        close: () => engine.close(),
+        close() {
+          engine.close();
+          if (engine instanceof WasmEngine) opener.giveBack(engine.memory);
+        },
       };
     },
   };

@@ -29,5 +29,6 @@ export interface LoadedModel {
 
 /** Makes a model of the bytes of a bundle. What it throws as EigenError is the bundle's fault, anything else may pass. */
 export interface ModelLoader {
+  /** @param bundle is given away: its bytes may be gone after that. */
   load(bundle: Uint8Array): Promise<LoadedModel>;
 }

@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { EigenError } from '../../util/errors.ts';
-import type { Opened } from './open-thread.ts';
+import type { EngineOptions } from '../engine/engine.ts';
+import type { Opened, OpenedBundle, OpenRequest } from './open-thread.ts';
 import { startThread } from './thread.ts';
 
 /** A thread that nothing was asked of for so long ends, milliseconds. */
@@ -12,23 +13,35 @@ const REST = 2000;
  */
 export class BundleOpener {
   private worker: Worker | undefined;
+  /** Memory of an engine that was closed: models that change at once take turns in two memories, and leave nothing to collect. */
+  private spare: WebAssembly.Memory | undefined;
   private timer: NodeJS.Timeout | undefined;
   /** One bundle after another. */
   private last: Promise<unknown> = Promise.resolve();
 
-  /** @throws what `openBundle` throws. */
-  open(bytes: Uint8Array): Promise<Extract<Opened, { bundle: unknown }>> {
-    const opened = this.last.then(() => this.ask(bytes));
+  /**
+   * @param bytes are given away: they are empty after that.
+   * @throws what `openBundle` throws.
+   */
+  open(bytes: Uint8Array, options: EngineOptions = {}): Promise<OpenedBundle> {
+    const opened = this.last.then(() => this.ask(bytes, options));
     this.last = opened.catch(() => undefined);
     return opened;
   }
 
-  private async ask(bytes: Uint8Array): Promise<Extract<Opened, { bundle: unknown }>> {
+  /** Takes the memory of an engine that was closed. */
+  giveBack(memory: WebAssembly.Memory): void {
+    if (this.worker) this.spare = memory;
+  }
+
+  private async ask(bytes: Uint8Array, options: EngineOptions): Promise<OpenedBundle> {
     clearTimeout(this.timer);
     const worker = this.worker ?? startThread();
     this.worker = worker;
     try {
-      const result = await answerOf(worker, inSharedMemory(bytes));
+      const { spare } = this;
+      this.spare = undefined;
+      const result = await answerOf(worker, { bytes, options: { ...options, ...(spare ? { spare } : {}) } });
       if ('error' in result) throw new EigenError(result.error.code, result.error.message, extraOf(result.error));
       if ('problem' in result) throw new Error(result.problem);
       return result;
@@ -45,17 +58,11 @@ export class BundleOpener {
   private end(): void {
     void this.worker?.terminate();
     this.worker = undefined;
+    this.spare = undefined;
   }
 }
 
-function inSharedMemory(bytes: Uint8Array): Uint8Array {
-  if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
-  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
-  shared.set(bytes);
-  return shared;
-}
-
-function answerOf(worker: Worker, bytes: Uint8Array): Promise<Opened> {
+function answerOf(worker: Worker, request: OpenRequest): Promise<Opened> {
   return new Promise((resolve, reject) => {
     const done = (): void => {
       worker.off('message', answered).off('error', failed).off('exit', ended);
@@ -71,7 +78,7 @@ function answerOf(worker: Worker, bytes: Uint8Array): Promise<Opened> {
     const ended = (): void => failed(new Error('the thread that opens bundles has ended'));
     worker.on('message', answered).on('error', failed).on('exit', ended);
     worker.ref();
-    worker.postMessage(bytes);
+    worker.postMessage(request, [request.bytes.buffer as ArrayBuffer]);
   });
 }
 

@@ -25,12 +25,17 @@ const VERSION = 1;
 
 const loaded = new Map<string, KernelLibrary>();
 
+/** A shared object where the system can load it from, and the SHA-256 of it. */
+export interface LibraryFile {
+  readonly file: string;
+  readonly digest: string;
+}
+
 /**
  * Loads a shared object, once a process. Throws EW5003_ENGINE_UNAVAILABLE when the package koffi is absent, the system refuses the
  * object, or it is of another version.
  */
-export async function loadLibrary(bytes: Uint8Array): Promise<KernelLibrary> {
-  const digest = sha256(bytes);
+export async function loadLibrary({ file, digest }: LibraryFile): Promise<KernelLibrary> {
   const hit = loaded.get(digest);
   if (hit) return hit;
   const koffi = await import('koffi').then(
@@ -39,7 +44,6 @@ export async function loadLibrary(bytes: Uint8Array): Promise<KernelLibrary> {
       throw unavailable('the package koffi is not installed', 'npm install koffi', cause);
     },
   );
-  const file = await fileOf(digest, bytes);
   let library: KernelLibrary;
   try {
     const object = koffi.load(file);
@@ -74,11 +78,12 @@ function unavailable(message: string, hint: string, cause: unknown): EigenError 
 }
 
 /** A file with the object in it: the system loads nothing else. */
-async function fileOf(digest: string, bytes: Uint8Array): Promise<string> {
+export async function libraryFile(bytes: Uint8Array): Promise<LibraryFile> {
+  const digest = sha256(bytes);
   const folder = cacheFolder() ?? join(tmpdir(), `eigenweights-${process.getuid?.() ?? 0}`);
   const file = join(folder, 'loaded', `${digest}.so`);
   const there = await readBytes(file).catch(() => undefined);
   if (!there || sha256(there) !== digest) await keep(file, bytes);
   else await used(file);
-  return file;
+  return { file, digest };
 }

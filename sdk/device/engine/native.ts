@@ -1,12 +1,43 @@
 import { EigenError } from '../../util/errors.ts';
-import { type KernelModule, thisPlatform } from '../../wire/kernels.ts';
+import { type KernelId, type KernelModule, thisPlatform } from '../../wire/kernels.ts';
 import type { Program } from '../../wire/program.ts';
 import { Engine, type EngineOptions } from './engine.ts';
-import { type KernelLibrary, loadLibrary } from './library.ts';
+import { type KernelLibrary, type LibraryFile, libraryFile, loadLibrary } from './library.ts';
 import { processorFlags, runnable } from './processor.ts';
 
 /** The resident block of a program: its bytes, or a file of them, whose pages all processes share that have it open. */
 export type ResidentWeights = Uint8Array | { readonly file: string };
+
+/** What a native engine is made of. It can be made on one thread and used on another. */
+export interface PreparedNative {
+  readonly kernels: KernelId;
+  readonly library: LibraryFile;
+  readonly weights: ResidentWeights;
+}
+
+/**
+ * Finds the best kernels that this processor runs and that know their known answers: the part of opening an engine that takes long.
+ * Throws EW5003_ENGINE_UNAVAILABLE saying why there are none.
+ */
+export async function prepareNative(
+  program: Program,
+  modules: readonly KernelModule[],
+  weights: ResidentWeights,
+  { variant }: EngineOptions = {},
+): Promise<PreparedNative> {
+  const there = runnable(modules, thisPlatform(), processorFlags());
+  const wanted = variant === undefined ? there : there.filter((m) => m.variant === variant);
+  if (wanted.length === 0) throw unavailable(reasonOf(modules, variant));
+  for (const { bytes, ...kernels } of wanted) {
+    const file = await libraryFile(bytes);
+    const library = await loadLibrary(file);
+    if (library.wrong() !== 0) continue;
+    if (library.stepCount() !== program.steps.length)
+      throw unavailable(`the kernels have ${library.stepCount()} steps, the program ${program.steps.length}`);
+    return { kernels, library: file, weights };
+  }
+  throw unavailable('this processor gives wrong answers to the native kernels');
+}
 
 /** Runs a program in this process on a shared object. Weights, arena and scratch are mapped memory. */
 export class NativeEngine extends Engine {
@@ -15,13 +46,7 @@ export class NativeEngine extends Engine {
   private readonly memory: { readonly weights: Uint8Array; readonly arena: Uint8Array };
   private team: bigint | undefined;
 
-  private constructor(
-    program: Program,
-    kernels: KernelModule,
-    library: KernelLibrary,
-    weights: ResidentWeights,
-    threads: number,
-  ) {
+  private constructor(program: Program, { kernels, weights }: PreparedNative, library: KernelLibrary, threads: number) {
     const scratch = Number(library.scratchBytes());
     super(program, kernels, threads, scratch);
     this.library = library;
@@ -40,27 +65,23 @@ export class NativeEngine extends Engine {
     this.team = team;
   }
 
-  /**
-   * Loads the best kernels that this processor runs and that know their known answers.
-   * Throws EW5003_ENGINE_UNAVAILABLE saying why there are none.
-   */
+  /** Throws what `prepareNative` does. */
   static async load(
     program: Program,
     modules: readonly KernelModule[],
     weights: ResidentWeights,
     options: EngineOptions = {},
   ): Promise<NativeEngine> {
-    const there = runnable(modules, thisPlatform(), processorFlags());
-    const wanted = options.variant === undefined ? there : there.filter((m) => m.variant === options.variant);
-    if (wanted.length === 0) throw unavailable(reasonOf(modules, options.variant));
-    for (const module of wanted) {
-      const library = await loadLibrary(module.bytes);
-      if (library.wrong() !== 0) continue;
-      if (library.stepCount() !== program.steps.length)
-        throw unavailable(`the kernels have ${library.stepCount()} steps, the program ${program.steps.length}`);
-      return new NativeEngine(program, module, library, weights, Math.max(1, options.threads ?? 1));
-    }
-    throw unavailable('this processor gives wrong answers to the native kernels');
+    return NativeEngine.open(program, await prepareNative(program, modules, weights, options), options);
+  }
+
+  /** @param options those that it was prepared with. */
+  static async open(
+    program: Program,
+    prepared: PreparedNative,
+    { threads = 1 }: EngineOptions = {},
+  ): Promise<NativeEngine> {
+    return new NativeEngine(program, prepared, await loadLibrary(prepared.library), Math.max(1, threads));
   }
 
   override runSteps(from: number, to: number, ended?: (step: number) => void): void {

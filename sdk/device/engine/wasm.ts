@@ -1,5 +1,5 @@
 import { EigenError } from '../../util/errors.ts';
-import type { KernelModule } from '../../wire/kernels.ts';
+import type { KernelId, KernelModule } from '../../wire/kernels.ts';
 import type { Program } from '../../wire/program.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { type DotProbe, probeDot7 } from './probe.ts';
@@ -45,51 +45,114 @@ export function chooseModule(all: readonly KernelModule[], wanted?: string): Ker
   return plain;
 }
 
+/** Where what lies in the memory of a program, bytes: stacks first, then these one after another. */
+interface Places {
+  readonly weights: number;
+  readonly arena: number;
+  readonly scratch: number;
+  readonly bytes: number;
+}
+
+/** What an engine of WebAssembly is made of. It can be made on one thread and used on another: nothing of it is copied on its way. */
+export interface PreparedWasm {
+  readonly kernels: KernelId;
+  readonly module: WebAssembly.Module;
+  /** Where the module's own data ends, bytes. */
+  readonly heap: number;
+  /** With the weights in it. */
+  readonly memory: WebAssembly.Memory;
+}
+
+/**
+ * Compiles the kernels for this machine and puts the weights where they run: the part of opening an engine that takes long.
+ * @param fill writes the resident block of the program (see sdk/wire/weights.ts) into memory that is all zeros.
+ * @param spare the memory of an engine that was closed, used again where it is large enough.
+ */
+export function prepareWasm(
+  program: Program,
+  modules: readonly KernelModule[],
+  fill: (block: Uint8Array) => void,
+  { threads, variant, spare }: EngineOptions & { readonly spare?: WebAssembly.Memory } = {},
+): PreparedWasm {
+  const { bytes, ...kernels } = chooseModule(modules, variant);
+  const module = new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
+  // Only an instance can tell; stacks come first in the memory, so it is small.
+  const heap = align(heapBase(module), 64);
+  const { weights, bytes: needed } = placesOf(program, heap, partsOf(threads));
+  const memory = memoryOf(needed, spare);
+  fill(new Uint8Array(memory.buffer, weights, program.weightBytes));
+  return { kernels, module, heap, memory };
+}
+
+function partsOf(threads = 1): number {
+  return Math.max(1, threads);
+}
+
+/** A memory of so many bytes, all zeros. One that is more than twice as large is not kept for it. */
+function memoryOf(bytes: number, spare: WebAssembly.Memory | undefined): WebAssembly.Memory {
+  const there = spare?.buffer.byteLength ?? 0;
+  if (spare && there >= bytes && there <= 2 * bytes) {
+    new Uint8Array(spare.buffer).fill(0);
+    return spare;
+  }
+  const pages = Math.ceil(bytes / PAGE);
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+}
+
+function placesOf(program: Program, heap: number, threads: number): Places {
+  const weights = align(heap + STACK * (threads - 1), 64);
+  const arena = align(weights + program.weightBytes, 64);
+  const scratch = align(arena + program.arenaBytes, 64);
+  return { weights, arena, scratch, bytes: scratch + program.scratchBytes * threads + PAGE };
+}
+
 /**
  * Runs a program in this process on WebAssembly. One linear memory holds, in this order: stacks, resident weights,
  * arena, scratch of every part.
  */
 export class WasmEngine extends Engine {
-  private readonly memory: WebAssembly.Memory;
+  /** Belongs to nobody once the engine is closed: see `prepareWasm`. */
+  readonly memory: WebAssembly.Memory;
   private readonly steps: readonly StepFunction[];
   private readonly team: Team | undefined;
-  private readonly weightsAt: number;
-  private readonly arenaAt: number;
-  private readonly scratchAt: number;
+  private readonly places: Places;
 
-  private constructor(program: Program, module: KernelModule, threads: number) {
-    super(program, module, threads, program.scratchBytes);
-    const compiled = new WebAssembly.Module(module.bytes as Uint8Array<ArrayBuffer>);
-    // The module's own data ends at __heap_base, which only an instance can tell; stacks come first, so it is small.
-    const heap = align(heapBase(compiled), 64);
-    this.weightsAt = align(heap + STACK * (threads - 1), 64);
-    this.arenaAt = align(this.weightsAt + program.weightBytes, 64);
-    this.scratchAt = align(this.arenaAt + program.arenaBytes, 64);
-    const pages = Math.ceil((this.scratchAt + program.scratchBytes * threads + PAGE) / PAGE);
-    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    const { exports } = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
+  private constructor(program: Program, { kernels, module, heap, memory }: PreparedWasm, threads: number) {
+    super(program, kernels, threads, program.scratchBytes);
+    this.memory = memory;
+    const places = placesOf(program, heap, threads);
+    this.places = places;
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
     this.steps = program.steps.map((_, i) => exports[`ew_step_${i}`] as StepFunction);
     const member = {
-      module: compiled,
-      memory: this.memory,
+      module,
+      memory,
       steps: program.steps.length,
-      weights: this.weightsAt,
-      arena: this.arenaAt,
-      scratch: (part: number) => this.scratchAt + part * program.scratchBytes,
+      weights: places.weights,
+      arena: places.arena,
+      scratch: (part: number) => places.scratch + part * program.scratchBytes,
       stackTop: (part: number) => heap + STACK * part,
     };
     this.team = threads > 1 ? Team.start(member, threads) : undefined;
   }
 
   /** `weights` is the resident block of the program (see sdk/wire/weights.ts). */
-  static async load(
+  static load(
     program: Program,
     modules: readonly KernelModule[],
     weights: Uint8Array,
     options: EngineOptions = {},
   ): Promise<WasmEngine> {
-    const engine = new WasmEngine(program, chooseModule(modules, options.variant), Math.max(1, options.threads ?? 1));
-    engine.bytes(engine.weightsAt, weights.byteLength).set(weights);
+    return WasmEngine.open(
+      program,
+      prepareWasm(program, modules, (block) => block.set(weights), options),
+      options,
+    );
+  }
+
+  /** @param options those that it was prepared with. */
+  static async open(program: Program, prepared: PreparedWasm, { threads }: EngineOptions = {}): Promise<WasmEngine> {
+    const engine = new WasmEngine(program, prepared, partsOf(threads));
     await engine.team?.ready();
     return engine;
   }
@@ -99,18 +162,19 @@ export class WasmEngine extends Engine {
       this.team.run(this.steps, from, to, ended);
       return;
     }
+    const { weights, arena, scratch } = this.places;
     for (let i = from; i < to; i++) {
-      this.steps[i]!(this.weightsAt, this.arenaAt, this.scratchAt, 0, 1);
+      this.steps[i]!(weights, arena, scratch, 0, 1);
       ended?.(i);
     }
   }
 
   arena(offset: number, bytes: number): Uint8Array {
-    return this.bytes(this.arenaAt + offset, bytes);
+    return this.bytes(this.places.arena + offset, bytes);
   }
 
   writeWeights(offset: number, bytes: Uint8Array): void {
-    this.bytes(this.weightsAt + offset, bytes.byteLength).set(bytes);
+    this.bytes(this.places.weights + offset, bytes.byteLength).set(bytes);
   }
 
   close(): void {

@@ -24,8 +24,8 @@ export interface DeviceFileSystem {
 
 export interface OpenFile {
   size(): Promise<number>;
-  /** The bytes from `at`; fewer than `length` only at the end of the file. */
-  read(at: number, length: number): Promise<Uint8Array>;
+  /** The bytes from `at`; fewer than `length` only at the end of the file. They are put into `into` where it is given, which has room. */
+  read(at: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   /** Returns how many of the bytes were written: at least one, maybe not all. See writeFully. */
   write(at: number, bytes: Uint8Array): Promise<number>;
   truncate(size: number): Promise<void>;

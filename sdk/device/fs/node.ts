@@ -64,8 +64,8 @@ class NodeFile implements OpenFile {
     return (await this.handle.stat()).size;
   }
 
-  async read(at: number, length: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(length);
+  async read(at: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+    const bytes = into ?? new Uint8Array(length);
     let done = 0;
     while (done < length) {
       const { bytesRead } = await this.handle.read(bytes, done, length - done, at + done);

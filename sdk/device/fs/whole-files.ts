@@ -41,38 +41,41 @@ export async function digestOf(
   fs: DeviceFileSystem,
   path: string,
 ): Promise<{ readonly bytes: number; readonly sha256: string } | undefined> {
-  return hashed(fs, path, () => () => undefined);
+  const stretch = spare ?? new Uint8Array(STRETCH);
+  spare = undefined;
+  try {
+    return await hashed(fs, path, () => () => stretch);
+  } finally {
+    spare = stretch;
+  }
 }
 
-/** Content of a file in memory that threads can share, and its SHA-256; undefined where there is none. */
+/** Content of a file, and its SHA-256; undefined where there is none. */
 export async function readHashed(
   fs: DeviceFileSystem,
   path: string,
 ): Promise<{ readonly content: Uint8Array; readonly sha256: string } | undefined> {
   let content: Uint8Array = new Uint8Array();
   const found = await hashed(fs, path, (bytes) => {
-    content = new Uint8Array(new SharedArrayBuffer(bytes));
-    return (at, stretch) => content.set(stretch, at);
+    content = new Uint8Array(bytes);
+    return (at) => content.subarray(at, at + STRETCH);
   });
   return found && { content, sha256: found.sha256 };
 }
 
-/** @param begin is told the size, and gives who takes every stretch. */
+/** @param begin is told the size, and gives where the stretch at a place is read to. */
 async function hashed(
   fs: DeviceFileSystem,
   path: string,
-  begin: (bytes: number) => (at: number, stretch: Uint8Array) => void,
+  begin: (bytes: number) => (at: number) => Uint8Array,
 ): Promise<{ readonly bytes: number; readonly sha256: string } | undefined> {
   try {
     return await withFile(fs, path, 'read', async (file) => {
       const hash = createHash('sha256');
       const bytes = await file.size();
-      const take = begin(bytes);
-      for (let at = 0; at < bytes; at += STRETCH) {
-        const stretch = await file.read(at, Math.min(STRETCH, bytes - at));
-        hash.update(stretch);
-        take(at, stretch);
-      }
+      const into = begin(bytes);
+      for (let at = 0; at < bytes; at += STRETCH)
+        hash.update(await file.read(at, Math.min(STRETCH, bytes - at), into(at)));
       return { bytes, sha256: hash.digest('hex') };
     });
   } catch (e) {
@@ -82,7 +85,10 @@ async function hashed(
 }
 
 /** Hashed at a time: inferences wait for it. */
-const STRETCH = 1 << 18;
+const STRETCH = 1 << 16;
+
+/** Read into again and again: what files leave behind has to be collected, and inferences wait for that too. */
+let spare: Uint8Array | undefined;
 
 /** Puts new content under a name: after a power cut the name has the old content or all of the new, after the return the new. */
 export async function replaceFile(fs: DeviceFileSystem, path: string, bytes: Uint8Array): Promise<void> {
