@@ -1,4 +1,5 @@
-import { Fetcher, type PieceSource } from '../../sdk/device/agent/fetch.ts';
+import { type DeltaNotes, Fetcher, type PieceSource } from '../../sdk/device/agent/fetch.ts';
+import { Ledger } from '../../sdk/device/agent/ledger.ts';
 import { BlobStore } from '../../sdk/device/store/blobs.ts';
 import { CrashFileSystem } from '../../sdk/testing/crash-file-system.ts';
 import { type BlobSpec, offsetsOf } from '../../sdk/wire/blob.ts';
@@ -38,19 +39,30 @@ export class FetchBench {
   readonly store: BlobStore;
   readonly source: CountingSource;
   readonly fetcher: Fetcher;
+  private readonly fallbackBytes: number | undefined;
 
-  private constructor(fs: CrashFileSystem, source: CountingSource, fallbackBytes: number | undefined) {
+  private constructor(fs: CrashFileSystem, source: CountingSource, notes: DeltaNotes, fallbackBytes?: number) {
     this.fs = fs;
     this.source = source;
+    this.fallbackBytes = fallbackBytes;
     this.store = new BlobStore(fs, 'blobs');
-    this.fetcher = new Fetcher(this.store, source, fallbackBytes);
+    this.fetcher = new Fetcher(this.store, source, {
+      notes,
+      ...(fallbackBytes === undefined ? {} : { fallbackBytes }),
+    });
   }
 
   static async open(fallbackBytes?: number): Promise<FetchBench> {
     const fs = new CrashFileSystem();
     await fs.makeFolder('blobs');
     await fs.syncFolder('.');
-    return new FetchBench(fs, new CountingSource(), fallbackBytes);
+    return new FetchBench(fs, new CountingSource(), await Ledger.open(fs, 'journal'), fallbackBytes);
+  }
+
+  /** The same device after a power cut that took everything which was not synced. */
+  async restart(): Promise<FetchBench> {
+    const fs = this.fs.crash('lost');
+    return new FetchBench(fs, this.source, await Ledger.open(fs, 'journal'), this.fallbackBytes);
   }
 
   /** Puts a blob on the device, as an update did before. */

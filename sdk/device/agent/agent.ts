@@ -80,7 +80,10 @@ export class Agent {
     this.parts = parts;
     this.slots = slots;
     this.ledger = ledger;
-    this.fetcher = new Fetcher(slots.blobs, parts.source, parts.fallbackBytes);
+    this.fetcher = new Fetcher(slots.blobs, parts.source, {
+      notes: ledger,
+      ...(parts.fallbackBytes === undefined ? {} : { fallbackBytes: parts.fallbackBytes }),
+    });
     this.trialFrom = parts.clock.monotonic();
   }
 

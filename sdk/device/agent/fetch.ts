@@ -27,6 +27,21 @@ export interface FetchRequest extends Pick<Assignment, 'blob' | 'deltas'> {
   readonly held: readonly string[];
 }
 
+/** What is known of deltas for good, by the SHA-256 of their files. */
+export interface DeltaNotes {
+  /** Why a delta did not lead where it should; undefined where that is not known. */
+  deltaProblem(sha256: string): string | undefined;
+  /** Remembers it, also where that cannot be written. */
+  failDelta(sha256: string, reason: string): Promise<void>;
+}
+
+export interface FetcherOptions {
+  /** Most bytes that may be fetched where a delta has failed; no limit where it is absent. */
+  readonly fallbackBytes?: number;
+  /** Without them a delta that failed is tried again after a restart. */
+  readonly notes?: DeltaNotes;
+}
+
 /** Times that a source is asked for what is missing, in one attempt. */
 const ROUNDS = 4;
 
@@ -38,14 +53,15 @@ export class Fetcher {
   private readonly blobs: BlobStore;
   private readonly source: PieceSource;
   private readonly fallbackBytes: number;
+  private readonly notes: DeltaNotes | undefined;
   /** Deltas that did not lead where they should, since the device was started. */
-  private readonly useless = new Set<string>();
+  private readonly useless = new Map<string, string>();
 
-  /** @param fallbackBytes most bytes that may be fetched where a delta has failed. */
-  constructor(blobs: BlobStore, source: PieceSource, fallbackBytes = Number.POSITIVE_INFINITY) {
+  constructor(blobs: BlobStore, source: PieceSource, { fallbackBytes, notes }: FetcherOptions = {}) {
     this.blobs = blobs;
     this.source = source;
-    this.fallbackBytes = fallbackBytes;
+    this.fallbackBytes = fallbackBytes ?? Number.POSITIVE_INFINITY;
+    this.notes = notes;
   }
 
   /**
@@ -87,7 +103,8 @@ export class Fetcher {
    */
   private async byDelta(blob: BlobSpec, delta: Delta, held: readonly string[]): Promise<Fetched | undefined> {
     const name = delta.blob.sha256;
-    if (this.useless.has(name)) return { received: 0, deltaProblem: 'it failed before' };
+    const before = this.useless.get(name) ?? this.notes?.deltaProblem(name);
+    if (before !== undefined) return { received: 0, deltaProblem: `it failed before: ${before}` };
     const missing = await this.withDownload(blob, async (download) => {
       await this.reuse(download, held);
       return bytesOf(blob, download.missing());
@@ -101,8 +118,10 @@ export class Fetcher {
     } catch (e) {
       // A network that is away comes back: a delta that is not here yet has not failed.
       if (!(isEigenError(e) ? e.code !== 'EW7101_NOT_CONNECTED' : isStorageError(e))) throw e;
-      this.useless.add(name);
       deltaProblem = e instanceof Error ? e.message : String(e);
+      this.useless.set(name, deltaProblem);
+      // Storage may have room, or be whole, another time.
+      if (isEigenError(e)) await this.notes?.failDelta(name, deltaProblem);
     }
     await this.blobs.discard(name);
     return { received, ...(deltaProblem === undefined ? {} : { deltaProblem }) };

@@ -1,5 +1,6 @@
 import type { DeviceFileSystem } from '../fs/file-system.ts';
 import { AppendLog } from '../store/append-log.ts';
+import type { DeltaNotes } from './fetch.ts';
 import type { StepName } from './planner.ts';
 
 /** How updates to one blob went wrong. */
@@ -29,12 +30,25 @@ type Entry =
   | { readonly kind: 'step'; readonly step: StepName; readonly sha256: string; readonly at: number }
   | Outcome
   | { readonly kind: 'reported' }
-  | { readonly kind: 'summary'; readonly failures: readonly Failure[]; readonly unreported?: Outcome };
+  | FailedDelta
+  | {
+      readonly kind: 'summary';
+      readonly failures: readonly Failure[];
+      readonly unreported?: Outcome;
+      readonly deltas?: readonly FailedDelta[];
+    };
+
+/** A delta that did not lead where it should. */
+interface FailedDelta {
+  readonly kind: 'delta';
+  readonly sha256: string;
+  readonly reason: string;
+}
 
 /** Attempts at one blob under one release, where each has cost a download. What waits for a network or for space may wait for ever. */
 const MOST_ATTEMPTS = 8;
 const CHEAP: ReadonlySet<StepName> = new Set(['CHECK', 'PREFLIGHT', 'FETCH']);
-/** Blobs whose failures are remembered. */
+/** Blobs whose failures are remembered, and deltas. */
 const MOST_FAILURES = 64;
 /** Size from which the journal is replaced by its summary, bytes. */
 const COMPACT_BYTES = 64 << 10;
@@ -42,9 +56,10 @@ const FIRST_WAIT = 30_000;
 const LONGEST_WAIT = 6 * 3600_000;
 
 /** The journal of updates: every step as it begins, every outcome; and what follows from it. Times are milliseconds. */
-export class Ledger {
+export class Ledger implements DeltaNotes {
   private readonly log: AppendLog<Entry>;
   private readonly failures = new Map<string, Failure>();
+  private readonly deltas = new Map<string, FailedDelta>();
   private outcome: Outcome | undefined;
 
   private constructor(log: AppendLog<Entry>) {
@@ -60,6 +75,14 @@ export class Ledger {
 
   failureOf(sha256: string): Failure | undefined {
     return this.failures.get(sha256);
+  }
+
+  deltaProblem(sha256: string): string | undefined {
+    return this.deltas.get(sha256)?.reason;
+  }
+
+  async failDelta(sha256: string, reason: string): Promise<void> {
+    await this.note({ kind: 'delta', sha256, reason }).catch(() => undefined);
   }
 
   /** The last outcome, until it was reported. */
@@ -97,7 +120,8 @@ export class Ledger {
 
   private async compact(): Promise<void> {
     const unreported = this.outcome && { unreported: this.outcome };
-    await this.log.rewrite([{ kind: 'summary', failures: [...this.failures.values()], ...unreported }]);
+    const [failures, deltas] = [[...this.failures.values()], [...this.deltas.values()]];
+    await this.log.rewrite([{ kind: 'summary', failures, deltas, ...unreported }]);
   }
 
   private take(entry: Entry): void {
@@ -105,12 +129,16 @@ export class Ledger {
       case 'step':
         return;
       case 'summary':
-        for (const failure of entry.failures) this.remember(failure);
+        for (const failure of entry.failures) remember(this.failures, failure);
+        for (const delta of entry.deltas ?? []) remember(this.deltas, delta);
         this.outcome = entry.unreported;
         return;
       case 'failed':
-        this.remember(entry.failure);
+        remember(this.failures, entry.failure);
         this.outcome = entry;
+        return;
+      case 'delta':
+        remember(this.deltas, entry);
         return;
       case 'committed':
         this.failures.delete(entry.sha256);
@@ -120,12 +148,13 @@ export class Ledger {
         this.outcome = undefined;
     }
   }
+}
 
-  private remember(failure: Failure): void {
-    this.failures.delete(failure.sha256);
-    this.failures.set(failure.sha256, failure);
-    for (const oldest of this.failures.keys()) if (this.failures.size > MOST_FAILURES) this.failures.delete(oldest);
-  }
+/** Of those that are too many the oldest is forgotten. */
+function remember<T extends { readonly sha256: string }>(all: Map<string, T>, one: T): void {
+  all.delete(one.sha256);
+  all.set(one.sha256, one);
+  for (const oldest of all.keys()) if (all.size > MOST_FAILURES) all.delete(oldest);
 }
 
 /**

@@ -70,12 +70,15 @@ test('the journal stays small, and what follows from it the same', async () => {
   const ledger = await Ledger.open(fs, 'journal');
   await ledger.fail(attempt('bad', 3, true));
   for (let i = 0; i < 100; i++) await ledger.fail(attempt(`x${i % 30}`));
+  for (let i = 0; i < 100; i++) await ledger.failDelta(`d${i}`, 'no delta');
   for (let i = 0; i < 900; i++) await ledger.begin('FETCH', 'y'.repeat(64), i);
   const bytes = (await readIfThere(fs, 'journal'))!.length;
   assert.ok(bytes < 70_000, `${bytes}`);
   const later = await Ledger.open(fs.crash('lost'), 'journal');
   assert.ok(later.failureOf('bad')!.poisoned);
   assert.is(later.failureOf('x5')!.attempts, 4);
+  assert.is(later.deltaProblem('d99'), 'no delta');
+  assert.is(later.deltaProblem('d0'), undefined);
   assert.equal(later.unreported, ledger.unreported);
 });
 
