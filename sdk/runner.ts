@@ -26,7 +26,9 @@ export function kernelsOf(graph: Graph): Map<string, number> {
 
 /** The compressor's Runner on the WebAssembly engine: what it measures is what devices compute. */
 export function wasmRunner(options: WasmRunnerOptions): Runner {
+  const { threads = 1 } = options;
   return {
+    threads,
     kernelsOf,
     async open(graph: Graph, session: SessionOptions = {}): Promise<Session> {
       const compiled = await compileGraph(graph, options.target, {
@@ -36,7 +38,7 @@ export function wasmRunner(options: WasmRunnerOptions): Runner {
       });
       session.onProgress?.(1, 1);
       const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), {
-        threads: options.threads ?? 1,
+        threads,
       });
       return new WasmSession(compiled, engine, new Set(session.keep ?? []));
     },

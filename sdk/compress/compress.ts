@@ -95,7 +95,7 @@ export class Job {
       options,
       sizer: options.sizer ?? estimateInts,
       residentSizer: options.residentSizer ?? estimateResident,
-      la: new Linalg(),
+      la: new Linalg(runner.threads),
       progress,
       signal,
     };
@@ -111,6 +111,7 @@ export class Job {
 
   close(): void {
     for (const s of this.sessions) s.close();
+    this.ctx.la.close();
   }
 
   async prepare(): Promise<Passes> {

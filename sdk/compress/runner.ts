@@ -3,6 +3,8 @@ import type { Tensor } from '../util/tensor.ts';
 
 /** Runs graphs for the compressor. The pipeline injects the WebAssembly engine; tests inject the reference target. */
 export interface Runner {
+  /** Threads that work may be shared by: the runner's, and while it does not run the compressor's own. One when absent. */
+  readonly threads?: number;
   open(graph: Graph, options?: SessionOptions): Promise<Session>;
   /** Kernel of every node that has one, by node name: what a node gives to another in its kernel does not pass through memory. */
   kernelsOf(graph: Graph): ReadonlyMap<string, number>;

@@ -1,5 +1,6 @@
 /*
- * Dense linear algebra of the compressor, for one thread of WebAssembly SIMD. Every product has the form
+ * Dense linear algebra of the compressor in WebAssembly SIMD. Threads share the work by rows or columns of the result (linalg.ts), so
+ * every function computes an element in the same order whatever part of the result it is called for. Every product has the form
  * C[i][j] += alpha * sum_r A[r][i] * B[r][j] (row-major, r the depth), so that one tile kernel per precision does all.
  * Tiles are 4 rows x 2 vectors: 8 accumulators and 6 loads fill the 15 registers that V8 can keep.
  * tools/generate-linalg.ts compiles this file into wasm.ts.
@@ -18,7 +19,8 @@ INLINE i32 max_i(i32 a, i32 b) { return a > b ? a : b; }
 
 /*
  * Defines NAME(c, ldc, a, lda, ta, b, ldb, m, n, depth, alpha, upper, scratch). ta: A is stored [m][depth] instead of
- * [depth][m]. upper: tiles wholly below the diagonal are left alone. scratch: DEPTH * (ROWS + 8) elements.
+ * [depth][m]. upper: 0, or 1 + the number of the first row; then tiles wholly below the diagonal are left alone. scratch:
+ * DEPTH * (ROWS + 8) elements.
  */
 #define PRODUCT(NAME, T, V, LANES, LOAD, STORE, SPLAT, ADD, MUL)                                                      \
   INLINE void NAME##_tile(T *c, i32 ldc, const T *pa, const T *pb, i32 d, i32 mv, i32 nv, T alpha) {                   \
@@ -51,7 +53,7 @@ INLINE i32 max_i(i32 a, i32 b) { return a > b ? a : b; }
               pa[i * d + r * 4 + k] =                                                                                  \
                   i + k >= rows ? 0 : ta ? a[(long)row * lda + r0 + r] : a[(long)(r0 + r) * lda + row];                 \
             }                                                                                                          \
-        i32 first = upper ? i0 / (2 * LANES) * (2 * LANES) : 0;                                                        \
+        i32 first = upper ? (upper - 1 + i0) / (2 * LANES) * (2 * LANES) : 0;                                          \
         for (i32 j = first; j < n; j += 2 * LANES) {                                                                   \
           i32 nv = min_i(2 * LANES, n - j);                                                                            \
           const T *src = b + (long)r0 * ldb + j;                                                                       \
@@ -63,7 +65,7 @@ INLINE i32 max_i(i32 a, i32 b) { return a > b ? a : b; }
             for (i32 r = 0; r < d; r++) for (i32 k = 0; k < 2 * LANES; k++)                                            \
               pb[r * 2 * LANES + k] = k < nv ? src[(long)r * ldb + k] : 0;                                             \
           for (i32 i = 0; i < rows; i += 4) {                                                                          \
-            if (upper && j + 2 * LANES <= i0 + i) continue;                                                            \
+            if (upper && j + 2 * LANES <= upper - 1 + i0 + i) continue;                                                \
             NAME##_tile(c + (long)(i0 + i) * ldc + j, ldc, pa + i * d, pb, d, min_i(4, rows - i), nv, alpha);           \
           }                                                                                                            \
         }                                                                                                              \
@@ -91,44 +93,56 @@ INLINE void axpy32(float *a, const float *b, i32 n, float alpha) {
 }
 
 /*
- * Upper Cholesky factor in place: M = U^T U, the upper triangle of M [k][k] is read and replaced, the rest is not touched.
- * Returns 0, or 1 + the index of the first pivot that is not positive.
+ * Upper Cholesky factor in place, M = U^T U: the upper triangle of M [k][k] is read and replaced, the rest is not touched. Rows come in
+ * blocks of ROWS; of every block, the columns on the diagonal come first, then all to the right of them.
  */
-API(cholesky) i32 cholesky(double *m, i32 k, double *scratch) {
-  for (i32 b = 0; b < k; b += ROWS) {
-    i32 w = min_i(ROWS, k - b);
-    double *row = m + (long)b * k + b;
-    /* subtract the rows above: M[b..b+w][b..] -= U[0..b][b..b+w]^T U[0..b][b..] */
-    product64(row, k, m + b, k, 0, m + b, k, w, k - b, b, -1.0, 1, scratch);
-    for (i32 i = 0; i < w; i++) {
-      double *ri = row + (long)i * k;
-      for (i32 r = 0; r < i; r++) axpy64(ri + i, row + (long)r * k + i, k - b - i, -row[(long)r * k + i]);
-      double pivot = ri[i];
-      if (!(pivot > 0)) return 1 + b + i;
-      double inv = 1.0 / __builtin_sqrt(pivot);
-      for (i32 j = i; j < k - b; j++) ri[j] *= inv;
-    }
+
+/* Row block b on the diagonal, with the reciprocals of its pivots. Returns 0, or 1 + the index of the first pivot that is not positive. */
+API(choleskyDiagonal) i32 choleskyDiagonal(double *m, i32 k, i32 b, double *inverse, double *scratch) {
+  i32 w = min_i(ROWS, k - b);
+  double *row = m + (long)b * k + b;
+  product64(row, k, m + b, k, 0, m + b, k, w, w, b, -1.0, 1, scratch);
+  for (i32 i = 0; i < w; i++) {
+    double *ri = row + (long)i * k;
+    for (i32 r = 0; r < i; r++) axpy64(ri + i, row + (long)r * k + i, w - i, -row[(long)r * k + i]);
+    double pivot = ri[i];
+    if (!(pivot > 0)) return 1 + b + i;
+    inverse[i] = 1.0 / __builtin_sqrt(pivot);
+    for (i32 j = i; j < w; j++) ri[j] *= inverse[i];
   }
   return 0;
 }
 
-/* Solves U^T U X = B in place; X [k][n]. */
-API(solve) void solve(const double *u, i32 k, double *x, i32 n, double *scratch) {
+/* Columns [from, to) of row block b, to the right of the diagonal. */
+API(choleskyColumns) void choleskyColumns(double *m, i32 k, i32 b, i32 from, i32 to, const double *inverse, double *scratch) {
+  i32 w = min_i(ROWS, k - b), n = to - from;
+  double *diagonal = m + (long)b * k + b, *row = m + (long)b * k + from;
+  product64(row, k, m + b, k, 0, m + from, k, w, n, b, -1.0, 0, scratch);
+  for (i32 i = 0; i < w; i++) {
+    double *ri = row + (long)i * k;
+    for (i32 r = 0; r < i; r++) axpy64(ri, row + (long)r * k, n, -diagonal[(long)r * k + i]);
+    for (i32 j = 0; j < n; j++) ri[j] *= inverse[i];
+  }
+}
+
+/* Solves U^T U X = B in place; X [k][n], rows ldx apart. */
+API(solve) void solve(const double *u, i32 k, double *x, i32 ldx, i32 n, double *scratch) {
   for (i32 b = 0; b < k; b += ROWS) {
     i32 w = min_i(ROWS, k - b);
-    product64(x + (long)b * n, n, u + b, k, 0, x, n, w, n, b, -1.0, 0, scratch);
+    product64(x + (long)b * ldx, ldx, u + b, k, 0, x, ldx, w, n, b, -1.0, 0, scratch);
     for (i32 j = b; j < b + w; j++) {
-      double *xj = x + (long)j * n, inv = 1.0 / u[(long)j * k + j];
-      for (i32 r = b; r < j; r++) axpy64(xj, x + (long)r * n, n, -u[(long)r * k + j]);
+      double *xj = x + (long)j * ldx, inv = 1.0 / u[(long)j * k + j];
+      for (i32 r = b; r < j; r++) axpy64(xj, x + (long)r * ldx, n, -u[(long)r * k + j]);
       for (i32 i = 0; i < n; i++) xj[i] *= inv;
     }
   }
   for (i32 b = (k - 1) / ROWS * ROWS; b >= 0; b -= ROWS) {
     i32 w = min_i(ROWS, k - b), after = b + w;
-    product64(x + (long)b * n, n, u + (long)b * k + after, k, 1, x + (long)after * n, n, w, n, k - after, -1.0, 0, scratch);
+    product64(x + (long)b * ldx, ldx, u + (long)b * k + after, k, 1, x + (long)after * ldx, ldx, w, n, k - after, -1.0, 0,
+              scratch);
     for (i32 j = b + w - 1; j >= b; j--) {
-      double *xj = x + (long)j * n, inv = 1.0 / u[(long)j * k + j];
-      for (i32 r = j + 1; r < after; r++) axpy64(xj, x + (long)r * n, n, -u[(long)j * k + r]);
+      double *xj = x + (long)j * ldx, inv = 1.0 / u[(long)j * k + j];
+      for (i32 r = j + 1; r < after; r++) axpy64(xj, x + (long)r * ldx, n, -u[(long)j * k + r]);
       for (i32 i = 0; i < n; i++) xj[i] *= inv;
     }
   }
@@ -150,24 +164,24 @@ INLINE v128_t round_even(v128_t v) {
 /*
  * LDLQ rounding of t [k][n] (columns of the weight matrix as rows here) to codes: from the last column to the first,
  * q_j = clamp(round((t_j + sum_{i>j} e_i r[j][i]) / s)), e_j = t_j - q_j s. s, inv, cap: [n], n a multiple of 4.
- * r may be null: plain rounding. e [k][n] and q [k][n] are written. v: scratch [ROWS][n].
+ * r may be null: plain rounding. e [k][n] and q [k][n] are written; rows of t, q and e are ld apart. v: scratch [ROWS][n].
  */
-API(ldlq) void ldlq(const float *t, const float *r, i32 k, i32 n, const float *s, const float *inv, const float *cap,
+API(ldlq) void ldlq(const float *t, const float *r, i32 k, i32 n, i32 ld, const float *s, const float *inv, const float *cap,
                     i8 *q, float *e, float *v, float *scratch) {
   for (i32 b = (k - 1) / ROWS * ROWS; b >= 0; b -= ROWS) {
     i32 w = min_i(ROWS, k - b), after = b + w;
-    for (i32 i = 0; i < w * n; i++) v[i] = t[(long)b * n + i];
-    if (r) product32(v, n, r + (long)b * k + after, k, 1, e + (long)after * n, n, w, n, k - after, 1.0f, 0, scratch);
+    for (i32 j = 0; j < w; j++) for (i32 i = 0; i < n; i++) v[j * n + i] = t[(long)(b + j) * ld + i];
+    if (r) product32(v, n, r + (long)b * k + after, k, 1, e + (long)after * ld, ld, w, n, k - after, 1.0f, 0, scratch);
     for (i32 j = after - 1; j >= b; j--) {
-      float *vj = v + (long)(j - b) * n, *ej = e + (long)j * n;
-      if (r) for (i32 i = j + 1; i < after; i++) axpy32(vj, e + (long)i * n, n, r[(long)j * k + i]);
+      float *vj = v + (long)(j - b) * n, *ej = e + (long)j * ld;
+      if (r) for (i32 i = j + 1; i < after; i++) axpy32(vj, e + (long)i * ld, n, r[(long)j * k + i]);
       for (i32 i = 0; i < n; i += 4) {
         v128_t c = wasm_v128_load(cap + i);
         v128_t x = wasm_f32x4_mul(wasm_v128_load(vj + i), wasm_v128_load(inv + i));
         x = round_even(wasm_f32x4_max(wasm_f32x4_min(x, c), wasm_f32x4_neg(c)));
-        wasm_v128_store(ej + i, wasm_f32x4_sub(wasm_v128_load(t + (long)j * n + i), wasm_f32x4_mul(x, wasm_v128_load(s + i))));
+        wasm_v128_store(ej + i, wasm_f32x4_sub(wasm_v128_load(t + (long)j * ld + i), wasm_f32x4_mul(x, wasm_v128_load(s + i))));
         v128_t z = wasm_i32x4_trunc_sat_f32x4(x);
-        i8 *qj = q + (long)j * n + i;
+        i8 *qj = q + (long)j * ld + i;
         qj[0] = (i8)wasm_i32x4_extract_lane(z, 0); qj[1] = (i8)wasm_i32x4_extract_lane(z, 1);
         qj[2] = (i8)wasm_i32x4_extract_lane(z, 2); qj[3] = (i8)wasm_i32x4_extract_lane(z, 3);
       }

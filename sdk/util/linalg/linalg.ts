@@ -1,25 +1,15 @@
+import { Partner } from './partner.ts';
 import { LINALG_WASM } from './wasm.ts';
 
 interface Exports {
   readonly __heap_base: WebAssembly.Global;
-  product32: Product;
-  product64: Product;
-  cholesky(m: number, k: number, scratch: number): number;
-  solve(u: number, k: number, x: number, n: number, scratch: number): void;
+  product32: Operation;
+  product64: Operation;
+  choleskyDiagonal(m: number, k: number, b: number, inverse: number, scratch: number): number;
+  choleskyColumns: Operation;
+  solve: Operation;
   feedback(r: number, u: number, k: number): void;
-  ldlq(
-    t: number,
-    r: number,
-    k: number,
-    n: number,
-    s: number,
-    inv: number,
-    cap: number,
-    q: number,
-    e: number,
-    v: number,
-    scratch: number,
-  ): void;
+  ldlq: Operation;
   descend(
     h: number,
     k: number,
@@ -34,21 +24,10 @@ interface Exports {
   channelMoments(h: number, g: number, x: number, xq: number, rows: number, taps: number, c: number): void;
 }
 
-type Product = (
-  c: number,
-  ldc: number,
-  a: number,
-  lda: number,
-  ta: number,
-  b: number,
-  ldb: number,
-  m: number,
-  n: number,
-  depth: number,
-  alpha: number,
-  upper: number,
-  scratch: number,
-) => void;
+/** What two threads can do a part of each; the last argument is a thread's own scratch. */
+const SHARED = ['product32', 'product64', 'choleskyColumns', 'solve', 'ldlq'] as const;
+type Shared = (typeof SHARED)[number];
+type Operation = (...values: number[]) => void;
 
 export interface ProductOptions {
   /** Row pitches in elements; default: the row lengths of the operands. */
@@ -66,11 +45,17 @@ export interface ProductOptions {
 const SCRATCH_BYTES = 256 * (64 + 8) * 8;
 const ROWS = 64;
 const PAGE = 65536;
+const MOST_PAGES = 65536;
+const STACK_BYTES = 16384;
+/** Multiplications from which a second thread is worth waking. */
+const SHARED_WORK = 1e6;
+/** Share of the rows that holds half of an upper triangle. */
+const UPPER_HALF = 1 - Math.SQRT1_2;
 
 let compiled: WebAssembly.Module | undefined;
 
 /**
- * Dense linear algebra on a growing heap of its own. Operands are byte addresses in that heap; `f32`, `f64` and `i8` view
+ * Dense linear algebra on a growing heap of its own, by one or two threads, with the same results. Operands are byte addresses in that heap; `f32`, `f64` and `i8` view
  * them. Memory is a stack: `release(mark())` frees what was allocated in between. Views die when anything is allocated after them.
  */
 export class Linalg {
@@ -78,18 +63,36 @@ export class Linalg {
   private lib!: Exports;
   private scratch = 0;
   private top = 0;
+  /** Reciprocals of the pivots of a block. */
+  private inverse = 0;
+  private readonly threads: number;
+  /** The second thread, from when there was work for it. */
+  private partner: Partner | undefined;
+  private partnerScratch = 0;
+  private partnerStack = 0;
 
-  constructor() {
+  constructor(threads = 1) {
+    this.threads = threads;
     this.reset();
   }
 
-  /** Frees everything, and lets go of the memory: a heap that has grown never shrinks. */
+  /** Frees everything, and lets go of the memory and the second thread: a heap that has grown never shrinks. */
   reset(): void {
+    this.close();
     compiled ??= new WebAssembly.Module(Buffer.from(LINALG_WASM, 'base64'));
-    this.memory = new WebAssembly.Memory({ initial: 4 });
+    this.memory = new WebAssembly.Memory({ initial: 8, maximum: MOST_PAGES, shared: true });
     this.lib = new WebAssembly.Instance(compiled, { env: { memory: this.memory } }).exports as unknown as Exports;
     this.top = Number(this.lib.__heap_base.value);
+    this.inverse = this.alloc(ROWS * 8);
     this.scratch = this.alloc(SCRATCH_BYTES);
+    this.partnerScratch = this.alloc(SCRATCH_BYTES);
+    this.partnerStack = this.alloc(STACK_BYTES);
+  }
+
+  /** Ends the second thread; it comes again when there is work for it. */
+  close(): void {
+    this.partner?.close();
+    this.partner = undefined;
   }
 
   /** Address of `bytes` zeroed bytes, 64-byte aligned. */
@@ -137,16 +140,16 @@ export class Linalg {
 
   /** C [m][n] += alpha * A^T B in f32, with A [depth][m], B [depth][n]. */
   product32(c: number, a: number, b: number, m: number, n: number, depth: number, o: ProductOptions = {}): void {
-    this.product(this.lib.product32, c, a, b, m, n, depth, o);
+    this.product('product32', c, a, b, m, n, depth, o);
   }
 
   /** As product32, in f64. */
   product64(c: number, a: number, b: number, m: number, n: number, depth: number, o: ProductOptions = {}): void {
-    this.product(this.lib.product64, c, a, b, m, n, depth, o);
+    this.product('product64', c, a, b, m, n, depth, o);
   }
 
   private product(
-    f: Product,
+    name: 'product32' | 'product64',
     c: number,
     a: number,
     b: number,
@@ -156,18 +159,69 @@ export class Linalg {
     o: ProductOptions,
   ): void {
     const ta = o.transposed ? 1 : 0;
-    const lda = o.lda ?? (ta ? depth : m);
-    f(c, o.ldc ?? n, a, lda, ta, b, o.ldb ?? n, m, n, depth, o.alpha ?? 1, o.upper ? 1 : 0, this.scratch);
+    const [lda, ldb, ldc] = [o.lda ?? (ta ? depth : m), o.ldb ?? n, o.ldc ?? n];
+    const size = name === 'product32' ? 4 : 8;
+    const part = (row: number, rows: number, column: number, columns: number): number[] => {
+      const upper = o.upper ? 1 + row : 0;
+      const to = c + (row * ldc + column) * size;
+      const from = a + row * (ta ? lda : 1) * size;
+      return [to, ldc, from, lda, ta, b + column * size, ldb, rows, columns, depth, o.alpha ?? 1, upper];
+    };
+    const work = (m * n * depth) / (o.upper ? 2 : 1);
+    // What is packed for a tile is packed by both threads: of the smaller side.
+    if (o.upper || m > n)
+      this.share(name, work, m, o.upper ? UPPER_HALF : 0.5, (from, count) => part(from, count, 0, n));
+    else this.share(name, work, n, 0.5, (from, count) => part(0, m, from, count));
+  }
+
+  /** Runs an operation on rows or columns [0, count) of its result, in two parts at once where that pays. */
+  private share(
+    name: Shared,
+    work: number,
+    count: number,
+    first: number,
+    part: (from: number, count: number) => number[],
+  ): void {
+    // Vectors are filled in both parts.
+    const middle = Math.round((count * first) / 8) * 8;
+    const partner = work >= SHARED_WORK && middle > 0 && middle < count ? this.second() : undefined;
+    partner?.begin(name, [...part(middle, count - middle), this.partnerScratch]);
+    this.lib[name](...part(0, partner ? middle : count), this.scratch);
+    partner?.wait();
+  }
+
+  private second(): Partner | undefined {
+    if (this.threads < 2) return undefined;
+    this.partner ??= new Partner({
+      module: compiled!,
+      memory: this.memory,
+      stackTop: this.partnerStack + STACK_BYTES,
+      functions: SHARED,
+    });
+    return this.partner.ready ? this.partner : undefined;
   }
 
   /** Upper factor of M = U^T U (f64, [k][k], upper triangle) in place; false when M is not positive definite. */
   cholesky(m: number, k: number): boolean {
-    return this.lib.cholesky(m, k, this.scratch) === 0;
+    for (let b = 0; b < k; b += ROWS) {
+      if (this.lib.choleskyDiagonal(m, k, b, this.inverse, this.scratch) !== 0) return false;
+      const right = Math.min(k, b + ROWS);
+      const work = ROWS * (b + ROWS / 2) * (k - right);
+      this.share('choleskyColumns', work, k - right, 0.5, (from, count) => [
+        m,
+        k,
+        b,
+        right + from,
+        right + from + count,
+        this.inverse,
+      ]);
+    }
+    return true;
   }
 
   /** Solves U^T U X = B in place of x (f64, [k][n]). */
   solve(u: number, k: number, x: number, n: number): void {
-    this.lib.solve(u, k, x, n, this.scratch);
+    this.share('solve', k * k * n, n, 0.5, (from, count) => [u, k, x + from * 8, n, count]);
   }
 
   /** f32 [k][k] with row j of U divided by its diagonal: the error feedback of `ldlq`. */
@@ -192,7 +246,11 @@ export class Linalg {
   ): void {
     const mark = this.mark();
     const v = this.alloc(ROWS * n * 4);
-    this.lib.ldlq(t, r, k, n, scale.s, scale.inv, scale.cap, q, e, v, this.scratch);
+    const part = (from: number, count: number): number[] => {
+      const [s, inv, cap] = [scale.s + from * 4, scale.inv + from * 4, scale.cap + from * 4];
+      return [t + from * 4, r, k, count, n, s, inv, cap, q + from, e + from * 4, v + from * ROWS * 4];
+    };
+    this.share('ldlq', (k * k * n) / 2, n, 0.5, part);
     this.release(mark);
   }
 

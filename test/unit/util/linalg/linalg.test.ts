@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Linalg } from '../../../../sdk/util/linalg/linalg.ts';
+import type { Partner } from '../../../../sdk/util/linalg/partner.ts';
 import { Rng } from '../../../../sdk/util/rng.ts';
 
 const rng = new Rng(1);
@@ -107,6 +108,42 @@ test('channelMoments', () => {
         }
   }
   near(la.f32(g, want.length), want, 1e-3);
+});
+
+/** Products, factors, solutions and codes of sizes that two threads share. */
+function everything(la: Linalg): (Float32Array | Float64Array | Int8Array)[] {
+  const own = new Rng(2);
+  const numbers = (n: number): Float64Array => Float64Array.from({ length: n }, () => own.normal());
+  const [rows, k, n] = [300, 132, 104];
+  const x = la.put32(numbers(rows * k));
+  const h = la.alloc(k * k * 4);
+  la.product32(h, x, x, k, k, rows, { upper: true });
+  const tall = la.alloc(k * n * 4);
+  la.product32(tall, x, la.put32(numbers(rows * n)), k, n, rows);
+  const wide = la.alloc(n * k * 4);
+  la.product32(wide, la.put32(numbers(rows * n)), x, n, k, rows);
+  const u = la.put64(la.f32(h, k * k));
+  assert.ok(la.cholesky(u, k));
+  const solved = la.put64(numbers(k * n));
+  la.solve(u, k, solved, n);
+  const [q, e] = [la.alloc(k * n), la.alloc(k * n * 4)];
+  const filled = (v: number): number => la.put32(new Float32Array(n).fill(v));
+  const scale = { s: filled(0.25), inv: filled(4), cap: filled(7) };
+  la.ldlq(la.put32(numbers(k * n)), la.feedback(u, k), k, n, scale, q, e);
+  const floats = [h, tall, wide, e].map((at, i) => la.f32(at, i === 0 ? k * k : k * n).slice());
+  return [...floats, la.f64(u, k * k).slice(), la.f64(solved, k * n).slice(), la.i8(q, k * n).slice()];
+}
+
+test('two threads give the bits of one', async () => {
+  const alone = everything(new Linalg());
+  const la = new Linalg(2);
+  assert.equal(everything(la), alone, 'while the second one starts');
+  const partner = Reflect.get(la, 'partner') as Partner;
+  while (!partner.ready) await new Promise(setImmediate);
+  assert.equal(everything(la), alone);
+  la.close();
+  assert.equal(everything(la), alone, 'after it ended');
+  la.close();
 });
 
 test.run();
