@@ -27,7 +27,6 @@ import { sha256 } from './util/hash.ts';
 import type { Progress } from './util/progress.ts';
 import { byteLength, tensor } from './util/tensor.ts';
 import type { KernelModule } from './wire/kernels.ts';
-import type { Program } from './wire/program.ts';
 
 /** Every board has Node, and so WebAssembly. */
 const RUNTIME: Target = TARGETS[0]!;
@@ -111,11 +110,7 @@ export async function buildBundle(
     (await compress(model.graph, compression.data, compression.options, engineRunner(work), progress, signal));
   const graph = compressed?.graph ?? model.graph;
   progress({ stage: 'compile', done: 0, total: 1 });
-  const portable = await compileGraph(graph, RUNTIME, {
-    blockBytes: blockBytesOf(profile),
-    ...(tune ? { blocks: await wasmBlocks(graph, RUNTIME) } : {}),
-  });
-  const { modules, ...native } = await nativeKernels(graph, profile, tune, portable.program, work.toolchain);
+  const [portable, { modules, ...native }] = await kernelsOfAll(graph, profile, tune, work.toolchain);
   const compiled = { ...portable, modules: [...portable.modules, ...modules] };
   progress({ stage: 'compile', done: 1, total: 1 });
   signal?.throwIfAborted();
@@ -134,14 +129,38 @@ export async function buildBundle(
   return { bytes, compiled, ...(compressed ? { compressed } : {}), weightWireBytes, fit, native };
 }
 
+/** The compiler for WebAssembly takes 300 MB, the one beside it 100: both at one time where this process has no more than so many bytes. What is timed has the machine to itself. */
+const ROOM_FOR_BOTH = 115e6;
+
+type NativeKernels = NativeBuild & { readonly modules: readonly KernelModule[] };
+
+/** The program with its portable kernels, and the native ones. */
+async function kernelsOfAll(
+  graph: Graph,
+  profile: Profile,
+  tune: boolean,
+  toolchain: string | undefined,
+): Promise<[CompiledProgram, NativeKernels]> {
+  const together = !tune && process.memoryUsage.rss() < ROOM_FOR_BOTH;
+  const portable = compileGraph(graph, RUNTIME, {
+    blockBytes: blockBytesOf(profile),
+    ...(tune ? { blocks: await wasmBlocks(graph, RUNTIME) } : {}),
+  });
+  if (!together) {
+    await portable;
+    RUNTIME.rest?.();
+  }
+  return Promise.all([portable, nativeKernels(graph, profile, tune, portable, toolchain)]);
+}
+
 /** Kernels for the board's own processor, where there is a target for it and a compiler. */
 async function nativeKernels(
   graph: Graph,
   profile: Profile,
   tune: boolean,
-  program: Program,
+  portable: Promise<CompiledProgram>,
   toolchain: string | undefined,
-): Promise<NativeBuild & { readonly modules: readonly KernelModule[] }> {
+): Promise<NativeKernels> {
   const target = nativeTarget(profile);
   const none = { modules: [], kernels: [] };
   if (isFirmware(profile)) return { ...none, note: 'its kernels are C, which eigenweights firmware writes' };
@@ -154,13 +173,13 @@ async function nativeKernels(
   if (compiler === undefined)
     return { ...none, note: `no compiler for ${target.platform} was found, eigenweights doctor says what to install` };
   const variants = target.variantsFor?.(profile);
-  const { modules, program: own } = await compileGraph(graph, target, {
+  const { modules, program } = await compileGraph(graph, target, {
     blockBytes: blockBytesOf(profile),
     toolchain,
     ...(variants ? { variants } : {}),
     ...(tune ? { blocks: await nativeBlocks(graph, target) } : {}),
   });
-  if (!samePlan(own, program)) throw new Error(`target ${target.id} has a program of its own`);
+  if (!samePlan(program, (await portable).program)) throw new Error(`target ${target.id} has a program of its own`);
   return { modules, kernels: modules.map((m) => `${m.platform} ${m.variant}`), note: compiler };
 }
 

@@ -15,6 +15,9 @@ export interface WasmRunnerOptions {
   readonly threads?: number;
 }
 
+/** Kernels that only measure: what full optimization would gain them is less than it takes. */
+const QUICK = ['-O1'] as const;
+
 /** Which nodes of a graph are compiled into one kernel. */
 export function kernelsOf(graph: Graph): Map<string, number> {
   const out = new Map<string, number>();
@@ -35,6 +38,7 @@ export function wasmRunner(options: WasmRunnerOptions): Runner {
         ...(session.keep ? { keep: session.keep } : {}),
         ...(session.mutable ? { mutable: session.mutable } : {}),
         variants: ['simd128'],
+        flags: QUICK,
       });
       session.onProgress?.(1, 1);
       const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), {

@@ -40,6 +40,8 @@ export interface CompileOptions {
   readonly toolchain?: string | undefined;
   /** Variants of the target to build; all of them by default. */
   readonly variants?: readonly string[];
+  /** For the compiler, after its own: results do not depend on them. */
+  readonly flags?: readonly string[];
 }
 
 /** One constant of the program: where it lives, its logical data, and how it travels. */
@@ -78,7 +80,8 @@ export async function compileGraph(
   const built = await mapFew(wanted, COMPILERS, (v): Promise<KernelModule | undefined> => {
     const own = v.vectors ? planProgram(graph, v.vectors, options) : planned;
     if (!samePlan(own.program, planned.program)) throw new Error(`variant ${v.id} has a program of its own`);
-    return target.build(own.source, v, names, options.toolchain).catch((e: unknown) => {
+    const variant = { ...v, flags: [...v.flags, ...(options.flags ?? [])] };
+    return target.build(own.source, variant, names, options.toolchain).catch((e: unknown) => {
       if (v.optional && isEigenError(e) && e.code === 'EW5002_COMPILER_FAILED') return undefined;
       throw e;
     });

@@ -68,6 +68,8 @@ export interface Target {
    * toolchain.
    */
   build(source: string, variant: KernelVariant, exportsNames: readonly string[], own?: string): Promise<KernelModule>;
+  /** Ends what stays in memory between two builds. */
+  rest?(): void;
 }
 
 /** The target without kernels: runs a graph by the definitions of its operators, so that every other one can be compared with it. */

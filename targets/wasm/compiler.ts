@@ -6,20 +6,29 @@ import { collectGarbage } from '../../sdk/util/garbage.ts';
 
 /**
  * The compiler in a process of its own: 75 MB of WebAssembly that needs 300 MB to run, of which a process gets nothing back, and which a
- * compression has no room for. The process ends when nothing was asked of it for a while.
+ * large compression has no room for. The process ends when nothing was asked of it for a while, at once where its parent is large.
  */
 
 /**
  * Optimizing the compiler takes longer than it runs, its few threads' work fits beside no other, and each of these, with one heap for all
- * threads of the C library, is 15 to 40 MB.
+ * threads of the C library, is 15 to 40 MB. Most of its functions are never called: validating them would take as long as loading it.
  */
-const FLAGS = ['--liftoff-only', '--single-threaded', '--max-semi-space-size=2', '--expose-gc'] as const;
+const FLAGS = [
+  '--liftoff-only',
+  '--wasm-lazy-validation',
+  '--single-threaded',
+  '--max-semi-space-size=2',
+  '--expose-gc',
+] as const;
 
 /**
- * How long a compiler with nothing to do stays: loading it again takes a second, but what follows the compilation needs the memory. The
- * modules of one network are asked for together.
+ * How long a compiler with nothing to do stays: loading it again and compiling its functions anew takes a second, but what follows the
+ * compilation may need the memory. The modules of one network are asked for together.
  */
 const IDLE_MS = 50;
+/** Beside a parent of less than this many kilobytes, as the compression of a small network is, it stays for longer. */
+const SMALL_PARENT_KB = 185_000;
+const LINGER_MS = 10_000;
 
 /** The headers that kernels include, of a tar file with 12 MB of headers and as much of libraries. */
 const HEADERS = String.raw`/^(\.\/)?include\/?((wasm_simd128|(__)?std\w+)\.h)?$/`;
@@ -51,6 +60,18 @@ globalThis.Response = class {
 };
 WebAssembly.compileStreaming = async (source) => new WebAssembly.Module(await (await source).arrayBuffer());
 const { runClang } = await import(process.env.EIGEN_COMPILER);
+const { readFileSync } = await import('node:fs');
+// Where the system does not tell, the parent counts as large.
+function besideSmall() {
+  try {
+    return Number(/^VmRSS:\\s+(\\d+)/m.exec(readFileSync('/proc/' + process.ppid + '/status', 'utf8'))[1]) < ${SMALL_PARENT_KB};
+  } catch {
+    return false;
+  }
+}
+function wait(spent) {
+  idle = setTimeout(() => (spent < ${LINGER_MS} && besideSmall() ? wait(spent + ${IDLE_MS}) : process.exit()), ${IDLE_MS});
+}
 process.on('disconnect', () => process.exit());
 // Counted here and not where it is used: that thread may be busy for long.
 let idle;
@@ -77,7 +98,7 @@ async function compile({ id, source, flags }) {
     answer = { id, log: log || String(error) };
   }
   await new Promise((sent) => process.send(answer, sent));
-  if (--pending === 0) idle = setTimeout(() => process.exit(), ${IDLE_MS});
+  if (--pending === 0) wait(${IDLE_MS});
 }
 `;
 
@@ -114,6 +135,10 @@ class Compiler {
       this.waiting.set(id, resolve);
       this.process.send({ id, source, flags }, (error) => error && this.lost());
     });
+  }
+
+  end(): void {
+    this.process.kill();
   }
 
   private settle(id: number, answer: Answer | undefined): void {
@@ -160,6 +185,12 @@ export async function compileC(source: string, flags: readonly string[]): Promis
       details: { log: log.slice(0, 4000) },
     },
   );
+}
+
+/** Ends a compiler that waits for more to do. */
+export function endCompiler(): void {
+  running?.end();
+  running = undefined;
 }
 
 function entryPoint(): string {

@@ -1,4 +1,5 @@
 import type { Target } from '../../sdk/compile/target.ts';
+import { endCompiler } from './compiler.ts';
 import { WASM_SIMD_HEADER } from './simd.ts';
 import { buildWasm } from './toolchain.ts';
 
@@ -16,4 +17,5 @@ export const wasmTarget: Target = {
   serves: () => true,
   toolchain: async () => '@yowasp/clang',
   build: buildWasm,
+  rest: endCompiler,
 };
