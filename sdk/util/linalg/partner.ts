@@ -21,7 +21,8 @@ e.__stack_pointer.value = d.stackTop;
 Atomics.store(c, ${READY}, 1);
 for (let seen = 0; ; ) {
   for (let s = 0; s < ${SPINS} && Atomics.load(c, ${EPOCH}) === seen; s++);
-  Atomics.wait(c, ${EPOCH}, seen);
+  // In a loop: the wake-up call of a call that is done already may come late.
+  while (Atomics.load(c, ${EPOCH}) === seen) Atomics.wait(c, ${EPOCH}, seen);
   seen = Atomics.load(c, ${EPOCH});
   e[d.functions[c[${FUNCTION}]]](...a.subarray(0, c[${COUNT}]));
   Atomics.store(c, ${DONE}, seen);
