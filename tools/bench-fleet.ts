@@ -1,29 +1,27 @@
 /**
- * A fleet on one machine: the controller with its embedded broker and PGlite in one process, devices with the real agent, link and store over
- * real sockets in another. Prints how long it takes until all are there, until all have a bundle, until all have the next one by a delta, and
- * until all are back after their connections were cut; processor time of controller and devices, and the memory of the controller. Assignments
- * are given to the devices, not fetched and verified. Option: --devices N.
+ * A fleet on one machine: the controller with its embedded broker and PGlite in one process, devices in another: the whole service of a device
+ * but for its disk, its models and the library of its connection, over real sockets. Bundles are published with signed metadata, which every
+ * device fetches and verifies by itself, and come by rollouts of three waves. Prints how long it takes until all are there and have asked what
+ * they are to run, until a rollout of a bundle is done, until one of the next bundle is done, by deltas, and until all are back after their
+ * connections were cut; processor time of controller and devices, and the memory of the controller. Option: --devices N.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { bytesSource, describeBlob } from '../sdk/bundle/index.ts';
+import { initKeys } from '../sdk/app/keys.ts';
+import { publishBundle } from '../sdk/app/publish.ts';
 import { hashOfSecret } from '../sdk/fleet/access/secrets.ts';
-import { BlobFolder } from '../sdk/fleet/blobs/index.ts';
 import { openEmbedded } from '../sdk/fleet/database/index.ts';
-import { FleetClient } from '../sdk/index.ts';
-import type { Assignment } from '../sdk/wire/assignment.ts';
+import { actOnRollout, createRollout, FleetClient, type RolloutInput, type RolloutSummary } from '../sdk/index.ts';
 import { shardOf } from '../sdk/wire/protocol/topics.ts';
-import { benchBundles } from './fleet/bundles.ts';
-import { BOARD } from './fleet/device.ts';
-import type { Order } from './fleet/simulator.ts';
+import { BOARD, benchBundles } from './fleet/bundles.ts';
+import type { Look, Order } from './fleet/simulator.ts';
 
 const MIB = 2 ** 20;
 const NAMESPACE = 'bench';
-const YEAR = 365 * 86_400_000;
 
 const { values } = parseArgs({ options: { devices: { type: 'string', default: '1000' } } });
 const names = Array.from({ length: Number(values.devices) }, (_, i) => `d${i}`);
@@ -43,26 +41,15 @@ async function enrolAll(folder: string): Promise<void> {
   await database.close();
 }
 
-async function assignmentOf(
-  bytes: Uint8Array,
-  release: number,
-  delta?: { from: string; bytes: Uint8Array },
-): Promise<Assignment> {
-  const blob = await describeBlob(bytesSource(bytes));
-  const deltas = delta ? { deltas: [{ from: delta.from, blob: await describeBlob(bytesSource(delta.bytes)) }] } : {};
-  const limits = { limits: {}, shadowInputs: 0, probation: { milliseconds: 0 } };
-  return { release, expires: Date.now() + YEAR, board: BOARD, blob, ...deltas, ...limits };
-}
-
 function child(file: string, args: readonly string[] = []): ChildProcess {
   return fork(new URL(file, import.meta.url), args, {
     execArgv: ['--import', 'tsx'],
   });
 }
 
-function order(simulator: ChildProcess, what: Order): Promise<{ connected: number; rss: number }> {
+function order(simulator: ChildProcess, what: Order): Promise<Look> {
   return new Promise((resolve) => {
-    simulator.once('message', (answer) => resolve(answer as { connected: number; rss: number }));
+    simulator.once('message', (answer) => resolve(answer as Look));
     simulator.send(what);
   });
 }
@@ -70,6 +57,7 @@ function order(simulator: ChildProcess, what: Order): Promise<{ connected: numbe
 interface Overview {
   readonly online: number;
   readonly desired: Readonly<Record<string, number>>;
+  readonly running: Readonly<Record<string, number>>;
 }
 
 /** Resident memory now and at its most, MiB. */
@@ -92,18 +80,41 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resume) => setTimeout(resume, 1000));
 }
 
+/** Brings a bundle to all: a canary of a hundredth, a tenth, all. */
+async function rollOut(client: FleetClient, name: string, sha256: string): Promise<void> {
+  const description: RolloutInput = {
+    name,
+    query: 'all',
+    variants: [{ sha256, board: BOARD }],
+    waves: [{ share: 0.01 }, { share: 0.1 }, { share: 1 }],
+    probationMilliseconds: 0,
+  };
+  const { id } = await createRollout(client, description);
+  await actOnRollout(client, id, 'start');
+  const summary = (): Promise<RolloutSummary> => client.ask('GET', `/v1/rollouts/${id}`);
+  const over = async (): Promise<boolean> => {
+    // The summary of ten thousand devices is not to be had for nothing.
+    const { rollouts } = await client.ask<{ rollouts: { id: string; phase: string }[] }>('GET', '/v1/rollouts');
+    return !['CANARY', 'WAVE'].includes(rollouts.find((r) => r.id === id)!.phase);
+  };
+  await until(over);
+  const { phase, reason, failures } = await summary();
+  if (phase === 'DONE') return;
+  throw new Error(`rollout ${id} is ${phase}: ${reason}\n${JSON.stringify(failures.slice(0, 3))}`);
+}
+
 const bundles = await benchBundles();
 const folder = await mkdtemp(join(tmpdir(), 'eigen-bench-fleet-'));
 const simulator = child('./fleet/simulator.ts');
 let controller: ChildProcess | undefined;
 try {
   await enrolAll(folder);
-  const blobs = new BlobFolder(folder);
-  for (const bytes of [bundles.old, bundles.now, bundles.delta]) await blobs.addBytes(bytes);
-  await blobs.close();
-  const old = await assignmentOf(bundles.old, 1);
-  const now = await assignmentOf(bundles.now, 2, { from: old.blob.sha256, bytes: bundles.delta });
-  console.log(`${names.length} devices; bundle ${bundles.old.length} bytes, delta ${bundles.delta.length}`);
+  await initKeys({ folder }, { rootKeys: 3, threshold: 2 });
+  const [old, now] = [join(folder, 'bench-1.ewb'), join(folder, 'bench-2.ewb')];
+  await writeFile(old, bundles.old);
+  await writeFile(now, bundles.now);
+  const first = await publishBundle({ folder, bundle: old, family: 'bench' });
+  console.log(`${names.length} devices; bundle ${first.bytes} bytes`);
 
   controller = child('./fleet/controller.ts', [folder, NAMESPACE]);
   const port = await new Promise<number>((resolve) =>
@@ -112,46 +123,44 @@ try {
   const client = await FleetClient.open({ data: folder }, {});
   const overview = (): Promise<Overview> => client.ask<Overview>('GET', '/v1/fleet');
   const used = { controller: 0, simulator: 0 };
-  const show = (what: string, time: number): void => {
+  const show = async (what: string, time: number): Promise<void> => {
     const { now: resident, peak } = memoryOf(controller!);
     const of = { controller: processorOf(controller!), simulator: processorOf(simulator) };
     const processor = `processor ${(of.controller - used.controller).toFixed(1)} + ${(of.simulator - used.simulator).toFixed(1)} s`;
     Object.assign(used, of);
     const memory = `controller ${resident.toFixed(0)} MiB, at most ${peak.toFixed(0)}`;
-    console.log(`${what.padEnd(34)} ${time.toFixed(1).padStart(6)} s   ${processor.padEnd(26)} ${memory}`);
+    const { problems } = await order(simulator, { kind: 'look' });
+    const said = Object.entries(problems).map(([problem, count]) => `${count} ${problem}`);
+    console.log(
+      [`${what.padEnd(34)} ${time.toFixed(1).padStart(6)} s   ${processor.padEnd(26)} ${memory}`, ...said].join('\n  '),
+    );
   };
-  show('started', 0);
+  await show('started', 0);
 
   let from = performance.now();
-  await order(simulator, { kind: 'setup', port, namespace: NAMESPACE, devices: names, assignments: [old, now] });
+  const root = join(folder, 'metadata', '1.root.json');
+  await order(simulator, { kind: 'setup', port, namespace: NAMESPACE, devices: names, board: BOARD, root });
   await until(async () => (await overview()).online === names.length);
-  show('all connected and known', seconds(from));
+  await show('all connected and known', seconds(from));
 
-  for (const [what, assignment] of [
-    ['all have the bundle', old],
-    ['all have the next one, by delta', now],
-  ] as const) {
-    from = performance.now();
-    for (let at = 0; at < names.length; at += 10_000) {
-      const body = {
-        key: what,
-        devices: names.slice(at, at + 10_000),
-        action: 'install',
-        target: assignment.blob.sha256,
-      };
-      await client.ask('POST', '/v1/desired', body);
-    }
-    await until(async () => (await overview()).desired.committed === names.length);
-    show(what, seconds(from));
-  }
+  from = performance.now();
+  await rollOut(client, 'first', first.sha256);
+  await show('all have the bundle', seconds(from));
+
+  const next = await publishBundle({ folder, bundle: now, family: 'bench', from: [old] });
+  console.log(`next bundle ${next.bytes} bytes, delta ${next.deltas[0]!.bytes}`);
+  from = performance.now();
+  await rollOut(client, 'next', next.sha256);
+  await show('all have the next one, by delta', seconds(from));
+  await until(async () => (await overview()).running[next.sha256] === names.length);
 
   from = performance.now();
   await order(simulator, { kind: 'cut' });
   await until(async () => (await overview()).online < names.length);
-  const connected = async (): Promise<number> => (await order(simulator, { kind: 'connected' })).connected;
+  const connected = async (): Promise<number> => (await order(simulator, { kind: 'look' })).connected;
   await until(async () => (await connected()) === names.length && (await overview()).online === names.length);
-  show('all back after a cut', seconds(from));
-  const { rss } = await order(simulator, { kind: 'connected' });
+  await show('all back after a cut', seconds(from));
+  const { rss } = await order(simulator, { kind: 'look' });
   console.log(`simulator ${(rss / MIB).toFixed(0)} MiB`);
 } finally {
   simulator.kill();

@@ -1,4 +1,5 @@
 import { connectMqtt } from '../../transport/mqtt.ts';
+import type { Transport, Will } from '../../transport/transport.ts';
 import type { Clock } from '../../util/clock.ts';
 import { EigenError, isEigenError } from '../../util/errors.ts';
 import { AGENT_FAMILY } from '../../wire/assignment.ts';
@@ -39,6 +40,8 @@ export interface ControllerParts {
   readonly log: Log;
   /** What the device is; known once it has started. */
   readonly facts: Promise<() => Facts>;
+  /** Another connection than the configuration's. */
+  readonly connect?: (will: () => Promise<Will>) => Transport;
 }
 
 /** Between two statuses, milliseconds: a controller has many devices. */
@@ -102,19 +105,13 @@ export class ControllerUpstream implements Upstream {
     const trust = await Trust.open(fs, 'trust', { root, device, board });
     const options = await mqttOptions(device, controller);
     const http = controller.http && (await openHttp(controller.http));
+    const onProblem = (e: Error): void => log('warn', 'not-connected', errorFields(e));
     const link = await DeviceLink.open({
       namespace: controller.namespace,
       device,
       fs,
       folder: 'link',
-      connect: (will) =>
-        connectMqtt({
-          ...options,
-          will,
-          clock,
-          random,
-          onProblem: (e) => log('warn', 'not-connected', errorFields(e)),
-        }),
+      connect: parts.connect ?? ((will) => connectMqtt({ ...options, will, clock, random, onProblem })),
       birth: async () => birthOf((await parts.facts)(), board, trust.versions),
       clock,
     });

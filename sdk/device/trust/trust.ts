@@ -105,6 +105,23 @@ export class Trust {
     await this.refreshRoot(source);
     checkFresh('root', this.root, this.time(now));
     const timestamp = await this.refreshTimestamp(source, now);
+    try {
+      return await this.refreshRest(source, timestamp, now);
+    } catch (e) {
+      if (!isRefusal(e)) throw e;
+      // What is signed while it is fetched does not fit together, and is no attack.
+      const newer = await this.refreshTimestamp(source, now).catch(() => timestamp);
+      if (newer === timestamp) throw e;
+      return this.refreshRest(source, newer, now);
+    }
+  }
+
+  /** What a timestamp leads to. */
+  private async refreshRest(
+    source: MetadataSource,
+    timestamp: Dated<Timestamp>,
+    now: number,
+  ): Promise<Assignment | undefined> {
     const snapshot = await this.refreshSnapshot(source, timestamp, this.time(now));
     await this.refreshAssignment(source, { timestamp, snapshot }, this.time(now));
     return this.assigned;

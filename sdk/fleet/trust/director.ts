@@ -17,8 +17,11 @@ export interface DirectorParts {
   readonly database: Database;
   /** All other metadata. */
   readonly files: MetadataFiles;
-  /** The fleet's targets as they are now, and the keys that are at hand; undefined while the fleet has none. */
-  present(): Promise<{ readonly repository: Repository; readonly ring: Keyring } | undefined>;
+  /**
+   * The fleet's targets as they are now, and the keys that are at hand; undefined while the fleet has none.
+   * @param afresh not as they were a moment ago.
+   */
+  present(afresh?: boolean): Promise<{ readonly repository: Repository; readonly ring: Keyring } | undefined>;
   /** How bundles are to be installed that no rollout brings. */
   readonly terms: Terms;
   readonly now: () => number;
@@ -70,12 +73,11 @@ export class Director implements MetadataFiles {
   private async assignment(device: string): ReturnType<MetadataFiles['read']> {
     const { terms, now } = this.parts;
     const wanted = await this.wanted(device);
-    const present = await this.parts.present();
+    const present = wanted && (await this.presentFor(wanted));
     if (!wanted?.board || !present) return undefined;
-    const { repository, ring } = present;
+    const { repository, ring, found } = present;
     const renewals = Math.floor(Math.max(0, now() - wanted.at) / RENEW_EVERY);
     const version = wanted.rev * MOST_RENEWALS + Math.min(renewals, MOST_RENEWALS - 1);
-    const found = wanted.action === 'install' ? repository.findBlob(wanted.target, wanted.board) : undefined;
     if (wanted.action === 'install' && !found) {
       this.parts.onUnlisted(device, wanted.target);
       return undefined;
@@ -94,6 +96,17 @@ export class Director implements MetadataFiles {
     const signers = ring.allFor('director', repository.root.content.roles.director);
     const bytes = signAssignment({ device, board, release, version, expires, ...(bundle ? { bundle } : {}) }, signers);
     return this.keep(device, { version, root, bytes });
+  }
+
+  /** The fleet's targets, and where they list what a device is to install. */
+  private async presentFor({ action, target, board }: Wanted) {
+    for (let afresh = false; ; afresh = true) {
+      const present = await this.parts.present(afresh);
+      if (!present) return undefined;
+      const found = action === 'install' && board ? present.repository.findBlob(target, board) : undefined;
+      // What is not there may have been listed this moment.
+      if (found || action !== 'install' || afresh) return { ...present, found };
+    }
   }
 
   /** What the database has for a device, in one question with what others ask meanwhile. */

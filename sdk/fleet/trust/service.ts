@@ -39,7 +39,7 @@ export function fleetTrust({ folder, database, terms = DEFAULT_TERMS, now, log }
   const metadata = new Director({
     database,
     files: new MetadataFolder(join(folder, 'metadata')),
-    present: () => present.look(),
+    present: (afresh) => present.look(afresh),
     terms,
     now,
     onUnlisted: (device, sha256) => log.warn('bundle-unlisted', { device, sha256 }),
@@ -87,8 +87,8 @@ class Present {
     this.now = now;
   }
 
-  async look(): Promise<{ repository: Repository; ring: Keyring } | undefined> {
-    if (Math.abs(this.now() - this.looked) < LOOK_AGAIN) return this.found;
+  async look(afresh = false): Promise<{ repository: Repository; ring: Keyring } | undefined> {
+    if (!afresh && Math.abs(this.now() - this.looked) < LOOK_AGAIN) return this.found;
     this.looked = this.now();
     const timestamp = await this.store.read('timestamp');
     const state = `${timestamp?.version} ${await this.store.newest('root')}`;
