@@ -25,6 +25,9 @@ export const LIFETIMES = {
   assignment: 30 * DAY,
 } as const;
 
+/** Versions of snapshot and targets that stay: devices that have begun with one still fetch it. Of the root all do, devices walk through them. */
+const KEPT_VERSIONS = 8;
+
 /** What is signed again when so much of its lifetime has passed. */
 const RENEW_AFTER = 1 / 3;
 
@@ -237,6 +240,13 @@ export class Repository {
     await this.signTimestamp(ring, roles, metaJson(snapshot.version, bytes));
     this.snapshot = snapshot;
     for (const { role, content } of changed) this.roles.set(role, content);
+    const written = [
+      { role: 'snapshot', version: snapshot.version },
+      ...changed.map(({ role, content }) => ({ role, version: content.version })),
+    ];
+    // What cannot be removed now is with the next change.
+    for (const { role, version } of written)
+      await this.folder.removeBefore(role, version - KEPT_VERSIONS + 1).catch(() => undefined);
   }
 
   private async signTimestamp(

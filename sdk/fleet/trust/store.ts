@@ -40,10 +40,22 @@ export class MetadataStore {
 
   /** The highest version of a role that is there; 0 where there is none. */
   async newest(role: string): Promise<number> {
-    if (!(await this.fs.exists(this.folder))) return 0;
+    return Math.max(0, ...(await this.versions(role)));
+  }
+
+  /** Removes the versions of a role before one. */
+  async removeBefore(role: string, version: number): Promise<void> {
+    for (const old of (await this.versions(role)).filter((v) => v < version))
+      await this.fs.remove(join(this.folder, nameOf(role, old)!));
+  }
+
+  private async versions(role: string): Promise<number[]> {
+    if (!(await this.fs.exists(this.folder))) return [];
     const names = await this.fs.list(this.folder);
-    const versions = names.map((name) => VERSIONED.exec(name)).filter((m) => m?.[2] === role);
-    return Math.max(0, ...versions.map((m) => Number(m![1])));
+    return names.flatMap((name) => {
+      const found = VERSIONED.exec(name);
+      return found?.[2] === role ? [Number(found[1])] : [];
+    });
   }
 }
 

@@ -92,6 +92,29 @@ test('a rotation that is cut short is made good by doing it again, or by the nex
   }
 });
 
+test('of what is signed again and again the last versions stay, and every root', async () => {
+  const world = await World.make();
+  for (let i = 0; i < 12; i++) await world.list(1);
+  await world.rotate({ timestamp: [signerOf(32)] });
+  const versions = async (role: string): Promise<number[]> => {
+    const all = Array.from({ length: 20 }, (_, i) => i + 1);
+    const files = await Promise.all(all.map((version) => world.folder.read(role, version)));
+    return all.filter((_, i) => files[i]);
+  };
+  const snapshot = world.repository.online.snapshot.version;
+  assert.equal(
+    await versions('snapshot'),
+    Array.from({ length: 8 }, (_, i) => snapshot - 7 + i),
+  );
+  assert.is((await versions('targets')).length, 8);
+  assert.equal(await versions('root'), [1, 2]);
+  world.fs.failNext({ operation: 'remove', code: 'EIO', path: 'targets' });
+  await world.list(1);
+  assert.is((await versions('targets')).length, 9);
+  await world.list(1);
+  assert.is((await versions('targets')).length, 8);
+});
+
 test('a root that too few have signed is not published', async () => {
   const world = await World.make();
   const alone = world.rotate({ root: [signerOf(51), signerOf(52)] }, [KEYS.root[0]!]);
