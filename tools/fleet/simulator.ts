@@ -58,4 +58,5 @@ process.on('message', async (order: Order) => {
   problems = {};
   process.send?.(look);
 });
+process.on('SIGTERM', () => process.exit());
 process.on('disconnect', () => process.exit());

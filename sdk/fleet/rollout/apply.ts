@@ -30,6 +30,7 @@ function afterPhase(rollout: Rollout, decision: Decision & { kind: 'phase' }): R
     ...(resumes && rollout.soaking !== undefined ? { soaking: at } : {}),
     ...(reason === undefined ? {} : { reason }),
     ...(cuts ? { cuts, started: at } : {}),
+    ...(phase === 'DONE' ? { ended: at } : {}),
     ...(aborting ? { aborting } : {}),
   };
 }

@@ -19,6 +19,7 @@ export function decide(rollout: Rollout, devices: readonly DeviceView[], now: nu
   work.take(devices.flatMap((view) => settle(rollout.spec, view, now)));
   if (rollout.phase === 'ABORTING') abort(work, now);
   else if (isActive(rollout.phase)) proceed(work, now);
+  else if (rollout.phase === 'DONE') linger(work, now);
   return work.decisions;
 }
 
@@ -67,6 +68,19 @@ function proceed(work: Work, now: number): void {
   work.take(joins(work, spec.query));
   if (judge(work, now)) return;
   work.take(offersOf(work.rollout, work.views, now));
+}
+
+/**
+ * A rollout that is done goes on for devices that its query finds only now, and for those whose time had not come: until a later one or a
+ * person has them, or so many fail that it would have been stopped. Its gates have passed: nobody waits for them.
+ */
+function linger(work: Work, now: number): void {
+  const members = membersOf(work.views);
+  const own = members.filter((m) => m.wave === work.rollout.wave);
+  if (stopReason(work.rollout, tallyOf(members), tallyOf(own)) !== undefined) return;
+  work.take(joins(work, work.rollout.spec.query));
+  const free = work.views.filter((view) => !view.taken);
+  work.take(offersOf(work.rollout, free, now));
 }
 
 /** Devices that the query finds and that are not in it yet: they came later. */

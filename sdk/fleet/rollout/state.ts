@@ -34,6 +34,8 @@ export interface Rollout {
   readonly turn: number;
   /** Milliseconds since 1970, as all times here. */
   readonly started?: number;
+  /** When it was done. Devices that come later are still its own: see `linger` in decide.ts. */
+  readonly ended?: number;
   readonly cuts?: Cuts;
   readonly waveStarted?: number;
   /** Since when the wave has what it needs, and is watched. */
@@ -106,7 +108,7 @@ export interface DeviceView {
   readonly member?: Member;
   /** What it was last told, by whomever. */
   readonly told?: Told;
-  /** Another rollout has it. */
+  /** Another rollout has it; or it was, after this one was done, told something by a later rollout or a person. */
   readonly taken?: boolean;
   /** Present when metrics are to be looked at. */
   readonly health?: HealthChange;
@@ -189,7 +191,7 @@ export function isActive(phase: Phase): boolean {
   return phase === 'CANARY' || phase === 'WAVE' || phase === 'PAUSED' || phase === 'ABORTING';
 }
 
-/** Nothing is decided any more but what became of devices that are late. */
+/** Nothing is decided any more but what becomes of devices that are late. */
 export function isOver(phase: Phase): boolean {
   return phase === 'DONE' || phase === 'FAILED' || phase === 'ABORTED';
 }

@@ -1,11 +1,12 @@
 import * as assert from 'uvu/assert';
 import type { Database } from '../../../sdk/fleet/database/index.ts';
+import { decide } from '../../../sdk/fleet/desired/decide.ts';
 import { RolloutService } from '../../../sdk/fleet/rollout/service.ts';
 import { type RunOptions, runRollouts } from '../../../sdk/fleet/rollout/store/run.ts';
 import { isEigenError } from '../../../sdk/util/errors.ts';
 import { Rng } from '../../../sdk/util/rng.ts';
 import type { DatabaseKind } from './databases.ts';
-import { MINUTE, NEW, OLD, specOf } from './rollout-simulation.ts';
+import { MINUTE, NEW, OLD, OTHER, specOf } from './rollout-simulation.ts';
 import { StoredFleet } from './stored-fleet.ts';
 
 /** Rollouts over a database, from the description to the devices and back: the same on all. */
@@ -181,6 +182,52 @@ const CASES: Readonly<Record<string, (database: Database) => Promise<void>>> = {
     await run();
     assert.is((await service.summary(first.id)).phase, 'DONE');
     assert.is((await service.summary(second.id)).waves[0]!.devices, 20);
+  },
+  'who comes after the end is brought to the last rollout that is done and finds it': async (database) => {
+    const { fleet, service, run } = await fleetOf(database);
+    const all = [{ share: 1 }];
+    const done = async (more: object): Promise<string> => {
+      const { id } = await service.create(specOf({ waves: all, gate: { errors: { count: 1 } }, ...more }), 'ann');
+      await service.act(id, { action: 'start', by: 'ann' });
+      for (let i = 0; i < 4; i++, fleet.now += MINUTE) {
+        await run();
+        await fleet.answer(() => 'committed');
+      }
+      assert.is((await service.summary(id)).phase, 'DONE');
+      return id;
+    };
+    const [early, later] = [await done({ name: 'early' }), await done({ name: 'later', query: 'device ~ d0*' })];
+    const committed = async (id: string): Promise<number> => (await service.summary(id)).waves[0]!.committed;
+    await fleet.born(['d05b', 'e1'], 'board', OLD);
+    await fleet.born(['other'], 'another board', OLD);
+    await run();
+    assert.is(await fleet.answer(() => 'committed'), 0, 'only when those that are done are looked at');
+    await run({ late: true });
+    assert.is(await fleet.answer(() => 'committed'), 2);
+    await run({ late: true });
+    assert.equal([await committed(early), await committed(later)], [21, 11], 'the newest that finds it has it');
+    // A person's word counts more.
+    await fleet.born(['e2'], 'board', OLD);
+    const order = { key: 'by-hand', device: 'e2', action: 'install', target: OTHER, source: 'token:x' } as const;
+    await decide(database, [order], fleet.now);
+    await run({ late: true });
+    await fleet.answer(() => 'committed');
+    assert.is(fleet.running.get('e2'), OTHER);
+    // It is not for ever tried on devices where it fails.
+    for (const name of ['e3', 'e4', 'e5']) {
+      await fleet.born([name], 'board', OLD);
+      await run({ late: true });
+      await fleet.answer(() => 'rolled-back');
+      await run();
+    }
+    const { waves } = await service.summary(early);
+    assert.equal([waves[0]!.failed, waves[0]!.devices], [2, 23]);
+    // What was taken back is nobody's any more.
+    await service.act(later, { action: 'rollback', by: 'ann' });
+    await run();
+    await fleet.born(['d06b'], 'board', OLD);
+    await run({ late: true });
+    assert.is((await service.summary(later)).waves[0]!.devices, 11);
   },
   'nobody approves what they made; what cannot be done says why': async (database) => {
     const { service } = await fleetOf(database);

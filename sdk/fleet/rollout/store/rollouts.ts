@@ -66,6 +66,15 @@ export async function openRollouts(db: Database): Promise<string[]> {
   return rows.map((r) => r.id);
 }
 
+/** Those that are done and may have something for devices that come later: the last ones, the newest first. */
+export async function doneRollouts(db: Database, most: number): Promise<Rollout[]> {
+  const rows = await db.query<Row>(
+    `select ${COLUMNS} from rollouts where phase = 'DONE' and state ? 'ended' order by (state ->> 'ended')::bigint desc limit $1`,
+    [most],
+  );
+  return rows.map((row) => storedOf(row).rollout);
+}
+
 /**
  * Writes it down where nobody changed it since it was read.
  * @returns whether that is so; the row is locked until the transaction ends.

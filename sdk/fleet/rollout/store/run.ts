@@ -2,15 +2,20 @@ import type { Database } from '../../database/index.ts';
 import { decide } from '../decide.ts';
 import { dueLook } from '../looks.ts';
 import type { Decision } from '../state.ts';
-import { loadRollout, openRollouts, type Stored } from './rollouts.ts';
+import { doneRollouts, loadRollout, openRollouts, type Stored } from './rollouts.ts';
 import { takeDecisions } from './take.ts';
-import { viewDevices } from './views.ts';
+import { hasLateDevices, viewDevices } from './views.ts';
 
 /** One thing may lead to another: a wave that has passed to the next. More in a row would be a bug. */
 const MOST_ROUNDS = 20;
 
+/** Rollouts that are done and still looked at. */
+const MOST_DONE = 16;
+
 export interface RunOptions {
   readonly now: number;
+  /** Also those that are done, for devices that came later. */
+  readonly late?: boolean;
   /** Called first in every transaction that writes; throws when this is another's work now. */
   readonly fence: (db: Database) => Promise<void>;
 }
@@ -21,13 +26,17 @@ export interface Ran {
   readonly decisions: readonly Decision[];
 }
 
-/** Decides what is to be decided now about every rollout in which something may happen. */
+/** Decides what is to be decided now about every rollout in which something may happen: those that go on first, they have their devices for themselves. */
 export async function runRollouts(database: Database, options: RunOptions): Promise<Ran[]> {
   const ran: Ran[] = [];
-  for (const id of await openRollouts(database)) {
+  const run = async (id: string): Promise<void> => {
     const one = await runRollout(database, id, options);
     if (one && one.decisions.length > 0) ran.push(one);
-  }
+  };
+  for (const id of await openRollouts(database)) await run(id);
+  if (!options.late) return ran;
+  for (const rollout of await doneRollouts(database, MOST_DONE))
+    if (await hasLateDevices(database, rollout, options.now)) await run(rollout.id);
   return ran;
 }
 

@@ -26,6 +26,16 @@ const FACTS = `d.name as device, coalesce(d.board, '') as board, d.agent, d.prof
 /** Of a rollout `r`: it goes on, and has its devices for itself. */
 const ACTIVE = "r.phase in ('CANARY', 'WAVE', 'PAUSED', 'ABORTING')";
 
+/**
+ * Whether a device `d` is another's than the rollout $2 that was done at a time: a rollout's that goes on or was done later, or a person's who
+ * has told it something since. What was told by a rollout that was taken back does not count.
+ */
+const takenSince = (ended: number): string => `(
+  exists (select 1 from rollout_members o join rollouts r on r.id = o.rollout
+    where o.device = d.name and r.id <> $2 and (${ACTIVE} or (r.phase = 'DONE' and (r.state ->> 'ended')::bigint > ${ended})))
+  or exists (select 1 from desired s join decisions c on c.key = s.key
+    where s.device = d.name and s.at >= ${ended} and not starts_with(c.source, 'rollout/')))`;
+
 interface FactRow {
   readonly device: string;
   readonly board: string;
@@ -40,6 +50,7 @@ interface FactRow {
 }
 
 interface Row extends FactRow {
+  readonly taken: boolean;
   readonly wave: number | null;
   readonly late: boolean;
   readonly member_state: Member['state'];
@@ -87,8 +98,9 @@ export async function viewDevices(
   withHealth = false,
 ): Promise<DeviceView[]> {
   const { sql, parameters } = conditionOf(parseQuery(rollout.spec.query), COLUMNS, 3);
+  const { ended } = rollout;
   const rows = await db.query<Row>(
-    `select ${FACTS}, m.wave, m.late, m.state as member_state, m.undone, m.attempt, m.failures, m.target, m.previous, m.refused,
+    `select ${FACTS}, ${ended === undefined ? 'false' : takenSince(ended)} as taken, m.wave, m.late, m.state as member_state, m.undone, m.attempt, m.failures, m.target, m.previous, m.refused,
        m.offered, m.contacted, m.not_before, m.code as member_code, t.key as told_key, t.state as told_state, t.code as told_code
      from devices d
      left join rollout_members m on m.rollout = $2 and m.device = d.name
@@ -126,7 +138,22 @@ function viewOf(row: Row, rollout: string): DeviceView {
     lastSeen: row.last_seen,
     ...(member ? { member } : {}),
     ...(told ? { told } : {}),
+    ...(row.taken ? { taken: true } : {}),
   };
+}
+
+/** Whether a rollout that is done may have something to tell a device: one that came later, or whose time had not come. */
+export async function hasLateDevices(db: Database, { id, spec, ended }: Rollout, now: number): Promise<boolean> {
+  const { sql, parameters } = conditionOf(parseQuery(spec.query), COLUMNS, 4);
+  const boards = JSON.stringify(spec.variants.map((v) => v.board));
+  const rows = await db.query(
+    `select 1 as one from devices d left join rollout_members m on m.rollout = $2 and m.device = d.name
+     where (m.state = 'WAITING' or (m.device is null and $1::bigint is not null
+       and d.board in (select jsonb_array_elements_text($3::jsonb)) and ${sql})) and not ${takenSince(ended!)}
+     limit 1`,
+    [now, id, boards, ...parameters],
+  );
+  return rows.length > 0;
 }
 
 function memberOf(row: Row): Member | undefined {
