@@ -27,6 +27,9 @@ const SIMPLE = 7;
 const [FALSE, TRUE, NULL] = [20, 21, 22];
 const [HALF, SINGLE, DOUBLE] = [25, 26, 27];
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** Encodes a value. @throws TypeError for what has no encoding: numbers that are not finite, other types, too deep nesting. */
@@ -50,7 +53,7 @@ function write(writer: ByteWriter, value: CborValue, depth: number): void {
     for (const item of value) write(writer, item, depth + 1);
   } else if (isPlainObject(value)) {
     const entries = Object.keys(value)
-      .map((key) => ({ key, name: encodedText(key) }))
+      .map((key) => ({ key, name: encodedKey(key) }))
       .sort((a, b) => compareBytes(a.name, b.name));
     writeHead(writer, MAP, entries.length);
     for (const { key, name } of entries) {
@@ -90,15 +93,23 @@ function writeNumber(writer: ByteWriter, value: number): void {
 
 function writeText(writer: ByteWriter, text: string): void {
   if (LONE_SURROGATE.test(text)) throw new TypeError('cbor: a text holds half of a surrogate pair');
-  const bytes = new TextEncoder().encode(text);
+  const bytes = encoder.encode(text);
   writeHead(writer, TEXT, bytes.length);
   writer.bytes(bytes);
 }
 
-function encodedText(text: string): Uint8Array {
+/** Messages have the same keys again and again. */
+const keys = new Map<string, Uint8Array>();
+const MOST_KEYS = 256;
+
+function encodedKey(key: string): Uint8Array {
+  const known = keys.get(key);
+  if (known) return known;
   const writer = new ByteWriter();
-  writeText(writer, text);
-  return writer.finish();
+  writeText(writer, key);
+  const bytes = writer.finish();
+  if (keys.size < MOST_KEYS) keys.set(key, bytes);
+  return bytes;
 }
 
 /** Major type and argument, in as few bytes as it takes. */
@@ -155,6 +166,11 @@ class Cursor {
 
   get remaining(): number {
     return this.buffer.length - this.at;
+  }
+
+  /** What was read since there were so many bytes left. */
+  since(remaining: number): Uint8Array {
+    return this.buffer.subarray(this.buffer.length - remaining, this.at);
   }
 
   take(count: number): Uint8Array {
@@ -239,7 +255,7 @@ function readSimple(cursor: Cursor, code: number): CborValue {
 
 function readText(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     throw invalidMessage('a text is not UTF-8');
   }
@@ -258,9 +274,10 @@ function readMap(cursor: Cursor, count: number, depth: number): CborMap {
   const map: { [key: string]: CborValue } = Object.create(null);
   let before: Uint8Array | undefined;
   for (let i = 0; i < count; i++) {
+    const { remaining } = cursor;
     const key = read(cursor, depth + 1);
     if (typeof key !== 'string' || isReserved(key)) throw invalidMessage('a key is not a text that may be one');
-    const name = encodedText(key);
+    const name = cursor.since(remaining);
     if (before && compareBytes(before, name) >= 0) throw invalidMessage(`key '${key}' is out of order`);
     before = name;
     map[key] = read(cursor, depth + 1);

@@ -144,8 +144,8 @@ export class Controller {
   }
 
   private hear(topic: string, payload: Uint8Array): void {
-    // Nobody's state any more: its retained message was cleared.
-    if (payload.length === 0) return;
+    // Of the blob server; or nobody's state any more, whose retained message was cleared.
+    if (topic.endsWith('/rq') || payload.length === 0) return;
     this.understand(topic, () => {
       const { namespace, device, channel } = parseTopic(topic);
       if (namespace !== this.parts.namespace || (channel !== 'up' && channel !== 'st')) return;

@@ -28,9 +28,18 @@ export function isTopicName(name: string): boolean {
   return NAME.test(name);
 }
 
+/** Of devices that were asked for: every message asks. */
+const shards = new Map<string, string>();
+const MOST_SHARDS = 1 << 16;
+
 /** Shards spread devices over controllers: the first byte of SHA-256 of the name, two hex digits. */
 export function shardOf(device: string): string {
-  return sha256(device).slice(0, 2);
+  const known = shards.get(device);
+  if (known !== undefined) return known;
+  const shard = sha256(device).slice(0, 2);
+  if (shards.size >= MOST_SHARDS) shards.clear();
+  shards.set(device, shard);
+  return shard;
 }
 
 /** @throws RangeError for a name that cannot stand in a topic. */
