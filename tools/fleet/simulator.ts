@@ -58,5 +58,4 @@ process.on('message', async (order: Order) => {
   problems = {};
   process.send?.(look);
 });
-process.on('SIGTERM', () => process.exit());
 process.on('disconnect', () => process.exit());

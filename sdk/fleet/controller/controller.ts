@@ -57,6 +57,8 @@ const PUBLISH_EVERY = 1000;
 /** Until the next of them go: devices fetch what they are told about, and not all at once. */
 const NEXT_PUBLISHED = 500;
 const SWEEP_EVERY = 5000;
+/** Tasks rest at least so many times as long as they have worked. */
+const TASK_REST = 2;
 /** Publishes that wait for the broker at a time. */
 const AT_A_TIME = 32;
 
@@ -84,7 +86,7 @@ export class Controller {
       this.every('beat', BEAT, () => this.beat()),
       this.every('publish', PUBLISH_EVERY, () => this.publish()),
       this.every('sweep', SWEEP_EVERY, () => this.sweep()),
-      ...tasks.map((task) => this.every(task.name, task.every, () => this.work(task))),
+      ...tasks.map((task) => this.every(task.name, task.every, () => this.work(task), TASK_REST)),
     ];
   }
 
@@ -123,11 +125,12 @@ export class Controller {
     return this.shards.length > 0 && this.parts.transport.connected;
   }
 
-  private every(name: string, milliseconds: number, run: () => Promise<void>): Periodic {
+  private every(name: string, milliseconds: number, run: () => Promise<void>, times = 0): Periodic {
     const { clock, metrics, log } = this.parts;
     return new Periodic({
       clock,
       milliseconds,
+      times,
       run: async () => {
         const from = clock.monotonic();
         try {

@@ -4,6 +4,8 @@ export interface PeriodicOptions {
   readonly clock: Clock;
   /** Between the end of one run and the start of the next. */
   readonly milliseconds: number;
+  /** And at least so many times as long as the run took: work that grows with a fleet leaves time for other work. */
+  readonly times?: number;
   /** Does not throw. */
   readonly run: () => Promise<void>;
 }
@@ -42,10 +44,12 @@ export class Periodic {
   private wait(milliseconds: number): void {
     this.cancel?.();
     this.cancel = this.options.clock.after(milliseconds, () => {
-      this.running = this.options.run().finally(() => {
+      const { clock, run, milliseconds: least, times = 0 } = this.options;
+      const from = clock.monotonic();
+      this.running = run().finally(() => {
         this.running = undefined;
         if (this.stopped) return;
-        const at = this.again ? 0 : this.options.milliseconds;
+        const at = this.again ? 0 : Math.max(least, times * (clock.monotonic() - from));
         this.again = false;
         this.wait(at);
       });

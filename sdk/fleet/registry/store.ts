@@ -14,15 +14,15 @@ export interface Stored {
 
 /** Writes what was heard. Doing it twice, or in another order, comes to the same. */
 export async function storeChanges(db: Database, changes: readonly DeviceChange[]): Promise<Stored> {
-  const rows = JSON.stringify(changes.map(rowOf));
-  const appeared = await db.query(INSERT_DEVICES, [rows]);
-  await db.query(UPDATE_DEVICES, [rows]);
+  const rows = changes.map(rowOf);
+  const appeared = await db.query(INSERT_DEVICES, [columns(rows, 'name', 'shard', 'last_seen')]);
+  await db.query(UPDATE_DEVICES, [JSON.stringify(rows)]);
   const reports = changes.flatMap((c) => c.reports.map((r) => ({ ...withHex(r), device: c.device })));
   const fresh =
     reports.length === 0 ? [] : await db.query<Stored['reports'][number]>(INSERT_REPORTS, [JSON.stringify(reports)]);
   const healths = changes.flatMap((c) => c.healths.map((h) => ({ ...withHex(h), device: c.device })));
   if (healths.length > 0) await db.query(INSERT_HEALTH, [JSON.stringify(healths)]);
-  const told = await db.query<{ due: boolean }>(UPDATE_DESIRED, [rows]);
+  const told = await db.query<{ due: boolean }>(UPDATE_DESIRED, [columns(rows, 'name', 'birth_epoch', 'last_seen')]);
   if (fresh.length > 0) await db.query(END_DESIRED, [JSON.stringify(fresh)]);
   return { appeared: appeared.length, reports: fresh, due: told.filter((t) => t.due).length };
 }
@@ -55,6 +55,11 @@ function rowOf({ device, lastSeen, presence, rev, birth, status, newest }: Devic
       ? { serving: hexOf(newest.running), p95: newest.p95, memory: newest.memory, temperature: newest.temperature }
       : {}),
   };
+}
+
+/** Some of what is in rows, as JSON. */
+function columns<T extends object>(rows: readonly T[], ...names: readonly (keyof T & string)[]): string {
+  return JSON.stringify(rows.map((row) => Object.fromEntries(names.map((name) => [name, row[name]]))));
 }
 
 function hexOf(bytes: Uint8Array | undefined): string | undefined {

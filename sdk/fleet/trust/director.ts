@@ -12,6 +12,8 @@ const RENEW_EVERY = LIFETIMES.assignment / 3;
 const MOST_RENEWALS = 1 << 20;
 /** Assignments that are kept to be sent again. */
 const MOST_KEPT = 4096;
+/** Sources of decisions whose rollouts are remembered. */
+const MOST_SPECS = 64;
 
 export interface DirectorParts {
   readonly database: Database;
@@ -29,6 +31,9 @@ export interface DirectorParts {
   onUnlisted(device: string, sha256: string): void;
 }
 
+/** How a rollout wants its bundles to be installed. */
+type Spec = Pick<RolloutSpec, 'variants' | 'limits' | 'shadowInputs' | 'probationMilliseconds'>;
+
 interface Wanted {
   readonly device: string;
   readonly rev: number;
@@ -36,8 +41,8 @@ interface Wanted {
   readonly action: string;
   readonly target: string;
   readonly board: string | null;
-  /** Of the rollout that it comes from. */
-  readonly spec: Pick<RolloutSpec, 'variants' | 'limits' | 'shadowInputs' | 'probationMilliseconds'> | null;
+  /** `rollout/ID`, or who else wants it. */
+  readonly source: string;
 }
 
 interface Kept {
@@ -55,6 +60,7 @@ export class Director implements MetadataFiles {
   private readonly parts: DirectorParts;
   /** By device, in the order of their use. */
   private readonly kept = new Map<string, Kept>();
+  private readonly specs = new Map<string, Promise<Spec | undefined>>();
   /** Devices that have asked and were not looked up yet; thousands ask at the same time. */
   private asked = new Set<string>();
   private lookup: Promise<ReadonlyMap<string, Wanted>> | undefined;
@@ -91,7 +97,7 @@ export class Director implements MetadataFiles {
       path: found.path,
       bytes: found.bundle.blob.bytes,
       sha256: wanted.target,
-      ...termsOf(wanted, terms),
+      ...termsOf(wanted, await this.specOf(wanted.source), terms),
     };
     const signers = ring.allFor('director', repository.root.content.roles.director);
     const bytes = signAssignment({ device, board, release, version, expires, ...(bundle ? { bundle } : {}) }, signers);
@@ -122,6 +128,22 @@ export class Director implements MetadataFiles {
     return (await this.lookup).get(device);
   }
 
+  /** Descriptions of rollouts do not change, and many devices have the same. */
+  private specOf(source: string): Promise<Spec | undefined> {
+    const known = this.specs.get(source);
+    if (known) return known;
+    const found = this.parts.database
+      .query<{ spec: Spec }>(`select spec from rollouts where 'rollout/' || id = $1`, [source])
+      .then(([row]) => row?.spec);
+    this.specs.set(source, found);
+    found.catch(() => this.specs.delete(source));
+    for (const oldest of this.specs.keys()) {
+      if (this.specs.size <= MOST_SPECS) break;
+      this.specs.delete(oldest);
+    }
+    return found;
+  }
+
   private keep(device: string, file: Kept): Kept {
     this.kept.delete(device);
     this.kept.set(device, file);
@@ -134,7 +156,7 @@ export class Director implements MetadataFiles {
 }
 
 /** What devices go back to was never measured against the limits of a rollout. */
-function termsOf({ spec, target }: Wanted, others: Terms): Terms {
+function termsOf({ target }: Wanted, spec: Spec | undefined, others: Terms): Terms {
   if (!spec) return others;
   const probation = { milliseconds: spec.probationMilliseconds };
   if (!spec.variants.some((v) => v.sha256 === target)) return { limits: {}, shadowInputs: 0, probation };
@@ -142,9 +164,8 @@ function termsOf({ spec, target }: Wanted, others: Terms): Terms {
 }
 
 const WANTED = `
-  select t.device, t.rev, t.at, t.action, t.target, d.board, r.spec
+  select t.device, t.rev, t.at, t.action, t.target, d.board, c.source
   from desired t
   join devices d on d.name = t.device
   join decisions c on c.key = t.key
-  left join rollouts r on 'rollout/' || r.id = c.source
   where t.device in (select jsonb_array_elements_text($1::jsonb))`;

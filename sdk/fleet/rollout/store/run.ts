@@ -54,6 +54,8 @@ async function runRollout(database: Database, id: string, { now, fence }: RunOpt
       return takeDecisions(db, current, views, decisions, now);
     });
     if (next) all.push(...decisions);
+    // Of what leads to more only another phase does so at once; to look at all devices is not for nothing.
+    if (next && !decisions.some((d) => d.kind === 'phase')) return { stored: next, decisions: all };
     stored = next ?? (await loadRollout(database, id));
   }
   return undefined;
