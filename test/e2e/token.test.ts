@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { runCli } from '../../sdk/cli/app.ts';
-import { token } from '../../sdk/cli/commands/token.ts';
+import { COMMANDS } from '../../sdk/cli/commands/index.ts';
 import { fakeIo } from '../support/cli-io.ts';
 import { TestController } from '../support/fleet/running.ts';
 
@@ -17,7 +17,7 @@ test.after(({ controller }) => controller.remove());
 
 async function line({ folder }: TestController, ...words: string[]) {
   const io = fakeIo({ cwd: folder });
-  const code = await runCli(['token', ...words], [token], io);
+  const code = await runCli(['token', ...words], COMMANDS, io);
   return { code, out: io.out(), err: io.err() };
 }
 

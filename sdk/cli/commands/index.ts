@@ -93,11 +93,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => (await import('./serve.ts')).serve,
   ),
   entry('enrol', 'Make a token with which one device enrols, once', async () => (await import('./enrol.ts')).enrol),
-  entry(
-    'token',
-    "Make, list and revoke tokens of a controller's API",
-    async () => (await import('./token.ts')).token,
-  ),
+  entry('token', "Make, list and revoke tokens of a controller's API", async () => (await import('./token.ts')).token),
   entry(
     'rollout',
     'Bring a model to a fleet in waves, and stop or take it back where it does harm',

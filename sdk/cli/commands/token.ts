@@ -18,8 +18,6 @@ const VERBS = ['create', 'list', 'revoke'] as const;
 const ROLES = ['viewer', 'operator', 'approver', 'admin'] as const;
 
 export const token = defineCommand({
-  name: 'token',
-  summary: "Make, list and revoke tokens of a controller's API",
   examples: [
     'eigenweights token create ci --role operator --days 90 --data fleet',
     'eigenweights token list --data fleet',
