@@ -22,13 +22,14 @@ const FLAGS = [
 ] as const;
 
 /**
- * How long a compiler with nothing to do stays: loading it again and compiling its functions anew takes a second, but what follows the
- * compilation may need the memory. The modules of one network are asked for together.
+ * Loading the compiler again and compiling its functions anew takes a second, but a second module takes 60 MB more than the first, and what
+ * follows may need the memory. So it stays for a while beside a parent of less than this many kilobytes, as the compression of a small
+ * network is, and ends after one module beside a larger one.
  */
-const IDLE_MS = 50;
-/** Beside a parent of less than this many kilobytes, as the compression of a small network is, it stays for longer. */
 const SMALL_PARENT_KB = 185_000;
 const LINGER_MS = 10_000;
+/** Time between two looks at the parent. */
+const LOOK_MS = 50;
 
 /** The headers that kernels include, of a tar file with 12 MB of headers and as much of libraries. */
 const HEADERS = String.raw`/^(\.\/)?include\/?((wasm_simd128|(__)?std\w+)\.h)?$/`;
@@ -69,8 +70,9 @@ function besideSmall() {
     return false;
   }
 }
-function wait(spent) {
-  idle = setTimeout(() => (spent < ${LINGER_MS} && besideSmall() ? wait(spent + ${IDLE_MS}) : process.exit()), ${IDLE_MS});
+function linger(spent) {
+  if (spent >= ${LINGER_MS} || !besideSmall()) process.exit();
+  idle = setTimeout(linger, ${LOOK_MS}, spent + ${LOOK_MS});
 }
 process.on('disconnect', () => process.exit());
 // Counted here and not where it is used: that thread may be busy for long.
@@ -98,7 +100,7 @@ async function compile({ id, source, flags }) {
     answer = { id, log: log || String(error) };
   }
   await new Promise((sent) => process.send(answer, sent));
-  if (--pending === 0) wait(${IDLE_MS});
+  if (--pending === 0) linger(0);
 }
 `;
 
@@ -162,14 +164,22 @@ class Compiler {
 
 let running: Compiler | undefined;
 
-/** Processes that are started for one module: the first may have been about to end. */
-const TRIES = 2;
+/** Processes that are asked for one module: the first may have been about to end. */
+const TRIES = 3;
+/** One module after another. */
+let queue: Promise<unknown> = Promise.resolve();
 
 /**
  * Compiles one C file with clang to WebAssembly. Throws EW5001_TOOL_MISSING when the package that carries the compiler is not there,
  * EW5002_COMPILER_FAILED with the first error it reports.
  */
-export async function compileC(source: string, flags: readonly string[]): Promise<Uint8Array> {
+export function compileC(source: string, flags: readonly string[]): Promise<Uint8Array> {
+  const result = queue.then(() => compileNext(source, flags));
+  queue = result.catch(() => undefined);
+  return result;
+}
+
+async function compileNext(source: string, flags: readonly string[]): Promise<Uint8Array> {
   let answer: Answer | undefined;
   for (let i = 0; i < TRIES && !answer; i++) {
     running ??= new Compiler(entryPoint());
