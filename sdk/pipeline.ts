@@ -10,6 +10,7 @@ import {
   type CalibrationData,
   type CompressOptions,
   type CompressResult,
+  codeCaches,
   compress,
   type FootprintOf,
   type Runner,
@@ -91,6 +92,18 @@ export async function openModel(request: ModelRequest): Promise<Model> {
   // Folding removes weights and can also expand them; the smaller count is the honest basis of a ratio.
   const originalBytes = Math.min(floatBytes(imported), floatBytes(graph));
   return { request, graph, sha256: sha256(await readBytes(request.path)), originalBytes };
+}
+
+/** A model whose caches of keys and values are int8 codes, and the data that fits it. Throws EW1001_USAGE when it has none. */
+export async function withCodedCaches(
+  model: Model,
+  data: CalibrationData,
+  work: Work,
+): Promise<{ readonly model: Model; readonly data: CalibrationData }> {
+  work.progress?.({ stage: 'caches', done: 0, total: 1 });
+  const coded = await codeCaches(model.graph, data, engineRunner(work));
+  work.progress?.({ stage: 'caches', done: 1, total: 1 });
+  return { model: { ...model, graph: coded.graph }, data: coded.data };
 }
 
 /**

@@ -4,7 +4,15 @@ import { doesNotFit, type FitReport } from '../compile/fit.ts';
 import { type CompressionEstimate, type CompressionReport, planCompression } from '../compress/index.ts';
 import { allOf } from '../data/samples.ts';
 import { type Comparison, loadMetric } from '../measure/metrics/index.ts';
-import { buildBundle, type ModelRequest, type NativeBuild, openModel, openProfile, type Work } from '../pipeline.ts';
+import {
+  buildBundle,
+  type ModelRequest,
+  type NativeBuild,
+  openModel,
+  openProfile,
+  type Work,
+  withCodedCaches,
+} from '../pipeline.ts';
 import { EigenError } from '../util/errors.ts';
 import { type OptionsRequest, optionsFor, STREAM_BYTES } from './compress-options.ts';
 import { DATA_FREE, type InputRange, madeUpData } from './data-free.ts';
@@ -84,6 +92,8 @@ export interface CompressRequest extends OptionsRequest {
   readonly planOnly?: boolean;
   /** Time kernels with blocks of several sizes and take the best; the board must be this machine. */
   readonly tune?: boolean;
+  /** Caches of keys and values are int8 codes with a scale, in the application's hands too. */
+  readonly codedCaches?: boolean;
   readonly out: string;
   /** Called before the work starts. */
   readonly onEstimate?: (plan: CompressionPlan) => void;
@@ -149,14 +159,15 @@ export async function buildCompressed(
   request.onEstimate?.(plan);
   if (request.planOnly) return { ...plan, dataFree: free, timings: {} };
   const started = performance.now();
-  const built = await buildBundle(opened, profile, { data, options }, work, request.tune);
+  const source = request.codedCaches ? await withCodedCaches(opened, data, work) : { model: opened, data };
+  const built = await buildBundle(source.model, profile, { data: source.data, options }, work, request.tune);
   const { report, timings } = built.compressed!;
   const packed = performance.now();
   const bundle = openBundle(built.bytes);
   const evaluation =
     request.evaluation === undefined ? undefined : await evaluateBoth(opened, bundle, request.evaluation, judge, work);
   const timed = maxLatencyMs !== undefined && request.target === HOST;
-  const latency = timed ? await timeHere(bundle, data.samples[0]!, work.signal) : built.fit.latency.ms;
+  const latency = timed ? await timeHere(bundle, source.data.samples[0]!, work.signal) : built.fit.latency.ms;
   const passed =
     report.budgetMet &&
     latency.value <= (maxLatencyMs ?? Number.POSITIVE_INFINITY) &&

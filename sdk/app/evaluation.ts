@@ -26,15 +26,19 @@ export async function evaluateBoth(
 ): Promise<Comparison> {
   const arrays = await readArrays(path);
   const samples = samplesFor(model, arrays, path, 'any');
+  const coded = samplesOf(arrays, bundle.manifest.program.inputs, {
+    fixed: model.request.set ?? {},
+    source: path,
+    extra: 'any',
+  });
   const original = await engineRunner(work).open(model.graph);
   const compressed = await loadSession(bundle, work.threads ? { threads: work.threads } : {});
   const [theirs, ours] = [new OutputCollector(samples.count), new OutputCollector(samples.count)];
   try {
     for (let i = 0; i < samples.count; i++) {
       work.signal?.throwIfAborted();
-      const sample = samples.at(i);
-      theirs.add(i, await original.run(sample));
-      ours.add(i, await compressed.run(sample));
+      theirs.add(i, await original.run(samples.at(i)));
+      ours.add(i, await compressed.run(coded.at(i)));
       work.progress?.({ stage: 'evaluate', done: i + 1, total: samples.count });
       // Lets an interruption be heard between runs, which are synchronous.
       if (i % 16 === 15) await new Promise((resume) => setImmediate(resume));

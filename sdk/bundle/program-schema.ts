@@ -15,6 +15,11 @@ const shape = v.array(natural);
 
 const slot = v.strictObject({ name: v.string(), dtype, shape, offset: natural });
 
+const codeSlot = v.strictObject({
+  ...slot.entries,
+  scale: v.optional(v.pipe(v.number(), v.finite(), v.gtValue(0))),
+});
+
 const step = v.strictObject({ node: v.string(), kind: v.string(), macs: natural, bytes: natural, live: v.array(slot) });
 
 const width = v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(8));
@@ -54,8 +59,8 @@ const weight = v.pipe(
 
 const entries = {
   name: v.string(),
-  inputs: v.array(slot),
-  outputs: v.array(slot),
+  inputs: v.array(codeSlot),
+  outputs: v.array(codeSlot),
   steps: v.array(step),
   arenaBytes: memoryBytes,
   scratchBytes: memoryBytes,

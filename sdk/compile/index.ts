@@ -1,5 +1,6 @@
 import type { Graph, Packing } from '../ir/graph.ts';
 import { valueNamed } from '../ir/graph.ts';
+import { interfaceScales } from '../ir/scales.ts';
 import { isEigenError } from '../util/errors.ts';
 import { mapFew } from '../util/map-few.ts';
 import { byteLength, type Tensor } from '../util/tensor.ts';
@@ -145,10 +146,12 @@ function plan(graph: Graph, emission: Emission, options: CompileOptions): Planne
     shape: valueNamed(graph, v).type.shape,
     offset: at(v),
   });
+  const scales = interfaceScales(graph);
+  const ends = (v: string): Slot => ({ ...slot(v), ...(scales.has(v) ? { scale: scales.get(v) } : {}) });
   const program: Program = {
     name: graph.name,
-    inputs: graph.inputs.map(slot),
-    outputs: graph.outputs.map(slot),
+    inputs: graph.inputs.map(ends),
+    outputs: graph.outputs.map(ends),
     steps: written.flatMap((w, i) => stepsOf(w, lives.liveAt(i).map(slot), bands[i]!, slot)),
     arenaBytes: arenaBytes + OVERREAD,
     scratchBytes: align(Math.max(0, ...written.map((w) => w.ctx.scratchBytes))),

@@ -92,6 +92,7 @@ export class Job {
       ...partsOf(exposeStates(graph), runner),
       ranks: new Map(),
       ...splitSamples(data, options),
+      ...(data.answers ? { answers: data.answers } : {}),
       options,
       sizer: options.sizer ?? estimateInts,
       residentSizer: options.residentSizer ?? estimateResident,

@@ -6,7 +6,7 @@ import type { Layer } from './layers.ts';
 import { dampingOf, type FitSettings } from './quantize.ts';
 import type { IntSizer, ResidentSizer } from './size.ts';
 import type { KernelOf, Storage } from './storage.ts';
-import type { CompressOptions, Sample } from './types.ts';
+import type { CalibrationData, CompressOptions, Sample } from './types.ts';
 
 /** What every stage works with. */
 export interface Context {
@@ -27,6 +27,8 @@ export interface Context {
   /** Samples for statistics, and those held out for sensitivities and the gate. */
   readonly fit: readonly Sample[];
   readonly held: readonly Sample[];
+  /** What the original answers, where that is not what the graph answers. */
+  readonly answers?: CalibrationData['answers'];
   readonly options: CompressOptions;
   readonly sizer: IntSizer;
   readonly residentSizer: ResidentSizer;

@@ -17,19 +17,20 @@ const SEQUENCE = 256;
 /** The original's answers to the held-out samples, each by itself. */
 export async function separateAnswers(ctx: Context, float: Session): Promise<HeldOut> {
   const { divergence, seed, metric } = ctx.options;
-  const outputs = await outputsOf(ctx, float, ctx.held);
+  const { answers } = ctx;
+  const outputs = answers ? ctx.held.map((s) => answers.get(s)!) : await outputsOf(ctx, float, ctx.held);
   const held = heldOut(measuresOf(ctx.graph, outputs[0]!, divergence), ctx.held, outputs, seed, { metric });
   return metric || statesOf(ctx.graph).length > 0 ? held : { ...held, measure: await measureOf(ctx, held, float) };
 }
 
 /**
  * What candidates are judged by: the answers that a device gives. Where states are carried along, what rounding does to them adds up over
- * many steps, so the held-out samples become one sequence. The caller's metric knows samples one by one.
+ * many steps, so the held-out samples become one sequence. The caller's metric and answers know samples one by one.
  */
 export async function judgedAnswers(ctx: Context, float: Session, separate: HeldOut): Promise<HeldOut> {
   const { divergence, seed, metric } = ctx.options;
   const states = statesOf(ctx.graph);
-  if (metric || states.length === 0) return separate;
+  if (metric || ctx.answers || states.length === 0) return separate;
   const samples = Array.from({ length: Math.ceil(SEQUENCE / ctx.held.length) }, () => ctx.held).flat();
   const outputs = await outputsOf(ctx, float, samples, states);
   const isState = new Set(states.map((s) => s.output));
@@ -65,7 +66,7 @@ async function measureOf(ctx: Context, { references }: HeldOut, float: Session):
   const answers = references.map((r) => answerOf(r)!);
   for (const sample of more) {
     checkSignal(signal);
-    answers.push(answerOf(referenceOf(parts, await float.run(sample), options.seed))!);
+    answers.push(answerOf(referenceOf(parts, ctx.answers?.get(sample) ?? (await float.run(sample)), options.seed))!);
   }
   return { kind: 'answers', answers };
 }

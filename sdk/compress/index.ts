@@ -1,4 +1,5 @@
 /** Float graph and calibration samples in, integer graph within the budgets and a report out. */
+export { codeCaches } from './caches.ts';
 export { compress } from './compress.ts';
 export { type FrontierJob, frontier, type MeasuredPoint } from './frontier.ts';
 export { type Constraint, type Footprint, type FootprintOf, memoryOf, ramOf } from './limits.ts';

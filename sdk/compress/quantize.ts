@@ -88,14 +88,19 @@ export function dampingOf(cols: number, samples: number, positions: number): num
   return Math.max(0.05, Math.min(3, (0.25 * cols) / (samples * Math.sqrt(positions))));
 }
 
+/** A tile in work: addresses of what Linalg.ldlq takes, and of the factor that its error feedback is from (0: none); rows after `rows` are padding. */
+export type TileCodes = {
+  readonly [name in 't' | 'u' | 'r' | 'k' | 'n' | 'rows' | 'q' | 'e']: number;
+} & { readonly scale: { readonly s: number; readonly inv: number; readonly cap: number } };
+
 /** A matrix refitted to its quantized inputs, ready to be rounded at any step. */
 export class MatrixFit {
   readonly target: Float32Array;
   readonly energy: number;
-  private readonly la: Linalg;
+  protected readonly la: Linalg;
   private readonly weights: Float32Array;
-  private readonly matrix: Matrix;
-  private readonly moments: readonly TileMoments[] | undefined;
+  protected readonly matrix: Matrix;
+  protected readonly moments: readonly TileMoments[] | undefined;
   private readonly settings: FitSettings;
 
   /** `moments` undefined: embeddings and tables, which are rounded as they are. */
@@ -196,7 +201,7 @@ export class MatrixFit {
   round(step: number, relative: Int32Array, limit: number, inputs: InputScales): QuantizedMatrix {
     const { rows, cols } = this.matrix;
     const base = Math.max(1e-30, Math.fround(step * inputs.base));
-    const reach = reachOf(limit);
+    const reach = this.reach(limit);
     const exponents = new Int32Array(rows);
     const multipliers = new Float32Array(rows);
     const steps = new Float64Array(rows);
@@ -220,6 +225,16 @@ export class MatrixFit {
       energy: this.energy,
       biasShift: this.biasShift(codes, steps),
     };
+  }
+
+  /** Largest |target| / step that codes up to `limit` are to hold. */
+  protected reach(limit: number): number {
+    return reachOf(limit);
+  }
+
+  /** Rounds a tile, with error feedback where there is any. */
+  protected roundCodes({ t, r, k, n, scale, q, e }: TileCodes): void {
+    this.la.ldlq(t, r, k, n, scale, q, e);
   }
 
   private roundPlain(codes: Int8Array, steps: Float64Array, limit: number): number {
@@ -258,7 +273,8 @@ export class MatrixFit {
     const t = this.putTransposed(this.target, tile, n, order);
     const factor = this.settings.gptq ? this.factor(h, k, this.settings.damping) : undefined;
     const [q, e] = [la.alloc(k * n), la.alloc(k * n * 4)];
-    la.ldlq(t, factor ? la.feedback(factor.address, k) : 0, k, n, scale, q, e);
+    const [u, r] = factor ? [factor.address, la.feedback(factor.address, k)] : [0, 0];
+    this.roundCodes({ t, u, r, k, n, rows: tile.rows, scale, q, e });
     if (factor && this.settings.sweeps > 0) this.descend(damped(h, k, factor.lambda), k, n, scale, q, e);
     const he = la.alloc(k * n * 4);
     la.product32(he, la.put32(h), e, k, n, k);

@@ -171,7 +171,8 @@ function quantizeLayer(
 ): QuantizedLayer {
   const settings = fitSettings(ctx, layer, samples, plan.damping);
   const weights = layer.matrices.map((m) => weightsOf(ctx.graph, m));
-  const fits = layer.matrices.map((m, i) => new MatrixFit(ctx.la, weights[i]!, m, moments?.[i], settings));
+  const Fit = ctx.options.matrixFit ?? MatrixFit;
+  const fits = layer.matrices.map((m, i) => new Fit(ctx.la, weights[i]!, m, moments?.[i], settings));
   const survey = plan.surveys.get(layer)!;
   const choice = plan.choices.get(layer)!;
   const limit = 2 ** (choice.bits - 1) - 1;

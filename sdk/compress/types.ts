@@ -1,6 +1,7 @@
 import type { Graph } from '../ir/graph.ts';
 import type { Tensor } from '../util/tensor.ts';
 import type { Constraint, FootprintOf } from './limits.ts';
+import type { MatrixFit } from './quantize.ts';
 import type { IntSizer, Planer, ResidentSizer } from './size.ts';
 
 /** One sample: a tensor for every graph input, in the graph's own shape. */
@@ -8,6 +9,8 @@ export type Sample = Readonly<Record<string, Tensor>>;
 
 export interface CalibrationData {
   readonly samples: readonly Sample[];
+  /** What the original answers to a sample, where that is not what the graph answers. */
+  readonly answers?: ReadonlyMap<Sample, Readonly<Record<string, Tensor>>>;
 }
 
 /** A user's quality measure of one sample: outputs by name, the sample's index; higher is better, not negative. */
@@ -65,6 +68,8 @@ export interface CompressOptions {
   readonly sizer?: IntSizer;
   /** Exact size of weight codes in memory (sdk/wire/panels.ts: residentCodeBytes); default: an estimate from the histogram. */
   readonly residentSizer?: ResidentSizer;
+  /** How a matrix is fitted and rounded; default: MatrixFit. Measurements of other representations bring a class made from it. */
+  readonly matrixFit?: typeof MatrixFit;
   /** How weight codes travel in planes; when given, the report says what prefixes of the bundle are worth. */
   readonly planer?: Planer;
   /** Points of the (bytes, divergence) frontier to measure beyond the budget when the gate fails. */

@@ -1,3 +1,4 @@
+import { codesOf } from '../util/codes.ts';
 import { EigenError } from '../util/errors.ts';
 import { type DType, newArray, numberAt, sameShape, sizeOf, type Tensor, type TensorType } from '../util/tensor.ts';
 
@@ -6,6 +7,8 @@ export type SampleArrays = Readonly<Record<string, Tensor>>;
 
 export interface NamedType extends TensorType {
   readonly name: string;
+  /** Of codes: a value is its code times this. Floats are rounded to codes. */
+  readonly scale?: number | undefined;
 }
 
 export interface SampleCheck {
@@ -80,11 +83,11 @@ const isBig = (dtype: DType): boolean => dtype === 'i64' || dtype === 'u64';
 
 /** Finite, and representable in the input's type. */
 function checkValues(t: Tensor, input: NamedType, fail: Fail): void {
-  const name = input.name;
-  if (isFloat(t.dtype) && !isFloat(input.dtype))
+  const { name, scale } = input;
+  if (isFloat(t.dtype) && !isFloat(input.dtype) && scale === undefined)
     throw fail(`array '${name}' is ${t.dtype}, the model takes ${input.dtype}`, { array: name, dtype: t.dtype });
   if (t.dtype === input.dtype && !isFloat(t.dtype)) return;
-  const survives = keeps(t, input.dtype);
+  const survives = keeps(t, scale !== undefined && isFloat(t.dtype) ? t.dtype : input.dtype);
   for (let i = 0; i < t.data.length; i++) {
     if (survives(i)) continue;
     const why = Number.isFinite(numberAt(t, i)) ? ` and does not fit into ${input.dtype}` : '';
@@ -140,11 +143,13 @@ function fits(array: readonly number[], input: readonly number[]): boolean {
   return sameShape(rest, input) || (input[0] === 1 && sameShape(rest, input.slice(1)));
 }
 
-function sampleAt(t: Tensor, { dtype, shape }: TensorType, i: number): Tensor {
+function sampleAt(t: Tensor, { dtype, shape, scale }: NamedType, i: number): Tensor {
   const size = sizeOf(shape);
   // A view: data can be large, and nobody writes to samples.
   const part = t.data.subarray(i * size, (i + 1) * size);
   if (t.dtype === dtype) return { dtype, shape: [...shape], data: part } as Tensor;
+  if (scale !== undefined && isFloat(t.dtype))
+    return codesOf({ dtype: t.dtype, shape: [...shape], data: part } as Tensor, scale);
   const data = newArray(dtype, size);
   for (let k = 0; k < size; k++) data[k] = (isBig(dtype) ? BigInt(part[k]!) : Number(part[k])) as never;
   return { dtype, shape: [...shape], data } as Tensor;

@@ -24,6 +24,8 @@ export interface Slot {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly offset: number;
+  /** Of inputs and outputs that are codes: a value is its code times this. */
+  readonly scale?: number | undefined;
 }
 
 export interface Step {

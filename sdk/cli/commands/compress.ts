@@ -64,6 +64,9 @@ export const compress = defineCommand({
     seed: valueFlag('N', 'seed of the choice of samples; 1 by default', readCount),
     force: switchFlag('write the bundle even when budget or quality is not met'),
     tune: switchFlag('time tile sizes on this machine and take the best; for --target host; outputs do not change'),
+    'int8-cache': switchFlag(
+      'keys and values that an output continues an input with are int8 codes with a scale, which `eigenweights inspect` shows',
+    ),
     ...MODEL_FLAGS,
   },
   next: 'eigenweights fit OUT.ewb --target BOARD',
@@ -83,6 +86,7 @@ export const compress = defineCommand({
         cwd: context.cwd,
         force: flags.force,
         tune: flags.tune,
+        codedCaches: flags['int8-cache'],
         planOnly: context.dryRun,
         out,
         ...limitsOf(flags),
