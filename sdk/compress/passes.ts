@@ -169,12 +169,12 @@ export class Passes {
     let aim = (Number.isFinite(plan.limit.bytes) ? Math.min(room, planner.codesOf(plan)) : room) + this.correction;
     for (let attempt = 0; attempt < 3; attempt++) {
       const quantized = await quantizeAll(ctx, pair, samples, { ...plan, codeBytes: Math.max(0, aim) }, note);
-      const { graph } = planner.integerGraph(plan, quantized);
+      const { graph, names } = planner.integerGraph(plan, quantized);
       const size = planner.sizeOf(graph);
       // A byte more on the wire is about one more in memory.
       const over = Math.max(size.wireBytes - wireBytes, size.residentBytes - plan.limit.bytes);
       if (over <= 0 ? bestOver > 0 || over > bestOver : over < bestOver) {
-        best = { graph, quantized, size };
+        best = { graph, names, quantized, size };
         bestOver = over;
       }
       if (over <= 0 && (attempt > 0 || over > -UNUSED * wireBytes)) break;

@@ -17,9 +17,10 @@ import type { Layer } from './layers.ts';
 import { narrowings, type ResidentLimit, residentLimit } from './limits.ts';
 import { planActivations } from './plan-activations.ts';
 import { inputScales } from './quantize.ts';
-import { codeBytes, residentCodeBytes } from './sequential.ts';
-import { type GraphSize, graphSize } from './size.ts';
+import { codeBytes } from './sequential.ts';
+import { type GraphSize, graphSize, residentCodeBytes } from './size.ts';
 import { firstLayers, type Surveys } from './survey.ts';
+import { orderUnits } from './unit-order.ts';
 
 /** Aimed at below the budget, so that the coder's granularity does not push a plan over it. */
 export const SLACK = 0.0005;
@@ -136,6 +137,8 @@ export class Planner {
   /** The plan made again with what coding really took in a pass with its steps. */
   refined(plan: Plan, first: ReadonlyMap<Layer, QuantizedLayer>): Plan {
     const { ctx } = this;
+    const { graph, names } = this.integerGraph(plan, first);
+    const { byValue } = this.sizeOf(graph);
     const excess = new Map(
       ctx.layers.map((l) => {
         const { matrices } = first.get(l)!;
@@ -145,12 +148,12 @@ export class Planner {
           l,
           {
             wire: bits(codeBytes(ctx, l, matrices)) - entropy,
-            resident: bits(residentCodeBytes(ctx, l, matrices)) - resident,
+            resident: bits(residentCodeBytes(names.get(l)!, byValue)) - resident,
           },
         ] as const;
       }),
     );
-    const side = this.sideOfGraph(this.integerGraph(plan, first).graph);
+    const side = this.sideOfGraph(graph);
     const refined = { ...plan, side, excess };
     return { ...refined, choices: this.allocateFor(refined) };
   }
@@ -233,7 +236,8 @@ export class Planner {
   }
 
   integerGraph(plan: Plan, quantized: ReadonlyMap<Layer, QuantizedLayer>): IntegerGraph {
-    return buildInteger(this.base, this.ctx.layers, plan.activations, quantized, this.ctx.kernels);
+    const { graph, names } = buildInteger(this.base, this.ctx.layers, plan.activations, quantized, this.ctx.kernels);
+    return { graph: orderUnits(graph), names };
   }
 }
 

@@ -1,18 +1,19 @@
 import type { Graph } from '../ir/graph.ts';
 import { sizeOf } from '../util/tensor.ts';
 import type { Context } from './context.ts';
-import type { QuantizedLayer } from './integer.ts';
+import type { IntegerNames, QuantizedLayer } from './integer.ts';
 import type { Layer } from './layers.ts';
 import { bindingOf, excessOf, ramOf } from './limits.ts';
 import type { Candidate } from './passes.ts';
 import type { Plan } from './planning.ts';
-import { codeBytes, residentCodeBytes } from './sequential.ts';
-import type { GraphSize } from './size.ts';
+import { codeBytes } from './sequential.ts';
+import { type GraphSize, residentCodeBytes } from './size.ts';
 import type { CompressionReport, CompressOptions, FrontierPoint, GateResult, LayerReport } from './types.ts';
 
 /** A quantized graph with its exact sizes. */
 export interface Measured {
   readonly graph: Graph;
+  readonly names: ReadonlyMap<Layer, IntegerNames>;
   readonly quantized: ReadonlyMap<Layer, QuantizedLayer>;
   readonly size: GraphSize;
 }
@@ -104,7 +105,7 @@ function layerReport(ctx: Context, plan: Plan, result: Measured, layer: Layer): 
     step: plan.choices.get(layer)!.step,
     sensitivity: survey.unit.sensitivity,
     wireBytes: wire,
-    residentBytes: residentCodeBytes(ctx, layer, q.matrices),
+    residentBytes: residentCodeBytes(result.names.get(layer)!, result.size.byValue),
     relativeError: energy > 0 ? q.matrices.reduce((sum, m) => sum + m.error, 0) / energy : 0,
     activationBits: activation.mode === 'static' ? activation.bits : activation.mode === 'dynamic' ? 8 : 32,
     activation: activation.mode,

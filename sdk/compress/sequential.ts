@@ -119,11 +119,6 @@ export function codeBytes(ctx: Context, layer: Layer, q: readonly QuantizedMatri
   return layer.matrices.reduce((sum, m, i) => sum + ctx.sizer(q[i]!.codes, m.rows, m.cols), 0);
 }
 
-/** Bytes of a layer's codes in memory. */
-export function residentCodeBytes(ctx: Context, layer: Layer, q: readonly QuantizedMatrix[]): number {
-  return layer.matrices.reduce((sum, m, i) => sum + ctx.residentSizer(q[i]!.codes, m.rows, m.cols), 0);
-}
-
 async function readBoth(
   ctx: Context,
   pair: Pair,

@@ -164,3 +164,11 @@ export function graphSize(graph: Graph, sizer: IntSizer, residentSizer: Resident
   }
   return { wireBytes, residentBytes, codeBytes, byValue };
 }
+
+/** Bytes of a layer's codes in memory, by the values of the integer graph that hold them. */
+export function residentCodeBytes(
+  { codes }: { readonly codes: readonly string[] },
+  byValue: GraphSize['byValue'],
+): number {
+  return codes.reduce((sum, name) => sum + byValue.get(name)!.resident, 0);
+}

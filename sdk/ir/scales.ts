@@ -1,28 +1,27 @@
-import { constantOf, type Graph, type Node, producersOf } from './graph.ts';
+import { constantOf, type Graph, type Node } from './graph.ts';
 
-/** Operators that move or pick codes and leave them what they are. */
+/** Operators that move or join codes and leave them what they are. */
 const MOVES: ReadonlySet<string> = new Set(['Concat', 'Slice', 'Reshape', 'Transpose']);
 
 /**
- * What inputs and outputs that are codes stand for: a value is its code times the scale. Inputs have the scale that they are decoded
- * with, outputs that of the codes they are made from. Absent where codes are no multiples of one number.
+ * What inputs and outputs that are codes stand for: a value is its code times the scale. Found where codes are made or decoded, and
+ * carried along to where they are moved or joined. Absent where codes are no multiples of one number.
  */
 export function interfaceScales(graph: Graph): ReadonlyMap<string, number> {
-  const out = new Map<string, number>();
-  const producers = producersOf(graph);
-  for (const name of graph.inputs) {
-    const reader = graph.nodes.find((n) => n.op === 'Dequantize' && n.inputs[0] === name);
-    const scale = reader && scaleOf(graph, reader);
-    if (scale !== undefined) out.set(name, scale);
+  const scales = new Map<string, number>();
+  const note = (value: string, scale: number | undefined): void => {
+    if (scale !== undefined && !scales.has(value)) scales.set(value, scale);
+  };
+  for (const node of graph.nodes) {
+    if (node.op === 'Quantize') note(node.outputs[0]!, scaleOf(graph, node));
+    else if (MOVES.has(node.op)) for (const v of node.inputs) note(node.outputs[0]!, scales.get(v));
   }
-  for (const name of graph.outputs) {
-    let from = name;
-    while (MOVES.has(producers.get(from)?.op ?? '')) from = producers.get(from)!.inputs[0]!;
-    const maker = producers.get(from);
-    const scale = maker?.op === 'Quantize' ? scaleOf(graph, maker) : out.get(from);
-    if (scale !== undefined && !out.has(name)) out.set(name, scale);
+  for (const node of graph.nodes.toReversed()) {
+    if (node.op === 'Dequantize') note(node.inputs[0]!, scaleOf(graph, node));
+    else if (MOVES.has(node.op)) for (const v of node.inputs) note(v, scales.get(node.outputs[0]!));
   }
-  return out;
+  const ends = [...graph.inputs, ...graph.outputs].filter((name) => scales.has(name));
+  return new Map(ends.map((name) => [name, scales.get(name)!]));
 }
 
 function scaleOf(graph: Graph, node: Node): number | undefined {

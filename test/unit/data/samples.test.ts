@@ -102,4 +102,13 @@ test('outputs are collected along a sample axis', () => {
   assert.equal([n!.shape, [...(n!.data as BigInt64Array)]], [[2], [8n, 9n]]);
 });
 
+test('floats become codes where an input says what codes stand for, codes are taken as they are', () => {
+  const input = { name: 'past', dtype: 'i8' as const, shape: [1, 2], scale: 0.5 };
+  const floats = samplesOf({ past: tensor('f32', [1, 2], [1, -3.6]) }, [input]);
+  assert.equal(floats.at(0).past, tensor('i8', [1, 2], Int8Array.of(2, -7)));
+  const codes = samplesOf({ past: tensor('i8', [1, 2], Int8Array.of(5, -6)) }, [input]);
+  assert.equal(codes.at(0).past!.data, Int8Array.of(5, -6));
+  assert.throws(() => samplesOf({ past: tensor('f32', [1, 2], [Number.NaN, 0]) }, [input]), /NaN/);
+});
+
 test.run();
