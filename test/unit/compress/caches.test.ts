@@ -74,6 +74,7 @@ test('as codes they keep their values from step to step, and answers stay near',
     assert.is(valueNamed(coded.graph, end).type.dtype, 'i8');
     assert.is(scales.get(end), scales.get(end.replace('past', 'present')));
   }
+  let [error, energy] = [0, 0];
   coded.data.samples.forEach((sample, i) => {
     const [y, original] = [evaluateGraph(coded.graph, sample), evaluateGraph(graph, samples[i]!)];
     // All but the oldest position, the codes themselves.
@@ -81,9 +82,13 @@ test('as codes they keep their values from step to step, and answers stay near',
       const [from, to] = [sample['past.key']!, y['present.key']!].map((t) => t.data.slice(h * 56, h * 56 + 56));
       assert.equal(to!.slice(0, 48), from!.slice(8));
     }
-    for (const [k, v] of original.head!.data.entries()) assert.ok(Math.abs(Number(y.head!.data[k]) - Number(v)) < 0.15);
+    original.head!.data.forEach((v, k) => {
+      error += (Number(y.head!.data[k]) - Number(v)) ** 2;
+      energy += Number(v) ** 2;
+    });
     assert.equal(coded.data.answers!.get(sample)!.head!.data, original.head!.data);
   });
+  assert.ok(error < 0.01 * energy, `${error} of ${energy}`);
 });
 
 test('quality is judged by what the original answers', async () => {
