@@ -49,21 +49,25 @@ export function runChild(script: string, args: readonly string[]): Promise<Ended
   });
 }
 
-/** Resident bytes of a process and all it started, by /proc. */
+/**
+ * Bytes in memory of a process and all it started, by /proc: what each has for itself, and pages of files once, which are those of Node's
+ * program and its libraries in all of them.
+ */
 function residentOfTree(root: number): number {
   const parents = new Map<number, number>();
-  const resident = new Map<number, number>();
+  const resident = new Map<number, { own: number; files: number }>();
   for (const entry of entries('/proc')) {
     const pid = Number(entry);
     if (!Number.isInteger(pid)) continue;
     const status = read(`/proc/${pid}/status`);
+    const bytes = (name: string): number =>
+      1024 * Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
     parents.set(pid, Number(/^PPid:\s+(\d+)/m.exec(status)?.[1] ?? 0));
-    resident.set(pid, 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0));
+    resident.set(pid, { own: bytes('RssAnon') + bytes('RssShmem'), files: bytes('RssFile') });
   }
   const within = (pid: number | undefined): boolean => pid === root || (!!pid && within(parents.get(pid)));
-  let sum = 0;
-  for (const [pid, bytes] of resident) if (within(pid)) sum += bytes;
-  return sum;
+  const tree = [...resident].filter(([pid]) => within(pid)).map(([, r]) => r);
+  return tree.reduce((sum, r) => sum + r.own, 0) + Math.max(0, ...tree.map((r) => r.files));
 }
 
 function entries(folder: string): string[] {
