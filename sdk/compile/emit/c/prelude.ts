@@ -48,24 +48,6 @@ static void ew_narrow(i8 *d, const i16 *s, i32 n) {
   i32 i = 0; for (; i + 16 <= n; i += 16) b16_store(d + i, b16_narrow(h8_load(s + i), h8_load(s + i + 8)));
   for (; i < n; i++) d[i] = (i8)s[i];
 }
-/* one row to i8: scale = max|x| / 127, codes round(x * (127 / max|x|)); a zero row gives 0 */
-static float ew_quantize_row(const float *x, i8 *q, i32 n) {
-  f4 m = f4_splat(0.0f); i32 k = 0;
-  for (; k + 4 <= n; k += 4) m = f4_max(m, f4_abs(f4_load(x + k)));
-  if (k < n) m = f4_max(m, f4_abs(ew_load_part(x + k, n - k, 0.0f)));
-  const float top = ew_max4(m);
-  if (top == 0.0f) { for (k = 0; k < n; k++) q[k] = 0; return 0.0f; }
-  const f4 inv = f4_splat(127.0f / top);
-  for (k = 0; k + 8 <= n; k += 8) {
-    h8 h = h8_narrow(ew_round(f4_mul(f4_load(x + k), inv)), ew_round(f4_mul(f4_load(x + k + 4), inv)));
-    b16_store_lo8(q + k, b16_narrow(h, h));
-  }
-  for (; k < n; k += 4) {
-    i32 t[4]; i4_store(t, ew_round(f4_mul(ew_load_part(x + k, n - k < 4 ? n - k : 4, 0.0f), inv)));
-    for (i32 i = 0; i < 4 && k + i < n; i++) q[k + i] = (i8)t[i];
-  }
-  return top / 127.0f;
-}
 /* h in [-1, 1] to round(h * 127), as i16; initial states may lie outside, and are limited to what 8 bits hold; the padding after n is zero */
 static void ew_quantize_h(const float *h, i16 *q, i32 n, i32 padded) {
   i32 k = 0;

@@ -2,7 +2,8 @@ import type { KernelOf } from '../../../ir/kernel.ts';
 import { sizeOf, stridesOf } from '../../../util/tensor.ts';
 import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, share } from './context.ts';
-import { emitEpilogue, emitRowTail, rowBuffer, spaceOf } from './epilogue.ts';
+import { emitEpilogue, emitRowTail, hasLanewiseTail, rowBuffer, spaceOf } from './epilogue.ts';
+import { type Lanes, NARROW, wideLanes, widened } from './lanes.ts';
 import { floatSource } from './load.ts';
 
 type Fn = KernelOf<'reduce'>['fn'];
@@ -191,12 +192,14 @@ export function emitLayerNorm(ctx: KernelContext, l: Lowered<KernelOf<'layernorm
   const shape = ctx.type(x).shape;
   const d = sizeOf(shape.slice(l.spec.axis));
   const rows = sizeOf(shape.slice(0, l.spec.axis));
-  const source = decodedRows(ctx, x, d);
+  const { wide } = ctx.tuning;
+  const block = wide && hasLanewiseTail(ctx) ? wideLanes(wide.lanes) : NARROW;
+  const source = decodedRows(ctx, x, d, block);
   const gamma = scale ? ctx.read(scale) : '';
   const beta = bias ? ctx.read(bias) : '';
   const merged = shape.length - l.spec.axis;
   const space = { ...spaceOf([...shape.slice(0, l.spec.axis), d]), merged };
-  const epi = emitEpilogue(ctx, 'epi', space, y);
+  const epi = emitEpilogue(ctx, 'epi', space, y, block);
   const buffer = rowBuffer(ctx, d);
   const rest = d % 4;
   const fold = (init: string, term: (v: string) => string): string =>
@@ -204,30 +207,35 @@ export function emitLayerNorm(ctx: KernelContext, l: Lowered<KernelOf<'layernorm
   const mean = l.spec.rms
     ? 'const float mu = 0.0f;'
     : `float mu; { ${fold('0.0f', (v) => v)} mu = ew_sum4(acc) / ${d}.0f; }`;
-  const norm = (k: number): string => {
-    let v = `f4_mul(f4_sub(f4_load(s + n${k ? ' + 4' : ''}), m), inv)`;
-    if (gamma) v = `f4_mul(${v}, f4_load(${gamma} + n${k ? ' + 4' : ''}))`;
-    return beta ? `f4_add(${v}, f4_load(${beta} + n${k ? ' + 4' : ''}))` : v;
+  const norm = (i: number): string => {
+    const at = i === 0 ? 'n' : `n + ${4 * i}`;
+    let v = `f4_mul(f4_sub(f4_load(s + ${at}), f4_splat(mu)), f4_splat(inv))`;
+    if (gamma) v = `f4_mul(${v}, f4_load(${gamma} + ${at}))`;
+    return beta ? `f4_add(${v}, f4_load(${beta} + ${at}))` : v;
   };
+  const values = block.pieces.map((_, i) => norm(i)).join(', ');
+  const finish = `for (i32 n = 0; n < ${d}; n += ${block.block}) { const i32 nv = ${d} - n < ${block.block} ? ${d} - n : ${block.block}; epi(${ctx.arguments()}, row, n, nv, ${values}${buffer.argument}); }`;
   const body = `${share(rows, 1, 'r0', 'r1')}
   for (i32 row = r0; row < r1; row++) {
     ${source}
     ${mean}
     const f4 m = f4_splat(mu); float var; { ${fold('mu', (v) => `f4_mul(f4_sub(${v}, m), f4_sub(${v}, m))`)} var = ew_sum4(acc) / ${d}.0f; }
-    const f4 inv = f4_div(f4_splat(1.0f), f4_sqrt(f4_splat(var + ${Math.fround(l.spec.epsilon).toExponential(9)}f)));
-    for (i32 n = 0; n < ${d}; n += 8) { const i32 nv = ${d} - n < 8 ? ${d} - n : 8; epi(${ctx.arguments()}, row, n, nv, ${norm(0)}, ${norm(1)}${buffer.argument}); }
+    const float inv = f4_lane(f4_div(f4_splat(1.0f), f4_sqrt(f4_splat(var + ${Math.fround(l.spec.epsilon).toExponential(9)}f))), 0);
+    ${block.wide ? widened(finish) : finish}
     ${emitRowTail(ctx, buffer.pointer, 'row')}
   }`;
   return { helpers: epi, body, macs: 0 };
 }
 
 /** Declares `s`, the row of d elements of `x`: codes are decoded into scratch first, since the row is read more than once. */
-function decodedRows(ctx: KernelContext, x: string, d: number): string {
-  const source = floatSource(ctx, x);
+function decodedRows(ctx: KernelContext, x: string, d: number, lanes: Lanes): string {
+  const source = floatSource(ctx, x, lanes);
   if (source.type === 'float') return `const float *s = ${source.pointer} + row * ${d};`;
-  const row = `((float *)${ctx.scratch((d + 8) * 4)})`;
+  const row = `((float *)${ctx.scratch((d + lanes.block) * 4)})`;
   const load = source.pair('v', `${source.pointer} + row * ${d} + n`, 'n');
-  return `for (i32 n = 0; n < ${d}; n += 8) { ${load} f4_store(${row} + n, va); f4_store(${row} + n + 4, vb); } const float *s = ${row};`;
+  const stores = lanes.pieces.map((p, i) => `f4_store(${row} + n${i ? ` + ${4 * i}` : ''}, v${p});`).join(' ');
+  const text = `for (i32 n = 0; n < ${d}; n += ${lanes.block}) { ${load} ${stores} }`;
+  return `${lanes.wide ? widened(text) : text} const float *s = ${row};`;
 }
 
 export function emitArgReduce(ctx: KernelContext, l: Lowered<KernelOf<'argreduce'>>): KernelText {
