@@ -3,7 +3,8 @@ import { sizeOf, stridesOf, type TensorType } from '../../../util/tensor.ts';
 import { PANEL_ROWS } from '../../../wire/panels.ts';
 import type { Lowered } from '../../lower.ts';
 import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
-import { emitEpilogue, emitRowTail, rowBuffer, spaceOf } from './epilogue.ts';
+import { emitEpilogue, emitRowTail, hasLanewiseTail, rowBuffer, spaceOf } from './epilogue.ts';
+import { type Lanes, NARROW, wideLanes, widened } from './lanes.ts';
 import { eightOf } from './vectors.ts';
 
 const NOTHING = { helpers: '', macs: 0 } as const;
@@ -131,9 +132,10 @@ export function emitGather(ctx: KernelContext, l: Lowered<KernelOf<'gather'>>): 
   const outer = sizeOf(shape.slice(0, axis));
   const count = sizeOf(ctx.type(idx).shape);
   if (ctx.group.tail.length > 0) {
-    const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y);
+    const lanes = lanesOfRows(ctx);
+    const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y, lanes);
     const body = `${share(count, 16, 'r0', 'r1')}
-  for (i32 i = r0; i < r1; i++) { ${checkedRow(`${ctx.read(idx)}[i]`, n)} const float *s = ${ctx.read(x)} + (i32)r * ${inner}; ${overRow(ctx, inner, 's', '')} }`;
+  for (i32 i = r0; i < r1; i++) { ${checkedRow(`${ctx.read(idx)}[i]`, n)} const float *s = ${ctx.read(x)} + (i32)r * ${inner}; ${overRow(ctx, lanes, inner, 's', '')} }`;
     return { helpers: epi, body, macs: 0 };
   }
   const body = `${share(outer * count, 16, 'r0', 'r1')}
@@ -146,10 +148,22 @@ export function gathersRows(spec: KernelOf<'gather'>, table: TensorType): boolea
   return spec.axis === 0 && table.shape.length === 2 && table.dtype === 'f32';
 }
 
-/** The epilogue over row i of a result, whose d elements are at `from`. */
-function overRow(ctx: KernelContext, d: number, from: string, more: string): string {
-  return `for (i32 n = 0; n < ${d}; n += 8) { const i32 nv = ${d} - n < 8 ? ${d} - n : 8; epi(${ctx.arguments()}, i, n, nv, f4_load(${from} + n), f4_load(${from} + n + 4)${more}); }`;
+/** Vectors of the epilogue over whole rows. */
+function lanesOfRows(ctx: KernelContext): Lanes {
+  const { wide } = ctx.tuning;
+  return wide && hasLanewiseTail(ctx) ? wideLanes(wide.lanes) : NARROW;
 }
+
+/** The epilogue over row i of a result, whose d elements are at `from`. */
+function overRow(ctx: KernelContext, lanes: Lanes, d: number, from: string, more: string): string {
+  const { block } = lanes;
+  const values = lanes.pieces.map((_, i) => `f4_load(${from} + n${i ? ` + ${4 * i}` : ''})`).join(', ');
+  const text = `for (i32 n = 0; n < ${d}; n += ${block}) { const i32 nv = ${d} - n < ${block} ? ${d} - n : ${block}; epi(${ctx.arguments()}, i, n, nv, ${values}${more}); }`;
+  return lanes.wide ? widened(text) : text;
+}
+
+/** Codes of a table that are unpacked for the whole kernel at most, bytes. */
+const TABLE_BYTES = 32 * 1024;
 
 /** Rows of an embedding table of codes [V, D] with one scale a row. */
 export function emitQGather(ctx: KernelContext, l: Lowered<KernelOf<'qgather'>>): KernelText {
@@ -159,19 +173,33 @@ export function emitQGather(ctx: KernelContext, l: Lowered<KernelOf<'qgather'>>)
   const count = sizeOf(ctx.type(idx).shape);
   const buffer = rowBuffer(ctx, d);
   const fused = ctx.group.tail.length > 0;
-  const epi = fused ? emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y) : '';
-  const held = fused ? `((float *)${ctx.scratch((d + 8) * 4)})` : buffer.pointer;
+  const lanes = lanesOfRows(ctx);
+  const epi = fused ? emitEpilogue(ctx, 'epi', spaceOf(ctx.type(y).shape), y, lanes) : '';
+  const held = fused ? `((float *)${ctx.scratch((d + lanes.block) * 4)})` : buffer.pointer;
   const to = !fused && ctx.group.stores.includes(y) ? `${ctx.write(y)} + i * ${d}` : held;
-  const tail = fused ? overRow(ctx, d, 'o', buffer.argument) : '';
+  const tail = fused ? overRow(ctx, lanes, d, 'o', buffer.argument) : '';
   const { pointer: panels } = ctx.panels(codes, v, d);
-  const half = 8 * Math.ceil(d / 16) * 16;
-  const tile = ctx.scratch(2 * half);
+  const bytes = PANEL_ROWS * Math.ceil(d / 16) * 16;
+  const tiles = Math.ceil(v / PANEL_ROWS);
+  // Every tile of a small table is unpacked once; of others the one that is wanted, since neighbouring indices often lie in the same.
+  const all = tiles * bytes <= TABLE_BYTES;
+  const codesAt = ctx.scratch((all ? tiles : 1) * bytes);
+  const list = ctx.scratch(bytes);
   const scales = eightOf(ctx.vector(scale), '(i32)r', () => ctx.scratch(32));
-  // Neighbouring indices often lie in the same tile: it is unpacked once for all of them.
+  const unpack = (to: string): string => `ew_panel(${panels}, n, ${v}, ${d}, 0, ${to}, (u8 *)${list});`;
+  const find = all
+    ? `u8 *c = (u8 *)${codesAt} + n * ${bytes}; if (!ready[n]) { ${unpack('c')} ready[n] = 1; }`
+    : `u8 *c = (u8 *)${codesAt}; if (n != held) { ${unpack('c')} held = n; }`;
+  const code = (k: string): string => `o[${k}] = (float)q[${k} / 4 * 32 + ${k} % 4] * s;`;
+  const whole = d - (d % 4);
   const body = `${share(count, 8, 'r0', 'r1')}
-  u8 *c = (u8 *)${tile}; i32 held = -1;
-  for (i32 i = r0; i < r1; i++) { ${checkedRow(`${ctx.read(idx)}[i]`, v)} const i32 n = (i32)r / ${PANEL_ROWS}; if (n != held) { ew_panel(${panels}, n, ${v}, ${d}, 0, c, c + ${half}); held = n; }
-    ${scales.setup} const float s = *${scales.at}; const i8 *q = (const i8 *)c + (i32)r % ${PANEL_ROWS} * 4; float *o = ${to}; for (i32 k = 0; k < ${d}; k++) o[k] = (float)q[(k >> 2) * 32 + (k & 3)] * s; ${tail} ${emitRowTail(ctx, fused ? buffer.pointer : 'o', 'i')} }`;
+  ${all ? `u8 ready[${tiles}] = {0};` : 'i32 held = -1;'}
+  for (i32 i = r0; i < r1; i++) {
+    ${checkedRow(`${ctx.read(idx)}[i]`, v)} const i32 n = (i32)r / ${PANEL_ROWS}; ${find}
+    ${scales.setup} const float s = *${scales.at}; const i8 *q = (const i8 *)c + (i32)r % ${PANEL_ROWS} * 4; float *o = ${to};
+    for (i32 k = 0; k < ${whole}; k += 4) f4_store(o + k, f4_mul(f4_from_i4(i4_extend_lo(h8_load_i8(q + 8 * k))), f4_splat(s)));
+    ${d > whole ? `for (i32 k = ${whole}; k < ${d}; k++) ${code('k')}` : ''} ${tail} ${emitRowTail(ctx, fused ? buffer.pointer : 'o', 'i')}
+  }`;
   return { helpers: epi, body, macs: 0 };
 }
 

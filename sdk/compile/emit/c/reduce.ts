@@ -5,6 +5,7 @@ import { type KernelContext, type KernelText, share } from './context.ts';
 import { emitEpilogue, emitRowTail, hasLanewiseTail, rowBuffer, spaceOf } from './epilogue.ts';
 import { type Lanes, NARROW, wideLanes, widened } from './lanes.ts';
 import { floatSource } from './load.ts';
+import { MOMENT_ROWS } from './moments.ts';
 
 type Fn = KernelOf<'reduce'>['fn'];
 
@@ -201,41 +202,38 @@ export function emitLayerNorm(ctx: KernelContext, l: Lowered<KernelOf<'layernorm
   const space = { ...spaceOf([...shape.slice(0, l.spec.axis), d]), merged };
   const epi = emitEpilogue(ctx, 'epi', space, y, block);
   const buffer = rowBuffer(ctx, d);
-  const rest = d % 4;
-  const fold = (init: string, term: (v: string) => string): string =>
-    `f4 acc = f4_splat(0.0f); i32 k = 0; for (; k + 4 <= ${d}; k += 4) { f4 v = f4_load(s + k); acc = f4_add(acc, ${term('v')}); } ${rest ? `{ f4 v = ew_load_part(s + k, ${rest}, ${init}); acc = f4_add(acc, ${term('v')}); }` : ''}`;
-  const mean = l.spec.rms
-    ? 'const float mu = 0.0f;'
-    : `float mu; { ${fold('0.0f', (v) => v)} mu = ew_sum4(acc) / ${d}.0f; }`;
   const norm = (i: number): string => {
     const at = i === 0 ? 'n' : `n + ${4 * i}`;
-    let v = `f4_mul(f4_sub(f4_load(s + ${at}), f4_splat(mu)), f4_splat(inv))`;
+    let v = `f4_mul(f4_sub(f4_load(s + ${at}), f4_splat(mean[i])), f4_splat(inv))`;
     if (gamma) v = `f4_mul(${v}, f4_load(${gamma} + ${at}))`;
     return beta ? `f4_add(${v}, f4_load(${beta} + ${at}))` : v;
   };
   const values = block.pieces.map((_, i) => norm(i)).join(', ');
   const finish = `for (i32 n = 0; n < ${d}; n += ${block.block}) { const i32 nv = ${d} - n < ${block.block} ? ${d} - n : ${block.block}; epi(${ctx.arguments()}, row, n, nv, ${values}${buffer.argument}); }`;
   const body = `${share(rows, 1, 'r0', 'r1')}
-  for (i32 row = r0; row < r1; row++) {
+  for (i32 first = r0; first < r1; first += ${MOMENT_ROWS}) {
+    const i32 some = r1 - first < ${MOMENT_ROWS} ? r1 - first : ${MOMENT_ROWS}; float mean[${MOMENT_ROWS}], var[${MOMENT_ROWS}];
     ${source}
-    ${mean}
-    const f4 m = f4_splat(mu); float var; { ${fold('mu', (v) => `f4_mul(f4_sub(${v}, m), f4_sub(${v}, m))`)} var = ew_sum4(acc) / ${d}.0f; }
-    const float inv = f4_lane(f4_div(f4_splat(1.0f), f4_sqrt(f4_splat(var + ${Math.fround(l.spec.epsilon).toExponential(9)}f))), 0);
-    ${block.wide ? widened(finish) : finish}
-    ${emitRowTail(ctx, buffer.pointer, 'row')}
+    ew_moments(all, ${d}, some, ${d}, ${l.spec.rms ? 0 : 1}, mean, var);
+    for (i32 i = 0; i < some; i++) {
+      const i32 row = first + i; const float *s = all + i * ${d};
+      const float inv = f4_lane(f4_div(f4_splat(1.0f), f4_sqrt(f4_splat(var[i] + ${Math.fround(l.spec.epsilon).toExponential(9)}f))), 0);
+      ${block.wide ? widened(finish) : finish}
+      ${emitRowTail(ctx, buffer.pointer, 'row')}
+    }
   }`;
   return { helpers: epi, body, macs: 0 };
 }
 
-/** Declares `s`, the row of d elements of `x`: codes are decoded into scratch first, since the row is read more than once. */
+/** Declares `all`, `some` rows of d elements of `x` from row `first` on: codes are decoded into scratch first, since rows are read more than once. */
 function decodedRows(ctx: KernelContext, x: string, d: number, lanes: Lanes): string {
   const source = floatSource(ctx, x, lanes);
-  if (source.type === 'float') return `const float *s = ${source.pointer} + row * ${d};`;
-  const row = `((float *)${ctx.scratch((d + lanes.block) * 4)})`;
-  const load = source.pair('v', `${source.pointer} + row * ${d} + n`, 'n');
-  const stores = lanes.pieces.map((p, i) => `f4_store(${row} + n${i ? ` + ${4 * i}` : ''}, v${p});`).join(' ');
-  const text = `for (i32 n = 0; n < ${d}; n += ${lanes.block}) { ${load} ${stores} }`;
-  return `${lanes.wide ? widened(text) : text} const float *s = ${row};`;
+  if (source.type === 'float') return `const float *all = ${source.pointer} + first * ${d};`;
+  const rows = `((float *)${ctx.scratch((MOMENT_ROWS * d + lanes.block) * 4)})`;
+  const load = source.pair('v', `${source.pointer} + (first + i) * ${d} + n`, 'n');
+  const stores = lanes.pieces.map((p, i) => `f4_store(d + n${i ? ` + ${4 * i}` : ''}, v${p});`).join(' ');
+  const text = `for (i32 i = 0; i < some; i++) { float *d = ${rows} + i * ${d}; for (i32 n = 0; n < ${d}; n += ${lanes.block}) { ${load} ${stores} } }`;
+  return `${lanes.wide ? widened(text) : text} const float *all = ${rows};`;
 }
 
 export function emitArgReduce(ctx: KernelContext, l: Lowered<KernelOf<'argreduce'>>): KernelText {
