@@ -47,8 +47,8 @@ export interface WideVectors {
   readonly columns: number;
   /** Products of four bytes go into a sum of 32 bits at once. */
   readonly vnni: boolean;
-  /** One row of bytes is multiplied with tiles of codes as those are unpacked (targets/host/panels.ts). */
-  readonly rowTiles: boolean;
+  /** Which rows of bytes are multiplied with tiles of codes as those are unpacked: all that are alone, or those whose zero point is 0. */
+  readonly rowTiles: 'all' | 'centred';
 }
 
 export interface Target {

@@ -12,7 +12,7 @@ function wide(kind: WideKind): Vectors {
   return {
     ...NARROW,
     header: `${X86_HEADER}${wideHeader(kind)}`,
-    wide: { lanes, ...shape, vnni, rowTiles: lanes === 16 },
+    wide: { lanes, ...shape, vnni, rowTiles: lanes === 16 ? 'all' : 'centred' },
   };
 }
 

@@ -97,9 +97,9 @@ EW_SHARED i32 ew_make_row(const i8 *x, i32 n, i8 *d) {
 }
 #define EW_MULTIPLY(c, s, u, p) { c = _mm512_dpbusd_epi32(c, u, _mm512_loadu_si512(p)); s = _mm512_dpbusd_epi32(s, u, _mm512_set1_epi8(1)); }
 ${NARROW_WIDTHS.map(multiply).join('')}
-/* the row at x, of the given sum, less zp, times the codes of \`tiles\` tiles from \`tile\` on: 8 sums a tile at out; t is room for 16 bytes a column */
-EW_SHARED void ew_row_tiles(const u8 *p, i32 tile, i32 tiles, i32 rows, i32 cols, const i8 *x, i32 sum, i32 zp, u8 *t, i32 *out) {
-  i32 entry; const u8 *w = ew_tile(p, tile, rows, cols, &entry);
+/* the row at x, of the given sum, less zp, times the codes of \`tiles\` tiles from \`tile\` on: 8 sums a tile at out; t is room for 16 bytes a column. What reach is: see wide-row.ts */
+EW_SHARED void ew_row_tiles(i32 reach, const u8 *p, i32 tile, i32 tiles, i32 rows, i32 cols, const i8 *x, i32 sum, i32 zp, u8 *t, i32 *out) {
+  i32 entry; const u8 *w = ew_tile(p, tile, rows, cols, &entry); (void)reach;
   const u16 *entries = (const u16 *)(p + 4 * (((rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS} + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1));
   const i32 padded = (cols + 15) / 16 * 16;
   for (i32 i = tile; i < tile + tiles; i++, out += ${PANEL_ROWS}) {

@@ -3,6 +3,7 @@ import { depthwise } from './depthwise.ts';
 import { heads } from './heads.ts';
 import { PANELS_512 } from './panels.ts';
 import { products } from './products.ts';
+import { rows256 } from './rows.ts';
 import { WIDTHS, type WideKind } from './width.ts';
 import { wideWords } from './words.ts';
 
@@ -13,6 +14,6 @@ import { wideWords } from './words.ts';
  */
 export function wideHeader(kind: WideKind): string {
   const w = WIDTHS[kind];
-  const panels = w.lanes === 16 ? PANELS_512 : '';
+  const panels = w.lanes === 16 ? PANELS_512 : rows256(w);
   return `${wideWords(w)}${products(w)}${depthwise(w)}${codeBlocks(w)}${heads(w)}${panels}`;
 }

@@ -1,5 +1,5 @@
 import type { Tensor } from '../../../util/tensor.ts';
-import { PANEL_ROWS } from '../../../wire/panels.ts';
+import { PANEL_COLS, PANEL_ROWS } from '../../../wire/panels.ts';
 
 /**
  * How products of bytes are summed without VNNI: in 16 bits for as many steps of four columns as the codes of each tile of eight channels
@@ -22,6 +22,30 @@ interface Codes {
   readonly rows: number;
   readonly cols: number;
   readonly segments: number;
+}
+
+/**
+ * The same for products of magnitudes of a row, 128 at most, with codes that have its signs: 4 where those of a unit of 16 columns fit 16
+ * bits, else 1, which all do.
+ */
+export function reachesOfRow(codes: Omit<Codes, 'segments'>): (1 | 4)[] {
+  return Array.from({ length: Math.ceil(codes.rows / PANEL_ROWS) }, (_, t) =>
+    unitsFit(codes, t * PANEL_ROWS) ? 4 : 1,
+  );
+}
+
+/** 128 times magnitudes of codes that add up to no more fit 16 bits. */
+const MAGNITUDES = 255;
+
+function unitsFit({ data, rows, cols }: Omit<Codes, 'segments'>, from: number): boolean {
+  for (let r = from; r < Math.min(rows, from + PANEL_ROWS); r++)
+    for (let begin = 0; begin < cols; begin += PANEL_COLS) {
+      const sums = [0, 0];
+      for (let c = begin; c < Math.min(cols, begin + PANEL_COLS); c++)
+        sums[(c & 2) >> 1]! += Math.abs(Number(data[r * cols + c]));
+      if (Math.max(...sums) > MAGNITUDES) return false;
+    }
+  return true;
 }
 
 export function chainsOf(codes: Codes): Chains {

@@ -139,7 +139,7 @@ function chainsFor(ctx: KernelContext, { w }: WideProduct, geo: Geometry, segmen
 }
 
 /** C text that sets `reach` for a number of tiles from channel `n` on. */
-function reachText(reaches: readonly number[], n: string, tiles: string): string {
+export function reachText(reaches: readonly number[], n: string, tiles: string): string {
   if (reaches.every((r) => r === reaches[0])) return `const i32 reach = ${reaches[0]};`;
   return `static const u8 reaches[] = {${reaches.join(', ')}}; i32 reach = ${MOST_REACH};
         for (i32 i = 0; i < ${tiles}; i++) if (reaches[${n} / ${NR} + i] < reach) reach = reaches[${n} / ${NR} + i];`;

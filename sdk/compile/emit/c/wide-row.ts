@@ -5,21 +5,23 @@ import { NR } from './gemm.ts';
 import { emitGather } from './geometry.ts';
 import { NARROW, wideLanes, widened } from './lanes.ts';
 import { expanded } from './vectors.ts';
-import type { WideProduct } from './wide-product.ts';
+import { reachesOfRow } from './wide-chains.ts';
+import { reachText, type WideProduct } from './wide-product.ts';
 
 /** Channels at a time. */
 const CHANNELS = 64;
 
 /** Whether a product is of one row of bytes: nothing would be unpacked for a second one. */
-export function isWideRow(ctx: KernelContext, wide: WideVectors, { geo, x }: WideProduct): boolean {
-  return wide.rowTiles && geo.m === 1 && geo.groups === 1 && ctx.type(x).dtype === 'i8';
+export function isWideRow(ctx: KernelContext, wide: WideVectors, { geo, x, zp }: WideProduct): boolean {
+  const taken = wide.rowTiles === 'all' || zp === '0';
+  return taken && geo.m === 1 && geo.groups === 1 && ctx.type(x).dtype === 'i8';
 }
 
 /** One row of bytes times codes, which are multiplied as they are unpacked (`WideVectors.rowTiles`). */
 export function wideRow(
   ctx: KernelContext,
-  { lanes }: WideVectors,
-  { geo, src, y, zp, panels, multiplier, bias, rowScale }: WideProduct,
+  { lanes, vnni }: WideVectors,
+  { geo, src, w, y, zp, panels, multiplier, bias, rowScale }: WideProduct,
   space: Space,
 ): Omit<KernelText, 'macs'> {
   const kp = Math.ceil(geo.k / 16) * 16;
@@ -43,6 +45,8 @@ export function wideRow(
       const i32 nv = width - c < ${tail.block} ? width - c : ${tail.block}; (void)nv;
       epi(${ctx.arguments()}, 0, n + c, nv, ${tail.pieces.map((_, i) => value(i)).join(', ')});
     }`;
+  const data = vnni ? undefined : ctx.constant(w)?.data;
+  const reaches = data ? reachesOfRow({ data, rows: geo.o, cols: geo.k }) : [1];
   const body = `const i32 zp = ${zp};
   ${share(geo.o, lanes, 'n0', 'n1')}
   if (n0 >= n1) return;
@@ -50,7 +54,9 @@ export function wideRow(
   const i32 sum = ew_make_row(${gathered}, ${geo.k}, ${row});
   for (i32 n = n0; n < n1; n += ${CHANNELS}) {
     const i32 width = n1 - n < ${CHANNELS} ? n1 - n : ${CHANNELS};
-    ew_row_tiles(${panels}, n / ${NR}, (width + ${NR - 1}) / ${NR}, ${geo.o}, ${geo.k}, ${row}, sum, zp, ${room}, ${out});
+    const i32 tiles = (width + ${NR - 1}) / ${NR};
+    ${reachText(reaches, 'n', 'tiles')}
+    ew_row_tiles(reach, ${panels}, n / ${NR}, tiles, ${geo.o}, ${geo.k}, ${row}, sum, zp, ${room}, ${out});
     ${scales.setup} ${biases.setup}
     ${tail.wide ? widened(finish) : finish}
   }`;

@@ -1,0 +1,154 @@
+import { LIST_BITS, PANEL_ROWS, planesOf, TILES_PER_START } from '../../sdk/wire/panels.ts';
+import { range, type Width } from './width.ts';
+
+/**
+ * Products of one row of bytes with panels on vectors of 256 bits: a vector has four columns of the eight rows of a tile, and codes go into
+ * the product as they are unpacked. What is multiplied are magnitudes of the row, which are unsigned, and codes with the signs of the row:
+ * two products fit 16 bits whatever the codes are, and those of a unit where the caller says so.
+ */
+
+/** Steps of four columns in a unit. */
+const STEPS = range(4);
+
+/** C text of the loads of a unit, and of the fields of step `s` of a plane of so many bits, moved to bit `to`. */
+interface Plane {
+  readonly loads: (at: number) => string;
+  readonly field: (s: number, to: number) => string;
+}
+
+/** Bits [from, from + width) of every byte, moved to `to`. */
+function moved(v: string, from: number, to: number, width: number): string {
+  const by = to - from;
+  const shifted = by > 0 ? `_mm256_slli_epi16(${v}, ${by})` : by < 0 ? `_mm256_srli_epi16(${v}, ${-by})` : v;
+  return `_mm256_and_si256(${shifted}, _mm256_set1_epi8(${((1 << width) - 1) << to}))`;
+}
+
+const load = (at: number): string => `_mm256_loadu_si256((const __m256i *)(w + ${at}))`;
+
+const PLANES: Readonly<Record<number, Plane>> = {
+  4: {
+    loads: (at) => `const __m256i f0 = ${load(at)}, f1 = ${load(at + 32)};`,
+    field: (s, to) => moved(`f${s % 2}`, s < 2 ? 0 : 4, to, 4),
+  },
+  2: { loads: (at) => `const __m256i t = ${load(at)};`, field: (s, to) => moved('t', 2 * s, to, 2) },
+  1: {
+    loads: (at) =>
+      `const __m256i o = _mm256_srlv_epi32(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(w + ${at}))), _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));`,
+    field: (s, to) => moved('o', 2 * s, to, 1),
+  },
+};
+
+/** Codes plus 2^(bits - 1) of the steps of a unit, and its bytes. */
+function unitOf(bits: number): { readonly bytes: number; readonly loads: string; readonly codes: readonly string[] } {
+  if (bits === 8) return { bytes: 128, loads: '', codes: STEPS.map((s) => load(32 * s)) };
+  const loads: string[] = [];
+  const fields = STEPS.map((): string[] => []);
+  let [at, to] = [0, 0];
+  for (const width of planesOf(bits)) {
+    const plane = PLANES[width]!;
+    loads.push(plane.loads(at));
+    for (const s of STEPS) fields[s]!.push(plane.field(s, to));
+    at += 16 * width;
+    to += width;
+  }
+  return {
+    bytes: at,
+    loads: loads.join(' '),
+    codes: fields.map((f) => f.reduce((x, y) => `_mm256_or_si256(${x}, ${y})`)),
+  };
+}
+
+const WIDTHS = [2, 3, 4, 5, 6, 7, 8] as const;
+
+function multiply(bits: number): string {
+  const { bytes, loads, codes } = unitOf(bits);
+  return `
+static __attribute__((unused)) const u8 *ew_multiply${bits}(const u8 *w, i32 units, const i8 *x, i64 sizes, i32 reach, const u8 *list, i32 listed, ew_mx *sum) {
+  const ew_mx zero = _mm256_set1_epi8((char)${1 << (bits - 1)}); ew_mx c = *sum; (void)reach;
+  for (; units > 0; units--, w += ${bytes}, x += 16) {
+    ${loads} ew_mx ${STEPS.map((s) => `u${s} = ${codes[s]}`).join(', ')};
+    if (listed) { ${STEPS.map((s) => `u${s} = ew_listed_256(u${s}, &list);`).join(' ')} }
+    ${STEPS.map((s) => `u${s} = _mm256_sub_epi8(u${s}, zero);`).join(' ')}
+    EW_UNIT(c, x, x + sizes, u0, u1, u2, u3)
+  }
+  *sum = c;
+  return list;
+}`;
+}
+
+const SIGNED = (x: string, u: string): string => `_mm256_sign_epi8(${u}, _mm256_set1_epi32(*(const ew_any4 *)(${x})))`;
+const SIZES = (a: string): string => `_mm256_set1_epi32(*(const ew_any4 *)(${a}))`;
+
+/** Adds the products of a unit, or of one step, to sums of 32 bits. */
+function sums({ vnni, dpbusd }: Width): string {
+  const step = (s: string): string => `(x) + ${s}`;
+  if (vnni) {
+    const one = (s: number): string => `EW_STEP(c, (x) + ${4 * s}, (a) + ${4 * s}, u${s})`;
+    return `
+#define EW_STEP(c, x, a, u) { const ew_mx s_ = ${SIGNED('x', 'u')}, a_ = ${SIZES('a')}; __asm__("${dpbusd} %2, %1, %0" : "+v"(c) : "v"(a_), "v"(s_)); }
+#define EW_UNIT(c, x, a, u0, u1, u2, u3) ${STEPS.map(one).join(' ')}`;
+  }
+  const product = (s: number): string =>
+    `p${s} = _mm256_maddubs_epi16(${SIZES(`(a) + ${4 * s}`)}, ${SIGNED(step(String(4 * s)), `u${s}`)})`;
+  const wider = (p: string): string => `_mm256_madd_epi16(${p}, _mm256_set1_epi16(1))`;
+  return `
+#define EW_STEP(c, x, a, u) c = _mm256_add_epi32(c, ${wider(`_mm256_maddubs_epi16(${SIZES('a')}, ${SIGNED('x', 'u')})`)});
+#define EW_UNIT(c, x, a, u0, u1, u2, u3) { const ew_mx ${STEPS.map(product).join(', ')}; \\
+  if (reach >= 4) c = _mm256_add_epi32(c, ${wider('_mm256_add_epi16(_mm256_add_epi16(p0, p1), _mm256_add_epi16(p2, p3))')}); \\
+  else c = _mm256_add_epi32(_mm256_add_epi32(c, _mm256_add_epi32(${wider('p0')}, ${wider('p1')})), _mm256_add_epi32(${wider('p2')}, ${wider('p3')})); }`;
+}
+
+/** `ew_make_row` and `ew_row_tiles` as in panels.ts, for rows whose zero point is 0. */
+export function rows256(w: Width): string {
+  return `
+EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entry);
+EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i32 fill, u8 *t);
+EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d);
+EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list);
+static const u8 ew_lower[256][16], ew_upper[256][16];
+/* the next ones of a list where u is 0 */
+EW_INLINE ew_mx ew_listed_256(ew_mx u, const u8 **list) {
+#define EW_BOTH(p, q) _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(p))), _mm_loadu_si128((const __m128i *)(q)), 1)
+  const u32 marks = (u32)_mm256_movemask_epi8(_mm256_cmpeq_epi8(u, _mm256_setzero_si256()));
+  const u8 *low = *list, *high = low + __builtin_popcount(marks & 0xffff);
+  const ew_mx pick = _mm256_add_epi8(EW_BOTH(ew_lower[marks & 255], ew_lower[marks >> 16 & 255]), EW_BOTH(ew_upper[marks >> 8 & 255], ew_upper[marks >> 24]));
+  *list = low + __builtin_popcount(marks);
+  return _mm256_or_si256(u, _mm256_shuffle_epi8(EW_BOTH(low, high), pick));
+}
+/* n codes at d, and behind them their magnitudes, both with zeros up to a multiple of 16; nobody wants the sum */
+EW_SHARED i32 ew_make_row(const i8 *x, i32 n, i8 *d) {
+  const i32 padded = (n + 15) / 16 * 16;
+  ew_copy(d, x, (u64)n); ew_fill(d + n, 0, (u64)(padded - n));
+  for (i32 k = 0; k < padded; k += 16) _mm_storeu_si128((__m128i *)(d + padded + k), _mm_abs_epi8(_mm_loadu_si128((const __m128i *)(d + k))));
+  return 0;
+}${sums(w)}${WIDTHS.map(multiply).join('')}
+EW_SHARED void ew_row_tiles(i32 reach, const u8 *p, i32 tile, i32 tiles, i32 rows, i32 cols, const i8 *x, i32 sum, i32 zp, u8 *t, i32 *out) {
+  i32 entry; const u8 *w = ew_tile(p, tile, rows, cols, &entry);
+  const u16 *entries = (const u16 *)(p + 4 * (((rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS} + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1));
+  const i32 padded = (cols + 15) / 16 * 16; (void)sum; (void)zp;
+  for (i32 i = tile; i < tile + tiles; i++, out += ${PANEL_ROWS}) {
+    if (i > tile && i % ${TILES_PER_START} == 0) w = ew_tile(p, i, rows, cols, &entry);
+    entry = entries[i];
+    const i32 bits = (entry >> ${LIST_BITS}) + 1, zero = 1 << (bits - 1), bytes = entry & ${2 ** LIST_BITS - 1};
+    const i32 height = rows - i * ${PANEL_ROWS} < ${PANEL_ROWS} ? rows - i * ${PANEL_ROWS} : ${PANEL_ROWS};
+    const i32 units = height == ${PANEL_ROWS} ? cols / 16 : 0, rest = padded - units * 16;
+    const u8 *list = t + ${PANEL_ROWS} * padded; ew_mx c = _mm256_setzero_si256();
+    if (bytes) ew_list(w + (bits * height * cols + 7) / 8, bytes, padded * ${PANEL_ROWS}, zero, t + ${PANEL_ROWS} * padded);
+    switch (bits) {
+${WIDTHS.map((b) => `      case ${b}: list = ew_multiply${b}(w, units, x, padded, reach, list, bytes, &c); break;`).join('\n')}
+      default: return;
+    }
+    if (rest > 0) {
+      ew_rest(w + units * 16 * bits, bits, units * 16, cols, height, zero, t);
+      if (bytes) ew_fill_in(t, rest * ${PANEL_ROWS}, 0, list);
+      for (i32 k = 0; k < rest; k += 4) {
+        const ew_mx u = _mm256_sub_epi8(EW_LOADX(t + ${PANEL_ROWS} * k), _mm256_set1_epi8((char)zero)); const i8 *row = x + 16 * units + k;
+        EW_STEP(c, row, row + padded, u)
+      }
+    }
+    EW_STOREX(out, c);
+    w += (bits * height * cols + 7) / 8 + bytes;
+  }
+}
+`;
+}
