@@ -6,6 +6,7 @@ import { f32Literal, type KernelContext, type KernelText, share } from './contex
 import { emitEpilogue, emitRowTail, rowBuffer, spaceOf } from './epilogue.ts';
 import { MR, NR } from './gemm.ts';
 import { NARROW_HEADS, narrowHead } from './head-products.ts';
+import { widened } from './lanes.ts';
 import { keyUnit, wideHead } from './wide-heads.ts';
 
 type Spec = KernelOf<'qattention'>;
@@ -105,6 +106,10 @@ function maskText(ctx: KernelContext, s: Spec, mask: string): string {
   return `{ const float *a = ${row}; i32 j = 0; for (; j + 4 <= ${s.keys}; j += 4) f4_store(t + j, f4_add(f4_load(t + j), f4_load(a + j))); for (; j < ${s.keys}; j++) t[j] = t[j] + a[j]; }`;
 }
 
+const CODE = `/* e^v in steps of 1/limit, for v up to 0: below -30 it is 0 in any case, and there are no denormal numbers, which take long */
+EW_INLINE i4 ew_code(f4 v, f4 limit) { return ew_round_add(f4_mul(ew_exp_near(f4_max(v, f4_splat(-30.0f))), limit), i4_splat(0)); }
+`;
+
 /** C helpers of modules with attention. */
 export const ATTENTION = `
 /* n i8 -> i16, zero from n to padded (multiple of 8); reads up to the next multiple of 8 */
@@ -112,9 +117,9 @@ static void ew_widen_padded(i16 *d, const i8 *s, i32 n, i32 padded) {
   for (i32 k = 0; k < padded; k += 8) h8_store(d + k, h8_load_i8(s + k));
   for (i32 k = n; k < padded; k++) d[k] = 0;
 }
-/* n scores -> i16 codes of e^(s - max) in steps of 1/limit, in place; zero from n to padded (multiple of 8, or of EW_LANES). Returns one over the sum of the codes. */
+${CODE}/* n scores -> i16 codes of e^(s - max) in steps of 1/limit, in place; zero from n to padded (multiple of 8, or of EW_LANES). Returns one over the sum of the codes. */
 #ifdef EW_LANES
-static float ew_weights(float *s, i32 n, i32 padded, float limit) {
+${widened(CODE).replace('ew_code', 'ewx_code')}static float ew_weights(float *s, i32 n, i32 padded, float limit) {
   static const i32 places[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   const fx least = fx_splat(-__builtin_inff()); fx m = least; float most[EW_LANES]; i32 parts[EW_LANES];
   for (i32 k = 0; k < padded; k += EW_LANES) {
@@ -129,9 +134,7 @@ static float ew_weights(float *s, i32 n, i32 padded, float limit) {
   if (top == -__builtin_inff()) top = 0.0f;
   i16 *w = (i16 *)s; ix sum = ix_splat(0);
   for (i32 k = 0; k < padded; k += EW_LANES) {
-    /* below -30 the code is 0 in any case, and there are no denormal numbers, which take long */
-    const fx e = ewx_exp_near(fx_max(fx_sub(fx_load(s + k), fx_splat(top)), fx_splat(-30.0f)));
-    const ix a = ewx_round_add(fx_mul(e, fx_splat(limit)), ix_splat(0));
+    const ix a = ewx_code(fx_sub(fx_load(s + k), fx_splat(top)), fx_splat(limit));
     sum = ix_add(sum, a); ix_store_i16(w + k, a);
   }
   ix_store(parts, sum);
@@ -150,8 +153,7 @@ static float ew_weights(float *s, i32 n, i32 padded, float limit) {
   const f4 shift = f4_splat(top), step = f4_splat(limit);
   i16 *w = (i16 *)s; i4 sum = i4_splat(0);
   for (i32 k = 0; k < padded; k += 8) {
-    const i4 a = ew_round(f4_mul(ew_exp(f4_sub(f4_load(s + k), shift)), step));
-    const i4 b = ew_round(f4_mul(ew_exp(f4_sub(f4_load(s + k + 4), shift)), step));
+    const i4 a = ew_code(f4_sub(f4_load(s + k), shift), step), b = ew_code(f4_sub(f4_load(s + k + 4), shift), step);
     sum = i4_add(sum, i4_add(a, b));
     h8_store(w + k, h8_narrow(a, b));
   }

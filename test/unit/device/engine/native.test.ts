@@ -10,7 +10,7 @@ import { NativeEngine } from '../../../../sdk/device/engine/native.ts';
 import { residentBlock } from '../../../../sdk/runner.ts';
 import { skip } from '../../../../sdk/testing/skip.ts';
 import { isEigenError } from '../../../../sdk/util/errors.ts';
-import { tensor } from '../../../../sdk/util/tensor.ts';
+import { bytesOf, tensor } from '../../../../sdk/util/tensor.ts';
 import { hostTarget } from '../../../../targets/host/index.ts';
 import { GraphSketch } from '../../../support/graphs.ts';
 
@@ -50,6 +50,30 @@ test('weights in a file are mapped, and what is written to them stays out of it'
     engine.close();
   }
   assert.ok(readFileSync(file).equals(Buffer.from(block)));
+});
+
+test('threads that come and go give the same outputs', async () => {
+  if (!there) return skip('threads', 'no C compiler for x86-64 here');
+  // Steps that are split, and one that is not; threads sleep between some of the runs.
+  const g = new GraphSketch('split');
+  const x = g.input('x', [256, 192]);
+  const many = g.node('Add', [g.node('Softmax', [x], { axis: 1 }), x]);
+  const few = g.node('Reduce', [many], { fn: 'sum', axes: [0], keepdims: true });
+  const graph = g.build(g.node('Mul', [g.node('Softmax', [many], { axis: 1 }), few]));
+  const split = await compileGraph(graph, hostTarget, { variants: ['sse4'] });
+  const data = Float32Array.from({ length: 256 * 192 }, (_, i) => Math.sin(i));
+  const name = split.program.outputs[0]!.name;
+  let want: Buffer | undefined;
+  for (const threads of [1, 2, 5]) {
+    const engine = await NativeEngine.load(split.program, split.modules, residentBlock(split), { threads });
+    for (let run = 0; run < 60; run++) {
+      if (run % 20 === 19) await new Promise((resolve) => setTimeout(resolve, 1));
+      const got = Buffer.from(bytesOf(engine.run({ x: tensor('f32', [256, 192], data) })[name]!.data));
+      want ??= got;
+      assert.ok(got.equals(want), `${threads} threads, run ${run}`);
+    }
+    engine.close();
+  }
 });
 
 test('kernels that cannot be loaded are refused by name', async () => {

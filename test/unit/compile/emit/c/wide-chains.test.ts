@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { chainsOf } from '../../../../../sdk/compile/emit/c/wide-chains.ts';
+import { chainsOf, reachesOfRow } from '../../../../../sdk/compile/emit/c/wide-chains.ts';
 import { Rng } from '../../../../../sdk/util/rng.ts';
 
 const codes = (rows: number, cols: number, at: (row: number, col: number) => number): Int8Array =>
@@ -45,6 +45,14 @@ test('no sum of a chain leaves 16 bits, whatever the activations are', () => {
               assert.ok(sum <= 32767, `${bits} bits, ${segments} segments of ${length}, reach ${reach}: ${sum}`);
             }
   }
+});
+
+test('magnitudes of a row: units of sixteen columns are summed in 16 bits where 255 is the most of even pairs, and of odd ones', () => {
+  const at = (most: number) =>
+    codes(8, 32, (row, col) => (row === 3 && col >= 16 && (col & 2) === 0 ? (col < 23 ? -31 : most) : 0));
+  assert.equal(reachesOfRow({ data: at(32), rows: 8, cols: 32 }), [4]);
+  assert.equal(reachesOfRow({ data: at(33), rows: 8, cols: 32 }), [1]);
+  assert.equal(reachesOfRow({ data: codes(10, 20, (row) => (row < 8 ? 127 : 3)), rows: 10, cols: 20 }), [1, 4]);
 });
 
 test.run();
