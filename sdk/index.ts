@@ -2,6 +2,13 @@
 
 export { type BenchReport, type BenchRequest, type BenchRow, benchBundle } from './app/bench-bundle.ts';
 export {
+  BROKER_KINDS,
+  type BrokerKind,
+  type BrokerRulesRequest,
+  brokerRules,
+  enrolledDevices,
+} from './app/broker-rules.ts';
+export {
   buildCompressed,
   buildFloat,
   type CompressedBuild,

@@ -8,7 +8,7 @@ test('controllers and devices on the embedded broker and PGlite', async () => {
   const broker = await AedesBroker.open();
   const database = await openEmbedded();
   try {
-    await checkControllers({ port: broker.port, login: () => ({}) }, database);
+    await checkControllers({ scheme: 'mqtt', port: broker.port, login: async () => ({}) }, database, 'a');
   } finally {
     await database.close();
     await broker.close();

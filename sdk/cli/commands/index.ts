@@ -92,6 +92,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     'Run a controller: broker, database, blobs and the API of a fleet',
     async () => (await import('./serve.ts')).serve,
   ),
+  entry(
+    'broker-rules',
+    'Write what a broker elsewhere has to be told, so that devices have their own topics only',
+    async () => (await import('./broker-rules.ts')).brokerRulesCommand,
+  ),
   entry('enrol', 'Make a token with which one device enrols, once', async () => (await import('./enrol.ts')).enrol),
   entry('token', "Make, list and revoke tokens of a controller's API", async () => (await import('./token.ts')).token),
   entry(

@@ -1,8 +1,11 @@
 import { CHANNELS, type Channel, deviceTopic } from '../../wire/protocol/topics.ts';
 
 /** What a device says, and what it hears: of its own topics only. */
-const SAYS: readonly Channel[] = ['up', 'st', 'rq'];
-const HEARS: readonly Channel[] = ['dn', 'ch', 'st'];
+export const SAYS: readonly Channel[] = ['up', 'st', 'rq'];
+export const HEARS: readonly Channel[] = ['dn', 'ch', 'st'];
+/** What a controller hears and says, of all devices. */
+export const CONTROLLER_HEARS: readonly Channel[] = ['up', 'st', 'rq'];
+export const CONTROLLER_SAYS: readonly Channel[] = ['dn', 'ch'];
 
 /** What one device may do on a broker. */
 export class Rights {

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { CONTROLLER } from '../../../sdk/fleet/broker/rules.ts';
 import type { Database } from '../../../sdk/fleet/database/index.ts';
 import { type Decision, decide } from '../../../sdk/fleet/desired/decide.ts';
 import { LIFETIME } from '../../../sdk/fleet/leases/leases.ts';
@@ -13,23 +14,32 @@ import { NEW, OLD, OTHER, specOf } from './rollout-simulation.ts';
 
 /** A broker that is there, and how one logs in. */
 export interface ControllerBroker {
+  readonly scheme: 'mqtt' | 'mqtts';
   readonly port: number;
-  login(name: string): Pick<MqttOptions, 'username' | 'password'>;
+  login(name: string): Promise<Pick<MqttOptions, 'tls'>>;
 }
 
-/** Of the topics of all cases. */
-export const NAMESPACES = ['fleet0', 'fleet1', 'fleet2', 'fleet3'];
-/** Who may hear all devices, on brokers that ask for it. */
-export const CONTROLLER = 'controller';
+export const NAMESPACE = 'fleet';
 
-/** Controllers, devices with the link of real ones, desired states and rollouts on a broker and a database: the same on all. */
-export async function checkControllers(broker: ControllerBroker, database: Database): Promise<void> {
-  for (const [i, [name, run]] of Object.entries(CASES).entries()) {
+const names = (count: number, from = 0): string[] => Array.from({ length: count }, (_, i) => `d${from + i}`);
+const ORPHANS = names(40, 100);
+
+/** Names of all devices that there are, for brokers that have to know them. */
+export function deviceNames(run: string): string[] {
+  const own = ['leaving', 'breaking', 'here', 'away', ...names(12), ...ORPHANS];
+  return Object.keys(CASES).flatMap((_, i) => own.map((name) => `${run}${i}-${name}`));
+}
+
+/**
+ * Controllers, devices with the link of real ones, desired states and rollouts on a broker and a database: the same on all.
+ * @param run different for each on one broker, which keeps what devices of the same name said last.
+ */
+export async function checkControllers(broker: ControllerBroker, database: Database, run: string): Promise<void> {
+  for (const [i, [name, work]] of Object.entries(CASES).entries()) {
     for (const table of ['devices', 'rollouts', 'controllers', 'leases']) await database.query(`delete from ${table}`);
-    // A broker keeps what devices of the same name said last.
-    const world = new World(broker, database, NAMESPACES[i]!);
+    const world = new World(broker, database, `${run}${i}-`);
     try {
-      await run(world);
+      await work(world);
     } catch (e) {
       const problems = JSON.stringify(world.controllers.flatMap((c) => c.problems).slice(-5));
       if (e instanceof Error) e.message = `${name}: ${e.message}; controllers logged ${problems}`;
@@ -53,34 +63,39 @@ class World {
   readonly database: Database;
   readonly controllers: MortalController[] = [];
   private readonly broker: ControllerBroker;
-  private readonly namespace: string;
+  /** Of the names of devices. */
+  private readonly prefix: string;
   private readonly ending: (() => Promise<unknown>)[] = [];
   private started = 0;
 
-  constructor(broker: ControllerBroker, database: Database, namespace: string) {
+  constructor(broker: ControllerBroker, database: Database, prefix: string) {
     this.broker = broker;
     this.database = database;
-    this.namespace = namespace;
+    this.prefix = prefix;
   }
 
   async controller(): Promise<MortalController> {
     const id = `c${this.started++}`;
-    const transport = connectMqtt({ ...this.mqtt(CONTROLLER), clientId: `${CONTROLLER}-${id}` });
+    const transport = connectMqtt({ ...(await this.mqtt(CONTROLLER)), clientId: `controller-${id}` });
     await until(`${id} is connected`, () => transport.connected);
-    const { database, namespace } = this;
-    const controller = new MortalController({ id, database, transport, namespace });
+    const controller = new MortalController({ id, database: this.database, transport, namespace: NAMESPACE });
     this.ending.push(() => controller.stop());
     this.controllers.push(controller);
     await controller.start();
     return controller;
   }
 
-  async device(device: string, more: Partial<LinkDeviceOptions> = {}): Promise<LinkDevice> {
-    const own = { namespace: this.namespace, device, board: 'board', running: OLD, mqtt: this.mqtt(device) };
-    const made = new LinkDevice({ ...own, ...more });
+  async device(name: string, more: Partial<LinkDeviceOptions> = {}): Promise<LinkDevice> {
+    const device = this.nameOf(name);
+    const own = { namespace: NAMESPACE, device, board: 'board', running: OLD };
+    const made = new LinkDevice({ ...own, mqtt: more.mqtt ?? (await this.mqtt(device)), ...more });
     this.ending.push(() => made.leave());
     await made.connect();
     return made;
+  }
+
+  nameOf(name: string): string {
+    return `${this.prefix}${name}`;
   }
 
   devices(names: readonly string[], more: Partial<LinkDeviceOptions> = {}): Promise<LinkDevice[]> {
@@ -88,14 +103,17 @@ class World {
   }
 
   /** The broker over a network that can be cut. */
-  async proxied(device: string): Promise<{ proxy: TcpProxy; mqtt: LinkDeviceOptions['mqtt'] }> {
+  async proxied(name: string): Promise<{ proxy: TcpProxy; mqtt: LinkDeviceOptions['mqtt'] }> {
     const proxy = await TcpProxy.open(this.broker.port);
     this.ending.push(() => proxy.close());
-    return { proxy, mqtt: { ...this.mqtt(device), url: `mqtt://127.0.0.1:${proxy.port}` } };
+    return {
+      proxy,
+      mqtt: { ...(await this.mqtt(this.nameOf(name))), url: `${this.broker.scheme}://127.0.0.1:${proxy.port}` },
+    };
   }
 
-  private mqtt(name: string): LinkDeviceOptions['mqtt'] {
-    return { url: `mqtt://127.0.0.1:${this.broker.port}`, ...this.broker.login(name) };
+  private async mqtt(name: string): Promise<LinkDeviceOptions['mqtt']> {
+    return { url: `${this.broker.scheme}://127.0.0.1:${this.broker.port}`, ...(await this.broker.login(name)) };
   }
 
   rows(): Promise<DeviceRow[]> {
@@ -103,7 +121,7 @@ class World {
   }
 
   /** Waits until what is known of a device is so. */
-  async shows(device: string, what: string, is: (row: DeviceRow) => boolean): Promise<void> {
+  async shows({ device }: LinkDevice, what: string, is: (row: DeviceRow) => boolean): Promise<void> {
     const row = async (): Promise<DeviceRow | undefined> => (await this.rows()).find((r) => r.name === device);
     const shown = async (): Promise<boolean> => {
       const one = await row();
@@ -134,6 +152,8 @@ class World {
   }
 }
 
+const isThere = ({ closed, board }: DeviceRow): boolean => !closed && board !== null;
+
 function install(target: string, devices: readonly LinkDevice[]): Decision[] {
   return devices.map(({ device }) => ({
     key: `${device}/${target.slice(0, 8)}`,
@@ -141,32 +161,30 @@ function install(target: string, devices: readonly LinkDevice[]): Decision[] {
   }));
 }
 
-const names = (count: number, from = 0): string[] => Array.from({ length: count }, (_, i) => `d${from + i}`);
-
 const CASES: Readonly<Record<string, (world: World) => Promise<void>>> = {
   'devices appear, leave, break off and come back': async (world) => {
     await world.controller();
     const leaving = await world.device('leaving', { board: 'pi-4', running: NEW });
-    await world.shows('leaving', 'be there', (d) => d.board === 'pi-4' && d.running === NEW && !d.closed);
+    await world.shows(leaving, 'be there', (d) => d.board === 'pi-4' && d.running === NEW && !d.closed);
     await leaving.leave();
-    await world.shows('leaving', 'have left', (d) => d.closed && d.epoch === 0);
+    await world.shows(leaving, 'have left', (d) => d.closed && d.epoch === 0);
     await leaving.connect();
-    await world.shows('leaving', 'be back', (d) => !d.closed && d.epoch > 0);
+    await world.shows(leaving, 'be back', (d) => !d.closed && d.epoch > 0);
     const { proxy, mqtt } = await world.proxied('breaking');
     // It waits for two seconds before it comes back.
     const breaking = await world.device('breaking', { mqtt: { ...mqtt, random: () => 1 } });
-    await world.shows('breaking', 'be there', (d) => !d.closed && d.epoch === 0);
+    await world.shows(breaking, 'be there', (d) => !d.closed && d.epoch === 0);
     await until('it is connected', () => breaking.connected);
     proxy.cut();
-    await world.shows('breaking', 'be gone, by its will', (d) => d.closed && d.epoch === 0);
-    await world.shows('breaking', 'be back', (d) => !d.closed && d.epoch === 1);
+    await world.shows(breaking, 'be gone, by its will', (d) => d.closed && d.epoch === 0);
+    await world.shows(breaking, 'be back', (d) => !d.closed && d.epoch === 1);
   },
   'what is decided reaches who is there, and who comes later': async (world) => {
     await world.controller();
     const [here, away] = await world.devices(['here', 'away']);
-    for (const name of ['here', 'away']) await world.shows(name, 'be there', (d) => !d.closed && d.board !== null);
+    for (const one of [here!, away!]) await world.shows(one, 'be there', isThere);
     await away!.leave();
-    await world.shows('away', 'have left', (d) => d.closed);
+    await world.shows(away!, 'have left', (d) => d.closed);
     assert.is(await world.decide(install(NEW, [here!, away!])), 2);
     await until('who is there has heard', () => here!.told.length > 0);
     assert.equal(away!.told, []);
@@ -182,13 +200,14 @@ const CASES: Readonly<Record<string, (world: World) => Promise<void>>> = {
     await world.controller();
     const ends = (target: string): 'committed' | 'rolled-back' => (target === OTHER ? 'rolled-back' : 'committed');
     const devices = await world.devices(names(8), { ends });
-    for (const { device } of devices) await world.shows(device, 'be there', (d) => !d.closed && d.board !== null);
+    for (const device of devices) await world.shows(device, 'be there', isThere);
     const service = new RolloutService(world.database, Date.now);
     const rollOut = async (target: string, phase: string) => {
       const waves = [{ count: 3 }, { share: 0.6 }, { share: 1 }];
       const gate = { success: { least: 0.5 }, errors: { count: 1 } };
+      const query = `device ~ ${world.nameOf('*')}`;
       const variants = [{ sha256: target, board: 'board' }];
-      const { id } = await service.create(specOf({ name: target.slice(0, 8), variants, waves, gate }), 'ann');
+      const { id } = await service.create(specOf({ name: target.slice(0, 8), query, variants, waves, gate }), 'ann');
       await service.act(id, { action: 'start', by: 'ann' });
       const shown = () => service.summary(id);
       await until(`the rollout is ${phase}`, async () => (await shown()).phase === phase, { saw: shown });
@@ -218,7 +237,7 @@ const CASES: Readonly<Record<string, (world: World) => Promise<void>>> = {
   ) => {
     await world.controller();
     const [devices] = await Promise.all([world.devices(names(12)), world.controller(), world.controller()]);
-    for (const { device } of devices) await world.shows(device, 'be there', (d) => !d.closed && d.board !== null);
+    for (const device of devices) await world.shows(device, 'be there', isThere);
     const holders = () =>
       world.database.query<{ count: number }>('select count(*) as count from leases group by holder');
     const shared = async (): Promise<boolean> => (await holders()).filter((h) => h.count > 50).length === 3;
@@ -231,13 +250,13 @@ const CASES: Readonly<Record<string, (world: World) => Promise<void>>> = {
     await victim.die();
     // What is said meanwhile is said to nobody who writes it.
     await leaving.leave();
-    const orphan = names(200, 100).find((name) => victim.holds(shardOf(name)))!;
+    const orphan = ORPHANS.find((name) => victim.holds(shardOf(world.nameOf(name))))!;
     const late = await world.device(orphan);
     await until('it is connected', () => late.connected);
     await world.decide(install(OTHER, devices));
     await world.database.query('update controllers set beat = beat - $1 where id = $2', [LIFETIME, victim.id]);
-    await world.shows(orphan, 'be there', (d) => !d.closed && d.board !== null);
-    await world.shows(leaving.device, 'have left', (d) => d.closed);
+    await world.shows(late, 'be there', isThere);
+    await world.shows(leaving, 'have left', (d) => d.closed);
     await leaving.connect();
     await world.allEnd('committed', 2);
     assert.is(await world.decide(install(OTHER, devices)), 0, 'they are decided');

@@ -24,6 +24,7 @@ const device = v.strictObject({
   board: nullable(v.string()),
   agent: nullable(v.string()),
   online: v.boolean(),
+  revoked: v.pipe(v.boolean(), v.description('Its credentials hold no more')),
   tags,
   firstSeen: time,
   lastSeen: time,
@@ -48,7 +49,8 @@ const report = v.strictObject({
 });
 
 const SELECT = `
-  select d.name, d.board, d.agent, not d.closed and d.last_seen > $1::bigint - ${SILENCE} as online, d.tags,
+  select d.name, d.board, d.agent, not d.closed and d.last_seen > $1::bigint - ${SILENCE} as online,
+    exists (select from credentials c where c.device = d.name and c.revoked is not null) as revoked, d.tags,
     d.first_seen as "firstSeen", d.last_seen as "lastSeen", d.profile, d.running, d.rev, d.step, d.p95, d.memory, d.temperature,
     case when t.device is null then null else jsonb_build_object('rev', t.rev, 'action', t.action, 'target', t.target, 'key', t.key,
       'at', t.at, 'deadline', t.deadline, 'state', t.state, 'code', t.code, 'ended', t.ended) end as desired
