@@ -30,8 +30,16 @@ export const serve = defineCommand({
     ),
     namespace: valueFlag('NAME', "of the fleet's topics; default by default", readText),
     tls: switchFlag('certificates for everybody, by an authority of its own: devices log in with theirs'),
-    broker: valueFlag('URL', 'a broker elsewhere, in place of its own; that one decides who may what', readText),
-    'broker-user': valueFlag('NAME', 'its login there', readText),
+    broker: valueFlag(
+      'URL',
+      'a broker elsewhere, in place of its own; that one decides who may what: see broker-rules',
+      readText,
+    ),
+    'broker-user': valueFlag(
+      'NAME',
+      "its login there; without one and with --tls, a certificate of the fleet's authority for eigenweights.controller",
+      readText,
+    ),
     'broker-password-file': valueFlag('FILE', 'and its password', readText),
     'broker-ca': valueFlag('FILE', "PEM file of the authority of that broker's certificate", readText),
     'broker-cert': valueFlag('FILE', 'PEM file of its own certificate there', readText),

@@ -97,6 +97,14 @@ export class Authority {
     return { certificate, key: await pemOf(keys.privateKey) };
   }
 
+  /** Key and certificate of who connects under a name: of a controller, on a broker elsewhere. */
+  async client(name: string, now: number): Promise<KeyPair> {
+    const keys = await newKeys();
+    const usage = x509.ExtendedKeyUsage.clientAuth;
+    const { certificate } = await this.sign(`CN=${name}`, keys.publicKey, { now, days: SERVER_DAYS, usage });
+    return { certificate, key: await pemOf(keys.privateKey) };
+  }
+
   private async read(request: string): Promise<x509.Pkcs10CertificateRequest> {
     try {
       const read = new x509.Pkcs10CertificateRequest(request);

@@ -12,6 +12,7 @@ import { ApiTokens } from '../access/tokens.ts';
 import { apiOf } from '../api/app.ts';
 import { BlobFolder, BlobServer, blobHandler } from '../blobs/index.ts';
 import { Broker } from '../broker/broker.ts';
+import { CONTROLLER } from '../broker/rules.ts';
 import { Controller } from '../controller/controller.ts';
 import { Metrics } from '../controller/metrics.ts';
 import { type Database, openEmbedded, openServer } from '../database/index.ts';
@@ -157,7 +158,7 @@ interface LinkParts {
 }
 
 async function openLink(options: ServeOptions, parts: LinkParts): Promise<Link> {
-  return options.broker ? externalLink(options.broker, options) : embeddedLink(options, parts);
+  return options.broker ? externalLink(options.broker, options, parts.certificates) : embeddedLink(options, parts);
 }
 
 /** How long the start waits for a broker elsewhere, milliseconds: devices that appear before are not heard. */
@@ -166,13 +167,22 @@ const MOST_WAIT = 10_000;
 async function externalLink(
   { url, username, password, ca, cert, key }: ExternalBroker,
   { log, clock = systemClock }: ServeOptions,
+  certificates: Certificates | undefined,
 ): Promise<Link> {
+  // Who has no login there shows a certificate of the authority that devices have theirs from.
+  const own =
+    cert || username !== undefined ? undefined : await certificates?.authority.client(CONTROLLER, clock.now());
   const transport = connectMqtt({
     url,
     clientId: `controller-${newId()}`,
     ...(username === undefined ? {} : { username }),
     ...(password ? { password } : {}),
-    tls: { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) },
+    tls: {
+      ...(ca ? { ca } : {}),
+      ...(cert ? { cert } : {}),
+      ...(key ? { key } : {}),
+      ...(own ? { cert: Buffer.from(own.certificate), key: Buffer.from(own.key) } : {}),
+    },
     onProblem: (error) => log.warn('broker-problem', { error }),
   });
   await connected(transport, clock);
