@@ -195,6 +195,18 @@ export const convTranspose: OpDef = {
       constants: [1, 2],
     },
     {
+      name: '2x2 stride 2, whole vectors',
+      inputs: [sample([2, 3, 3, 5]), sample([5, 2, 2, 8], 2), sample([8], 3)],
+      attrs: attrsOf([2, 2], [0, 0, 0, 0]),
+      constants: [1, 2],
+    },
+    {
+      name: '2x2 stride 2, one output',
+      inputs: [sample([1, 3, 2, 7]), sample([7, 2, 2, 1], 2)],
+      attrs: attrsOf([2, 2], [0, 0, 0, 0]),
+      constants: [1],
+    },
+    {
       name: '3x3, output padding',
       inputs: [sample([1, 4, 3, 3]), sample([3, 3, 3, 4], 2)],
       attrs: attrsOf([2, 2], [1, 1, 0, 0]),

@@ -3,13 +3,13 @@ import { isKind, type Lowered } from '../../lower.ts';
 import { emitQAttention } from './attention.ts';
 import type { KernelContext, KernelText } from './context.ts';
 import { emitConv, emitDepthwise, emitLinear, emitRaggedConv, isDepthwise, isRagged } from './conv.ts';
+import { emitConvTranspose } from './conv-transpose.ts';
 import { geometryOf } from './geometry.ts';
 import { emitMap } from './map.ts';
 import { emitMatmul } from './matmul.ts';
 import {
   emitCast,
   emitConcat,
-  emitConvTranspose,
   emitDynQuantize,
   emitGather,
   emitPad,

@@ -293,35 +293,3 @@ function nearest(mode: KernelOf<'resize'>['nearest']): (v: string) => string {
       return mode satisfies never;
   }
 }
-
-/** Transposed convolution as a gather: every output pixel sums the taps that reach it. */
-export function emitConvTranspose(ctx: KernelContext, l: Lowered<KernelOf<'convtranspose'>>): KernelText {
-  const [x, w, bias] = l.node.inputs as [string, string, string?];
-  const y = l.node.outputs[0]!;
-  const { strides, pads, dilations, groups } = l.spec;
-  const [, h, wd, c] = ctx.type(x).shape as [number, number, number, number];
-  const [, kh, kw, og] = ctx.type(w).shape as [number, number, number, number];
-  const [n, oh, ow, o] = ctx.type(y).shape as [number, number, number, number];
-  const cg = c / groups;
-  const src = ctx.read(x);
-  const filter = ctx.read(w);
-  const b = bias ? ctx.read(bias) : '';
-  const vec = og % 4 === 0;
-  const inner = vec
-    ? `for (; j + 4 <= ${og}; j += 4) f4_store(d + j, f4_add(f4_load(d + j), f4_mul(f4_splat(v), f4_load(f + j))));`
-    : `for (; j < ${og}; j++) d[j] = d[j] + v * f[j];`;
-  const body = `${share(n * oh * ow, 1, 'r0', 'r1')}
-  for (i32 row = r0; row < r1; row++) {
-    const i32 px = row % ${ow}, py = row / ${ow} % ${oh}, b = row / ${oh * ow}; float *out = ${ctx.write(y)} + row * ${o};
-    for (i32 j = 0; j < ${o}; j++) out[j] = ${b ? `${b}[j]` : '0.0f'};
-    for (i32 ky = 0; ky < ${kh}; ky++) {
-      const i32 ty = py + ${pads[0]} - ky * ${dilations[0]}; if (ty < 0 || ty % ${strides[0]} != 0 || ty / ${strides[0]} >= ${h}) continue;
-      for (i32 kx = 0; kx < ${kw}; kx++) {
-        const i32 tx = px + ${pads[1]} - kx * ${dilations[1]}; if (tx < 0 || tx % ${strides[1]} != 0 || tx / ${strides[1]} >= ${wd}) continue;
-        const float *s = ${src} + ((b * ${h} + ty / ${strides[0]}) * ${wd} + tx / ${strides[1]}) * ${c};
-        for (i32 i = 0; i < ${c}; i++) { const float v = s[i]; const float *f = ${filter} + ((i * ${kh} + ky) * ${kw} + kx) * ${og}; float *d = out + i / ${cg} * ${og}; i32 j = 0; ${inner} }
-      }
-    }
-  }`;
-  return { helpers: '', body, macs: n * h * wd * c * kh * kw * og };
-}

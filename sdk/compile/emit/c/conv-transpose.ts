@@ -1,0 +1,93 @@
+import type { KernelOf } from '../../../ir/kernel.ts';
+import type { Lowered } from '../../lower.ts';
+import { type KernelContext, type KernelText, share } from './context.ts';
+import { widened } from './lanes.ts';
+
+/** Transposed convolution. */
+export function emitConvTranspose(ctx: KernelContext, l: Lowered<KernelOf<'convtranspose'>>): KernelText {
+  const { strides, pads, dilations, groups } = l.spec;
+  const [, kh, kw] = ctx.type(l.node.inputs[1]!).shape;
+  const apart = kh === strides[0] && kw === strides[1] && pads.every((p) => p === 0);
+  return apart && dilations.every((d) => d === 1) && groups === 1 ? product(ctx, l) : gathered(ctx, l);
+}
+
+/** Pixels at a time. */
+const PIXELS = [0, 1, 2, 3] as const;
+
+/**
+ * Where the outputs of two pixels do not meet: a product of the pixels, as rows, with the filters [channel][ky][kx][output]; a row of the result is
+ * `kh` pieces of lines of the output.
+ */
+function product(ctx: KernelContext, l: Lowered<KernelOf<'convtranspose'>>): KernelText {
+  const [x, w, bias] = l.node.inputs as [string, string, string?];
+  const [images, h, width, c] = ctx.type(x).shape as [number, number, number, number];
+  const [, kh, kw, o] = ctx.type(w).shape as [number, number, number, number];
+  const piece = kw * o;
+  const columns = kh * piece;
+  const widest = ctx.tuning.wide?.lanes ?? 4;
+  const lanes = columns % (2 * widest) === 0 && piece % widest === 0 ? widest : 4;
+  const vectors = columns > 4 ? [0, 1] : [0];
+  const block = lanes * vectors.length;
+  const src = ctx.read(x);
+  const filter = ctx.read(w);
+  const start = `((float *)${ctx.scratch((columns + block) * 4)})`;
+  const init = bias ? `${ctx.read(bias)}[n % ${o}]` : '0.0f';
+  const line = width * piece;
+  const each = (text: (r: number, v: number) => string): string =>
+    PIXELS.flatMap((r) => vectors.map((v) => text(r, v))).join(' ');
+  const at = (r: number, v: number): string =>
+    `o${r} + (n + ${v * lanes}) / ${piece} * ${line} + (n + ${v * lanes}) % ${piece}`;
+  // Vectors that reach into the next piece go one element after another.
+  const whole = piece % lanes === 0;
+  const store = whole
+    ? each((r, v) => `f4_store(${at(r, v)}, c${r}${v});`)
+    : `float t[${block}]; ${PIXELS.map((r) => `${vectors.map((v) => `f4_store(t + ${v * lanes}, c${r}${v});`).join(' ')} for (i32 k = 0; k < ${block} && n + k < ${columns}; k++) o${r}[(n + k) / ${piece} * ${line} + (n + k) % ${piece}] = t[k];`).join(' ')}`;
+  const tile = `for (i32 n = 0; n < ${columns}; n += ${block}) {
+      const float *f = ${filter} + n, *const end = f + ${c * columns}; ${PIXELS.map((r) => `const float *x${r} = a${r};`).join(' ')}
+      ${each((r, v) => `f4 c${r}${v} = f4_load(${start} + n + ${v * lanes});`)}
+      do {
+        ${vectors.map((v) => `const f4 b${v} = f4_load(f + ${v * lanes});`).join(' ')} f += ${columns};
+        ${PIXELS.map((r) => `{ const f4 s = f4_load_splat(x${r}); ${vectors.map((v) => `c${r}${v} = f4_add(c${r}${v}, f4_mul(s, b${v}));`).join(' ')} x${r}++; }`).join('\n        ')}
+      } while (f != end);
+      ${store}
+    }`;
+  const body = `${share(images * h * width, PIXELS.length, 'm0', 'm1')}
+  for (i32 n = 0; n < ${columns}; n++) ${start}[n] = ${init};
+  for (i32 m = m0; m < m1; m += ${PIXELS.length}) {
+    ${PIXELS.map((r) => `const i32 at${r} = m + ${r} < m1 ? m + ${r} : m1 - 1; const float *a${r} = ${src} + at${r} * ${c}; float *o${r} = ${ctx.write(l.node.outputs[0]!)} + at${r} / ${width} * ${kh * line} + at${r} % ${width} * ${piece};`).join('\n    ')}
+    ${lanes > 4 ? widened(tile) : tile}
+  }`;
+  return { helpers: '', body, macs: images * h * width * c * columns };
+}
+
+/** Every output pixel sums the taps that reach it. */
+function gathered(ctx: KernelContext, l: Lowered<KernelOf<'convtranspose'>>): KernelText {
+  const [x, w, bias] = l.node.inputs as [string, string, string?];
+  const y = l.node.outputs[0]!;
+  const { strides, pads, dilations, groups } = l.spec;
+  const [, h, wd, c] = ctx.type(x).shape as [number, number, number, number];
+  const [, kh, kw, og] = ctx.type(w).shape as [number, number, number, number];
+  const [n, oh, ow, o] = ctx.type(y).shape as [number, number, number, number];
+  const cg = c / groups;
+  const src = ctx.read(x);
+  const filter = ctx.read(w);
+  const b = bias ? ctx.read(bias) : '';
+  const vec = og % 4 === 0;
+  const inner = vec
+    ? `for (; j + 4 <= ${og}; j += 4) f4_store(d + j, f4_add(f4_load(d + j), f4_mul(f4_splat(v), f4_load(f + j))));`
+    : `for (; j < ${og}; j++) d[j] = d[j] + v * f[j];`;
+  const body = `${share(n * oh * ow, 1, 'r0', 'r1')}
+  for (i32 row = r0; row < r1; row++) {
+    const i32 px = row % ${ow}, py = row / ${ow} % ${oh}, b = row / ${oh * ow}; float *out = ${ctx.write(y)} + row * ${o};
+    for (i32 j = 0; j < ${o}; j++) out[j] = ${b ? `${b}[j]` : '0.0f'};
+    for (i32 ky = 0; ky < ${kh}; ky++) {
+      const i32 ty = py + ${pads[0]} - ky * ${dilations[0]}; if (ty < 0 || ty % ${strides[0]} != 0 || ty / ${strides[0]} >= ${h}) continue;
+      for (i32 kx = 0; kx < ${kw}; kx++) {
+        const i32 tx = px + ${pads[1]} - kx * ${dilations[1]}; if (tx < 0 || tx % ${strides[1]} != 0 || tx / ${strides[1]} >= ${wd}) continue;
+        const float *s = ${src} + ((b * ${h} + ty / ${strides[0]}) * ${wd} + tx / ${strides[1]}) * ${c};
+        for (i32 i = 0; i < ${c}; i++) { const float v = s[i]; const float *f = ${filter} + ((i * ${kh} + ky) * ${kw} + kx) * ${og}; float *d = out + i / ${cg} * ${og}; i32 j = 0; ${inner} }
+      }
+    }
+  }`;
+  return { helpers: '', body, macs: n * h * wd * c * kh * kw * og };
+}
