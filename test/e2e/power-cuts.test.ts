@@ -2,7 +2,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LOSS_MODELS } from '../../sdk/testing/crash-image.ts';
-import { allOperations, cutAt, failAt, operationsOf, UPDATES } from '../support/device-updates.ts';
+import { UPDATES } from '../support/device-updates.ts';
+import { allOperations, cutAt, failAt, operationsOf } from '../support/update-faults.ts';
 
 /**
  * Power cuts and errors at every operation of every kind of update, and second cuts at some operation of what follows; of bundles in 100

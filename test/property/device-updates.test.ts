@@ -4,17 +4,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CrashFileSystem } from '../../sdk/testing/crash-file-system.ts';
 import { LOSS_MODELS } from '../../sdk/testing/crash-image.ts';
-import {
-  allOperations,
-  assign,
-  Bench,
-  cutAt,
-  failAt,
-  operationsOf,
-  sampled,
-  UPDATES,
-  versionOf,
-} from '../support/device-updates.ts';
+import { Bench, versionOf } from '../support/agent-bench.ts';
+import { sampled, UPDATES } from '../support/device-updates.ts';
+import { allOperations, cutAt, failAt, operationsOf } from '../support/update-faults.ts';
+import { assign } from '../support/versions.ts';
 
 /** Of each kind of update; test/e2e/power-cuts.test.ts tries all. */
 const POINTS = 16;

@@ -4,9 +4,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readMetadata } from '../../sdk/fleet/trust/sign.ts';
 import { isEigenError } from '../../sdk/util/errors.ts';
-import { blobOf } from '../support/device-updates.ts';
 import { leadTo, signAnything } from '../support/forged-metadata.ts';
 import { KEYS, World } from '../support/trust-world.ts';
+import { blobOf } from '../support/versions.ts';
 
 const world = await World.make();
 await world.assign(2);

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Assignment } from '../../sdk/wire/assignment.ts';
-import { specOf } from './device-updates.ts';
+import { specOf } from './versions.ts';
 
 /** A folder of assignments and blobs that an agent reads; its board is `board` where nothing else is said. */
 export class DepotFolder {

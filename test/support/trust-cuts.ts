@@ -2,8 +2,8 @@ import * as assert from 'uvu/assert';
 import type { MetadataVersions, Trust } from '../../sdk/device/trust/trust.ts';
 import { CrashFileSystem } from '../../sdk/testing/crash-file-system.ts';
 import { LOSS_MODELS, type LossModel } from '../../sdk/testing/crash-image.ts';
-import { blobOf } from './device-updates.ts';
 import { listed, pathOf, signerOf, World } from './trust-world.ts';
+import { blobOf } from './versions.ts';
 
 /** Operations that a refresh after a cut has at most. */
 const MOST_AGAIN = 120;

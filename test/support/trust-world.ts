@@ -21,7 +21,7 @@ import { MemoryFileSystem } from '../../sdk/testing/memory-fs.ts';
 import { isEigenError } from '../../sdk/util/errors.ts';
 import type { Attack } from '../../sdk/wire/attacks.ts';
 import { assignmentRole, type ListedBundle } from '../../sdk/wire/metadata.ts';
-import { blobOf } from './device-updates.ts';
+import { blobOf } from './versions.ts';
 
 export const DAY = 86_400_000;
 export const START = Date.parse('2026-03-01T00:00:00Z');

@@ -3,13 +3,13 @@ import * as assert from 'uvu/assert';
 import { compileGraph, planProgram } from '../../../sdk/compile/index.ts';
 import { WasmEngine } from '../../../sdk/device/engine/wasm.ts';
 import { evaluateGraph } from '../../../sdk/ir/evaluate.ts';
-import { type Attrs, type Graph, GraphBuilder } from '../../../sdk/ir/graph.ts';
-import { opOf } from '../../../sdk/ir/ops/index.ts';
+import { type Graph, GraphBuilder } from '../../../sdk/ir/graph.ts';
 import { residentBlock, wasmRunner } from '../../../sdk/runner.ts';
 import { EigenError } from '../../../sdk/util/errors.ts';
 import { Rng } from '../../../sdk/util/rng.ts';
 import { bytesOf, sizeOf, type Tensor, tensor } from '../../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../../targets/wasm/index.ts';
+import { nodesOf } from '../../support/graphs.ts';
 
 /**
  * A small integer network with everything that fusion does: activation and requantization in the producer, a value that
@@ -35,16 +35,7 @@ function network(): { graph: Graph; input: Tensor } {
     );
   const codes = (shape: number[], bits: number): string =>
     b.constant('w', ints('i8', shape, -(2 ** (bits - 1)) + 1, 2 ** (bits - 1) - 1), { kind: 'codes', bits });
-  let n = 0;
-  const node = (op: string, inputs: string[], attrs: Attrs = {}): string => {
-    const out = `v${n++}`;
-    const types = opOf(op).infer(
-      inputs.map((v) => b.values.get(v)!.type),
-      attrs,
-    );
-    b.node({ name: `${op}_${out}`, op, inputs, outputs: [out], attrs }, types);
-    return out;
-  };
+  const node = nodesOf(b);
   const quantize = (x: string, to: string, channels: number): string =>
     node('Quantize', [x, floats([channels], 20, 40), b.constant('z', ints('i32', [channels], -20, 20))], { to });
   const conv = (x: string, o: number, k: number, c: number, bits: number, groups = 1, channels = 1): string => {

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { assignmentProblem } from '../../../sdk/wire/assignment.ts';
-import { assign, blobOf } from '../../support/device-updates.ts';
+import { assign, blobOf } from '../../support/versions.ts';
 
 test('what is assigned to this board, newer than what is there, and described rightly', () => {
   assert.is(assignmentProblem(assign(2), 'board', 1), undefined);

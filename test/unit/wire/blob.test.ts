@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { blobProblem } from '../../../sdk/wire/blob.ts';
-import { specOf, versionBytes } from '../../support/device-updates.ts';
+import { specOf, versionBytes } from '../../support/versions.ts';
 
 const spec = specOf(versionBytes(1, 40_000), 1000);
 

@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert';
 import { describePlan } from '../../../../sdk/device/agent/planner.ts';
 import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
 import { EigenError } from '../../../../sdk/util/errors.ts';
-import { assign, Bench, blobOf, versionOf } from '../../../support/device-updates.ts';
+import { Bench, versionOf } from '../../../support/agent-bench.ts';
+import { assign, blobOf } from '../../../support/versions.ts';
 
 async function device(...versions: readonly number[]) {
   const fs = new CrashFileSystem();

@@ -10,8 +10,8 @@ import { folderSource } from '../../../../sdk/device/agent/folder-source.ts';
 import type { Outcome } from '../../../../sdk/device/agent/ledger.ts';
 import { NodeDeviceFileSystem } from '../../../../sdk/device/fs/node.ts';
 import { tensor } from '../../../../sdk/util/tensor.ts';
-import { specOf } from '../../../support/device-updates.ts';
 import { bundleOf } from '../../../support/scale-bundle.ts';
+import { specOf } from '../../../support/versions.ts';
 
 test('real bundles from a folder: installed, swapped while it is used, a wrong one refused, started again', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ew-agent-'));

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Failure } from '../../../../sdk/device/agent/ledger.ts';
 import { type DeviceState, describePlan, type InstallStep, plan } from '../../../../sdk/device/agent/planner.ts';
-import { assign, blobOf } from '../../../support/device-updates.ts';
+import { assign, blobOf } from '../../../support/versions.ts';
 
 const NOW = 1_000_000;
 const contentOf = (version: number) => ({ sha256: blobOf(version).sha256, bytes: 1, release: version });

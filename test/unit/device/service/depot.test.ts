@@ -4,8 +4,8 @@ import { replaceFile } from '../../../../sdk/device/fs/whole-files.ts';
 import { folderUpstream } from '../../../../sdk/device/service/depot.ts';
 import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
 import { systemClock } from '../../../../sdk/util/clock.ts';
-import { assign, blobOf } from '../../../support/device-updates.ts';
 import { codeOf } from '../../../support/fake-model.ts';
+import { assign, blobOf } from '../../../support/versions.ts';
 
 const write = (fs: CrashFileSystem, value: unknown) =>
   replaceFile(fs, 'model.json', new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value)));

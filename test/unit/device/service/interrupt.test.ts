@@ -2,7 +2,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { InterruptibleSource } from '../../../../sdk/device/service/interrupt.ts';
 import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
-import { assign, Bench, versionOf } from '../../../support/device-updates.ts';
+import { Bench, versionOf } from '../../../support/agent-bench.ts';
+import { assign } from '../../../support/versions.ts';
 
 test('a fetch that is interrupted while it waits is no failure, and goes on later', async () => {
   const bench = new Bench();

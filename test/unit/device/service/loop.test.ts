@@ -4,7 +4,8 @@ import type { Taken } from '../../../../sdk/device/agent/agent.ts';
 import { Loop, restAfter } from '../../../../sdk/device/service/loop.ts';
 import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
 import type { Assignment } from '../../../../sdk/wire/assignment.ts';
-import { assign, Bench, versionOf } from '../../../support/device-updates.ts';
+import { Bench, versionOf } from '../../../support/agent-bench.ts';
+import { assign } from '../../../support/versions.ts';
 
 /** A device whose time passes as it sleeps. */
 async function device(assignments: (bench: Bench, asked: number) => Assignment | undefined) {

@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import type { Desired } from '../../../../sdk/device/link/link-state.ts';
 import { firstThatHas, Refresher } from '../../../../sdk/device/service/refresher.ts';
 import { EigenError } from '../../../../sdk/util/errors.ts';
-import { assign, blobOf } from '../../../support/device-updates.ts';
 import { codeOf } from '../../../support/fake-model.ts';
+import { assign, blobOf } from '../../../support/versions.ts';
 
 const wanted = (rev: number, version: number, action: Desired['action'] = 'install'): Desired => ({
   ...{ type: 'desired', rev, action },

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BlobStore } from '../../../../sdk/device/store/blobs.ts';
 import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
-import { pieceOf, specOf, versionBytes } from '../../../support/device-updates.ts';
+import { pieceOf, specOf, versionBytes } from '../../../support/versions.ts';
 
 const content = versionBytes(1, 40_000);
 const spec = specOf(content, 1000);

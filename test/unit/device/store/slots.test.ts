@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import type { DeviceFileSystem } from '../../../../sdk/device/fs/file-system.ts';
 import { MOST_STARTS, type SlotContent, Slots } from '../../../../sdk/device/store/slots.ts';
 import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
-import { pieceOf, specOf, versionBytes } from '../../../support/device-updates.ts';
+import { pieceOf, specOf, versionBytes } from '../../../support/versions.ts';
 
 const VERSIONS = [1, 2, 3].map((version) => {
   const bytes = versionBytes(version);

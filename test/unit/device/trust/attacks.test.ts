@@ -6,7 +6,6 @@ import { makeRoot, signAssignment } from '../../../../sdk/fleet/trust/index.ts';
 import { metaJson, readMetadata, type SignedJson, signMetadata } from '../../../../sdk/fleet/trust/sign.ts';
 import type { Attack } from '../../../../sdk/wire/attacks.ts';
 import { assignmentRole, encodeListed, formatTime, MOST_BYTES } from '../../../../sdk/wire/metadata.ts';
-import { blobOf } from '../../../support/device-updates.ts';
 import {
   forgeAssignment,
   forgeRoot,
@@ -26,6 +25,7 @@ import {
   signerOf,
   World,
 } from '../../../support/trust-world.ts';
+import { blobOf } from '../../../support/versions.ts';
 
 /** What somebody does to a fleet whose device has installed version 1. */
 interface Case {

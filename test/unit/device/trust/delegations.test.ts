@@ -2,9 +2,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
 import { encodeListed, formatTime, MOST_DELEGATIONS } from '../../../../sdk/wire/metadata.ts';
-import { blobOf } from '../../../support/device-updates.ts';
 import { forgeTargets, leadTo, signAnything } from '../../../support/forged-metadata.ts';
 import { assertRefused, DAY, KEYS, listed, pathOf, START, signerOf, World } from '../../../support/trust-world.ts';
+import { blobOf } from '../../../support/versions.ts';
 
 /** From a role to another; for all paths and with a way back unless it says otherwise. */
 interface Edge {

@@ -3,9 +3,9 @@ import * as assert from 'uvu/assert';
 import { LIFETIMES } from '../../../../sdk/fleet/trust/index.ts';
 import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
 import { formatTime } from '../../../../sdk/wire/metadata.ts';
-import { blobOf } from '../../../support/device-updates.ts';
 import { forgeTimestamp } from '../../../support/forged-metadata.ts';
 import { assertRefused, DAY, KEYS, listed, pathOf, START, signerOf, World } from '../../../support/trust-world.ts';
+import { blobOf } from '../../../support/versions.ts';
 
 const CLOCK_1970 = 3_600_000;
 const CLOCK_2099 = Date.parse('2099-06-01T00:00:00Z');

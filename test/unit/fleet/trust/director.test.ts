@@ -9,11 +9,11 @@ import { Trust } from '../../../../sdk/device/trust/trust.ts';
 import { MetadataStore, Repository, readKeys } from '../../../../sdk/fleet/trust/index.ts';
 import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
 import { systemClock } from '../../../../sdk/util/clock.ts';
-import { blobOf } from '../../../support/device-updates.ts';
 import { birth } from '../../../support/fleet/messages.ts';
 import { NAMESPACE, TestController, TestDevice } from '../../../support/fleet/running.ts';
 import { listed, pathOf } from '../../../support/trust-world.ts';
 import { until } from '../../../support/until.ts';
+import { blobOf } from '../../../support/versions.ts';
 
 const BOARD = 'pi-5';
 

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { Updater } from 'tuf-js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { blobOf } from '../../../support/device-updates.ts';
 import { listed, pathOf, signerOf, World } from '../../../support/trust-world.ts';
+import { blobOf } from '../../../support/versions.ts';
 
 /** Serves the files of a fleet's metadata as they lie in their folder, as any web server would, while `use` runs. */
 async function served(world: World, use: (url: string) => Promise<void>): Promise<void> {

@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import { Keyring, LIFETIMES, Repository, readRoot, Signer } from '../../../../sdk/fleet/trust/index.ts';
 import { readMetadata } from '../../../../sdk/fleet/trust/sign.ts';
 import type { EigenError } from '../../../../sdk/util/errors.ts';
-import { blobOf } from '../../../support/device-updates.ts';
 import { DAY, KEYS, listed, pathOf, signerOf, World } from '../../../support/trust-world.ts';
+import { blobOf } from '../../../support/versions.ts';
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   return work.then(
