@@ -6,12 +6,18 @@ import { type Program, type Slot, WEIGHT_ALIGN, type WeightLayout, type WeightSl
 
 /** The program of a manifest, checked so that an engine can trust every offset and size in it. */
 
-export const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const isNatural = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0;
+
+/**
+ * One check each, since a program has thousands of numbers: a schema of several would become so hot that it is optimized, which takes
+ * more memory than all else that loading a small program needs.
+ */
+export const natural = v.custom<number>(isNatural, 'not a whole number from 0 on');
 const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 /** What 32-bit WebAssembly can address. */
 const memoryBytes = v.pipe(natural, v.maxValue(2 ** 32));
 const dtype = v.picklist(Object.keys(DTYPE_BYTES) as DType[]);
-const shape = v.array(natural);
+const shape = v.custom<readonly number[]>((s) => Array.isArray(s) && s.every(isNatural), 'not a shape');
 
 const slot = v.strictObject({ name: v.string(), dtype, shape, offset: natural });
 
@@ -36,6 +42,7 @@ const layout = v.variant('kind', [
       v.check((list) => list.every((b, i) => i === 0 || list[i - 1]! < b), 'widths are not ascending'),
     ),
     bytes: natural,
+    room: v.exactOptional(natural),
   }),
   v.strictObject({ kind: v.literal('log8'), base: v.pipe(v.number(), v.finite()) }),
   v.strictObject({ kind: v.literal('f16') }),

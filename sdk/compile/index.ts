@@ -1,19 +1,12 @@
-import type { Graph, Packing } from '../ir/graph.ts';
+import type { Graph } from '../ir/graph.ts';
 import { valueNamed } from '../ir/graph.ts';
 import { interfaceScales } from '../ir/scales.ts';
 import { isEigenError } from '../util/errors.ts';
 import { mapFew } from '../util/map-few.ts';
-import { byteLength, type Tensor } from '../util/tensor.ts';
+import { byteLength } from '../util/tensor.ts';
 import type { KernelModule } from '../wire/kernels.ts';
 import { residentBytes } from '../wire/layout.ts';
-import {
-  type Program,
-  type Slot,
-  type Step,
-  WEIGHT_ALIGN,
-  type WeightLayout,
-  type WeightSlot,
-} from '../wire/program.ts';
+import type { Program, Slot, Step } from '../wire/program.ts';
 import { DEFAULT_BLOCK, SMALLEST_BLOCK } from './blocks.ts';
 import { KernelContext, type Operand, type Tuning } from './emit/c/context.ts';
 import type { StepCall } from './emit/c/module.ts';
@@ -24,6 +17,9 @@ import { type Lifetimes, lifetimes, OVERREAD, type Written } from './lifetimes.t
 import { lowerGraph } from './lower.ts';
 import { align } from './memory.ts';
 import type { Target, Vectors } from './target.ts';
+import { layOutWeights, type WeightItem, type WeightPlan, weightKey } from './weights.ts';
+
+export type { WeightItem } from './weights.ts';
 
 /** Compilers at work at one time: each takes a core and some hundred megabytes. */
 const COMPILERS = 2;
@@ -43,15 +39,6 @@ export interface CompileOptions {
   readonly variants?: readonly string[];
   /** For the compiler, after its own: results do not depend on them. */
   readonly flags?: readonly string[];
-}
-
-/** One constant of the program: where it lives, its logical data, and how it travels. */
-export interface WeightItem {
-  readonly slot: WeightSlot;
-  readonly tensor: Tensor;
-  readonly packing: Packing | undefined;
-  /** Name of the graph value it is the data of. */
-  readonly value: string;
 }
 
 export interface CompiledProgram {
@@ -130,7 +117,7 @@ function plan(graph: Graph, emission: Emission, options: CompileOptions): Planne
   const written = first.map((w, i) => (lives.overlapped.has(i) ? write(w.group, true) : w));
   const { arenaBytes, lowerBound } = lives.plan;
   const at = (v: string): number => lives.offsetOf(alias(v));
-  const weights = layOutWeights(graph, written);
+  const weights = layOutWeights(graph, written, arenaBytes + OVERREAD);
   const module = emission.writer();
   const bands = written.map((_, i) => lives.bands.get(i) ?? 1);
   const calls = written.flatMap((w, i): StepCall[] => {
@@ -221,43 +208,4 @@ function stepsOf(w: Written, live: readonly Slot[], bands: number, slot: (v: str
 function address(o: Operand, at: (v: string) => number, weights: WeightPlan): string {
   const offset = o.kind === 'weight' ? weights.offsets.get(weightKey(o.value, o.layout))! : at(o.value);
   return `(void *)(${o.kind === 'weight' ? 'W' : 'A'} + ${offset})`;
-}
-
-interface WeightPlan {
-  readonly items: WeightItem[];
-  readonly offsets: Map<string, number>;
-  readonly bytes: number;
-}
-
-const weightKey = (value: string, layout: WeightLayout): string => `${value}|${JSON.stringify(layout)}`;
-
-/** Constants of fewer bytes are packed closely, larger ones aligned to vectors. */
-const SMALL = 256;
-const VECTOR = 16;
-
-function layOutWeights(graph: Graph, written: readonly Written[]): WeightPlan {
-  const items: WeightItem[] = [];
-  const offsets = new Map<string, number>();
-  let bytes = 0;
-  for (const { ctx } of written) {
-    for (const o of ctx.operands) {
-      if (o.kind !== 'weight') continue;
-      const key = weightKey(o.value, o.layout);
-      if (offsets.has(key)) continue;
-      const value = valueNamed(graph, o.value);
-      if (!value.data) throw new Error(`value '${o.value}' is used as a constant but has no data`);
-      const size = residentBytes(o.layout, value.type.dtype, value.type.shape);
-      const name = items.some((i) => i.value === o.value) ? `${o.value}#${o.layout.kind}` : o.value;
-      bytes = align(bytes, size < SMALL ? WEIGHT_ALIGN : VECTOR);
-      offsets.set(key, bytes);
-      items.push({
-        slot: { name, ...value.type, offset: bytes, bytes: size, layout: o.layout },
-        tensor: value.data,
-        packing: value.packing,
-        value: o.value,
-      });
-      bytes += size;
-    }
-  }
-  return { items, offsets, bytes: align(bytes) + OVERREAD };
 }

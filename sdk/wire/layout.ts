@@ -20,7 +20,7 @@ export function residentBytes(layout: WeightLayout, dtype: DType, shape: readonl
     case 'plain':
       return sizeOf(shape) * DTYPE_BYTES[dtype];
     case 'panels':
-      return layout.bytes;
+      return layout.bytes + (layout.room ?? 0);
     case 'log8':
       return 4 + sizeOf(shape);
     case 'f16':

@@ -28,7 +28,8 @@ export const TILES_PER_START = 16;
 /** Bits of an entry that count the bytes of the tile's list. */
 export const LIST_BITS = 13;
 
-const LIST_LIMIT = (1 << LIST_BITS) - 1;
+/** Bytes of a list at most. */
+export const LIST_LIMIT = (1 << LIST_BITS) - 1;
 const WIDTHS: readonly number[] = [2, 3, 4, 5, 6, 7, 8];
 const WIDEST = 8;
 const VECTOR = 16;
@@ -77,12 +78,14 @@ interface ListPlan {
 const NOTHING_LISTED: ListPlan = { bytes: 0, count: 0, width: 0, tail: 0 };
 const lengthOf = (n: number): number => 32 - Math.clz32(n);
 
-function tableBytes(rows: number): number {
+/** Bytes of the starts and entries before the tiles. */
+export function tableBytes(rows: number): number {
   const tiles = Math.ceil(rows / PANEL_ROWS);
   return 4 * startsOf(tiles) + 2 * tiles;
 }
 
-const startsOf = (tiles: number): number => Math.ceil(tiles / TILES_PER_START) - 1;
+/** Starts in the table. */
+export const startsOf = (tiles: number): number => Math.ceil(tiles / TILES_PER_START) - 1;
 const heightAt = (rows: number, row: number): number => Math.min(PANEL_ROWS, rows - row);
 const denseBytes = (bits: number, height: number, cols: number): number => Math.ceil((bits * height * cols) / 8);
 
@@ -346,35 +349,69 @@ function packUnit(held: Uint32Array, from: number, planes: readonly number[], ou
   }
 }
 
+/** Where a tile lies in a block, and what its entry says. */
+export interface TilePlace {
+  readonly at: number;
+  readonly end: number;
+  readonly height: number;
+  readonly bits: number;
+  readonly listBytes: number;
+}
+
 /**
- * The codes of a block, into `out` [rows, cols].
+ * The tiles of a block, in order.
  * @throws RangeError when the block is not one that packPanels makes of this layout.
  */
-export function unpackPanels(layout: PanelLayout, bytes: Uint8Array, out: Int8Array): void {
-  const { rows, cols, widths } = layout;
+export function tilesOf({ rows, cols, widths }: PanelLayout, bytes: Uint8Array): TilePlace[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const tiles = Math.ceil(rows / PANEL_ROWS);
   const entries = 4 * startsOf(tiles);
-  const tile = new Int8Array(PANEL_ROWS * Math.ceil(cols / PANEL_COLS) * PANEL_COLS);
-  let at = tableBytes(rows);
-  for (let i = 0; i < tiles; i++) {
+  let end = tableBytes(rows);
+  return Array.from({ length: tiles }, (_, i) => {
+    const at = end;
     if (i > 0 && i % TILES_PER_START === 0 && view.getUint32((i / TILES_PER_START - 1) * 4, true) !== at)
       throw new RangeError(`tile ${i} does not start where the table says`);
     const entry = view.getUint16(entries + 2 * i, true);
     const bits = (entry >> LIST_BITS) + 1;
     if (!widths.includes(bits)) throw new RangeError(`tile ${i} has codes of ${bits} bits`);
     const height = heightAt(rows, PANEL_ROWS * i);
-    const list = at + denseBytes(bits, height, cols);
-    const end = list + (entry & LIST_LIMIT);
-    tile.fill(0);
-    unpackDense(bytes.subarray(at, list), height, cols, bits, tile);
-    unpackList(bytes.subarray(list, end), 1 << (bits - 1), tile);
-    for (let r = 0; r < height; r++) {
-      for (let c = 0; c < cols; c++) out[(PANEL_ROWS * i + r) * cols + c] = tile[tileIndex(r, c)]!;
-    }
-    at = end;
-  }
-  if (at !== bytes.length) throw new RangeError(`the block has ${bytes.length} bytes, its tiles ${at}`);
+    const listBytes = entry & LIST_LIMIT;
+    end = at + denseBytes(bits, height, cols) + listBytes;
+    return { at, end, height, bits, listBytes };
+  });
+}
+
+/** The codes of a tile, [height, cols]; `tile` is room for 8 rows of whole units. */
+export function unpackTile(
+  bytes: Uint8Array,
+  { at, end, height, bits, listBytes }: TilePlace,
+  cols: number,
+  tile: Int8Array,
+  out: Int8Array,
+): void {
+  tile.fill(0);
+  unpackDense(bytes.subarray(at, end - listBytes), height, cols, bits, tile);
+  unpackList(bytes.subarray(end - listBytes, end), 1 << (bits - 1), tile);
+  for (let r = 0; r < height; r++) for (let c = 0; c < cols; c++) out[r * cols + c] = tile[tileIndex(r, c)]!;
+}
+
+/** Room that `unpackTile` wants. */
+export const tileRoom = (cols: number): Int8Array =>
+  new Int8Array(PANEL_ROWS * Math.ceil(cols / PANEL_COLS) * PANEL_COLS);
+
+/**
+ * The codes of a block, into `out` [rows, cols].
+ * @throws RangeError when the block is not one that packPanels makes of this layout.
+ */
+export function unpackPanels(layout: PanelLayout, bytes: Uint8Array, out: Int8Array): void {
+  const { cols } = layout;
+  const tile = tileRoom(cols);
+  const places = tilesOf(layout, bytes);
+  places.forEach((place, i) => {
+    unpackTile(bytes, place, cols, tile, out.subarray(PANEL_ROWS * i * cols));
+  });
+  const end = places.at(-1)!.end;
+  if (end !== bytes.length) throw new RangeError(`the block has ${bytes.length} bytes, its tiles ${end}`);
 }
 
 function unpackDense(bytes: Uint8Array, height: number, cols: number, bits: number, tile: Int8Array): void {

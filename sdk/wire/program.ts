@@ -58,7 +58,8 @@ export interface WeightSlot {
  * How the constant's logical tensor becomes resident bytes (sdk/wire/layout.ts does it, on the host and at install).
  *  - plain: the tensor's own bytes.
  *  - panels: weight codes [rows, cols] i8 in tiles of 8 rows, each at one of `widths` bits a code, wider codes listed (sdk/wire/panels.ts);
- *    `bits` hold any of the codes, and how well they pack decides `bytes`.
+ *    `bits` hold any of the codes, and how well they pack decides `bytes`. Behind them is `room` for an engine that holds tiles in
+ *    another form (sdk/wire/row-tiles.ts).
  *  - log8: f32 scales on the grid of scaleFromLog8(base, e) (sdk/util/log8.ts): base as f32, then an i8 exponent each.
  *  - f16: f32 whose every element is finite and exact in half precision, as half precision.
  *  - narrow: integers, as the smaller type `to`.
@@ -75,6 +76,7 @@ export type WeightLayout =
       /** Ascending. */
       readonly widths: readonly number[];
       readonly bytes: number;
+      readonly room?: number;
     }
   | { readonly kind: 'log8'; readonly base: number }
   | { readonly kind: 'f16' }

@@ -205,7 +205,8 @@ export function decodeWeights(
 ): Uint8Array {
   forEachEntry(bytes, slots, extent, (entry, slot) => {
     const packed = packWeight(slot.layout, decodeEntry(entry, slot), extent === 'prefix' ? 'within' : 'exact');
-    const unused = slot.bytes - packed.length;
+    const room = slot.layout.kind === 'panels' ? (slot.layout.room ?? 0) : 0;
+    const unused = slot.bytes - room - packed.length;
     if (unused < 0 || (unused > 0 && extent === 'whole') || slot.offset % WEIGHT_ALIGN !== 0)
       throw new RangeError('its slot has a wrong size or offset');
     block.set(packed, slot.offset);

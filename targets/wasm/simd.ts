@@ -12,6 +12,8 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 /* one copy in the module for all kernels */
 #define EW_SHARED static __attribute__((noinline))
 
+/* its engine holds tiles that are multiplied with one row as those of sdk/wire/row-tiles.ts */
+#define EW_ROW_TILES
 #define EW_ROLLED _Pragma("clang loop unroll(disable)")
 /* hides what a pointer in a loop is made of, so that constant offsets from it stay in the instructions that load */
 #define EW_POINTER(p) __asm__("" : "+r"(p))

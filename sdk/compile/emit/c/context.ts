@@ -30,7 +30,13 @@ const ARGUMENTS = '@ARGUMENTS@';
 /** What a pointer parameter of a kernel refers to. */
 export type Operand =
   | { readonly kind: 'value'; readonly value: string; readonly write: boolean }
-  | { readonly kind: 'weight'; readonly value: string; readonly layout: WeightLayout };
+  | {
+      readonly kind: 'weight';
+      readonly value: string;
+      readonly layout: WeightLayout;
+      /** Panels that are multiplied with one row, for which engines may hold them in another form (sdk/wire/row-tiles.ts). */
+      readonly oneRow?: boolean;
+    };
 
 export interface KernelText {
   /** Functions of the kernel's own, before it. */
@@ -154,14 +160,25 @@ export class KernelContext {
     return { pointer: this.weight(value, layout), layout };
   }
 
-  /** Weight codes [rows, cols] as panels. */
-  panels(value: string, rows: number, cols: number): { readonly pointer: string; readonly bits: number } {
+  /** Weight codes [rows, cols] as panels; `oneRow`: of which all that happens is a product with one row. */
+  panels(
+    value: string,
+    rows: number,
+    cols: number,
+    oneRow = false,
+  ): { readonly pointer: string; readonly bits: number } {
     const { data } = valueNamed(this.graph, value);
     if (!data) throw new Error(`weights '${value}' are not constant`);
     const layout = this.tuning.mutable.has(value)
       ? widestPanels(rows, cols)
       : panelLayout(data.data as Int8Array, rows, cols);
-    return { pointer: `(const u8 *)${this.weight(value, layout)}`, bits: layout.bits };
+    const pointer = this.operand({
+      kind: 'weight',
+      value,
+      layout,
+      ...(oneRow && !this.tuning.mutable.has(value) ? { oneRow } : {}),
+    });
+    return { pointer: `(const u8 *)${pointer}`, bits: layout.bits };
   }
 
   /** What expands the short constants; it comes before the kernel's body. */

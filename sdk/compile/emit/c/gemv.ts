@@ -1,4 +1,5 @@
-import { PANEL_ROWS } from '../../../wire/panels.ts';
+import { LIST_BITS, PANEL_ROWS } from '../../../wire/panels.ts';
+import { ROW_TILE_SKIP } from '../../../wire/row-tiles.ts';
 import { DOT7_BITS, DOT7_OFFSET } from './panels.ts';
 
 /**
@@ -71,6 +72,65 @@ EW_SHARED void ew_gemv_${suffix}(ew_place *at, const u8 *p, i32 tile, i32 rows, 
 }
 
 /**
+ * Products of a row with a tile of sdk/wire/row-tiles.ts: halves of bytes are multiplied where they are, with the row in the order that its form has,
+ * and what is listed is added. Those in the upper halves count sixteen times.
+ */
+const ROW_TILES = `EW_SHARED void ew_nibbles_i16(const u8 *t, i32 cols, const i16 *x, i32 sum, i32 *out) {
+  const h8 low = h8_splat(15), high = h8_splat(240);
+  i4 c0 = i4_splat(-8 * sum), c1 = c0, d0 = i4_splat(0), d1 = d0;
+  for (i32 k = 0; k < cols; k += 8, t += 32, x += 8) {
+    const h8 e0 = h8_load_splat2(x), e1 = h8_load_splat2(x + 2), e2 = h8_load_splat2(x + 4), e3 = h8_load_splat2(x + 6);
+    { const b16 u = b16_load(t), v = h8_shr_u(u, 8);
+      c0 = i4_add(c0, h8_dot(v_and(u, low), e0)); d0 = i4_add(d0, h8_dot(v_and(u, high), e1));
+      c0 = i4_add(c0, h8_dot(v_and(v, low), e2)); d0 = i4_add(d0, h8_dot(v_and(v, high), e3)); }
+    { const b16 u = b16_load(t + 16), v = h8_shr_u(u, 8);
+      c1 = i4_add(c1, h8_dot(v_and(u, low), e0)); d1 = i4_add(d1, h8_dot(v_and(u, high), e1));
+      c1 = i4_add(c1, h8_dot(v_and(v, low), e2)); d1 = i4_add(d1, h8_dot(v_and(v, high), e3)); }
+  }
+  i4_store(out, i4_add(c0, i4_shr(d0, 4))); i4_store(out + 4, i4_add(c1, i4_shr(d1, 4)));
+}
+#ifdef EW_DOT7
+EW_SHARED void ew_nibbles_u7(const u8 *t, i32 cols, const i8 *x, i32 sum, i32 *out) {
+  static const u8 order[32] = {0, 4, 2, 6, 0, 4, 2, 6, 0, 4, 2, 6, 0, 4, 2, 6, 1, 5, 3, 7, 1, 5, 3, 7, 1, 5, 3, 7, 1, 5, 3, 7};
+  const b16 first = b16_load(order), second = b16_load(order + 16), low = b16_splat(15);
+  i4 c0 = i4_splat(-8 * sum), c1 = c0, d0 = i4_splat(0), d1 = d0;
+  for (i32 k = 0; k < cols; k += 8, t += 32, x += 8) {
+    const b16 e = b16_load(x), a = b16_pick(e, first), b = b16_pick(e, second), u = b16_load(t), v = b16_load(t + 16);
+    c0 = b16_dot7(a, v_and(u, low), c0); d0 = b16_dot7(b, v_and(h8_shr_u(u, 4), low), d0);
+    c1 = b16_dot7(a, v_and(v, low), c1); d1 = b16_dot7(b, v_and(h8_shr_u(v, 4), low), d1);
+  }
+  i4_store(out, i4_add(c0, d0)); i4_store(out + 4, i4_add(c1, d1));
+}
+#endif
+EW_SHARED void ew_above(const u8 *list, i32 n, const i16 *signs, i32 *out) {
+  i32 more[8] = {0}; u32 at = 0;
+  for (const u8 *end = list + n; list != end; list++) { at += *list; if (*list != ${ROW_TILE_SKIP}) more[at & 7] += signs[at >> 3]; }
+  for (i32 r = 0; r < 8; r++) out[r] += 16 * more[r];
+}
+EW_SHARED void ew_make_signs(const i8 *x, i32 n, i32 zp, i16 *d) {
+  const h8 z = h8_splat((i16)zp), none = h8_splat(0);
+  for (i32 k = 0; k < n; k += 8, d += 16) {
+    const h8 v = h8_sub(h8_load_i8(x + k), z), w = h8_sub(none, v);
+    h8_store(d, h8_zip_lo(v, w)); h8_store(d + 8, h8_zip_hi(v, w));
+  }
+}
+`;
+
+/** The product of a form with a tile that is held in either way. */
+const eitherTile = ({
+  suffix,
+  type,
+}: Form): string => `EW_SHARED void ew_gemv_rows_${suffix}(ew_place *at, const u8 *p, i32 tile, i32 rows, i32 cols, const ${type} *x, const i16 *signs, i32 sum, u8 *t, i32 *out) {
+  i32 entry = ew_entries(p, rows)[tile];
+  if (entry >> ${LIST_BITS}) { ew_gemv_${suffix}(at, p, tile, rows, cols, x, sum, t, out); return; }
+  const u8 *w = at->tile == tile ? at->next : ew_tile(p, tile, rows, cols, &entry), *const list = w + ew_row_tile_bytes(cols);
+  ew_nibbles_${suffix}(w, cols, x, sum, out);
+  ew_above(list, entry, signs, out);
+  at->next = list + entry; at->tile = tile + 1;
+}
+`;
+
+/**
  * For a row of codes times codes of up to eight (\`i16\`) or seven (\`u7\`) bits; without the 7-bit dot product the second is the first.
  * - \`ew_row_i16\`, \`ew_row_u7\`: types of a row's elements once it has been made ready, columns rounded up to a multiple of 16.
  * - \`ew_make_row_i16(x, n, zp, d)\`, \`ew_make_row_u7\`: makes n codes i8 less their zero point ready, which is 0 for \`u7\`, and returns their
@@ -78,6 +138,8 @@ EW_SHARED void ew_gemv_${suffix}(ew_place *at, const u8 *p, i32 tile, i32 rows, 
  * - \`ew_make_row16_i16(x, n, d)\`, \`ew_make_row16_u7\`: the same for codes i16 without a zero point; for \`u7\` they are in the range of i8.
  * - \`ew_gemv_i16(at, p, tile, rows, cols, x, sum, t, out)\`, \`ew_gemv_u7\`: products with the 8 rows of a tile of panels, from where \`at\` is if
  *   that is the tile. t is room for 16 bytes a column, out for 8 sums.
+ * - \`ew_make_signs(x, n, zp, d)\`, \`ew_gemv_rows_i16(at, p, tile, rows, cols, x, signs, sum, t, out)\`, \`ew_gemv_rows_u7\`: the same for panels of which an engine
+ *   may hold tiles as those of sdk/wire/row-tiles.ts (\`EW_ROW_TILES\`); signs are the elements less their zero point, each followed by its negative.
  * - \`EW_OFFSET_I16\`, \`EW_OFFSET_U7\`, and \`ew_bytes_i16(t, padded, x, sum, out)\`, \`ew_bytes_u7\`: what \`ew_panel\` is to add to codes that are unpacked once for many
  *   rows, and products with 8 rows of those.
  */
@@ -120,5 +182,16 @@ typedef i16 ew_row_u7;
 #define ew_make_row16_u7 ew_make_row16_i16
 #define ew_bytes_u7 ew_bytes_i16
 #define ew_gemv_u7 ew_gemv_i16
+#define ew_gemv_rows_u7 ew_gemv_rows_i16
+#endif
+#ifdef EW_ROW_TILES
+${ROW_TILES}${eitherTile(PLAIN)}#ifdef EW_DOT7
+${eitherTile(DOT7)}#endif
+#else
+#define ew_make_signs(x, n, zp, d) ((void)(d))
+#define ew_gemv_rows_i16(at, p, tile, rows, cols, x, signs, sum, t, out) ew_gemv_i16(at, p, tile, rows, cols, x, sum, t, out)
+#ifdef EW_DOT7
+#define ew_gemv_rows_u7(at, p, tile, rows, cols, x, signs, sum, t, out) ew_gemv_u7(at, p, tile, rows, cols, x, sum, t, out)
+#endif
 #endif
 `;

@@ -182,6 +182,13 @@ EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d) {
 #endif
 /* the 8 bits of w from bit \`at\` on, and some more above them */
 EW_INLINE u32 ew_bits(const u8 *w, u32 at) { return (u32)(w[at / 8] | w[at / 8 + 1] << 8) >> (at & 7); }
+/* bytes of the tile of an entry, without its list; with EW_ROW_TILES it may be one of sdk/wire/row-tiles.ts */
+#ifdef EW_ROW_TILES
+EW_INLINE i32 ew_row_tile_bytes(i32 cols) { return (cols + 7) / 8 * 32; }
+#define EW_DENSE_BYTES(entry, cols) ((entry) >> ${LIST_BITS} ? (((entry) >> ${LIST_BITS}) + 1) * (cols) : ew_row_tile_bytes(cols))
+#else
+#define EW_DENSE_BYTES(entry, cols) ((((entry) >> ${LIST_BITS}) + 1) * (cols))
+#endif
 /* of all tiles */
 EW_INLINE const u16 *ew_entries(const u8 *p, i32 rows) {
   return (const u16 *)(p + 4 * (((rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS} + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1));
@@ -192,7 +199,7 @@ EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entr
   const u16 *entries = ew_entries(p, rows);
   const u8 *w = tile < ${TILES_PER_START} ? (const u8 *)(entries + tiles) : p + ((const u32 *)p)[tile / ${TILES_PER_START} - 1];
   for (i32 i = tile / ${TILES_PER_START} * ${TILES_PER_START}; i < tile; i++)
-    w += ((entries[i] >> ${LIST_BITS}) + 1) * cols + (entries[i] & ${2 ** LIST_BITS - 1});
+    w += EW_DENSE_BYTES(entries[i], cols) + (entries[i] & ${2 ** LIST_BITS - 1});
   *entry = entries[tile];
   return w;
 }

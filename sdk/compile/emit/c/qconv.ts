@@ -90,14 +90,15 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const space: Space = { ...spaceOf(ctx.type(v.y).shape), whole: geo.og % NR === 0 };
   const rest = { macs: geo.m * geo.k * geo.o, ...rowSplit(geo) };
   const src = ctx.read(v.x);
-  const { pointer: panels, bits } = ctx.panels(v.w, geo.o, geo.k);
+  const oneRow = geo.m === 1 && geo.groups === 1;
+  const { pointer: panels, bits } = ctx.panels(v.w, geo.o, geo.k, oneRow && ctx.type(v.x).dtype === 'i8');
   const { wide } = ctx.tuning;
   if (wide) {
     const p = { geo, src, panels, ...v };
     return { ...(isWideRow(ctx, wide, p) ? wideRow : wideProduct)(ctx, wide, p, space), ...rest };
   }
   const scaling = scalingOf(ctx, v);
-  if (geo.m === 1 && geo.groups === 1 && (ctx.type(v.x).dtype === 'i8' || v.zp === '0'))
+  if (oneRow && (ctx.type(v.x).dtype === 'i8' || v.zp === '0'))
     return productOfRow(ctx, geo, { ...v, src, panels, bits }, scaling);
   const kp = Math.ceil(geo.k / 16) * 16;
   const narrow = ctx.type(v.x).dtype === 'i8';
@@ -159,6 +160,8 @@ function productOfRow(
   const row = `((ew_row_${form} *)${ctx.scratch(kp * 2)})`;
   const room = ctx.scratch(16 * kp);
   const out = `((i32 *)${ctx.scratch(32)})`;
+  // Both signs of every element, where tiles may be held for it.
+  const signs = type === 'i8' ? `((i16 *)${ctx.scratch(kp * 4)})` : '';
   const epi = emitEpilogue(ctx, 'epi', space, v.y);
   const { use } = finish({ ctx, geo, scaling, mr: 1 });
   const body = `const i32 zp = ${v.zp}; (void)zp;
@@ -166,10 +169,11 @@ function productOfRow(
   if (n0 >= n1) return;
   ${gather ? `gather(${src}, ${gathered}, 0, 1, 0, zp);` : ''}
   const i32 sum = ${type === 'i8' ? `ew_make_row_${form}(${gathered}, ${geo.k}, zp, ${row})` : `ew_make_row16_${form}(${gathered}, ${geo.k}, ${row})`}, G = 0, m = 0, r = 0;
+  ${signs ? `ew_make_signs(${gathered}, ${geo.k}, zp, ${signs});` : ''}
   ew_place at = {${panels}, -1};
   for (i32 n = n0; n < n1; n += ${NR}) {
     const i32 nv = ${geo.o} - n < ${NR} ? ${geo.o} - n : ${NR}; (void)nv;
-    ew_gemv_${form}(&at, ${panels}, n / ${NR}, ${geo.o}, ${geo.k}, ${row}, sum, ${room}, ${out}); ${scaling.setup}
+    ${signs ? `ew_gemv_rows_${form}` : `ew_gemv_${form}`}(&at, ${panels}, n / ${NR}, ${geo.o}, ${geo.k}, ${row}, ${signs ? `${signs}, ` : ''}sum, ${room}, ${out}); ${scaling.setup}
     ${use(`i4_load(${out})`, `i4_load(${out} + 4)`)}
   }`;
   return { helpers: gather + epi, body, macs: geo.k * geo.o };
