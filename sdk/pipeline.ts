@@ -123,7 +123,11 @@ export async function buildBundle(
     (await compress(model.graph, compression.data, compression.options, engineRunner(work), progress, signal));
   const graph = compressed?.graph ?? model.graph;
   progress({ stage: 'compile', done: 0, total: 1 });
-  const [portable, { modules, ...native }] = await kernelsOfAll(graph, profile, tune, work.toolchain);
+  const [portable, { modules, ...native }] = await kernelsOfAll(graph, profile, {
+    tune,
+    compact: isLimited(compression?.options),
+    toolchain: work.toolchain,
+  });
   const compiled = { ...portable, modules: [...portable.modules, ...modules] };
   progress({ stage: 'compile', done: 1, total: 1 });
   signal?.throwIfAborted();
@@ -142,6 +146,17 @@ export async function buildBundle(
   return { bytes, compiled, ...(compressed ? { compressed } : {}), weightWireBytes, fit, native };
 }
 
+/** Whether memory is limited: then none of it is for speed. */
+function isLimited(options: CompressOptions | undefined): boolean {
+  return options?.maxRamBytes !== undefined || options?.residentBudgetBytes !== undefined;
+}
+
+interface KernelRequest {
+  readonly tune: boolean;
+  readonly compact: boolean;
+  readonly toolchain: string | undefined;
+}
+
 /** The compiler for WebAssembly takes 300 MB, the one beside it 100: both at one time where this process has no more than so many bytes. What is timed has the machine to itself. */
 const ROOM_FOR_BOTH = 115e6;
 
@@ -151,28 +166,28 @@ type NativeKernels = NativeBuild & { readonly modules: readonly KernelModule[] }
 async function kernelsOfAll(
   graph: Graph,
   profile: Profile,
-  tune: boolean,
-  toolchain: string | undefined,
+  request: KernelRequest,
 ): Promise<[CompiledProgram, NativeKernels]> {
+  const { tune, compact } = request;
   const together = !tune && process.memoryUsage.rss() < ROOM_FOR_BOTH;
   const portable = compileGraph(graph, RUNTIME, {
     blockBytes: blockBytesOf(profile),
+    compact,
     ...(tune ? { blocks: await wasmBlocks(graph, RUNTIME) } : {}),
   });
   if (!together) {
     await portable;
     RUNTIME.rest?.();
   }
-  return Promise.all([portable, nativeKernels(graph, profile, tune, portable, toolchain)]);
+  return Promise.all([portable, nativeKernels(graph, profile, request, portable)]);
 }
 
 /** Kernels for the board's own processor, where there is a target for it and a compiler. */
 async function nativeKernels(
   graph: Graph,
   profile: Profile,
-  tune: boolean,
+  { tune, compact, toolchain }: KernelRequest,
   portable: Promise<CompiledProgram>,
-  toolchain: string | undefined,
 ): Promise<NativeKernels> {
   const target = nativeTarget(profile);
   const none = { modules: [], kernels: [] };
@@ -188,6 +203,7 @@ async function nativeKernels(
   const variants = target.variantsFor?.(profile);
   const { modules, program } = await compileGraph(graph, target, {
     blockBytes: blockBytesOf(profile),
+    compact,
     toolchain,
     ...(variants ? { variants } : {}),
     ...(tune ? { blocks: await nativeBlocks(graph, target) } : {}),
@@ -217,7 +233,7 @@ export function footprintOn(profile: Profile): FootprintOf {
   return (graph) => {
     const { program } = isFirmware(profile)
       ? planFirmware(graph)
-      : planProgram(graph, RUNTIME.vectors, { blockBytes: blockBytesOf(profile) });
+      : planProgram(graph, RUNTIME.vectors, { blockBytes: blockBytesOf(profile), compact: true });
     const { weightBytes, arenaBytes, scratchBytes } = program;
     const latencyMs = model.estimate(program.steps).ms.value;
     return { weightBytes, arenaBytes, scratchBytes, latencyMs, msPerByte: 1e-6 / model.constants.bandwidthGBps.value };

@@ -38,6 +38,7 @@ export function wasmRunner(options: WasmRunnerOptions): Runner {
         ...(session.keep ? { keep: session.keep } : {}),
         ...(session.mutable ? { mutable: session.mutable } : {}),
         variants: ['simd128'],
+        compact: true,
         flags: QUICK,
       });
       session.onProgress?.(1, 1);

@@ -1,4 +1,4 @@
-import { type Bundle, openBundle } from '../bundle/index.ts';
+import { type Bundle, openBundle } from '../bundle/open.ts';
 import type { NamedType } from '../data/samples.ts';
 import type { Engine, EngineOptions } from '../device/engine/engine.ts';
 import { openEngine, openNative, openWasm } from '../device/engine/open.ts';

@@ -33,6 +33,8 @@ export interface CompileOptions {
   readonly blocks?: ReadonlyMap<string, number>;
   /** Constants that will be replaced by others of the same type (writing to their slots): their bytes do not depend on their data. */
   readonly mutable?: readonly string[];
+  /** Nothing is held in a form that takes more memory for being faster. */
+  readonly compact?: boolean;
   /** The user's own compiler for native kernels, with its arguments. */
   readonly toolchain?: string | undefined;
   /** Variants of the target to build; all of them by default. */
@@ -117,7 +119,7 @@ function plan(graph: Graph, emission: Emission, options: CompileOptions): Planne
   const written = first.map((w, i) => (lives.overlapped.has(i) ? write(w.group, true) : w));
   const { arenaBytes, lowerBound } = lives.plan;
   const at = (v: string): number => lives.offsetOf(alias(v));
-  const weights = layOutWeights(graph, written, arenaBytes + OVERREAD);
+  const weights = layOutWeights(graph, written, options.compact ? undefined : arenaBytes + OVERREAD);
   const module = emission.writer();
   const bands = written.map((_, i) => lives.bands.get(i) ?? 1);
   const calls = written.flatMap((w, i): StepCall[] => {

@@ -68,8 +68,8 @@ export const weightKey = (value: string, layout: WeightLayout): string => `${val
 const SMALL = 256;
 const VECTOR = 16;
 
-/** Constants in the order of their first use, each form once. `arenaBytes`: what activations take. */
-export function layOutWeights(graph: Graph, written: readonly Written[], arenaBytes: number): WeightPlan {
+/** Constants in the order of their first use, each form once. `arenaBytes`: what activations take, where forms may take more for being faster. */
+export function layOutWeights(graph: Graph, written: readonly Written[], arenaBytes: number | undefined): WeightPlan {
   const found = new Map<string, WeightItem>();
   const [oneRow, other] = [new Set<string>(), new Set<string>()];
   const names = new Set<string>();
@@ -94,7 +94,8 @@ export function layOutWeights(graph: Graph, written: readonly Written[], arenaBy
   }
   for (const key of other) oneRow.delete(key);
   const plain = placed([...found.values()]);
-  const spare = oneRow.size === 0 ? 0 : spareBytes(graph, written, plain.bytes + arenaBytes);
+  const spare =
+    oneRow.size === 0 || arenaBytes === undefined ? 0 : spareBytes(graph, written, plain.bytes + arenaBytes);
   const { items, bytes } = placed(withRoom(plain.items, oneRow, spare));
   return { items, offsets: new Map([...found.keys()].map((key, i) => [key, items[i]!.slot.offset])), bytes };
 }

@@ -1,4 +1,5 @@
-import { type Bundle, type Golden, goldenInputsOf } from '../bundle/index.ts';
+import type { Golden } from '../bundle/manifest.ts';
+import { type Bundle, goldenInputsOf } from '../bundle/open.ts';
 import { EigenError } from '../util/errors.ts';
 import { sha256OfTensor } from '../util/hash.ts';
 import { sizeOf, type Tensor } from '../util/tensor.ts';

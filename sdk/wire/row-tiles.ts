@@ -29,6 +29,8 @@ const NIBBLES = [
 ] as const;
 const GROUP = 8;
 export const ROW_TILE_SKIP = 255;
+/** Longer rows do not fit sums that count sixteen times. */
+const MOST_COLUMNS = 1 << 15;
 /** A tile of which more has to be added to is faster in panels: share of its codes. */
 const MOST_LISTED = 0.06;
 
@@ -40,6 +42,7 @@ const above = (q: number): number => (q + 8) >> 4;
 
 /** The list of a tile of codes [8, cols]; undefined when the tile is better off in panels. */
 function listOf(codes: Int8Array, cols: number): number[] | undefined {
+  if (cols > MOST_COLUMNS) return undefined;
   const list: number[] = [];
   const most = Math.min(LIST_LIMIT, MOST_LISTED * codes.length);
   let last = 0;

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compileGraph } from '../../sdk/compile/index.ts';
+import { compileGraph, planProgram } from '../../sdk/compile/index.ts';
 import { probeDot7 } from '../../sdk/device/engine/probe.ts';
 import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
 import { evaluateGraph } from '../../sdk/ir/evaluate.ts';
@@ -41,6 +41,11 @@ const compiled = await compileGraph(graph, wasmTarget);
 test('their slots have room, within the share of memory that is meant for weights', () => {
   const rooms = compiled.program.weights.flatMap(({ layout }) => (layout.kind === 'panels' ? [layout.room ?? 0] : []));
   assert.ok(rooms.length === 4 && rooms.every((room) => room > 0), rooms.join());
+});
+
+test('a compact program has none', () => {
+  const { weights } = planProgram(graph, wasmTarget.vectors, { compact: true }).program;
+  assert.ok(weights.every(({ layout }) => layout.kind !== 'panels' || layout.room === undefined));
 });
 
 for (const variant of ['simd128', 'dot7'])

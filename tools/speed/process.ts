@@ -23,6 +23,23 @@ export async function bundled(root: string, script: string, out: string, whole?:
   return out;
 }
 
+/** As files that are loaded when they are asked for, as those of the package are. Returns the first. */
+export async function bundledParts(root: string, script: string, folder: string): Promise<string> {
+  await build({
+    entryPoints: { main: join(root, script) },
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    splitting: true,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    packages: 'external',
+    logLevel: 'warning',
+  });
+  return join(folder, 'main.mjs');
+}
+
 /** A child that answers one message at a time. */
 export class Child {
   private readonly node: string;

@@ -1,4 +1,4 @@
-import { type Bundle, installWeights, kernelIds, kernelsFor } from '../../bundle/index.ts';
+import { type Bundle, installWeights, kernelIds, kernelsFor } from '../../bundle/open.ts';
 import { isEigenError } from '../../util/errors.ts';
 import { thisPlatform } from '../../wire/kernels.ts';
 import type { Program } from '../../wire/program.ts';

@@ -6,7 +6,7 @@ import { readArrays } from '../../../sdk/index.ts';
 import { bytesOf } from '../../../sdk/util/tensor.ts';
 import { COMPETITORS, installedVersion } from '../packages.ts';
 import type { Prepared } from '../prepare.ts';
-import { bundled } from '../process.ts';
+import { bundled, bundledParts } from '../process.ts';
 import { spreadOf } from '../results.ts';
 import type { InputFile } from './inputs.ts';
 
@@ -51,7 +51,7 @@ export interface Programs {
   readonly cli: string;
 }
 
-/** Every program as one file of JavaScript. */
+/** Every program as one file of JavaScript, but for the command line. */
 export async function bundledPrograms(root: string): Promise<Programs> {
   const out = (name: string): string => join(root, 'out/speed', `${name}.mjs`);
   const memory = (name: string): Promise<string> =>
@@ -60,7 +60,7 @@ export async function bundledPrograms(root: string): Promise<Programs> {
     preload: await memory('preload'),
     ort: await memory('ort'),
     ours: await memory('ours'),
-    cli: await bundled(root, 'sdk/cli/main.ts', out('cli')),
+    cli: await bundledParts(root, 'sdk/cli/main.ts', join(root, 'out/speed/cli')),
   };
 }
 

@@ -58,7 +58,7 @@ export function rowForm(type: 'i8' | 'i16', bits: number, zero: boolean): 'i16' 
 function functions({ suffix, offset, type, declare, step, products }: Form): string {
   return `EW_SHARED void ew_bytes_${suffix}(const u8 *t, i32 padded, const ${type} *x, i32 sum, i32 *out) {
   ${declare} i4 c0 = i4_splat(-${offset} * sum), c1 = c0, d0 = i4_splat(0), d1 = d0;
-  for (i32 k = 0; k < padded; k += ${step}, t += ${8 * step}, x += ${step}) {
+  EW_ROLLED for (i32 k = 0; k < padded; k += ${step}, t += ${8 * step}, x += ${step}) {
     ${products}
   }
   i4_store(out, i4_add(c0, d0)); i4_store(out + 4, i4_add(c1, d1));
@@ -73,12 +73,13 @@ EW_SHARED void ew_gemv_${suffix}(ew_place *at, const u8 *p, i32 tile, i32 rows, 
 
 /**
  * Products of a row with a tile of sdk/wire/row-tiles.ts: halves of bytes are multiplied where they are, with the row in the order that its form has,
- * and what is listed is added. Those in the upper halves count sixteen times.
+ * and what is listed is added. Those in the upper halves count sixteen times. Loops stay loops: the compiler knows how long they are, and unrolled they
+ * want more registers than there are.
  */
 const ROW_TILES = `EW_SHARED void ew_nibbles_i16(const u8 *t, i32 cols, const i16 *x, i32 sum, i32 *out) {
   const h8 low = h8_splat(15), high = h8_splat(240);
   i4 c0 = i4_splat(-8 * sum), c1 = c0, d0 = i4_splat(0), d1 = d0;
-  for (i32 k = 0; k < cols; k += 8, t += 32, x += 8) {
+  EW_ROLLED for (i32 k = 0; k < cols; k += 8, t += 32, x += 8) {
     const h8 e0 = h8_load_splat2(x), e1 = h8_load_splat2(x + 2), e2 = h8_load_splat2(x + 4), e3 = h8_load_splat2(x + 6);
     { const b16 u = b16_load(t), v = h8_shr_u(u, 8);
       c0 = i4_add(c0, h8_dot(v_and(u, low), e0)); d0 = i4_add(d0, h8_dot(v_and(u, high), e1));
@@ -94,7 +95,7 @@ EW_SHARED void ew_nibbles_u7(const u8 *t, i32 cols, const i8 *x, i32 sum, i32 *o
   static const u8 order[32] = {0, 4, 2, 6, 0, 4, 2, 6, 0, 4, 2, 6, 0, 4, 2, 6, 1, 5, 3, 7, 1, 5, 3, 7, 1, 5, 3, 7, 1, 5, 3, 7};
   const b16 first = b16_load(order), second = b16_load(order + 16), low = b16_splat(15);
   i4 c0 = i4_splat(-8 * sum), c1 = c0, d0 = i4_splat(0), d1 = d0;
-  for (i32 k = 0; k < cols; k += 8, t += 32, x += 8) {
+  EW_ROLLED for (i32 k = 0; k < cols; k += 8, t += 32, x += 8) {
     const b16 e = b16_load(x), a = b16_pick(e, first), b = b16_pick(e, second), u = b16_load(t), v = b16_load(t + 16);
     c0 = b16_dot7(a, v_and(u, low), c0); d0 = b16_dot7(b, v_and(h8_shr_u(u, 4), low), d0);
     c1 = b16_dot7(a, v_and(v, low), c1); d1 = b16_dot7(b, v_and(h8_shr_u(v, 4), low), d1);
