@@ -104,7 +104,10 @@ async function inspectModel(request: ModelRequest): Promise<ModelInspection> {
 function inspectBundle(bytes: Uint8Array): BundleInspection {
   const bundle = openBundle(bytes);
   const { program, target, precision, tool, settings } = bundle.manifest;
-  const typed = ({ name, dtype, shape }: NamedType): NamedType => ({ name, dtype, shape });
+  const typed = ({ name, dtype, shape, scale }: NamedType): NamedType => ({
+    ...{ name, dtype, shape },
+    ...(scale === undefined ? {} : { scale }),
+  });
   return {
     kind: 'bundle',
     name: program.name,

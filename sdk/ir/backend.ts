@@ -12,6 +12,8 @@ export interface OnnxWriter {
   /** Name of the node. */
   readonly name: string;
   readonly attrs: Attrs;
+  /** Whether axes are written in the graph's order. */
+  readonly asInGraph: boolean;
   /** ONNX name of input i, in the order of axes that is being written; '' for an absent optional input. */
   input(i: number): string;
   /** All inputs, likewise. */
@@ -77,5 +79,7 @@ export interface OnnxExporter {
    * as NCHW. any: in whichever order its inputs are, with `axis` and `axes` to follow. By default as in the graph.
    */
   readonly order?: 'image' | 'any';
+  /** Of image operators: whether a node multiplies every position by one matrix. It may then be asked to write a product, its axes in the graph's order. */
+  isProduct?(attrs: Attrs, inputs: readonly TensorType[]): boolean;
   write(w: OnnxWriter): void;
 }

@@ -1,6 +1,6 @@
 import { type Attrs, type Graph, GraphBuilder } from '../../sdk/ir/graph.ts';
 import { opOf } from '../../sdk/ir/ops/index.ts';
-import type { Tensor } from '../../sdk/util/tensor.ts';
+import type { DType, Tensor } from '../../sdk/util/tensor.ts';
 
 /** A graph written as calls: every one adds a node and returns its first output, constants are given as tensors. */
 export class GraphSketch {
@@ -10,8 +10,8 @@ export class GraphSketch {
     this.builder = new GraphBuilder(name);
   }
 
-  input(name: string, shape: readonly number[]): string {
-    return this.builder.input(name, { dtype: 'f32', shape });
+  input(name: string, shape: readonly number[], dtype: DType = 'f32'): string {
+    return this.builder.input(name, { dtype, shape });
   }
 
   /** All outputs of a node; '' and tensors are inputs as values are. */

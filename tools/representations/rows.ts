@@ -1,5 +1,6 @@
 import { graphOfBundle } from '../../sdk/app/bundle-graph.ts';
 import type { Bundle } from '../../sdk/bundle/index.ts';
+import { Rng } from '../../sdk/util/rng.ts';
 import { residentCodeBytes } from '../../sdk/wire/panels.ts';
 import { codesWireSize } from '../../sdk/wire/weights.ts';
 
@@ -11,11 +12,12 @@ export interface CodeBytes {
 
 /** What codes of a bundle's LSTM layers take in three orders of their rows. */
 export interface RowOrders {
-  readonly asTrained: CodeBytes;
-  /** Units by how wide the codes of their rows are, the same order in all gates: what keeps the layer's function. */
-  readonly sortedUnits: CodeBytes;
+  /** Units in an order that says nothing, as training leaves them. */
+  readonly anyUnits: CodeBytes;
+  /** As the compressor orders units (sdk/compress/unit-order.ts): the same in all gates, which keeps the layer's function. */
+  readonly orderedUnits: CodeBytes;
   /** Every matrix by itself: more than any order of units can give. */
-  readonly sortedRows: CodeBytes;
+  readonly orderedRows: CodeBytes;
 }
 
 interface Matrix {
@@ -38,9 +40,9 @@ export function rowOrders(bundle: Bundle): RowOrders | undefined {
   );
   const all = (order: (layer: readonly Matrix[]) => readonly Matrix[]): CodeBytes => sizeOf(matrices.flatMap(order));
   return {
-    asTrained: all((layer) => layer),
-    sortedUnits: all((layer) => withOrder(layer, unitOrder(layer))),
-    sortedRows: all((layer) => layer.map((m) => withRows(m, ascending(rowEnergies(m))))),
+    anyUnits: all((layer) => withOrder(layer, anyOrder(layer))),
+    orderedUnits: all((layer) => layer),
+    orderedRows: all((layer) => layer.map((m) => withRows(m, ascending(rowEnergies(m))))),
   };
 }
 
@@ -60,21 +62,10 @@ function rowEnergies({ codes, rows, cols }: Matrix): number[] {
 
 const ascending = (keys: readonly number[]): number[] => [...keys.keys()].sort((a, b) => keys[a]! - keys[b]! || a - b);
 
-/** Units of all directions, each direction's by the widths of its rows in all gates and both matrices. */
-function unitOrder(layer: readonly Matrix[]): number[][] {
+function anyOrder(layer: readonly Matrix[]): number[][] {
   const hidden = layer[1]!.cols;
-  const directions = layer[1]!.rows / (4 * hidden);
-  const energies = layer.map(rowEnergies);
-  return Array.from({ length: directions }, (_, d) =>
-    ascending(
-      Array.from({ length: hidden }, (_, unit) =>
-        [0, 1, 2, 3].reduce(
-          (sum, gate) => sum + energies.reduce((s, e) => s + e[(4 * d + gate) * hidden + unit]!, 0),
-          0,
-        ),
-      ),
-    ),
-  );
+  const rng = new Rng(1);
+  return Array.from({ length: layer[1]!.rows / (4 * hidden) }, () => rng.permutation(hidden));
 }
 
 /** The layer with its units in another order: rows of all gates, and the columns that take what the units gave before. */

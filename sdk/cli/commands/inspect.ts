@@ -28,8 +28,13 @@ export const inspect = defineCommand({
 type Named = ModelInspection['inputs'][number];
 
 function ends({ inputs, outputs }: { inputs: readonly Named[]; outputs: readonly Named[] }): string[][] {
-  const row = (kind: string) => (t: Named) => [kind, t.name, `${t.dtype}[${t.shape.join(', ')}]`];
+  const row = (kind: string) => (t: Named) => [kind, t.name, typeText(t)];
   return [...inputs.map(row('input')), ...outputs.map(row('output'))];
+}
+
+function typeText({ dtype, shape, scale }: Named): string {
+  const type = `${dtype}[${shape.join(', ')}]`;
+  return scale === undefined ? type : `${type}, codes of ${scale.toPrecision(6)}`;
 }
 
 function modelText(m: ModelInspection, verbose: number): string {

@@ -36,10 +36,21 @@ function writeQConv(w: OnnxWriter): void {
   if (q.scale.length !== 1 && codes.shape[3] !== 1) w.reject('its input channels differ in scale');
   const channel = (o: number): number => (q.scale.length === 1 ? 0 : Math.floor((o * groups) / m.length));
   const scales = m.map((v, o) => v / q.scale[channel(o)]!);
-  const kernel = w.dequantized(transposed(codes, TO_NCHW) as Tensor<'i8'>, scales, 0);
   const x = centredCodes(w, 0, w.need(4).data as Int32Array);
+  if (w.asInGraph) {
+    const matrix = { ...codes, shape: [codes.shape[0]!, codes.shape[3]!] };
+    w.emit('Add', [w.product(x, matrix, scales), w.input(3)], {}, [w.output()]);
+    return;
+  }
+  const kernel = w.dequantized(transposed(codes, TO_NCHW) as Tensor<'i8'>, scales, 0);
   const attrs = { ...windowOf(w.attrs, codes.shape.slice(1, 3)), group: groups };
   w.emit('Conv', [x, kernel, w.input(3)], attrs, [w.output()]);
+}
+
+function isProduct(attrs: Attrs, inputs: readonly TensorType[]): boolean {
+  const { strides, pads } = attrs as Record<'strides' | 'pads', readonly number[]>;
+  const single = inputs[1]!.shape[1] === 1 && inputs[1]!.shape[2] === 1;
+  return single && groupsOf(attrs) === 1 && strides.every((s) => s === 1) && pads.every((p) => p === 0);
 }
 
 /** Codes with some that need 8 bits: the first ones that do, and the last ones that there are. */
@@ -76,7 +87,7 @@ export const qconv: OpDef = {
     });
     return [f32(shape, out)];
   },
-  toOnnx: { order: 'image', write: writeQConv },
+  toOnnx: { order: 'image', isProduct, write: writeQConv },
   lower: (_inputs, attrs) => ({ kind: 'qconv', ...windowAttrs(attrs), groups: groupsOf(attrs) }),
   cases: [
     {

@@ -4,6 +4,7 @@ import { opOf } from '../../../ir/ops/index.ts';
 import { transposed } from '../../../ir/ops/lib/arrays.ts';
 import { TO_NCHW, TO_NHWC } from '../../../ir/ops/lib/window.ts';
 import { isFree } from '../../../ir/passes/lib/perm.ts';
+import { interfaceScales } from '../../../ir/scales.ts';
 import { EigenError } from '../../../util/errors.ts';
 import { sha256 } from '../../../util/hash.ts';
 import { bytesOf, sameShape, sizeOf, type Tensor, type TensorType, tensor } from '../../../util/tensor.ts';
@@ -29,6 +30,7 @@ export class GraphExporter {
   readonly graph: Graph;
   readonly quantized: QuantizedForms;
   private readonly names: Set<string>;
+  private readonly scales: ReadonlyMap<string, number>;
   private readonly orders = new Map<string, Partial<Record<Order, string>>>();
   private readonly quantizations = new Map<string, Quantization>();
   /** Constants by content: equal ones are written once. */
@@ -38,6 +40,7 @@ export class GraphExporter {
     this.graph = graph;
     this.quantized = quantized;
     this.names = new Set(graph.values.keys());
+    this.scales = interfaceScales(graph);
   }
 
   run(): void {
@@ -46,10 +49,17 @@ export class GraphExporter {
     for (const name of this.graph.outputs) this.output(name);
   }
 
-  /** Codes that come from outside are their own values. */
+  /** Codes that come from outside are their own values where they have no scale. */
   private input(name: string): void {
     const coded = isCoded(valueNamed(this.graph, name).type);
-    this.orders.set(name, { graph: coded ? this.push('Cast', [name], { to: 1 }, [this.fresh(`${name}.f32`)]) : name });
+    const scale = this.scales.get(name);
+    let value = coded ? this.push('Cast', [name], { to: 1 }, [this.fresh(`${name}.f32`)]) : name;
+    if (scale !== undefined) {
+      const by = tensor('f32', [], Float32Array.of(scale));
+      value = this.push('Mul', [value, this.initializer(`${name}.scale`, by)], {}, [this.fresh(`${name}.value`)]);
+      this.quantizations.set(name, { scale: Float32Array.of(scale), zero: IDENTITY.zero });
+    }
+    this.orders.set(name, { graph: value });
   }
 
   private node(node: Node): void {
@@ -101,9 +111,12 @@ export class GraphExporter {
     if (value !== name) this.push('Identity', [value], {}, [name]);
   }
 
-  /** nchw for image operators, and for others when more of what they read is there as NCHW only than as in the graph only. */
-  private orderFor(node: Node, { order }: OnnxExporter): Order {
-    if (order === 'image') return 'nchw';
+  /** nchw for image operators that are not written as packed products, and for others when more of what they read is there as NCHW only than as in the graph only. */
+  private orderFor(node: Node, { order, isProduct }: OnnxExporter): Order {
+    if (order === 'image') {
+      const types = node.inputs.map((v) => valueNamed(this.graph, v).type);
+      return this.quantized.packsProducts && isProduct?.(node.attrs, types) ? 'graph' : 'nchw';
+    }
     if (order !== 'any') return 'graph';
     let [nchwOnly, graphOnly] = [0, 0];
     for (const v of node.inputs) {

@@ -32,6 +32,10 @@ export class NodeWriter implements OnnxWriter {
     this.attrs = node.attrs;
   }
 
+  get asInGraph(): boolean {
+    return this.order === 'graph';
+  }
+
   private valueName(i: number): string {
     return this.source.inputs[i] || this.reject(`input ${i} is missing`);
   }

@@ -9,7 +9,7 @@ export const WEIGHT_FORMS = ['auto', 'int4', 'int8'] as const;
 export type WeightForm = (typeof WEIGHT_FORMS)[number];
 
 /**
- * Products and tables: qdq writes DequantizeLinear before MatMul and Gather, standard operators; nbits writes MatMulNBits and
+ * Products, convolutions of single positions among them, and tables: qdq writes DequantizeLinear before MatMul and Gather, standard operators; nbits writes MatMulNBits and
  * GatherBlockQuantized of com.microsoft, which keep the weights packed while the model runs.
  */
 export const MATMUL_FORMS = ['qdq', 'nbits'] as const;
@@ -35,6 +35,11 @@ export class QuantizedForms {
   constructor(weights: WeightForm, matmul: MatmulForm) {
     this.weights = weights;
     this.matmul = matmul;
+  }
+
+  /** Whether products keep their weights packed. */
+  get packsProducts(): boolean {
+    return this.matmul === 'nbits';
   }
 
   /** Floats of codes with one scale an index of `axis`. */

@@ -124,6 +124,36 @@ for (const matmul of ['qdq', 'nbits'] as const) {
   });
 }
 
+test('convolutions of single positions are packed products', async () => {
+  const g = new GraphSketch('pointwise');
+  const zero = tensor('i32', [1], [-7]);
+  const point: Attrs = { strides: [1, 1], pads: [0, 0, 0, 0], dilations: [1, 1], groups: 1 };
+  const codes = (x: string): string => g.node('Quantize', [x, tensor('f32', [1], [50]), zero], { to: 'i8' });
+  const kernel = (seed: number): Tensor[] => [
+    sampleInts('i8', [4, 1, 1, 4], -7, 8, seed),
+    sample([4], seed, 1e-3, 1e-2),
+    sample([4], seed + 1),
+  ];
+  const first = g.node('QConv', [codes(g.input('x', IMAGE)), ...kernel(2), zero], point);
+  const second = g.node('QConv', [codes(g.node('Relu', [first])), ...kernel(4), zero], point);
+  const graph = g.build(depthwise(g, second), second);
+  await agree(graph, { x: sample(IMAGE, 3) }, { matmul: 'nbits' });
+  const { forms, operators } = write(graph, { matmul: 'nbits' });
+  assert.equal(forms.QConv, { 'MatMulNBits 4 bits': 2, 'DequantizeLinear int4': 1 });
+  // To the depthwise layer and from it.
+  assert.is(operators.Transpose, 2);
+});
+
+test('caches that are codes at the interface stand for the same values', async () => {
+  const g = new GraphSketch('cache');
+  const scale = [tensor('f32', [1], [50]), tensor('i32', [1], [0])];
+  const past = g.input('past', [1, 6, 4], 'i8');
+  const codes = g.node('Quantize', [g.input('x', [1, 1, 4]), ...scale], { to: 'i8' });
+  const present = g.node('Concat', [past, codes], { axis: 1 });
+  const graph = g.build(g.node('Dequantize', [present, ...scale]), present);
+  await agree(graph, { past: sampleInts('i8', [1, 6, 4], -127, 128, 2), x: sample([1, 1, 4], 3) });
+});
+
 test('fixed scales before a dense layer, through a reshape', async () => {
   const g = new GraphSketch('fixed');
   const zero = tensor('i32', [1], [-7]);
