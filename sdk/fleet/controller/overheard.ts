@@ -32,7 +32,7 @@ export class Overheard {
   add(said: Said): void {
     const now = this.clock.monotonic();
     // Without a copy, a few bytes would keep all of what the transport read with them.
-    this.kept.push({ since: now, said: { ...said, payload: said.payload.slice() } });
+    this.kept.push({ since: now, said: { ...said, payload: new Uint8Array(said.payload) } });
     // Seldom, since everything moves.
     if (this.kept.length >= 2 * MOST) this.forget(now);
   }

@@ -20,6 +20,8 @@ const FORGED: readonly (readonly [string, Channel])[] = [
 /** And to hear. */
 const OVERHEARD = [
   ...['#', `ew1/${NAMESPACE}/#`, '+/+/+/+/+'],
+  // By which some brokers deliver.
+  ...['$MQTT/#', '$MQTT/sub/#', '$MQTT/sub/+', '$share/mine/#', '$SYS/#'],
   ...CHANNELS.map((c) => everyDevice(NAMESPACE, c)),
   ...CHANNELS.map((c) => topic('other', c)),
 ];
