@@ -5,7 +5,8 @@ import * as assert from 'uvu/assert';
 import { skip } from '../../sdk/testing/skip.ts';
 import { cacheFolder } from '../../sdk/util/cache.ts';
 import { Rng } from '../../sdk/util/rng.ts';
-import { CutBench, type CutResult, planCuts } from '../support/board/cuts.ts';
+import { type CutResult, planCuts } from '../support/board/cut-plan.ts';
+import { CutBench } from '../support/board/cuts.ts';
 import { CutDisk } from '../support/board/disk.ts';
 import { boardSystem, missingForBoard } from '../support/board/system.ts';
 
@@ -59,9 +60,10 @@ test(NAME, async () => {
 
 const seconds = (value: number): string => `${value.toFixed(1)} s`;
 
-function lineOf({ cut, state, unflushed, started, answered, recovered, ended }: CutResult): string {
-  const how = `${cut.update.padEnd(5)} ${state.padEnd(9)} ${cut.loss.padEnd(5)} ${String(unflushed).padStart(7)} bytes unflushed`;
-  return `${how}; the ${started} model answered ${seconds(answered)} after power on, ${seconds(recovered)} after the agent's start; updated after ${seconds(ended)}`;
+function lineOf({ cut, state, unflushed, started, fetched, answered, recovered, ended }: CutResult): string {
+  const columns = [cut.update.padEnd(5), state.padEnd(9), cut.loss.padEnd(5), `${unflushed} bytes unflushed`];
+  const times = `a model answers after ${seconds(answered)}, ${seconds(recovered)} of the agent's`;
+  return `${columns.join(' ')}: the ${started} one starts, ${times}; ${fetched} bytes fetched, updated after ${seconds(ended)}`;
 }
 
 function summaryOf(results: readonly CutResult[]): string {

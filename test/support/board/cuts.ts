@@ -5,60 +5,13 @@ import { build } from 'esbuild';
 import { Rng } from '../../../sdk/util/rng.ts';
 import type { LogLine } from '../log-lines.ts';
 import { projectRoot } from '../shared.ts';
-import { until } from '../until.ts';
-import { CutDisk, type Loss } from './disk.ts';
+import { until, within } from '../until.ts';
+import { type Cut, type CutResult, type CutState, STATES, type UpdateKind } from './cut-plan.ts';
+import { CutDisk } from './disk.ts';
 import { BoardFleet } from './fleet.ts';
 import { BoardMachine } from './machine.ts';
 import { type BoardModel, BoardModels } from './models.ts';
 import { type BoardSystem, makeFileSystem } from './system.ts';
-
-/** What is updated when power goes, and how. */
-export type UpdateKind = 'whole' | 'delta' | 'agent';
-
-/** Of an update, by what the disk is told. */
-export const STATES = ['FETCH', 'VERIFY', 'LOAD', 'GATE', 'SWAP', 'PROBATION', 'COMMIT'] as const;
-export type CutState = (typeof STATES)[number];
-
-export interface Cut {
-  readonly update: UpdateKind;
-  /** Power goes after the disk was told that this begins: after so many writes, or milliseconds, whichever comes first. */
-  readonly state: CutState;
-  readonly writes: number;
-  readonly milliseconds: number;
-  /** By which the machine ends: its processor is reset and the disk goes on, or it loses power and the disk its cache. */
-  readonly loss: 'reset' | Loss;
-}
-
-export interface CutResult {
-  readonly cut: Cut;
-  /** The last that had begun. */
-  readonly state: CutState;
-  /** Bytes that the disk had and had not been told to keep. */
-  readonly unflushed: number;
-  /** What answered first afterwards. */
-  readonly started: 'old' | 'new';
-  /** Seconds: from power on until it answered, of that from the start of the agent, and until the update had ended. */
-  readonly answered: number;
-  readonly recovered: number;
-  readonly ended: number;
-}
-
-/** An agent is on trial for long. */
-const KINDS: readonly UpdateKind[] = ['whole', 'delta', 'agent', 'whole', 'delta'];
-
-/** Cuts spread over kinds of updates, their states and ways to lose power. */
-export function planCuts(count: number, seed: number): Cut[] {
-  const rng = new Rng(seed);
-  const losses = ['some', 'reset', 'lost', 'kept'] as const;
-  const order = rng.permutation(STATES.length);
-  return Array.from({ length: count }, (_, i) => ({
-    update: KINDS[i % KINDS.length]!,
-    state: STATES[order[i % STATES.length]!]!,
-    writes: rng.below(16),
-    milliseconds: rng.below(2500),
-    loss: losses[i % losses.length]!,
-  }));
-}
 
 const MEGABYTES = 64;
 
@@ -80,11 +33,13 @@ interface BenchParts {
 /** A virtual board with a model, whose power is cut in the middle of updates. */
 export class CutBench {
   private readonly parts: BenchParts;
-  /** What models answer, by their bundles. */
-  private readonly outputs = new Map<string, string>();
+  /** What the models answer that may run now, by their bundles. */
+  private outputs = new Map<string, string>();
   private readonly wrong: string[] = [];
   private machine: BoardMachine | undefined;
   private current: BoardModel | undefined;
+  /** The one in the slots that is used. */
+  private agent: string | undefined;
   private agents = 0;
 
   private constructor(parts: BenchParts) {
@@ -109,7 +64,12 @@ export class CutBench {
     mkdirSync(join(folder, 'models'));
     const models = new BoardModels(join(folder, 'models'), seed);
     const bench = new CutBench({ folder, system, fleet, models, disk, rng: new Rng(seed) });
-    await bench.first();
+    try {
+      await bench.first();
+    } catch (e) {
+      await bench.close();
+      throw e;
+    }
     return bench;
   }
 
@@ -117,7 +77,8 @@ export class CutBench {
   private async first(): Promise<void> {
     const machine = this.powerOn();
     await machine.until({ event: 'connected' });
-    const model = await this.newModel();
+    const model = await this.parts.models.next();
+    this.allow(model);
     await this.order(await this.parts.fleet.publishModel(model.path), 'whole');
     await this.committed();
     await machine.until({ event: 'answer', model: model.sha256 });
@@ -127,28 +88,41 @@ export class CutBench {
   /** Cuts power in the middle of an update, and sees what comes of it. Throws where something is not as it must be. */
   async cut(cut: Cut): Promise<CutResult> {
     const before = this.current!;
-    const after = cut.update === 'agent' ? before : await this.newModel();
+    const after = cut.update === 'agent' ? before : await this.parts.models.next();
+    this.allow(before, after);
     const target = await this.publish(cut.update, before, after);
-    const gone = this.cutAt(cut, target);
+    const gone = within('the moment of the cut', this.cutAt(cut, target), PATIENCE);
     await this.order(target, cut.update);
-    const { state, unflushed } = await gone;
+    const lost = await gone;
+    const { model, agent, ...found } = await this.recover(after);
 
+    const [first, old] = cut.update === 'agent' ? [agent, this.agent] : [model, before.sha256];
+    const started = first === old ? 'old' : 'new';
+    if (started === 'new' && first !== target) this.wrong.push(`${first} started, not ${old} or ${target}`);
+    if (cut.update === 'agent') await this.machine!.until({ event: 'started', agent: target });
+    if (started === 'old' && lost.state !== 'FETCH' && found.fetched > 0)
+      this.wrong.push(`${found.fetched} bytes were fetched again after ${lost.state} had begun`);
+    if (this.wrong.length > 0) throw new Error(`${JSON.stringify(cut)}: ${this.wrong.join('; ')}`);
+    this.current = after;
+    if (cut.update === 'agent') this.agent = target;
+    return { cut, started, ...lost, ...found };
+  }
+
+  /** Power comes back; returns when the update has ended, with what started first. */
+  private async recover(after: BoardModel) {
+    const reported = (await this.parts.fleet.told()).state === 'committed';
     const machine = this.powerOn();
     const since = (): number => (performance.now() - machine.startedAt) / 1000;
     await machine.until({ event: 'agent-starts' });
     const agentStarted = since();
-    const { model } = await machine.until(
-      { event: 'answer', model: before.sha256 },
-      { event: 'answer', model: after.sha256 },
-    );
+    const { agent } = await machine.until({ event: 'started' });
+    const { model } = await machine.until({ event: 'answer' });
     const answered = since();
-    await this.committed();
+    const received = await this.committed();
     const ended = since();
     await machine.until({ event: 'answer', model: after.sha256 });
-    this.current = after;
-    if (this.wrong.length > 0) throw new Error(this.wrong.join('\n'));
-    const started = model === after.sha256 ? 'new' : 'old';
-    return { cut, state, unflushed, started, answered, recovered: answered - agentStarted, ended };
+    const fetched = reported ? 0 : received;
+    return { agent, model, fetched, answered, recovered: answered - agentStarted, ended };
   }
 
   async close(): Promise<void> {
@@ -166,19 +140,16 @@ export class CutBench {
     return this.machine;
   }
 
+  /** From now on these models may run, and no others. */
+  private allow(...models: readonly BoardModel[]): void {
+    this.outputs = new Map(models.map((model) => [model.sha256, model.output]));
+  }
+
   /** Whatever is answered, whenever, must be what the model that answered gives. */
-  private judge(line: LogLine): void {
-    if (process.env.EIGEN_BOARD_LOG) console.log(JSON.stringify(line));
-    const { event, model, output, damage } = line;
+  private judge({ event, model, output, damage }: LogLine): void {
     if (event === 'answer' && this.outputs.get(String(model)) !== output)
       this.wrong.push(`${model} answered ${output}, not ${this.outputs.get(String(model))}`);
     if (event === 'booted' && damage !== 0) this.wrong.push(`the file system is damaged (${damage})`);
-  }
-
-  private async newModel(): Promise<BoardModel> {
-    const model = await this.parts.models.next();
-    this.outputs.set(model.sha256, model.output);
-    return model;
   }
 
   private publish(update: UpdateKind, before: BoardModel, after: BoardModel): Promise<string> {
@@ -197,7 +168,8 @@ export class CutBench {
   private cutAt(cut: Cut, target: string): Promise<Pick<CutResult, 'state' | 'unflushed'>> {
     const { disk } = this.parts;
     return new Promise((resolve, reject) => {
-      let [reached, left] = [-1, cut.writes];
+      let reached = -1;
+      let left = 'writes' in cut.after ? cut.after.writes : Number.POSITIVE_INFINITY;
       let timer: NodeJS.Timeout | undefined;
       const now = (): void => {
         clearTimeout(timer);
@@ -208,7 +180,7 @@ export class CutBench {
       disk.onWrite = (bytes) => {
         reached = Math.max(reached, stateIn(bytes, target));
         if (reached < STATES.indexOf(cut.state)) return;
-        timer ??= setTimeout(now, cut.milliseconds);
+        if ('milliseconds' in cut.after) timer ??= setTimeout(now, cut.after.milliseconds);
         if (left-- === 0) now();
       };
     });
@@ -225,13 +197,14 @@ export class CutBench {
     return unflushed ?? disk.cut('kept', rng);
   }
 
-  /** Waits until the controller has heard that what was ordered last is installed. */
-  private committed(): Promise<void> {
-    const state = () => this.parts.fleet.state();
-    return until('the order is carried out', async () => (await state()) === 'committed', {
-      saw: state,
+  /** Waits until the controller has heard that what was ordered last is installed; gives the bytes that the device says to have fetched for it. */
+  private async committed(): Promise<number> {
+    const told = () => this.parts.fleet.told();
+    await until('the order is carried out', async () => (await told()).state === 'committed', {
+      saw: told,
       seconds: PATIENCE,
     });
+    return (await told()).received;
   }
 }
 

@@ -14,7 +14,9 @@ const DEVICE = 'board';
 const GATEWAY = '10.0.2.2';
 
 interface DeviceAnswer {
-  readonly device: { readonly desired: { readonly state: string; readonly target?: string } | null };
+  readonly device: { readonly desired: { readonly state: string } | null };
+  /** The newest first. */
+  readonly reports: readonly { readonly received: number }[];
 }
 
 /** A controller on this machine with the one device that a virtual board is, and the keys of both. */
@@ -83,10 +85,10 @@ export class BoardFleet {
     if (status !== 202) throw new Error(`an order was answered with ${status}`);
   }
 
-  /** What is known here of how the last order ended. */
-  async state(): Promise<string | undefined> {
+  /** What is known here of how the last order ended, and how many bytes the device has said to have fetched for it. */
+  async told(): Promise<{ readonly state: string | undefined; readonly received: number }> {
     const { body } = await this.controller.ask<DeviceAnswer>('GET', `/v1/devices/${DEVICE}`);
-    return body.device.desired?.state;
+    return { state: body.device.desired?.state, received: body.reports[0]?.received ?? 0 };
   }
 
   async close(): Promise<void> {

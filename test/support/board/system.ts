@@ -33,7 +33,7 @@ const MODULES = [
   ...['failover', 'net_failover', 'virtio_net', 'virtio_blk', 'virtio-rng'],
 ];
 /** Bumped when what is made below changes. */
-const VERSION = 1;
+const VERSION = 2;
 
 const TOOLS: Readonly<Record<string, string>> = {
   'qemu-system-aarch64': 'qemu-system-arm',
@@ -115,6 +115,8 @@ function firstFiles(debian: string): Uint8Array {
     ...built.map(({ name, bytes }) => ({ path: `modules/${name}.ko`, bytes })),
     { path: 'modules/order', bytes: Buffer.from(built.map((m) => `${m.name}\n`).join('')) },
     { path: 'lib', link: '/system/lib' },
+    // Where an agent looks for native parts.
+    { path: 'node_modules', link: '/system/node_modules' },
   ];
   return packCpio(entries);
 }
