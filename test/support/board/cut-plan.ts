@@ -37,20 +37,20 @@ export interface CutResult {
 /** An agent is on trial for long. */
 const KINDS: readonly UpdateKind[] = ['whole', 'delta', 'agent', 'whole', 'delta'];
 
+/** States that last; of the others little is left after some writes. */
+const LONG: ReadonlySet<CutState> = new Set(['FETCH', 'LOAD', 'PROBATION']);
+
 /** Cuts spread over kinds of updates, their states and ways to lose power. */
 export function planCuts(count: number, seed: number): Cut[] {
   const rng = new Rng(seed);
   const losses = ['some', 'reset', 'lost', 'kept'] as const;
   const order = rng.permutation(STATES.length);
   return Array.from({ length: count }, (_, i) => {
-    const loss = losses[i % losses.length]!;
+    const [state, loss] = [STATES[order[i % STATES.length]!]!, losses[i % losses.length]!];
+    const long = LONG.has(state);
     // What is told to reset itself does so a little later.
-    const timed = loss === 'reset' || rng.below(4) === 0;
-    return {
-      update: KINDS[i % KINDS.length]!,
-      state: STATES[order[i % STATES.length]!]!,
-      after: timed ? { milliseconds: rng.below(2500) } : { writes: rng.below(8) },
-      loss,
-    };
+    const timed = loss === 'reset' || (long && rng.below(2) === 0);
+    const after = timed ? { milliseconds: rng.below(long ? 2000 : 50) } : { writes: rng.below(long ? 12 : 5) };
+    return { update: KINDS[i % KINDS.length]!, state, after, loss };
   });
 }

@@ -7,7 +7,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -15,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { fetchArm64Node } from '../arm64-node.ts';
+import { fetchArm64Node, putInPlace } from '../arm64-node.ts';
 import { type CpioEntry, packCpio } from './cpio.ts';
 
 /** What a board boots: the kernel, a first file system in memory, and the image of a second one with Node. */
@@ -66,7 +65,7 @@ export function boardSystem(cache: string): BoardSystem | undefined {
       copyFileSync(only(join(debian, 'boot'), /^vmlinuz/), join(fresh, 'kernel'));
       writeFileSync(join(fresh, 'initrd'), gzipSync(firstFiles(debian)));
       makeSystem(debian, node, work, join(fresh, 'system.img'));
-      renameSync(fresh, folder);
+      putInPlace(fresh, folder);
     } finally {
       rmSync(fresh, { recursive: true, force: true });
       rmSync(work, { recursive: true, force: true });
