@@ -16,7 +16,7 @@ import { type BoardSystem, makeFileSystem } from './system.ts';
 const MEGABYTES = 64;
 
 /** Milliseconds on trial: an agent has to reach its controller in that time, on an emulated processor. */
-const PROBATION = { whole: 2000, delta: 2000, agent: 30_000 } as const;
+const PROBATION = { whole: 2000, delta: 2000, agent: 45_000 } as const;
 
 /** Longest wait for an update, seconds: an emulated processor on a busy machine is slow. */
 const PATIENCE = 240;
@@ -80,7 +80,7 @@ export class CutBench {
     const model = await this.parts.models.next();
     this.allow(model);
     await this.order(await this.parts.fleet.publishModel(model.path), 'whole');
-    await this.committed();
+    await this.committed(model.sha256);
     await machine.until({ event: 'answer', model: model.sha256 });
     this.current = model;
   }
@@ -94,7 +94,7 @@ export class CutBench {
     const gone = within('the moment of the cut', this.cutAt(cut, target), PATIENCE);
     await this.order(target, cut.update);
     const lost = await gone;
-    const { model, agent, ...found } = await this.recover(after);
+    const { model, agent, ...found } = await this.recover(target, after);
 
     const [first, old] = cut.update === 'agent' ? [agent, this.agent] : [model, before.sha256];
     const started = first === old ? 'old' : 'new';
@@ -109,7 +109,7 @@ export class CutBench {
   }
 
   /** Power comes back; returns when the update has ended, with what started first. */
-  private async recover(after: BoardModel) {
+  private async recover(target: string, after: BoardModel) {
     const reported = (await this.parts.fleet.told()).state === 'committed';
     const machine = this.powerOn();
     const since = (): number => (performance.now() - machine.startedAt) / 1000;
@@ -118,10 +118,9 @@ export class CutBench {
     const { agent } = await machine.until({ event: 'started' });
     const { model } = await machine.until({ event: 'answer' });
     const answered = since();
-    const received = await this.committed();
+    const fetched = reported ? 0 : await this.committed(target);
     const ended = since();
     await machine.until({ event: 'answer', model: after.sha256 });
-    const fetched = reported ? 0 : received;
     return { agent, model, fetched, answered, recovered: answered - agentStarted, ended };
   }
 
@@ -197,13 +196,11 @@ export class CutBench {
     return unflushed ?? disk.cut('kept', rng);
   }
 
-  /** Waits until the controller has heard that what was ordered last is installed; gives the bytes that the device says to have fetched for it. */
-  private async committed(): Promise<number> {
+  /** Waits until the device has installed something and the controller has heard so; gives the bytes that it says to have fetched for it. */
+  private async committed(target: string): Promise<number> {
+    await this.machine!.until({ event: 'committed', sha256: target });
     const told = () => this.parts.fleet.told();
-    await until('the order is carried out', async () => (await told()).state === 'committed', {
-      saw: told,
-      seconds: PATIENCE,
-    });
+    await until('the controller hears it', async () => (await told()).state === 'committed', { saw: told });
     return (await told()).received;
   }
 }

@@ -41,9 +41,13 @@ const TOOLS: Readonly<Record<string, string>> = {
   'apt-get': 'apt',
 };
 
+/** Some are where only administrators look. */
+const ENVIRONMENT = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+
 /** What is not installed that a virtual board needs; undefined when all is there. */
 export function missingForBoard(): string | undefined {
-  const absent = Object.entries(TOOLS).filter(([tool]) => spawnSync(tool, ['--version']).error !== undefined);
+  const lacks = (tool: string) => spawnSync(tool, ['--version'], { env: ENVIRONMENT }).error !== undefined;
+  const absent = Object.entries(TOOLS).filter(([tool]) => lacks(tool));
   return absent.length === 0 ? undefined : absent.map(([tool, debian]) => `${tool} (apt install ${debian})`).join(', ');
 }
 
@@ -83,13 +87,14 @@ function unpackDebian(work: string, into: string): boolean {
     'APT::Architecture "arm64";',
     'APT::Architectures { "arm64"; };',
     'Acquire::Languages "none";',
-    `APT::Sandbox::User "";`,
+    'Acquire::Retries "3";',
+    'APT::Sandbox::User "";',
     `Dir::State::lists "${work}/lists";`,
     `Dir::State::status "${work}/status";`,
     `Dir::Cache "${work}/cache";`,
   ];
   writeFileSync(join(work, 'apt.conf'), config.join('\n'));
-  const env = { ...process.env, APT_CONFIG: join(work, 'apt.conf') };
+  const env = { ...ENVIRONMENT, APT_CONFIG: join(work, 'apt.conf') };
   const debs = join(work, 'debs');
   const run = (command: string, ...args: string[]) =>
     spawnSync(command, args, { cwd: debs, env, encoding: 'utf8', timeout: 300_000 });
@@ -135,7 +140,8 @@ function makeSystem(debian: string, node: string, work: string, image: string): 
 
 /** A new ext4 file system in a file, with what is in a folder. */
 export function makeFileSystem(folder: string, image: string, megabytes: number): void {
-  const made = spawnSync('mke2fs', ['-q', '-t', 'ext4', '-d', folder, image, `${megabytes}M`], { encoding: 'utf8' });
+  const words = ['-q', '-t', 'ext4', '-d', folder, image, `${megabytes}M`];
+  const made = spawnSync('mke2fs', words, { encoding: 'utf8', env: ENVIRONMENT });
   if (made.status !== 0) throw new Error(`mke2fs: ${made.stderr}`);
 }
 
