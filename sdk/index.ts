@@ -27,9 +27,12 @@ export { type FleetAccess, FleetClient } from './app/fleet-client.ts';
 export { type FrontierReport, type FrontierRequest, type FrontierRow, measureFrontier } from './app/frontier.ts';
 export { type BundleInspection, fitPath, inspectPath, type ModelInspection } from './app/inspect.ts';
 export type { KeysReport, KeysRequest, RoleReport } from './app/key-files.ts';
+export { type NewKey, newKey, type SignedRoot, signRootFile } from './app/key-holders.ts';
 export {
   delegateTo,
   initKeys,
+  type RoleOwners,
+  type RootOwners,
   revokeKey,
   rotateKeys,
   showKeys,

@@ -6,7 +6,7 @@ import {
   type Keyring,
   MetadataStore,
   type PublicKey,
-  type Repository,
+  Repository,
   ROLES,
   type RootFile,
   readKeys,
@@ -41,17 +41,17 @@ export interface RoleReport {
   readonly keys: readonly { readonly id: string; readonly here: boolean }[];
 }
 
-/** What there is, read from the files. */
+/** What there is, read from the files. @param repository absent while a first root waits for signatures. */
 export async function reportOf(
   request: KeysRequest,
-  repository: Repository,
+  repository: Repository | undefined,
   wrote: readonly string[],
 ): Promise<KeysReport> {
   const ring = await ringOf(request);
-  const { version, expires, roles } = repository.root.content;
-  const targets = repository.targets()!;
-  const keysOf = (keys: readonly PublicKey[]): RoleReport['keys'] => keys.map((k) => ({ id: k.id, here: ring.has(k) }));
   const staged = await stagedRoot(request.folder);
+  const { roles } = (repository?.root ?? staged!).content;
+  const delegations = repository?.targets()?.delegations ?? [];
+  const keysOf = (keys: readonly PublicKey[]): RoleReport['keys'] => keys.map((k) => ({ id: k.id, here: ring.has(k) }));
   const file = (role: string, f: { version: number; expires: number }): KeysReport['files'][number] => ({
     role,
     version: f.version,
@@ -60,24 +60,36 @@ export async function reportOf(
   return {
     roles: [
       ...ROLES.map((role) => ({ role, threshold: roles[role].threshold, keys: keysOf(roles[role].keys) })),
-      ...targets.delegations.map((d) => ({
+      ...delegations.map((d) => ({
         role: d.name,
         threshold: d.threshold,
         paths: d.paths,
         keys: keysOf(d.keys),
       })),
     ],
-    files: [
-      file('root', { version, expires }),
-      ...['targets', ...targets.delegations.map((d) => d.name)].map((role) => file(role, repository.targets(role)!)),
-      file('snapshot', repository.online.snapshot),
-      file('timestamp', repository.online.timestamp),
-    ],
+    files: repository
+      ? [
+          file('root', repository.root.content),
+          ...['targets', ...delegations.map((d) => d.name)].map((role) => file(role, repository.targets(role)!)),
+          file('snapshot', repository.online.snapshot),
+          file('timestamp', repository.online.timestamp),
+        ]
+      : [],
     ...(staged
-      ? { staged: { version: staged.content.version, awaited: awaitedSignatures(staged, repository.root) } }
+      ? { staged: { version: staged.content.version, awaited: awaitedSignatures(staged, repository?.root) } }
       : {}),
     wrote,
   };
+}
+
+/**
+ * The signed metadata; undefined while only a first root is there, which waits for signatures.
+ * @throws EigenError EW1002_FILE_NOT_FOUND.
+ */
+export async function repositoryOf(folder: string): Promise<Repository | undefined> {
+  const store = storeOf(folder);
+  if ((await store.newest('root')) === 0 && (await stagedRoot(folder))) return undefined;
+  return Repository.open(store);
 }
 
 /** The root that waits for signatures. */
@@ -89,8 +101,13 @@ export async function stagedRoot(folder: string): Promise<RootFile | undefined> 
   return bytes && readRoot(bytes);
 }
 
-export async function ringOf({ folder, keys = [], pem = '' }: KeysRequest): Promise<Keyring> {
-  const ring = await readKeys([keysIn(folder), ...keys]);
+export function ringOf({ folder, keys = [], pem }: KeysRequest): Promise<Keyring> {
+  return ringFrom([keysIn(folder), ...keys], pem);
+}
+
+/** Secret keys of files and folders, and of a text from the environment. */
+export async function ringFrom(paths: readonly string[], pem = ''): Promise<Keyring> {
+  const ring = await readKeys(paths);
   for (const signer of signersIn(pem, 'the environment')) ring.add(signer);
   return ring;
 }

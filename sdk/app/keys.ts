@@ -2,47 +2,63 @@ import { rm } from 'node:fs/promises';
 import {
   awaitedSignatures,
   type Delegation,
+  isSameRoot,
   Keyring,
   LIFETIMES,
   makeRoot,
+  mergeRoots,
+  type PublicKey,
   Repository,
   ROLES,
   type RoleKeys,
   type RoleName,
   type RootFile,
+  readForeignRoot,
+  readPublicKey,
   Signer,
   signRoot,
   withLock,
   writeKey,
 } from '../fleet/trust/index.ts';
 import { EigenError } from '../util/errors.ts';
-import { writeAtomic } from '../util/files.ts';
+import { readBytes, writeAtomic } from '../util/files.ts';
 import {
   type KeysReport,
   type KeysRequest,
   keysIn,
   metadataIn,
   reportOf,
+  repositoryOf,
   ringOf,
   stagedIn,
   stagedRoot,
   storeOf,
 } from './key-files.ts';
 
+/** Whose keys the root of a new fleet has: so many that are made here, or public ones of people who keep the secret halves. */
+export interface RootOwners {
+  readonly rootKeys: number;
+  readonly threshold: number;
+  /** Files; where there are any, no keys are made for the root. */
+  readonly publicKeys?: readonly string[];
+}
+
 /**
- * Makes the keys of a fleet, one file each, and its first metadata.
+ * Makes the keys of a fleet, one file each, and its first metadata. A root of other people's keys waits for their signatures.
  * @throws EigenError EW8103_ROLES_INVALID for a fleet that is there already, or a threshold above the keys.
  */
 export async function initKeys(
   { folder }: Pick<KeysRequest, 'folder'>,
-  { rootKeys, threshold }: { readonly rootKeys: number; readonly threshold: number },
+  { rootKeys, threshold, publicKeys = [] }: RootOwners,
 ): Promise<KeysReport> {
+  const brought = await Promise.all(publicKeys.map(readPublicKey));
+  const made = brought.length > 0 ? 0 : rootKeys;
   const signers = ROLES.flatMap((role) =>
-    Array.from({ length: role === 'root' ? rootKeys : 1 }, () => ({ role, signer: Signer.generate() })),
+    Array.from({ length: role === 'root' ? made : 1 }, () => ({ role, signer: Signer.generate() })),
   );
   const roles = ROLES.map((role): [RoleName, RoleKeys] => {
     const keys = signers.filter((s) => s.role === role).map((s) => s.signer.key);
-    return [role, { keys, threshold: role === 'root' ? threshold : 1 }];
+    return [role, role === 'root' ? { keys: [...keys, ...brought], threshold } : { keys, threshold: 1 }];
   });
   const issued = Date.now();
   const content = { version: 1, issued, expires: issued + LIFETIMES.root };
@@ -52,38 +68,52 @@ export async function initKeys(
   );
   return withLock(metadataIn(folder), async () => {
     if ((await storeOf(folder).newest('root')) > 0) throw unknown('root', 'there is one already: rotate its keys');
+    if (await stagedRoot(folder)) throw unknown('root', 'one waits for signatures already');
     // Keys first: metadata that nobody has the keys of is of no use.
     const wrote = [];
     for (const { role, signer } of signers) wrote.push(await writeKey(keysIn(folder), role, signer));
-    const repository = await Repository.create(storeOf(folder), root, new Keyring(signers.map((s) => s.signer)));
-    return reportOf({ folder }, repository, wrote);
+    const ring = new Keyring(signers.map((s) => s.signer));
+    return reportOf({ folder }, await publishOrKeep({ folder }, undefined, ring, root), wrote);
   });
 }
 
 /** What there is. @throws EigenError EW1002_FILE_NOT_FOUND, as all that follow. */
 export async function showKeys(request: KeysRequest): Promise<KeysReport> {
-  return reportOf(request, await Repository.open(storeOf(request.folder)), []);
+  return reportOf(request, await repositoryOf(request.folder), []);
+}
+
+/** Keys that a role gets in place of those it has. */
+export interface RoleOwners {
+  /** Files with public keys of people who keep the secret halves; as many new keys as it had, where there are none. */
+  readonly publicKeys?: readonly string[];
+  /** As it was, where it is absent. */
+  readonly threshold?: number;
 }
 
 /**
- * Gives a role new keys, as many as it had: a role of the root with a new root, one that targets delegate to with new targets. The root
- * waits for more signatures where those at hand are too few.
+ * Gives a role new keys: a role of the root with a new root, one that targets delegate to with new targets. The root waits for more
+ * signatures where those at hand are too few.
  */
-export async function rotateKeys(request: KeysRequest, role: string): Promise<KeysReport> {
+export async function rotateKeys(
+  request: KeysRequest,
+  role: string,
+  { publicKeys = [], threshold }: RoleOwners = {},
+): Promise<KeysReport> {
+  const brought = await Promise.all(publicKeys.map(readPublicKey));
   return change(request, async (repository, ring) => {
     const { roles } = repository.root.content;
     const delegation = repository.targets()!.delegations.find((d) => d.name === role);
     const before = delegation ?? (isRole(role) ? roles[role] : undefined);
     if (!before) throw unknown(role, 'there is no such role');
-    const signers = before.keys.map(() => Signer.generate());
+    const signers = brought.length > 0 ? [] : before.keys.map(() => Signer.generate());
     const wrote: string[] = [];
     for (const signer of signers) {
       ring.add(signer);
       wrote.push(await writeKey(keysIn(request.folder), role, signer));
     }
-    const keys = signers.map((s) => s.key);
-    if (delegation) await repository.delegate({ ...delegation, keys }, ring);
-    else await stage(request, repository, ring, { ...roles, [role]: { ...before, keys } });
+    const keys = { keys: [...signers.map((s) => s.key), ...brought], threshold: threshold ?? before.threshold };
+    if (delegation) await repository.delegate({ ...delegation, ...keys }, ring);
+    else await stage(request, repository, ring, { ...roles, [role]: keys });
     return wrote;
   });
 }
@@ -126,14 +156,32 @@ export async function delegateTo(request: KeysRequest, name: string, paths: read
   });
 }
 
-/** Signs the root that waits for signatures, with what is at hand; it becomes valid with the last one. */
-export async function signStaged(request: KeysRequest): Promise<KeysReport> {
-  return change(request, async (repository, ring) => {
-    const staged = await stagedRoot(request.folder);
+/**
+ * Signs the root that waits for signatures, with what is at hand; it becomes valid with the last one.
+ * @param copies files of the same root that others have signed.
+ */
+export async function signStaged(request: KeysRequest, copies: readonly string[] = []): Promise<KeysReport> {
+  const { folder } = request;
+  return withLock(metadataIn(folder), async () => {
+    const repository = await repositoryOf(folder);
+    const staged = await stagedRoot(folder);
     if (!staged) throw unknown('root', 'none waits for signatures');
-    await publishOrKeep(request, repository, ring, staged);
-    return [];
+    const others = [];
+    for (const path of copies) others.push(await copyOf(staged, path));
+    const merged = mergeRoots([staged, ...others], signersOf(staged, repository));
+    return reportOf(request, await publishOrKeep(request, repository, await ringOf(request), merged), []);
   });
+}
+
+async function copyOf(staged: RootFile, path: string): Promise<RootFile> {
+  const copy = readForeignRoot(await readBytes(path), path);
+  if (isSameRoot(copy, staged)) return copy;
+  throw unknown('root', `${path} is another one than the one that waits for signatures`);
+}
+
+/** Those who may sign a root. */
+function signersOf(next: RootFile, repository: Repository | undefined): PublicKey[] {
+  return [...(repository?.root.content.roles.root.keys ?? []), ...next.content.roles.root.keys];
 }
 
 async function change(
@@ -141,7 +189,8 @@ async function change(
   work: (repository: Repository, ring: Keyring) => Promise<string[]>,
 ): Promise<KeysReport> {
   return withLock(metadataIn(request.folder), async () => {
-    const repository = await Repository.open(storeOf(request.folder));
+    const repository = await repositoryOf(request.folder);
+    if (!repository) throw unknown('root', 'the first one waits for signatures: eigenweights keys sign');
     const wrote = await work(repository, await ringOf(request));
     return reportOf(request, repository, wrote);
   });
@@ -160,18 +209,21 @@ async function stage(
   await publishOrKeep(request, repository, ring, next);
 }
 
+/** Signs a root with what is at hand, and makes it valid if that is enough. @param repository absent for the first one. */
 async function publishOrKeep(
   { folder }: KeysRequest,
-  repository: Repository,
+  repository: Repository | undefined,
   ring: Keyring,
   next: RootFile,
-): Promise<void> {
-  const root = { present: repository.root.content.roles.root.keys, next: next.content.roles.root.keys };
-  const signed = signRoot(next, ring.all([...root.present, ...root.next]));
+): Promise<Repository | undefined> {
+  const signed = signRoot(next, ring.all(signersOf(next, repository)));
+  const complete = awaitedSignatures(signed, repository?.root).length === 0;
   await writeAtomic(stagedIn(folder), signed.bytes);
-  if (awaitedSignatures(signed, repository.root).length > 0) return;
-  await repository.publishRoot(signed, ring);
+  if (!complete) return repository;
+  const published = repository ?? (await Repository.create(storeOf(folder), signed, ring));
+  if (repository) await repository.publishRoot(signed, ring);
   await rm(stagedIn(folder), { force: true });
+  return published;
 }
 
 function isRole(name: string): name is RoleName {

@@ -1,11 +1,23 @@
-import { delegateTo, initKeys, revokeKey, rotateKeys, showKeys, signStaged } from '../../app/keys.ts';
-import type { KeysReport, KeysRequest } from '../../index.ts';
+import {
+  delegateTo,
+  initKeys,
+  type KeysReport,
+  type KeysRequest,
+  type NewKey,
+  newKey,
+  revokeKey,
+  rotateKeys,
+  type SignedRoot,
+  showKeys,
+  signRootFile,
+  signStaged,
+} from '../../index.ts';
 import { EigenError } from '../../util/errors.ts';
 import { type Answer, type Context, defineCommand, repeatFlag, valueFlag } from '../command.ts';
 import { table } from '../format.ts';
 import { pathIn, readCount, readText } from '../values.ts';
 
-const ACTIONS = ['init', 'show', 'rotate', 'revoke', 'delegate', 'sign'] as const;
+const ACTIONS = ['new', 'init', 'show', 'rotate', 'revoke', 'delegate', 'sign'] as const;
 type Action = (typeof ACTIONS)[number];
 
 /** Who wants a key from the environment puts it here, as PEM. */
@@ -31,10 +43,17 @@ export const keys = defineCommand({
     'eigenweights keys revoke fleet 3f9c01ab --key /media/stick',
     'eigenweights keys delegate fleet kws --path "kws/*/*"',
     'eigenweights keys sign fleet --key root-2.pem',
+    'eigenweights keys new ~/fleet-key',
+    'eigenweights keys init fleet --public ana.pub --public ben.pub --public eva.pub --threshold 2',
+    'eigenweights keys sign root.json --key ~/fleet-key',
+    'eigenweights keys sign fleet --signed ana/root.json --signed eva/root.json',
   ],
   args: [
     { name: 'ACTION', help: ACTIONS.join(', ') },
-    { name: 'DIR', help: 'data folder of the fleet: keys/ and metadata/ are in it' },
+    {
+      name: 'DIR',
+      help: 'data folder of the fleet: keys/ and metadata/ are in it; new: where a key of your own is put; sign: or a .json file, a copy of staged/root.json',
+    },
     { name: 'WHAT', help: 'rotate, delegate: a role; revoke: the first digits of a key, or a role', optional: true },
   ],
   flags: {
@@ -48,8 +67,14 @@ export const keys = defineCommand({
       'delegate: FAMILY/BOARD/NAME that the role signs for, with * for any',
       (texts) => texts,
     ),
+    public: repeatFlag(
+      'PATH',
+      'init, rotate: public keys of people who keep the secret halves, in place of keys made here',
+      (texts) => texts,
+    ),
+    signed: repeatFlag('PATH', 'sign: copies of staged/root.json that others have signed', (texts) => texts),
     'root-keys': valueFlag('N', 'init: keys of the root, of which --threshold have to sign (3)', readCount),
-    threshold: valueFlag('N', 'init: how many of them (2)', readCount),
+    threshold: valueFlag('N', 'init: how many of them (2); rotate: of the new ones (as before)', readCount),
   },
   next: 'eigenweights keys show DIR',
   async run({ args, flags }, context): Promise<Answer> {
@@ -60,13 +85,23 @@ export const keys = defineCommand({
     };
     const request = signingRequest(folder, flags.key, context);
     if (context.dryRun && action !== 'show') return { data: { action, folder }, text: `would ${action} in ${args[1]}` };
+    if (action === 'new') return newAnswer(await newKey(folder));
+    if (action === 'sign' && folder.endsWith('.json'))
+      return signedAnswer(args[1]!, await signRootFile(folder, request));
+    const [paths, threshold] = [flags.public.map((path) => pathIn(context.cwd, path)), flags.threshold];
     const report = await {
-      init: () => initKeys(request, { rootKeys: flags['root-keys'] ?? 3, threshold: flags.threshold ?? 2 }),
+      init: () =>
+        initKeys(request, { rootKeys: flags['root-keys'] ?? 3, threshold: threshold ?? 2, publicKeys: paths }),
       show: () => showKeys(request),
-      rotate: () => rotateKeys(request, needed()),
+      rotate: () =>
+        rotateKeys(request, needed(), { publicKeys: paths, ...(threshold === undefined ? {} : { threshold }) }),
       revoke: () => revokeKey(request, needed()),
       delegate: () => delegateTo(request, needed(), flags.path),
-      sign: () => signStaged(request),
+      sign: () =>
+        signStaged(
+          request,
+          flags.signed.map((path) => pathIn(context.cwd, path)),
+        ),
     }[action]();
     return { data: report, text: textOf(report, action) };
   },
@@ -79,6 +114,24 @@ function readAction(text: string): Action {
 }
 
 const short = (id: string): string => id.slice(0, 8);
+
+function newAnswer(made: NewKey): Answer {
+  const text = `key ${short(made.id)}\nwrote ${made.secret}\nwrote ${made.public}`;
+  return {
+    data: made,
+    text: `${text}\nKeep the first where only you can read it, give the second to who makes the root.`,
+  };
+}
+
+function signedAnswer(file: string, signed: SignedRoot): Answer {
+  const rows = signed.roles.map(({ role, threshold, keys: ids }) => [
+    role,
+    `${threshold} of ${ids.length}`,
+    ids.map(short).join(' '),
+  ]);
+  const text = `${table([['role', 'sign', 'keys'], ...rows])}\nroot ${signed.version} is signed by ${signed.by.map(short).join(', ')} in ${file}`;
+  return { data: signed, text };
+}
 
 function textOf({ roles, files, staged, wrote }: KeysReport, action: Action): string {
   const rows = roles.map(({ role, threshold, keys: own, paths }) => {
@@ -100,7 +153,8 @@ function textOf({ roles, files, staged, wrote }: KeysReport, action: Action): st
     lines.push(`root ${staged.version} waits: ${missing.join(' and ') || 'eigenweights keys sign makes it valid'}`);
   }
   lines.push(...wrote.map((path) => `wrote ${path}`));
-  if (action === 'init') lines.push('Keep the keys of root and targets off this machine, each in a place of its own.');
+  if (action === 'init' && !staged)
+    lines.push('Keep the keys of root and targets off this machine, each in a place of its own.');
   if (action === 'rotate') lines.push('The old key is void once the new metadata is out: delete its file.');
   return lines.join('\n');
 }

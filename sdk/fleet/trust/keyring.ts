@@ -2,23 +2,23 @@ import { mkdir, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EigenError } from '../../util/errors.ts';
 import { readBytes } from '../../util/files.ts';
-import { keyUnusable, type PublicKey, Signer } from './keys.ts';
+import { keyUnusable, type PublicKey, publicKeyFromPem, publicPem, Signer } from './keys.ts';
 
 /** The secret keys that are at hand. */
 export class Keyring {
-  private readonly signers = new Map<string, Signer>();
+  private readonly held = new Map<string, Signer>();
 
   constructor(signers: Iterable<Signer> = []) {
     for (const signer of signers) this.add(signer);
   }
 
   add(signer: Signer): void {
-    this.signers.set(signer.key.id, signer);
+    this.held.set(signer.key.id, signer);
   }
 
   /** Those of these keys. */
   all(keys: readonly PublicKey[]): Signer[] {
-    return [...new Set(keys.flatMap(({ id }) => this.signers.get(id) ?? []))];
+    return [...new Set(keys.flatMap(({ id }) => this.held.get(id) ?? []))];
   }
 
   /** Those that can sign for a role, no more than its threshold asks for. */
@@ -45,7 +45,11 @@ export class Keyring {
   }
 
   has({ id }: PublicKey): boolean {
-    return this.signers.has(id);
+    return this.held.has(id);
+  }
+
+  signers(): Iterable<Signer> {
+    return this.held.values();
   }
 }
 
@@ -53,18 +57,35 @@ const SUFFIX = '.pem';
 /** Bits of the mode that let others than the owner read or write. */
 const OTHERS = 0o077;
 
+/** Of public halves: a folder of keys may have them too. */
+const PUBLIC_SUFFIX = '.pub';
+
 /** Writes a secret key to a file of its own, which must not be there: mode 0600 from its first moment. @returns its path. */
-export async function writeKey(folder: string, name: string, signer: Signer): Promise<string> {
-  const path = join(folder, `${name}-${signer.key.id.slice(0, 8)}${SUFFIX}`);
+export function writeKey(folder: string, name: string, signer: Signer): Promise<string> {
+  return writeNew(folder, `${name}-${signer.key.id.slice(0, 8)}${SUFFIX}`, { text: signer.exportPem(), mode: 0o600 });
+}
+
+/** Writes a public key to a file of its own, for others. @returns its path. */
+export function writePublicKey(folder: string, name: string, key: PublicKey): Promise<string> {
+  return writeNew(folder, `${name}-${key.id.slice(0, 8)}${PUBLIC_SUFFIX}`, { text: publicPem(key), mode: 0o644 });
+}
+
+async function writeNew(folder: string, name: string, content: { readonly text: string; readonly mode: number }) {
+  const path = join(folder, name);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const file = await open(path, 'wx', 0o600);
+  const file = await open(path, 'wx', content.mode);
   try {
-    await file.writeFile(signer.exportPem());
+    await file.writeFile(content.text);
     await file.sync();
   } finally {
     await file.close();
   }
   return path;
+}
+
+/** @throws EigenError EW8101_KEY_UNUSABLE; EW1002_FILE_NOT_FOUND. */
+export async function readPublicKey(path: string): Promise<PublicKey> {
+  return publicKeyFromPem(new TextDecoder().decode(await readBytes(path)), path);
 }
 
 /** @throws EigenError EW8101_KEY_UNUSABLE, also where others may read the file; EW1002_FILE_NOT_FOUND. */

@@ -68,6 +68,29 @@ export function publicKey(hex: string): PublicKey {
   return { hex, id: sha256(`{"keytype":"ed25519","keyval":{"public":"${hex}"},"scheme":"ed25519"}`) };
 }
 
+/**
+ * From PEM, SPKI: what whoever keeps the secret half gives away.
+ * @param where the text is from, for the error.
+ * @throws EigenError EW8101_KEY_UNUSABLE, also for a secret key: it would have to stay with its owner.
+ */
+export function publicKeyFromPem(pem: string, where: string): PublicKey {
+  if (pem.includes('PRIVATE KEY')) throw keyUnusable(where, 'it is the secret half of a key, give the public one');
+  let key: KeyObject | undefined;
+  try {
+    key = createPublicKey(pem);
+  } catch {
+    // No PEM, or not of a key.
+  }
+  if (key?.asymmetricKeyType !== 'ed25519') throw keyUnusable(where, 'it is no public Ed25519 key in PEM form');
+  return publicKey(publicHex(key));
+}
+
+/** A public key as PEM, SPKI. */
+export function publicPem({ hex }: PublicKey): string {
+  const jwk = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(hex, 'hex').toString('base64url') };
+  return createPublicKey({ key: jwk, format: 'jwk' }).export({ format: 'pem', type: 'spki' }).toString();
+}
+
 export function keyUnusable(where: string, what: string): EigenError {
   return new EigenError('EW8101_KEY_UNUSABLE', `${where}: ${what}`, {
     hint: 'Keys are made by eigenweights keys init and rotate, one file each that only its owner may read.',
@@ -75,7 +98,7 @@ export function keyUnusable(where: string, what: string): EigenError {
   });
 }
 
-function publicHex(secret: KeyObject): string {
-  const { x } = createPublicKey(secret).export({ format: 'jwk' });
+function publicHex(key: KeyObject): string {
+  const { x } = (key.type === 'public' ? key : createPublicKey(key)).export({ format: 'jwk' });
   return Buffer.from(x!, 'base64url').toString('hex');
 }

@@ -41,6 +41,50 @@ export function signRoot({ bytes }: RootFile, signers: readonly Signer[]): RootF
   return readRoot(signMetadata(signed, signers, signatures));
 }
 
+/** The signatures of several copies of one root that are right, by the keys that may sign it. */
+export function mergeRoots(
+  [first, ...others]: readonly [RootFile, ...RootFile[]],
+  keys: readonly PublicKey[],
+): RootFile {
+  const { signed } = readMetadata(first.bytes);
+  const once = new Map(keys.map((key) => [key.id, key]));
+  const signatures = [...once.values()].flatMap((key) => {
+    const from = [first, ...others].find((file) => hasSigned(key, file));
+    return from?.signatures.filter((s) => s.keyid === key.id).slice(0, 1) ?? [];
+  });
+  return readRoot(signMetadata(signed, [], signatures));
+}
+
+/** Whether two files are of the same root, whoever has signed them. */
+export function isSameRoot(one: RootFile, other: RootFile): boolean {
+  return signedText(one) === signedText(other);
+}
+
+function signedText({ bytes }: RootFile): string {
+  return JSON.stringify(
+    Metadata.fromJSON(MetadataKind.Root, JSON.parse(new TextDecoder().decode(bytes))).signed.toJSON(),
+  );
+}
+
+/**
+ * A root file that somebody else may have written.
+ * @throws EigenError EW8103_ROLES_INVALID.
+ */
+export function readForeignRoot(bytes: Uint8Array, where: string): RootFile {
+  try {
+    const root = readRoot(bytes);
+    signedText(root);
+    checkRoles(root.content.roles);
+    return root;
+  } catch (cause) {
+    throw new EigenError('EW8103_ROLES_INVALID', `${where}: it is no root of a fleet`, {
+      hint: 'The one that waits for signatures is staged/root.json in the data folder of the fleet.',
+      details: { where },
+      cause,
+    });
+  }
+}
+
 /** A root file of our own. */
 export function readRoot(bytes: Uint8Array): RootFile {
   const { signed, signatures } = readMetadata(bytes);
@@ -87,6 +131,11 @@ export function withRole(
 function checkRoles(roles: Readonly<Record<RoleName, RoleKeys>>): void {
   for (const name of ROLES) {
     const { keys, threshold } = roles[name];
+    if (new Set(keys.map((key) => key.id)).size < keys.length)
+      throw new EigenError('EW8103_ROLES_INVALID', `${name}: a key is there twice`, {
+        hint: 'Every person who signs needs a key of their own.',
+        details: { role: name },
+      });
     if (threshold >= 1 && keys.length >= threshold) continue;
     throw new EigenError('EW8103_ROLES_INVALID', `${name}: ${threshold} of ${keys.length} keys cannot sign`, {
       hint: 'Rotate the key instead of revoking it, or lower the threshold.',

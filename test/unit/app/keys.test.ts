@@ -1,8 +1,9 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { newKey, signRootFile } from '../../../sdk/app/key-holders.ts';
 import { delegateTo, initKeys, revokeKey, rotateKeys, showKeys, signStaged } from '../../../sdk/app/keys.ts';
 import { runCli } from '../../../sdk/cli/app.ts';
 import { COMMANDS } from '../../../sdk/cli/commands/index.ts';
@@ -88,6 +89,111 @@ test('a root is signed by one after another, and valid with the last', async () 
   assert.is(done.files.find((f) => f.role === 'root')?.version, 2);
   assert.is(done.files.find((f) => f.role === 'timestamp')?.version, 2);
   assert.is(await codeOf(signStaged({ folder: fleet, keys: [second!] })), 'EW8103_ROLES_INVALID');
+});
+
+test('people who keep their own keys make a root together', async () => {
+  const people = await Promise.all(['ana', 'ben', 'eva'].map((name) => newKey(join(folder, name))));
+  for (const { secret } of people) assert.is((await stat(secret)).mode & 0o777, 0o600);
+  const publicKeys = people.map((p) => p.public);
+  const owners = { rootKeys: 3, threshold: 2, publicKeys };
+  const made = await initKeys({ folder: fleet }, owners);
+  assert.not(made.wrote.some((path) => path.includes('root-')));
+  assert.equal(
+    made.staged?.awaited.map((a) => [a.by, a.needed, a.keys.map((k) => k.id)]),
+    [['next', 2, people.map((p) => p.id)]],
+  );
+  assert.equal((await showKeys({ folder: fleet })).files, []);
+  assert.is(await codeOf(initKeys({ folder: fleet }, owners)), 'EW8103_ROLES_INVALID');
+  assert.is(await codeOf(rotateKeys({ folder: fleet }, 'timestamp')), 'EW8103_ROLES_INVALID');
+  // Two of them sign copies, each on a machine of their own, with nothing else there.
+  const copies = ['ana', 'eva'].map((name) => join(folder, name, 'root.json'));
+  for (const [i, copy] of copies.entries()) {
+    await copyFile(join(fleet, 'staged/root.json'), copy);
+    const { roles, by } = await signRootFile(copy, { keys: [join(folder, ['ana', 'eva'][i]!)] });
+    assert.equal(roles[0], { role: 'root', threshold: 2, keys: people.map((p) => p.id) });
+    assert.is(by.length, 1);
+  }
+  const half = await signStaged({ folder: fleet }, copies.slice(0, 1));
+  assert.equal(
+    half.staged?.awaited.map((a) => a.needed),
+    [1],
+  );
+  const done = await signStaged({ folder: fleet }, copies);
+  assert.is(done.staged, undefined);
+  assert.equal(
+    done.files.map((f) => [f.role, f.version]),
+    [
+      ['root', 1],
+      ['targets', 1],
+      ['snapshot', 1],
+      ['timestamp', 1],
+    ],
+  );
+  // Ben, who was ill, and Ana hand over to two others.
+  const next = await Promise.all(['ida', 'uwe'].map((name) => newKey(join(folder, name))));
+  const rotation = { publicKeys: next.map((p) => p.public) };
+  const staged = await rotateKeys({ folder: fleet, keys: [join(folder, 'ana')] }, 'root', rotation);
+  assert.equal(
+    staged.staged?.awaited.map((a) => [a.by, a.needed]),
+    [
+      ['present', 1],
+      ['next', 2],
+    ],
+  );
+  const copy = join(folder, 'root.json');
+  await copyFile(join(fleet, 'staged/root.json'), copy);
+  for (const name of ['ben', 'ida', 'uwe']) await signRootFile(copy, { keys: [join(folder, name)] });
+  const after = await signStaged({ folder: fleet }, [copy]);
+  assert.is(after.files[0]!.version, 2);
+  assert.equal(
+    after.roles[0]!.keys.map((k) => k.id),
+    next.map((p) => p.id),
+  );
+});
+
+test('what is no public key, or no copy of the root that waits, is refused', async () => {
+  const { secret, ...ana } = await newKey(join(folder, 'ana'));
+  const owners = (...publicKeys: string[]) => ({ rootKeys: 1, threshold: 1, publicKeys });
+  assert.is(await codeOf(initKeys({ folder: fleet }, owners(secret))), 'EW8101_KEY_UNUSABLE');
+  assert.is(await codeOf(initKeys({ folder: fleet }, owners(join(folder, 'none.pub')))), 'EW1002_FILE_NOT_FOUND');
+  assert.is(await codeOf(initKeys({ folder: fleet }, owners(ana.public, ana.public))), 'EW8103_ROLES_INVALID');
+  const tooMany = { ...owners(ana.public), threshold: 2 };
+  assert.is(await codeOf(initKeys({ folder: fleet }, tooMany)), 'EW8103_ROLES_INVALID');
+  await initKeys({ folder: fleet }, owners(ana.public));
+  const staged = join(fleet, 'staged/root.json');
+  const copy = join(folder, 'root.json');
+  await copyFile(staged, copy);
+  assert.is(await codeOf(signRootFile(copy, {})), 'EW8102_SIGNATURES_MISSING');
+  // Somebody else's key is no signature, and somebody else's root no copy.
+  await newKey(join(folder, 'eve'));
+  await signRootFile(copy, { keys: [join(folder, 'eve')] });
+  assert.is((await signStaged({ folder: fleet }, [copy])).staged?.awaited[0]?.needed, 1);
+  const { signed, signatures } = JSON.parse(await readFile(copy, 'utf8'));
+  for (const change of [{ version: 2 }, { expires: '2099-01-01T00:00:00Z' }, { roles: 1 }, { _type: 'targets' }]) {
+    await writeFile(copy, JSON.stringify({ signed: { ...signed, ...change }, signatures }));
+    assert.is(await codeOf(signStaged({ folder: fleet }, [copy])), 'EW8103_ROLES_INVALID', JSON.stringify(change));
+  }
+  for (const text of ['', '{}', '[]', 'null', '{"signed":null,"signatures":[]}']) {
+    await writeFile(copy, text);
+    assert.is(await codeOf(signRootFile(copy, { keys: [secret] })), 'EW8103_ROLES_INVALID', text);
+  }
+  assert.is((await signStaged({ folder: fleet, keys: [secret] })).staged, undefined);
+});
+
+test('the command takes people through it', async () => {
+  const run = async (...words: string[]): Promise<string> => {
+    const io = fakeIo({ cwd: folder });
+    assert.is(await runCli(['keys', ...words], COMMANDS, io), 0, io.err());
+    return io.out();
+  };
+  for (const name of ['ana', 'ben']) assert.match(await run('new', name), /key [0-9a-f]{8}\n/);
+  const publicOf = async (name: string): Promise<string> =>
+    join(name, (await readdir(join(folder, name))).find((file) => file.endsWith('.pub'))!);
+  const files = ['--public', await publicOf('ana'), '--public', await publicOf('ben')];
+  assert.match(await run('init', 'fleet', ...files), /root 1 waits: 2 of/);
+  await copyFile(join(fleet, 'staged/root.json'), join(folder, 'root.json'));
+  assert.match(await run('sign', 'root.json', '--key', 'ana'), /root +2 of 2/);
+  assert.match(await run('sign', 'fleet', '--signed', 'root.json', '--key', 'ben'), /timestamp +1 of 1/);
 });
 
 test('keys from the environment sign too', async () => {
