@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import type { DeviceFileSystem } from '../fs/file-system.ts';
 import { AppendLog } from '../store/append-log.ts';
 import type { DeltaNotes } from './fetch.ts';
@@ -45,6 +46,37 @@ interface FailedDelta {
   readonly reason: string;
 }
 
+const step = v.custom<StepName>((value) => typeof value === 'string');
+const number = v.number();
+const outcome = [
+  v.object({ kind: v.literal('committed'), sha256: v.string(), release: number, at: number }),
+  v.object({
+    kind: v.literal('failed'),
+    failure: v.object({
+      ...{ sha256: v.string(), release: number, attempts: number, at: number, step },
+      ...{ code: v.string(), reason: v.string(), attack: v.optional(v.string()), poisoned: v.boolean() },
+    }),
+  }),
+] as const;
+const delta = v.object({ kind: v.literal('delta'), sha256: v.string(), reason: v.string() });
+/** Entries that this version knows; another one may have written others. */
+const entry = v.variant('kind', [
+  ...outcome,
+  delta,
+  v.object({ kind: v.literal('step'), step, sha256: v.string(), at: number }),
+  v.object({ kind: v.literal('reported') }),
+  v.object({
+    kind: v.literal('summary'),
+    failures: v.array(outcome[1].entries.failure),
+    unreported: v.optional(v.variant('kind', [...outcome])),
+    deltas: v.optional(v.array(delta)),
+  }),
+]);
+
+function isEntry(value: unknown): value is Entry {
+  return v.is(entry, value);
+}
+
 /** Attempts at one blob under one release, where each has cost a download. What waits for a network or for space may wait for ever. */
 const MOST_ATTEMPTS = 8;
 const CHEAP: ReadonlySet<StepName> = new Set(['CHECK', 'PREFLIGHT', 'FETCH']);
@@ -67,7 +99,7 @@ export class Ledger implements DeltaNotes {
   }
 
   static async open(fs: DeviceFileSystem, path: string): Promise<Ledger> {
-    const { log, entries } = await AppendLog.open<Entry>(fs, path);
+    const { log, entries } = await AppendLog.open(fs, path, isEntry);
     const ledger = new Ledger(log);
     for (const entry of entries) ledger.take(entry);
     return ledger;

@@ -41,6 +41,9 @@ export type TensorMap = v.InferOutput<typeof tensorMap>;
 /** Bytes of a frame that are not data of tensors. */
 export const OVERHEAD_BYTES = 64 << 10;
 
+/** Characters of what an application wrote that an error repeats. */
+const MOST_QUOTED = 200;
+
 export function encodeFrame(message: Request | Reply): Uint8Array {
   const given = Object.entries(message).filter(([, value]) => value !== undefined);
   return frameOf(encodeCbor(Object.fromEntries(given) as CborMap));
@@ -60,7 +63,9 @@ function checked<S extends v.GenericSchema>(schema: S, body: Uint8Array): v.Infe
   const result = v.safeParse(schema, decodeCbor(body), { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw invalidMessage(`${v.getDotPath(issue) ?? 'top level'}: ${issue.message}`);
+  // Both quote what was sent.
+  const [place, what] = [v.getDotPath(issue) ?? 'top level', issue.message].map((text) => text.slice(0, MOST_QUOTED));
+  throw invalidMessage(`${place}: ${what}`);
 }
 
 export function packTensors(tensors: Tensors): TensorMap {

@@ -24,10 +24,14 @@ export class AppendLog<T> {
     this.named = named;
   }
 
-  /** Opens a log that may not be there yet, and reads its entries. Writes nothing. */
+  /**
+   * Opens a log that may not be there yet, and reads its entries. Writes nothing.
+   * @param isEntry what it says no to, an entry of another version, is left out.
+   */
   static async open<T>(
     fs: DeviceFileSystem,
     path: string,
+    isEntry: (value: unknown) => value is T,
   ): Promise<{ readonly log: AppendLog<T>; readonly entries: T[] }> {
     const content = await readIfThere(fs, path);
     const entries: T[] = [];
@@ -36,11 +40,11 @@ export class AppendLog<T> {
     for (let start = 0; start < bytes.length; ) {
       const newline = bytes.indexOf(NEWLINE, start);
       if (newline < 0) break;
-      const entry = parseLine<T>(bytes.subarray(start, newline));
+      const entry = parseLine(bytes.subarray(start, newline));
       start = newline + 1;
       if (entry === undefined) continue;
-      entries.push(entry.value);
       end = start;
+      if (isEntry(entry.value)) entries.push(entry.value);
     }
     // The name may not be durable yet, even where the file was found: the first append sees to it.
     return { log: new AppendLog<T>(fs, path, end, false), entries };
@@ -73,9 +77,9 @@ function lineOf(entry: unknown): Uint8Array {
   return new TextEncoder().encode(`${sha256(json).slice(0, CHECK)} ${json}\n`);
 }
 
-function parseLine<T>(bytes: Uint8Array): { readonly value: T } | undefined {
+function parseLine(bytes: Uint8Array): { readonly value: unknown } | undefined {
   const line = new TextDecoder().decode(bytes);
   const json = line.slice(CHECK + 1);
   if (line[CHECK] !== ' ' || sha256(json).slice(0, CHECK) !== line.slice(0, CHECK)) return undefined;
-  return { value: JSON.parse(json) as T };
+  return { value: JSON.parse(json) };
 }

@@ -12,6 +12,14 @@ const FLUSH_SHARE = 1 / 16;
 /** The first entry binds the log to one list of pieces, the others say which pieces are on the medium: from, how many. */
 type Entry = { readonly pieces: string } | { readonly have: readonly [number, number] };
 
+function isEntry(value: unknown): value is Entry {
+  if (typeof value !== 'object' || value === null) return false;
+  if ('pieces' in value) return typeof value.pieces === 'string';
+  return (
+    'have' in value && Array.isArray(value.have) && value.have.length === 2 && value.have.every(Number.isSafeInteger)
+  );
+}
+
 /**
  * A blob on its way: its bytes in `path`.part, each at its place, and a bitmap of the pieces that are there, kept in `path`.log. A piece
  * is noted only after its bytes were synced, and checked again on opening: what is counted as there is there.
@@ -42,7 +50,7 @@ export class Download {
 
   /** Begins or resumes; `close` or `finish` ends it. */
   static async open(fs: DeviceFileSystem, path: string, spec: BlobSpec): Promise<Download> {
-    const { log, entries } = await AppendLog.open<Entry>(fs, `${path}.log`);
+    const { log, entries } = await AppendLog.open(fs, `${path}.log`, isEntry);
     const [first, ...rest] = entries;
     const logged = first !== undefined && 'pieces' in first && first.pieces === listDigest(spec);
     const file = await fs.open(`${path}.part`, 'write');
@@ -138,7 +146,11 @@ function listDigest({ sha256: whole, pieces }: BlobSpec): string {
 async function verifiedPieces(file: OpenFile, spec: BlobSpec, entries: readonly Entry[]): Promise<boolean[]> {
   const listed = new Set<number>();
   for (const entry of entries)
-    if ('have' in entry) for (let i = 0; i < entry.have[1]; i++) listed.add(entry.have[0] + i);
+    if ('have' in entry) {
+      const [from, count] = entry.have;
+      const end = Math.min(from + count, spec.pieces.length);
+      for (let i = Math.max(0, from); i < end; i++) listed.add(i);
+    }
   const offsets = offsetsOf(spec.pieces);
   const have: boolean[] = [];
   for (const [i, piece] of spec.pieces.entries())
