@@ -25,7 +25,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 NotifyAccess=all
-ExecStart=${start.map(quoted).join(' ')}
+ExecStart=${start.map((word) => quoted(word.replaceAll('$', '$$$$'))).join(' ')}
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=always
 RestartSec=2
@@ -34,7 +34,7 @@ TimeoutStartSec=300
 User=eigenweights
 Group=eigenweights
 UMask=0007
-Environment=EIGEN_CACHE=${config.state}/cache
+Environment=${quoted(`EIGEN_CACHE=${config.state}/cache`)}
 ReadWritePaths=${writable.map(quoted).join(' ')}
 NoNewPrivileges=yes
 ProtectSystem=strict
@@ -63,8 +63,8 @@ WantedBy=multi-user.target
 `;
 }
 
-/** A word as systemd reads it back. */
+/** A word as systemd reads it back. In commands, and only there, a dollar has to be doubled. */
 function quoted(word: string): string {
-  const safe = word.replaceAll('%', '%%').replaceAll('$', '$$$$');
+  const safe = word.replaceAll('%', '%%');
   return /^[\w@%+=:,./$-]+$/.test(safe) ? safe : `"${safe.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
