@@ -1,8 +1,10 @@
 /**
  * What an update takes: a multi-layer perceptron of ../shared/models in several states of training, as float and as compressed bundles,
- * and the deltas between these, beside `zstd --patch-from` and `bsdiff` of the same files, where those are installed. Writes out/delta/.
+ * and the deltas between these, beside `zstd --patch-from` and `bsdiff` of the same files, where those are installed; what memory it takes
+ * to apply them, for models of several sizes; and deltas that are wrong. Writes out/delta/.
  *
- * OLD NEW   two bundles to take instead
+ * OLD NEW         two bundles to take instead
+ * --corrupted N   how many wrong ones, 10000 by default
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -12,6 +14,9 @@ import { parseArgs } from 'node:util';
 import { readBundle, weightTensorsOf } from '../sdk/bundle/index.ts';
 import { applyDeltaFile, buildCompressed, buildFloat, writeDelta } from '../sdk/index.ts';
 import { bytesOf } from '../sdk/util/tensor.ts';
+import { tryCorrupted } from './delta/corrupted.ts';
+import { writeLayers } from './delta/large.ts';
+import { memoryOf, memoryOfApplying } from './delta/memory.ts';
 import { type Training, trainFurther } from './delta/train.ts';
 import { MODELS } from './quality/task.ts';
 import { aligned } from './speed/present/tables.ts';
@@ -82,8 +87,45 @@ async function trainedRows(): Promise<string[][]> {
   return rows;
 }
 
+const megabytes = (bytes: number | undefined): string => (bytes === undefined ? '-' : `${(bytes / 1e6).toFixed(1)} MB`);
+
+/** What applying takes for a model of so many layers of 1 MiB, all of whose weights have changed. */
+async function memoryRow(layers: number): Promise<string[]> {
+  const bundle = (moved: boolean): Promise<string> =>
+    writeLayers(join(FOLDER, `layers-${layers}-${moved ? 'new' : 'old'}`), TARGET, layers, moved);
+  const [oldPath, newPath] = [await bundle(false), await bundle(true)];
+  const [delta, other, out] = ['layers.ewd', 'layers.other', 'layers.out'].map((name) => join(FOLDER, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const { bytes, newBytes } = await writeDelta(oldPath, newPath, delta);
+  const own = await memoryOfApplying(oldPath, delta, out);
+  const bsdiff = await byOther('bsdiff', [oldPath, newPath, other], other);
+  const bspatch = bsdiff === undefined ? undefined : memoryOf('bspatch', [oldPath, out, other]);
+  const patch = ['-qf', '--long=27', `--patch-from=${oldPath}`];
+  const zstd = await byOther('zstd', [...patch, newPath, '-o', other], other);
+  const unzstd = zstd === undefined ? undefined : memoryOf('zstd', ['-d', ...patch, other, '-o', out]);
+  const share = `${((100 * bytes) / newBytes).toFixed(1)} %`;
+  return [`${layers} layers`, megabytes(newBytes), share, megabytes(own), megabytes(unzstd), megabytes(bspatch)];
+}
+
+async function printCorrupted(old: string, now: string, count: number): Promise<void> {
+  const delta = join(FOLDER, 'update.ewd');
+  await writeDelta(old, now, delta);
+  const { refused, harmless } = await tryCorrupted([old, now, delta], count);
+  console.log(
+    `${refused + harmless} corrupted deltas: ${refused} refused, ${harmless} made the new bundle, 0 accepted as another`,
+  );
+}
+
+const LAYERS = [1, 4, 16];
+
 async function main(): Promise<number> {
-  const { positionals } = parseArgs({ allowPositionals: true });
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { corrupted: { type: 'string', default: '10000' } },
+  });
   const [old, now] = positionals;
   if (!now && !existsSync(MODEL)) {
     console.error('bench-delta: there is no ../shared/models; name two bundles');
@@ -93,6 +135,12 @@ async function main(): Promise<number> {
   const rows = old && now ? [await rowOf('', old, now)] : await trainedRows();
   const head = ['update', 'bytes', 'delta', 'chunks', 'zstd', 'bsdiff', 'zstd, values', 'bsdiff, values'];
   console.log(aligned([head, ...rows]));
+  const pair: [string, string] = old && now ? [old, now] : [join(FOLDER, 'base.ewb'), join(FOLDER, '2-epochs.ewb')];
+  await printCorrupted(...pair, Number(values.corrupted));
+  if (process.platform !== 'linux') return 0;
+  const memory: string[][] = [];
+  for (const layers of LAYERS) memory.push(await memoryRow(layers));
+  console.log(aligned([['memory to apply', 'bytes', 'delta', 'ours', 'zstd', 'bspatch'], ...memory]));
   return 0;
 }
 
