@@ -15,13 +15,16 @@ export class AppendLog<T> {
   bytes: number;
   private readonly fs: DeviceFileSystem;
   private readonly path: string;
-  private named: boolean;
+  /** The name may not be durable yet, even where the file was found: the first append sees to it. */
+  private named = false;
+  /** Whether something stands behind the good bytes: lines of it could come to life again when what is before them is written over. */
+  private littered: boolean;
 
-  private constructor(fs: DeviceFileSystem, path: string, bytes: number, named: boolean) {
+  private constructor(fs: DeviceFileSystem, path: string, bytes: number, littered: boolean) {
     this.fs = fs;
     this.path = path;
     this.bytes = bytes;
-    this.named = named;
+    this.littered = littered;
   }
 
   /**
@@ -46,18 +49,20 @@ export class AppendLog<T> {
       end = start;
       if (isEntry(entry.value)) entries.push(entry.value);
     }
-    // The name may not be durable yet, even where the file was found: the first append sees to it.
-    return { log: new AppendLog<T>(fs, path, end, false), entries };
+    return { log: new AppendLog<T>(fs, path, end, bytes.length > end), entries };
   }
 
   async append(entry: T): Promise<void> {
     const line = lineOf(entry);
     await withFile(this.fs, this.path, 'write', async (file) => {
+      if (this.littered) await file.truncate(this.bytes);
+      this.littered = true;
       await writeFully(file, this.bytes, line);
       await file.sync();
     });
     if (!this.named) await this.fs.syncFolder(posix.dirname(this.path));
     this.named = true;
+    this.littered = false;
     this.bytes += line.length;
   }
 
@@ -66,6 +71,7 @@ export class AppendLog<T> {
     const lines = Buffer.concat(entries.map(lineOf));
     await replaceFile(this.fs, this.path, lines);
     this.named = true;
+    this.littered = false;
     this.bytes = lines.length;
   }
 }
