@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { packageVersion } from '../../sdk/util/package.ts';
@@ -6,6 +7,11 @@ import { packageVersion } from '../../sdk/util/package.ts';
 export const AGENT_BUDGET = 450_000;
 
 const root = resolve(import.meta.dirname, '../..');
+
+function mqttVersion(): string {
+  const { version } = createRequire(import.meta.url)('mqtt/package.json') as { readonly version: string };
+  return version;
+}
 
 /** Modules that are others in one file. */
 const REPLACED: Readonly<Record<string, string>> = {
@@ -17,6 +23,10 @@ const REPLACED: Readonly<Record<string, string>> = {
   'readable-stream': "module.exports = require('node:stream');",
   socks: 'exports.SocksClient = undefined;',
   'worker-timers': '',
+  // What only browsers and servers use.
+  nothing: '',
+  // All that is asked of it is the version.
+  'mqtt version': `exports.version = ${JSON.stringify(mqttVersion())};`,
   // An agent that was updated lies in the state folder; native parts are where the one that was started is installed.
   koffi: "module.exports = require('node:module').createRequire(process.argv[1])('koffi');",
 };
@@ -26,6 +36,12 @@ const replace: Plugin = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /\/package\.ts$/ }, () => ({ path: 'version', namespace: 'replaced' }));
     onResolve({ filter: /\/thread\.ts$/ }, () => ({ path: 'thread', namespace: 'replaced' }));
+    onResolve({ filter: /^\.\/(ali|wx|browser\.js|lib\/websocket-server)$/ }, ({ importer }) =>
+      /\/(mqtt|debug|ws)\//.test(importer) ? { path: 'nothing', namespace: 'replaced' } : undefined,
+    );
+    onResolve({ filter: /\/package\.json$/ }, ({ importer }) =>
+      importer.includes('/mqtt/') ? { path: 'mqtt version', namespace: 'replaced' } : undefined,
+    );
     onResolve({ filter: /^(koffi|readable-stream|socks|worker-timers)$/ }, ({ path }) => ({
       path,
       namespace: 'replaced',

@@ -74,6 +74,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   fflate: ['sdk/util', 'sdk/bundle'],
   hono: ['sdk/fleet'],
   mqtt: ['sdk/transport'],
+  'mqtt-packet': ['sdk/transport'],
   'onnxruntime-web': ['sdk/measure/oracle'],
   pg: ['sdk/fleet'],
   picocolors: ['sdk/cli'],

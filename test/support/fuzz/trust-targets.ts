@@ -1,9 +1,9 @@
 import { readMetadata } from '../../../sdk/fleet/trust/sign.ts';
 import { isEigenError } from '../../../sdk/util/errors.ts';
 import type { Rng } from '../../../sdk/util/rng.ts';
-import { blobOf } from '../device-updates.ts';
 import { signAnything } from '../forged-metadata.ts';
 import { KEYS, World } from '../trust-world.ts';
+import { blobOf } from '../versions.ts';
 import { mutated, mutatedTree, oneOf } from './mutate.ts';
 import type { Fate, FuzzTarget } from './target.ts';
 
