@@ -100,14 +100,14 @@ async function memoryRow(layers: number): Promise<string[]> {
     string,
   ];
   const { bytes, newBytes } = await writeDelta(oldPath, newPath, delta);
-  const own = await memoryOfApplying(oldPath, delta, out);
+  const { used, grown } = await memoryOfApplying(oldPath, delta, out);
   const bsdiff = await byOther('bsdiff', [oldPath, newPath, other], other);
   const bspatch = bsdiff === undefined ? undefined : memoryOf('bspatch', [oldPath, out, other]);
   const patch = ['-qf', '--long=27', `--patch-from=${oldPath}`];
   const zstd = await byOther('zstd', [...patch, newPath, '-o', other], other);
   const unzstd = zstd === undefined ? undefined : memoryOf('zstd', ['-d', ...patch, other, '-o', out]);
   const share = `${((100 * bytes) / newBytes).toFixed(1)} %`;
-  return [`${layers} layers`, megabytes(newBytes), share, megabytes(own), megabytes(unzstd), megabytes(bspatch)];
+  return [`${layers} layers`, megabytes(newBytes), share, ...[used, grown, unzstd, bspatch].map(megabytes)];
 }
 
 async function printCorrupted(old: string, now: string, count: number): Promise<void> {
@@ -140,7 +140,9 @@ async function main(): Promise<number> {
   if (process.platform !== 'linux') return 0;
   const memory: string[][] = [];
   for (const layers of LAYERS) memory.push(await memoryRow(layers));
-  console.log(aligned([['memory to apply', 'bytes', 'delta', 'ours', 'zstd', 'bspatch'], ...memory]));
+  console.log(
+    aligned([['memory to apply', 'bytes', 'delta', 'in use', 'process grows', 'zstd', 'bspatch'], ...memory]),
+  );
   return 0;
 }
 
