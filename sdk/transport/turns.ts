@@ -13,6 +13,11 @@ export class Turns {
     this.mostWaiting = mostWaiting;
   }
 
+  /** Those that wait. */
+  get size(): number {
+    return this.waiting.length;
+  }
+
   /** Works when it is its turn. @throws EigenError EW7102_LINK_FULL when too many wait. */
   async take<T>(work: () => Promise<T>): Promise<T> {
     if (this.working >= this.atATime) await this.turn();

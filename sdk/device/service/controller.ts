@@ -170,7 +170,9 @@ export class ControllerUpstream implements Upstream {
     if (words === this.told) return;
     log('error', 'refused', { attack, ...errorFields(e) });
     const { running } = (await facts)();
-    const report = { outcome: 'refused', code: e.code, attack, received: this.source.take() } as const;
+    // What does not come may yet come: whoever rolls out tries it again.
+    const outcome = e.code === 'EW7104_SOURCE_FAILED' && attack === 'withheld' ? 'failed' : 'refused';
+    const report = { outcome, code: e.code, attack, received: this.source.take() } as const;
     const digest = running === undefined ? {} : { running: new Uint8Array(Buffer.from(running, 'hex')) };
     await this.link.report({ ...report, ...digest }).then(
       () => {

@@ -3,8 +3,9 @@ import { Turns } from '../../transport/turns.ts';
 import { type Clock, systemClock } from '../../util/clock.ts';
 import { isEigenError } from '../../util/errors.ts';
 import { type BlobSpec, offsetsOf } from '../../wire/blob.ts';
-import { DEFAULT_PIECE, decodeMessage, encodeMessage, type Message } from '../../wire/protocol/messages.ts';
+import { decodeMessage, encodeMessage, type Message } from '../../wire/protocol/messages.ts';
 import { deviceTopic, everyDevice, parseTopic } from '../../wire/protocol/topics.ts';
+import { MetadataAnswers } from './metadata-answers.ts';
 import { Seen } from './seen.ts';
 import type { BlobSource, MetadataFiles } from './source.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
@@ -49,7 +50,6 @@ interface DeviceState {
 
 type Request = Message<'rq'>;
 type ChunkRequest = Extract<Request, { type: 'request-chunks' }>;
-type MetadataRequest = Extract<Request, { type: 'request-metadata' }>;
 
 /** What was asked and answered since the start. */
 export interface BlobServerCounts {
@@ -74,6 +74,7 @@ export class BlobServer {
   private readonly rates: Rates;
   private readonly total: TokenBucket;
   private readonly turns = new Turns(AT_A_TIME, WAITING);
+  private readonly metadata: MetadataAnswers;
   /** In the order of their last request. */
   private readonly devices = new Map<string, DeviceState>();
   private readonly leave: () => void;
@@ -84,6 +85,7 @@ export class BlobServer {
     this.random = parts.random ?? Math.random;
     this.rates = parts.rates ?? DEFAULT_RATES;
     this.total = new TokenBucket(this.rates.total, this.clock);
+    this.metadata = new MetadataAnswers(parts.metadata, (device, message) => this.send(device, message));
     this.leave = parts.transport.onMessage((message) => this.hear(message));
   }
 
@@ -96,6 +98,11 @@ export class BlobServer {
 
   close(): void {
     this.leave();
+  }
+
+  /** Requests that wait for those before them. */
+  get waiting(): number {
+    return this.turns.size + this.metadata.waiting;
   }
 
   private hear({ topic, payload }: Incoming): void {
@@ -119,19 +126,16 @@ export class BlobServer {
 
   /** Whatever fails is as if the answer was lost. */
   private async answer(device: string, request: Request): Promise<void> {
+    if (request.type === 'request-metadata') return this.metadata.answer(device, request).catch(() => undefined);
     const state = this.stateOf(device);
-    if (request.type === 'request-chunks' && !state.seen.take(request.id)) {
+    if (!state.seen.take(request.id)) {
       this.counts.dropped++;
       return;
     }
     try {
-      await this.turns.take(() =>
-        request.type === 'request-chunks'
-          ? this.sendChunks(device, state, request)
-          : this.sendMetadata(device, request),
-      );
+      await this.turns.take(() => this.sendChunks(device, state, request));
     } catch (e) {
-      if (!isEigenError(e) || e.code !== 'EW7102_LINK_FULL' || request.type !== 'request-chunks') return;
+      if (!isEigenError(e) || e.code !== 'EW7102_LINK_FULL') return;
       await this.sendBusy(device, request, CROWDED).catch(() => undefined);
     }
   }
@@ -166,13 +170,6 @@ export class BlobServer {
   private async sendBusy(device: string, { id, blob }: ChunkRequest, wait: number): Promise<void> {
     this.counts.busy++;
     await this.send(device, { type: 'busy', id, blob, retry: Math.ceil(wait * (1 + this.random())) });
-  }
-
-  private async sendMetadata(device: string, { role, version, from }: MetadataRequest): Promise<void> {
-    const file = await this.parts.metadata.read(role, version);
-    const total = file?.bytes.length ?? 0;
-    const bytes = file?.bytes.subarray(from, from + DEFAULT_PIECE) ?? new Uint8Array(0);
-    await this.send(device, { type: 'metadata', role, version: file?.version ?? version ?? 0, from, total, bytes });
   }
 
   private async send(device: string, message: Message<'ch'>): Promise<void> {

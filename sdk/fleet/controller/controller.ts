@@ -44,6 +44,8 @@ export interface ControllerParts {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly tasks?: readonly FleetTask[];
+  /** How many requests of devices wait that fetch what they were told about. */
+  readonly queue?: () => number;
 }
 
 export const SHARDS: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
@@ -59,6 +61,8 @@ const NEXT_PUBLISHED = 500;
 const SWEEP_EVERY = 5000;
 /** Tasks rest at least so many times as long as they have worked. */
 const TASK_REST = 2;
+/** Nobody else is told while so many requests of those that were told before wait. */
+const CROWDED = 256;
 /** Publishes that wait for the broker at a time. */
 const AT_A_TIME = 32;
 
@@ -224,6 +228,10 @@ export class Controller {
   private async publish(): Promise<void> {
     const { database, transport, namespace, clock, random, metrics } = this.parts;
     if (this.shards.length === 0 || !transport.connected) return;
+    if ((this.parts.queue?.() ?? 0) > CROWDED) {
+      clock.after(NEXT_PUBLISHED, () => this.publishSoon());
+      return;
+    }
     const due = await database.transaction(async (db) => {
       await this.leases.fence(db, this.shards);
       return takeDue(db, this.shards, MOST_PUBLISHED, { now: clock.now(), random });

@@ -113,11 +113,19 @@ async function assemble(
     transport: link.transport,
     random: Math.random,
     tasks: [housekeeping, renewal, rolloutTask({ log, onTold: () => controller.publishSoon() })],
+    queue: () => blobServer.waiting,
   });
   const blobs = new BlobFolder(folder.path);
   ending.push(() => blobs.close());
   const serves = (device: string): boolean => controller.leases.holds(shardOf(device));
-  const blobServer = await BlobServer.start({ transport: link.transport, namespace, blobs, metadata, serves, clock });
+  const blobServer: BlobServer = await BlobServer.start({
+    transport: link.transport,
+    namespace,
+    blobs,
+    metadata,
+    serves,
+    clock,
+  });
   ending.push(() => blobServer.close());
   const fleet: Fleet = {
     ...{ database, controller, blobs, metrics, log, clock, namespace },
