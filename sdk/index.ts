@@ -70,6 +70,7 @@ export {
   openSession,
   type SessionRequest,
 } from './app/session.ts';
+export { type UploadOptions, type UploadReport, uploadBlob } from './app/upload.ts';
 export type { Received } from './bundle/index.ts';
 export type { LatencyEstimate, Origin, Sourced } from './compile/cost.ts';
 export { doesNotFit, type FitOptions, type FitReport, type LimitCheck } from './compile/fit.ts';

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
+import { pipeline, Readable } from 'node:stream';
 import { EigenError, type ErrorCode } from '../util/errors.ts';
 
 /** How a controller is reached; what is absent is taken from the environment (EIGEN_URL, EIGEN_TOKEN, EIGEN_CA). */
@@ -16,6 +17,13 @@ export interface FleetAccess {
 }
 
 const TIMEOUT = 60_000;
+
+/** A body, and how long it is. */
+interface Payload {
+  readonly type: string;
+  readonly bytes: number;
+  readonly content: Buffer | Readable;
+}
 
 /** Asks a controller over its API. */
 export class FleetClient {
@@ -59,7 +67,23 @@ export class FleetClient {
     body?: unknown,
     signal?: AbortSignal,
   ): Promise<T> {
-    const { status, text } = await this.send(method, path, body, signal).catch((cause: Error) => {
+    const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    const payload = content && { type: 'application/json', bytes: content.length, content };
+    return this.answered<T>(method, path, payload, signal);
+  }
+
+  /** Sends bytes as they come, so many as are announced. Throws as `ask` does. */
+  async put<T>(path: string, bytes: number, content: Readable, signal?: AbortSignal): Promise<T> {
+    return this.answered<T>('PUT', path, { type: 'application/octet-stream', bytes, content }, signal);
+  }
+
+  private async answered<T>(
+    method: string,
+    path: string,
+    payload: Payload | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const { status, text } = await this.send(method, path, payload, signal).catch((cause: Error) => {
       signal?.throwIfAborted();
       throw unreachable(this.url, cause);
     });
@@ -71,13 +95,12 @@ export class FleetClient {
   private send(
     method: string,
     path: string,
-    body: unknown,
-    signal?: AbortSignal,
+    payload: Payload | undefined,
+    signal: AbortSignal | undefined,
   ): Promise<{ status: number; text: string }> {
-    const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const headers = {
       authorization: `Bearer ${this.token}`,
-      ...(payload ? { 'content-type': 'application/json', 'content-length': payload.length } : {}),
+      ...(payload ? { 'content-type': payload.type, 'content-length': payload.bytes } : {}),
     };
     const url = `${this.url}${path}`;
     // A connection for each: one that was kept may be closed at the other end while it is used here.
@@ -95,7 +118,12 @@ export class FleetClient {
         : httpRequest(url, options, heard);
       request.on('timeout', () => request.destroy(new Error(`no answer in ${TIMEOUT / 1000} s`)));
       request.on('error', reject);
-      request.end(payload);
+      if (!(payload?.content instanceof Readable)) request.end(payload?.content);
+      else
+        pipeline(payload.content, request, (e) => {
+          // Where the other side has answered already, that is what counts.
+          if (e) setImmediate(() => reject(e));
+        });
     });
   }
 }

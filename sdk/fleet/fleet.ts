@@ -2,7 +2,7 @@ import type { Clock } from '../util/clock.ts';
 import type { AuditLog } from './access/audit.ts';
 import type { Enrolment } from './access/enrolment.ts';
 import type { ApiTokens } from './access/tokens.ts';
-import type { BlobFolder } from './blobs/index.ts';
+import type { Uploads } from './blobs/index.ts';
 import type { Controller } from './controller/controller.ts';
 import type { Metrics } from './controller/metrics.ts';
 import type { Database } from './database/index.ts';
@@ -15,7 +15,7 @@ export interface Fleet {
   readonly audit: AuditLog;
   readonly tokens: ApiTokens;
   readonly enrolment: Enrolment;
-  readonly blobs: BlobFolder;
+  readonly uploads: Uploads;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly clock: Clock;

@@ -72,6 +72,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     'Put a bundle where devices fetch from, and sign that they may run it',
     async () => (await import('./publish.ts')).publish,
   ),
+  entry('upload', 'Bring a bundle to a controller over HTTP', async () => (await import('./upload.ts')).upload),
   entry(
     'withdraw',
     'Sign that devices may not install a bundle any more',

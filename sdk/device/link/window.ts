@@ -5,13 +5,18 @@ import { MAX_CREDIT } from '../../wire/protocol/messages.ts';
 const FIRST = 4;
 /** Times that are no sign of a queue, milliseconds. */
 const SHORT = 1000;
+/** Chunks that come this much later than the first are in no queue at all: the window may be far from what the way carries. */
+const UNHINDERED = 1.5;
+/** Chunks that the window then grows by with each: four times as many a round trip. */
+const STRIDE = 3;
 const LEAST_TIMEOUT = 300;
 const FIRST_TIMEOUT = 3000;
 const LONGEST_TIMEOUT = 120_000;
 
 /**
- * How many chunks may be on the way, and how long to wait for one. The window doubles every round trip until something is lost, then
- * grows by one a round trip, not at all where chunks begin to queue, and halves on a loss (RFC 5681); the time is that of RFC 6298.
+ * How many chunks may be on the way, and how long to wait for one. The window doubles every round trip until something is lost, and
+ * more than doubles where chunks come as fast as the first; then it grows by one a round trip, not at all where chunks begin to queue, and
+ * halves on a loss (RFC 5681); the time is that of RFC 6298.
  */
 export class Window {
   private readonly clock: Pick<Clock, 'monotonic'>;
@@ -48,7 +53,7 @@ export class Window {
     if (took === undefined || (again && took < this.least)) return;
     this.patience = 1;
     // More on the way would only wait in a queue, and come too late.
-    if (took <= Math.max(SHORT, 3 * this.least)) this.grow();
+    if (took <= Math.max(SHORT, 3 * this.least)) this.grow(took <= UNHINDERED * this.least ? STRIDE : 1);
     if (again) return;
     this.least = Math.min(this.least, took);
     if (this.mean === undefined) {
@@ -60,8 +65,10 @@ export class Window {
     this.mean += (took - this.mean) / 8;
   }
 
-  private grow(): void {
-    this.window = Math.min(MAX_CREDIT, this.window + (this.window < this.threshold ? 1 : 1 / this.window));
+  private grow(stride: number): void {
+    const { window, threshold } = this;
+    const next = window < threshold ? Math.min(threshold, window + stride) : window + 1 / window;
+    this.window = Math.min(MAX_CREDIT, next);
   }
 
   /** Chunks that were asked for at a time did not come. Counts once for all that were on the way together. */

@@ -5,7 +5,7 @@ import { EigenError, isEigenError } from '../../util/errors.ts';
 import type { Role } from '../access/tokens.ts';
 import type { Fleet } from '../fleet.ts';
 import { openApi } from './openapi.ts';
-import { allows, type Caller, type Route } from './route.ts';
+import { allows, type Caller, type Route, type Upload } from './route.ts';
 import { ROUTES } from './routes/index.ts';
 
 const MOST_BODY = 4 * 2 ** 20;
@@ -48,6 +48,7 @@ async function answer(c: Context, route: Route, fleet: Fleet): Promise<Response>
       params: checked(route.params, c.req.param(), 'path'),
       query: checked(route.query ?? v.strictObject({}), c.req.query(), 'query'),
       body: route.body ? checked(route.body, await bodyOf(c), 'body') : undefined,
+      upload: route.upload && uploadOf(c),
       caller,
     };
     const reply = await route.handle(request, fleet);
@@ -76,6 +77,15 @@ async function callerOf(c: Context, needed: Role | 'anyone', fleet: Fleet): Prom
       details: { role: token.role, needed },
     });
   return { actor: `token:${token.id}`, role: token.role };
+}
+
+function uploadOf(c: Context): Upload {
+  const length = c.req.header('content-length');
+  return { bytes: length === undefined ? undefined : Number(length), chunks: c.req.raw.body ?? none() };
+}
+
+async function* none(): AsyncGenerator<Uint8Array> {
+  // A request without a body.
 }
 
 async function bodyOf(c: Context): Promise<unknown> {

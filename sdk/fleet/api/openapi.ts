@@ -22,6 +22,9 @@ const PROBLEM: Json = {
   },
 };
 
+/** Any bytes. */
+const FILE: Json = { 'application/octet-stream': {} };
+
 const FAILURES: Readonly<Record<string, string>> = {
   '400': 'The request is not as it should be',
   '401': 'No valid token',
@@ -57,6 +60,7 @@ function operation(route: Route): Json {
     ...(open ? {} : { security: [{ token: [] }], 'x-role': route.role }),
     ...parametersOf(route),
     ...(route.body ? { requestBody: { required: true, content: json(schemaOf(route.body, 'input')) } } : {}),
+    ...(route.upload ? { requestBody: { required: true, content: FILE } } : {}),
     responses: {
       [route.status ?? 200]: { description: 'Done', content: json(schemaOf(route.reply, 'output')) },
       ...Object.fromEntries(

@@ -19,16 +19,25 @@ export interface Caller {
   readonly role: Role | undefined;
 }
 
+/** A body that is not JSON. */
+export interface Upload {
+  /** As it was announced; undefined where it was not. */
+  readonly bytes: number | undefined;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
 export interface RouteRequest<P, Q, B> {
   /** From the path. */
   readonly params: P;
   readonly query: Q;
   readonly body: B;
+  /** Of routes that take one: bytes as they come. */
+  readonly upload: Upload | undefined;
   readonly caller: Caller;
 }
 
 interface RouteShape {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** OpenAPI's way: /v1/devices/{name}. */
   readonly path: string;
   readonly summary: string;
@@ -36,6 +45,8 @@ interface RouteShape {
   readonly role: Role | 'anyone';
   /** Of a good answer, where it is not 200. */
   readonly status?: 201 | 202;
+  /** The body is a file, of any size. */
+  readonly upload?: true;
 }
 
 /** One request of the API: its schemas make the check, the types and the OpenAPI document. */

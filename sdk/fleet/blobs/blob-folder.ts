@@ -35,6 +35,19 @@ export class BlobFolder implements BlobSource {
     return this.describe(spec);
   }
 
+  /**
+   * Makes a file a blob, in place of where it was, if it has a SHA-256. It is on the same file system, and synced.
+   * @returns the SHA-256 that it has.
+   */
+  async adopt(path: string, sha256: string): Promise<string> {
+    const spec = await describeFile(path);
+    if (spec.sha256 !== sha256) return spec.sha256;
+    await nodeFileSystem.makeFolder(join(this.folder, 'blobs'));
+    await nodeFileSystem.rename(path, this.path(sha256));
+    await this.describe(spec);
+    return sha256;
+  }
+
   async addBytes(bytes: Uint8Array): Promise<BlobSpec> {
     const spec = await describeBlob(bytesSource(bytes));
     await writeAtomic(this.path(spec.sha256), bytes);

@@ -5,3 +5,4 @@ export { blobHandler } from './http.ts';
 export { MetadataFolder } from './metadata-folder.ts';
 export type { BlobSource, MetadataFiles } from './source.ts';
 export { type Rate, TokenBucket } from './token-bucket.ts';
+export { type Held, Uploads } from './uploads.ts';

@@ -7,7 +7,7 @@ import { EigenError } from '../../util/errors.ts';
  *
  *   lock                 process that works on it
  *   database/            PGlite, unless there is a server
- *   blobs/ pieces/       bundles and deltas; metadata/ TUF's files
+ *   blobs/ pieces/       bundles and deltas; uploads/ those on their way; metadata/ TUF's files
  *   audit.key            key of the audit log
  *   admin.token          first token of the API
  *   url                  address of the API

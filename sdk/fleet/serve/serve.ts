@@ -10,7 +10,7 @@ import { Enrolment } from '../access/enrolment.ts';
 import { newId } from '../access/secrets.ts';
 import { ApiTokens } from '../access/tokens.ts';
 import { apiOf } from '../api/app.ts';
-import { BlobFolder, BlobServer, blobHandler } from '../blobs/index.ts';
+import { BlobFolder, BlobServer, blobHandler, Uploads } from '../blobs/index.ts';
 import { Broker } from '../broker/broker.ts';
 import { CONTROLLER } from '../broker/rules.ts';
 import { Controller } from '../controller/controller.ts';
@@ -128,7 +128,8 @@ async function assemble(
   });
   ending.push(() => blobServer.close());
   const fleet: Fleet = {
-    ...{ database, controller, blobs, metrics, log, clock, namespace },
+    ...{ database, controller, metrics, log, clock, namespace },
+    uploads: new Uploads(folder.path, blobs, () => clock.now()),
     audit: new AuditLog(database, options.auditKey ?? (await auditKeyIn(folder))),
     tokens: new ApiTokens(database),
     enrolment: new Enrolment(database, certificates?.authority),

@@ -1,5 +1,6 @@
 import type { Route } from '../route.ts';
 import { accessRoutes } from './access.ts';
+import { blobRoutes } from './blobs.ts';
 import { desiredRoutes } from './desired.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
@@ -12,4 +13,5 @@ export const ROUTES: readonly Route[] = [
   ...enrolmentRoutes,
   ...accessRoutes,
   ...rolloutRoutes,
+  ...blobRoutes,
 ];
