@@ -121,13 +121,13 @@ test('two devices do not ask under the same numbers', async () => {
   assert.is(ids.size, requests);
 });
 
-test('the window doubles a round trip until a loss, then grows by one; the time follows the round trips', () => {
+test('the window grows fourfold a round trip until a loss, then by one; the time follows the round trips', () => {
   const clock = new SimulatedClock();
   const window = new Window(clock);
   assert.is(window.size, 4);
   assert.is(window.timeout, 3000);
   for (let i = 0; i < 4; i++) window.arrived(100, false);
-  assert.is(window.size, 8);
+  assert.is(window.size, 16);
   for (let i = 0; i < 100; i++) window.arrived(100, false);
   assert.is(window.size, 32);
   assert.is(window.timeout, 300);
@@ -146,6 +146,16 @@ test('the window doubles a round trip until a loss, then grows by one; the time 
   assert.ok(window.timeout > 900);
   for (let i = 0; i < 20; i++) window.lost(1);
   assert.is(window.size, 1);
+});
+
+test('where chunks come later than the first the window doubles, and stays where they queue', () => {
+  const window = new Window(new SimulatedClock());
+  window.arrived(1000, false);
+  assert.is(window.size, 7);
+  for (const took of [1600, 2200, 2800]) window.arrived(took, false);
+  assert.is(window.size, 10);
+  for (let i = 0; i < 10; i++) window.arrived(3500, false);
+  assert.is(window.size, 10);
 });
 
 test.run();

@@ -35,7 +35,10 @@ test('a bundle comes over HTTP through a connection that breaks, once, and devic
     const clock = {
       now: Date.now,
       monotonic: () => 0,
-      after: (_: number, call: () => void) => (setImmediate(call), () => undefined),
+      after(_: number, call: () => void) {
+        const soon = setImmediate(call);
+        return () => clearImmediate(soon);
+      },
     };
     const report = await uploadBlob(client, file, {
       clock,
