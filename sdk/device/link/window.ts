@@ -7,8 +7,8 @@ const FIRST = 4;
 const SHORT = 1000;
 /** Chunks that come this much later than the first are in no queue at all: the window may be far from what the way carries. */
 const UNHINDERED = 1.5;
-/** Chunks that the window then grows by with each: four times as many a round trip. */
-const STRIDE = 3;
+/** Chunks that the window then grows by with each: three times as many a round trip. */
+const STRIDE = 2;
 const LEAST_TIMEOUT = 300;
 const FIRST_TIMEOUT = 3000;
 const LONGEST_TIMEOUT = 120_000;

@@ -121,19 +121,19 @@ test('two devices do not ask under the same numbers', async () => {
   assert.is(ids.size, requests);
 });
 
-test('the window grows fourfold a round trip until a loss, then by one; the time follows the round trips', () => {
+test('the window grows threefold a round trip until a loss, then by one; the time follows the round trips', () => {
   const clock = new SimulatedClock();
   const window = new Window(clock);
   assert.is(window.size, 4);
   assert.is(window.timeout, 3000);
   for (let i = 0; i < 4; i++) window.arrived(100, false);
-  assert.is(window.size, 16);
+  assert.is(window.size, 12);
   for (let i = 0; i < 100; i++) window.arrived(100, false);
   assert.is(window.size, 32);
   assert.is(window.timeout, 300);
   window.lost(0);
   window.lost(-1);
-  assert.is(window.size, 16);
+  assert.is(window.size, 12);
   assert.is(window.timeout, 600);
   window.arrived(50, true);
   assert.is(window.timeout, 600);
@@ -151,11 +151,11 @@ test('the window grows fourfold a round trip until a loss, then by one; the time
 test('where chunks come later than the first the window doubles, and stays where they queue', () => {
   const window = new Window(new SimulatedClock());
   window.arrived(1000, false);
-  assert.is(window.size, 7);
+  assert.is(window.size, 6);
   for (const took of [1600, 2200, 2800]) window.arrived(took, false);
-  assert.is(window.size, 10);
+  assert.is(window.size, 9);
   for (let i = 0; i < 10; i++) window.arrived(3500, false);
-  assert.is(window.size, 10);
+  assert.is(window.size, 9);
 });
 
 test.run();
