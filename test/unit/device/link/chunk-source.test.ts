@@ -133,7 +133,7 @@ test('the window grows threefold a round trip until a loss, then by one; the tim
   assert.is(window.timeout, 300);
   window.lost(0);
   window.lost(-1);
-  assert.is(window.size, 12);
+  assert.is(window.size, 16);
   assert.is(window.timeout, 600);
   window.arrived(50, true);
   assert.is(window.timeout, 600);
