@@ -48,6 +48,7 @@ export {
   listRollouts,
   type Preview as RolloutPreview,
   planRollout,
+  publishedVersion,
   type RolloutEvent,
   type RolloutInput,
   type RolloutListing,

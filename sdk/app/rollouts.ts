@@ -39,6 +39,42 @@ export async function describeRollout({ file, bundles = [], fields = {} }: Rollo
   return { ...described, ...(variants.length > 0 ? { variants } : {}), ...fields, gate };
 }
 
+interface Published {
+  readonly path: string;
+  readonly family: string;
+  readonly board: string;
+  readonly sha256: string;
+}
+
+/**
+ * The bundles of a published version, one a board: FAMILY@VERSION is what is listed as FAMILY/BOARD/VERSION, or as FAMILY-VERSION, with
+ * or without an ending of files.
+ * @throws EigenError EW2102_NOT_FOUND.
+ */
+export async function publishedVersion(
+  client: Pick<FleetClient, 'ask'>,
+  version: string,
+  signal?: AbortSignal,
+): Promise<Variant[]> {
+  const { bundles } = await client.ask<{ bundles: Published[] }>('GET', '/v1/bundles', undefined, signal);
+  const named = ({ path, family }: Published): boolean => {
+    const name = path
+      .split('/')
+      .at(-1)!
+      .replace(/\.ewb$/, '');
+    return [
+      `${family}@${name}`,
+      name.startsWith(`${family}-`) ? `${family}@${name.slice(family.length + 1)}` : '',
+    ].includes(version);
+  };
+  const variants = bundles.filter(named).map(({ sha256: digest, board }) => ({ sha256: digest, board }));
+  if (variants.length > 0) return variants;
+  throw new EigenError('EW2102_NOT_FOUND', `no bundle is published as ${version}`, {
+    hint: 'Publish it with --family and --name, or name bundle files with --bundle.',
+    details: { version },
+  });
+}
+
 function parse(bytes: Uint8Array, file: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(bytes));

@@ -7,6 +7,7 @@ import type { Controller } from './controller/controller.ts';
 import type { Metrics } from './controller/metrics.ts';
 import type { Database } from './database/index.ts';
 import type { Logger } from './log.ts';
+import type { FleetTrust } from './trust/service.ts';
 
 /** What the API works on. */
 export interface Fleet {
@@ -16,6 +17,8 @@ export interface Fleet {
   readonly tokens: ApiTokens;
   readonly enrolment: Enrolment;
   readonly uploads: Uploads;
+  /** Bundles that devices may run, by FAMILY/BOARD/NAME. */
+  readonly listed: FleetTrust['listed'];
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly clock: Clock;

@@ -4,6 +4,7 @@ import {
   describeRollout,
   listRollouts,
   planRollout,
+  publishedVersion,
   reportRollout,
   rolloutVerdict,
   watchRollout,
@@ -25,12 +26,17 @@ export const rollout = defineCommand({
   examples: [
     "eigenweights rollout plan kws@2 --data fleet --bundle kws.ewb --query 'tag.site = lab' --waves 5,25%,100%",
     'eigenweights rollout start rollout.json --data fleet',
+    "eigenweights rollout start kws@2 --data fleet --query 'tag.site = lab' --waves 5,25%,100%",
     'eigenweights rollout watch kws@2 --data fleet --report rollout.html',
     'eigenweights rollout abort kws@2 --data fleet --reason "too slow"',
   ],
   args: [
     { name: 'VERB', help: VERBS.join(', ') },
-    { name: 'ROLLOUT', help: 'its name; plan, start: also a JSON file that describes it', optional: true },
+    {
+      name: 'ROLLOUT',
+      help: 'its name; plan, start: also a JSON file that describes it, or with --query a published FAMILY@VERSION',
+      optional: true,
+    },
   ],
   flags: {
     ...FLEET_FLAGS,
@@ -53,12 +59,12 @@ export const rollout = defineCommand({
     const name = args[1];
     if (name === undefined)
       throw new EigenError('EW1001_USAGE', `rollout ${verb}: say which`, { hint: 'Its name, or a file.' });
-    const described = name.endsWith('.json') || flags.bundle.length > 0;
+    const described = name.endsWith('.json') || flags.bundle.length > 0 || flags.query !== undefined;
     if (verb === 'plan' || (verb === 'start' && described)) {
       const description = await describeRollout({
         ...(name.endsWith('.json') ? { file: pathIn(context.cwd, name) } : {}),
         bundles: flags.bundle.map((path) => pathIn(context.cwd, path)),
-        fields: fieldsOf(name, flags),
+        fields: { ...fieldsOf(name, flags), ...(await variantsOf(client, name, flags, context)) },
       });
       return verb === 'plan' || context.dryRun
         ? planned(client, description, context)
@@ -100,6 +106,17 @@ function fieldsOf(name: string, flags: Described): Partial<RolloutInput> {
     ...(Object.keys(gate).length > 0 ? { gate } : {}),
     ...(approval ? { approval } : {}),
   };
+}
+
+/** Those of a published version, where no files are named. */
+async function variantsOf(
+  client: FleetClient,
+  name: string,
+  { bundle }: { readonly bundle: readonly string[] },
+  { signal }: Context,
+): Promise<Partial<RolloutInput>> {
+  const published = bundle.length === 0 && !name.endsWith('.json') && name.includes('@');
+  return published ? { variants: await publishedVersion(client, name, signal) } : {};
 }
 
 async function listed(client: FleetClient, { signal }: Context): Promise<Answer> {

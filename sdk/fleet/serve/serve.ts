@@ -103,7 +103,7 @@ async function assemble(
   const certificates = options.tls ? await certificatesIn(folder, options.names, clock.now()) : undefined;
   const link = await openLink(options, { database, certificates, metrics });
   ending.push(() => link.close());
-  const { metadata, renewal } = fleetTrust({
+  const { metadata, renewal, listed } = fleetTrust({
     ...{ folder: folder.path, database, log, now: () => clock.now() },
     ...(options.terms ? { terms: options.terms } : {}),
   });
@@ -128,7 +128,7 @@ async function assemble(
   });
   ending.push(() => blobServer.close());
   const fleet: Fleet = {
-    ...{ database, controller, metrics, log, clock, namespace },
+    ...{ database, controller, metrics, log, clock, namespace, listed },
     uploads: new Uploads(folder.path, blobs, () => clock.now()),
     audit: new AuditLog(database, options.auditKey ?? (await auditKeyIn(folder))),
     tokens: new ApiTokens(database),

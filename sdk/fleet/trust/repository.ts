@@ -101,6 +101,13 @@ export class Repository {
     return role === undefined ? undefined : this.roles.get(role)!.targets[path];
   }
 
+  /** All bundles that are listed, by their paths; of several roles that list a path the first counts. */
+  bundles(): ReadonlyMap<string, ListedBundle> {
+    const roles = ['targets', ...(this.targets()?.delegations ?? []).map((d) => d.name)];
+    const all = roles.flatMap((role) => Object.entries(this.roles.get(role)?.targets ?? {}));
+    return new Map(all.reverse());
+  }
+
   /** Where a bundle for a board is listed, by the SHA-256 of its file. */
   findBlob(sha256: string, board: string): { readonly path: string; readonly bundle: ListedBundle } | undefined {
     for (const role of ['targets', ...(this.targets()?.delegations ?? []).map((d) => d.name)])

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Terms } from '../../wire/metadata.ts';
+import type { ListedBundle, Terms } from '../../wire/metadata.ts';
 import { MetadataFolder } from '../blobs/metadata-folder.ts';
 import type { MetadataFiles } from '../blobs/source.ts';
 import type { FleetTask } from '../controller/controller.ts';
@@ -31,6 +31,8 @@ export interface TrustParts {
 export interface FleetTrust {
   readonly metadata: MetadataFiles;
   readonly renewal: FleetTask;
+  /** Bundles that are listed now, by FAMILY/BOARD/NAME. */
+  listed(): Promise<ReadonlyMap<string, ListedBundle>>;
 }
 
 export function fleetTrust({ folder, database, terms = DEFAULT_TERMS, now, log }: TrustParts): FleetTrust {
@@ -58,7 +60,9 @@ export function fleetTrust({ folder, database, terms = DEFAULT_TERMS, now, log }
         log.warn('metadata-expires', { role, expires: new Date(expires).toISOString() });
     },
   };
-  return { metadata, renewal };
+  const listed = async (): Promise<ReadonlyMap<string, ListedBundle>> =>
+    (await present.look(true))?.repository.bundles() ?? new Map();
+  return { metadata, renewal, listed };
 }
 
 /** When people are told that they have to sign, milliseconds before. */

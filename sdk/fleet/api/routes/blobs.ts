@@ -45,4 +45,32 @@ const put = defineRoute({
   },
 });
 
-export const blobRoutes: readonly Route[] = [show, put];
+const bundle = v.strictObject({
+  path: v.string(),
+  family: v.string(),
+  board: v.string(),
+  sha256: digest,
+  bytes: count,
+});
+
+const bundles = defineRoute({
+  method: 'GET',
+  path: '/v1/bundles',
+  summary: 'Bundles that devices may run, as targets list them',
+  role: 'viewer',
+  reply: v.strictObject({ bundles: v.array(bundle) }),
+  async handle(_, { listed }) {
+    const all = [...(await listed())].sort(([a], [b]) => (a < b ? -1 : 1));
+    return {
+      bundles: all.map(([path, { family, board, blob }]) => ({
+        path,
+        family,
+        board,
+        sha256: blob.sha256,
+        bytes: blob.bytes,
+      })),
+    };
+  },
+});
+
+export const blobRoutes: readonly Route[] = [show, put, bundles];

@@ -1,0 +1,31 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { publishedVersion } from '../../../sdk/app/rollouts.ts';
+import { isEigenError } from '../../../sdk/util/errors.ts';
+
+const [A, B, C] = ['a'.repeat(64), 'b'.repeat(64), 'c'.repeat(64)];
+
+/** What a controller lists. */
+const client = {
+  ask: async <T>(): Promise<T> =>
+    ({
+      bundles: [
+        { path: 'kws/pi-5/2', family: 'kws', board: 'pi-5', sha256: A },
+        { path: 'kws/nano/kws-2.ewb', family: 'kws', board: 'nano', sha256: B },
+        { path: 'kws/pi-5/kws-1.ewb', family: 'kws', board: 'pi-5', sha256: C },
+        { path: 'other/pi-5/2', family: 'other', board: 'pi-5', sha256: C },
+      ],
+    }) as T,
+};
+
+test('a version is the bundles of its family and name, one a board', async () => {
+  assert.equal(await publishedVersion(client, 'kws@2'), [
+    { sha256: A, board: 'pi-5' },
+    { sha256: B, board: 'nano' },
+  ]);
+  assert.equal(await publishedVersion(client, 'kws@1'), [{ sha256: C, board: 'pi-5' }]);
+  const missing = await publishedVersion(client, 'kws@3').catch((e: unknown) => e);
+  assert.ok(isEigenError(missing) && missing.code === 'EW2102_NOT_FOUND' && /published as kws@3/.test(missing.message));
+});
+
+test.run();
