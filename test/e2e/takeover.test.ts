@@ -1,6 +1,6 @@
 // timeout: 480
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -18,8 +18,8 @@ const DEVICES = 60;
 const ROUNDS = 12;
 /** A controller is killed when this many rounds were decided. */
 const KILL_AFTER = 4;
-/** Longest takeover, milliseconds; on a machine that is busy with other work everything is later. */
-const MOST = loadavg()[0]! > 2 * availableParallelism() ? 60_000 : 10_000;
+/** What a takeover may take, milliseconds. */
+const MOST = 10_000;
 
 interface Decision {
   readonly key: string;
@@ -115,7 +115,14 @@ async function decideAndKill({ database, controllers, devices, tokenFile }: Worl
 
 /** Kills a controller; milliseconds until the others hold everything. */
 async function kill(victim: ControllerProcess, database: Database): Promise<number> {
-  const others = (await holders(database)).map((h) => h.holder).filter((h) => !h.includes(`-${victim.pid}-`));
+  // A controller that was late with a beat may have lost its leases for a moment.
+  let held: string[] = [];
+  const allHold = async (): Promise<boolean> => {
+    held = (await holders(database)).map((h) => h.holder);
+    return held.length === 3;
+  };
+  await until('three controllers hold leases', allHold, { saw: () => holders(database) });
+  const others = held.filter((h) => !h.includes(`-${victim.pid}-`));
   assert.is(others.length, 2);
   await victim.stop('SIGKILL');
   const killed = performance.now();
