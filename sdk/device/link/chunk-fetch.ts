@@ -3,15 +3,15 @@ import type { Clock } from '../../util/clock.ts';
 import { type EigenError, isEigenError } from '../../util/errors.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { BlobSpec } from '../../wire/blob.ts';
-import { decodeMessage, encodeMessage, MAX_REQUESTED, type Message } from '../../wire/protocol/messages.ts';
+import { decodeMessage, encodeMessage, MAX_CREDIT, MAX_REQUESTED, type Message } from '../../wire/protocol/messages.ts';
 import { deviceTopic } from '../../wire/protocol/topics.ts';
 import type { TransportSourceParts } from './chunk-source.ts';
 import { Pace } from './pace.ts';
 import { sourceFailed } from './source-failed.ts';
 import type { Window } from './window.ts';
 
-/** On the way at most, whatever the window: what 25 MiB/s need at a round trip of 50 ms, and some more. */
-const MOST_BYTES = 2 << 20;
+/** On the way at most, whatever the window: twice what 25 MiB/s need at a round trip of 50 ms, since a blob of 16 MiB begins with less. */
+const MOST_BYTES = 3 << 20;
 /** How long a connection is waited for, milliseconds. */
 const OFFLINE_PATIENCE = 300_000;
 /** Longest wait that a server may ask for, milliseconds. */
@@ -112,8 +112,7 @@ export class ChunkFetch {
     }
     this.expire(now);
     if (now < this.notBefore) return this.notBefore - now;
-    const indices = this.choose();
-    if (indices.length > 0) this.request(indices, now);
+    for (let indices = this.choose(); indices.length > 0; indices = this.choose()) this.request(indices, now);
     let next = this.pace.left;
     for (const { deadline } of this.asked.values()) next = Math.min(next, deadline - now);
     return Math.max(1, next);
@@ -148,8 +147,9 @@ export class ChunkFetch {
 
   /** A few small requests would cost more than they gain: waits until an eighth of the window is free. */
   private choose(): number[] {
-    const room = this.window.size - this.asked.size - this.come.length;
-    if (room < Math.max(1, this.window.size >> 3) && this.asked.size > 0) return [];
+    const free = this.window.size - this.asked.size - this.come.length;
+    if (free < Math.max(1, this.window.size >> 3) && this.asked.size > 0) return [];
+    const room = Math.min(free, MAX_CREDIT);
     const [first] = this.todo;
     const chosen: number[] = [];
     let bytes = this.bytesAsked;

@@ -1,8 +1,9 @@
 import type { Clock } from '../../util/clock.ts';
-import { MAX_CREDIT } from '../../wire/protocol/messages.ts';
 
-/** Chunks that are asked for at first. */
+/** Chunks that are asked for at first: more would be asked for twice where they take minutes. */
 const FIRST = 4;
+/** Most chunks on the way. */
+const MOST = 48;
 /** Times that are no sign of a queue, milliseconds. */
 const SHORT = 1000;
 /** Chunks that come this much later than the first are in no queue at all: the window may be far from what the way carries. */
@@ -21,7 +22,7 @@ const LONGEST_TIMEOUT = 120_000;
 export class Window {
   private readonly clock: Pick<Clock, 'monotonic'>;
   private window = FIRST;
-  private threshold = MAX_CREDIT;
+  private threshold = MOST;
   private mean: number | undefined;
   private deviation = 0;
   private least = Number.POSITIVE_INFINITY;
@@ -68,7 +69,7 @@ export class Window {
   private grow(stride: number): void {
     const { window, threshold } = this;
     const next = window < threshold ? Math.min(threshold, window + stride) : window + 1 / window;
-    this.window = Math.min(MAX_CREDIT, next);
+    this.window = Math.min(MOST, next);
   }
 
   /** Chunks that were asked for at a time did not come. Counts once for all that were on the way together. */

@@ -34,7 +34,7 @@ test('only the pieces that are asked for come', async () => {
   assert.equal((await bench.collect(spec, [])).size, 0);
 });
 
-test('no more is on the way than fits the window and 2 MiB, and what is not taken counts', async () => {
+test('no more is on the way than fits the window and 3 MiB, and what is not taken counts', async () => {
   const bench = new LinkBench({ latency: 25 });
   const spec = await bench.blobs.add(noise(8_000_000));
   await bench.serve();
@@ -49,7 +49,7 @@ test('no more is on the way than fits the window and 2 MiB, and what is not take
     // Taken slowly: the other side does not get ahead.
     if (taken % 10 === 0) await bench.clock.pass(5000);
     const ahead = bench.server!.counts.chunks - taken - 1;
-    assert.ok(ahead <= 32 && ahead * 61_440 <= 2 << 20, `${ahead} ahead`);
+    assert.ok(ahead <= 48 && ahead * 61_440 <= 3 << 20, `${ahead} ahead`);
   }
   await iterator.return!(undefined);
 });
@@ -129,11 +129,11 @@ test('the window grows threefold a round trip until a loss, then by one; the tim
   for (let i = 0; i < 4; i++) window.arrived(100, false);
   assert.is(window.size, 12);
   for (let i = 0; i < 100; i++) window.arrived(100, false);
-  assert.is(window.size, 32);
+  assert.is(window.size, 48);
   assert.is(window.timeout, 300);
   window.lost(0);
   window.lost(-1);
-  assert.is(window.size, 16);
+  assert.is(window.size, 24);
   assert.is(window.timeout, 600);
   window.arrived(50, true);
   assert.is(window.timeout, 600);
@@ -141,11 +141,29 @@ test('the window grows threefold a round trip until a loss, then by one; the tim
   assert.is(window.timeout, 600);
   window.arrived(100, true);
   assert.is(window.timeout, 300);
-  for (let i = 0; i < 16; i++) window.arrived(1000, false);
-  assert.is(window.size, 17);
+  for (let i = 0; i < 24; i++) window.arrived(1000, false);
+  assert.is(window.size, 25);
   assert.ok(window.timeout > 900);
   for (let i = 0; i < 20; i++) window.lost(1);
   assert.is(window.size, 1);
+});
+
+test('16 MiB take eight round trips where nothing is in the way, six the second time; no request is for more than is given', async () => {
+  const bench = new LinkBench({ latency: 25 });
+  const credits: number[] = [];
+  await bench.other.subscribe(everyDevice('test', 'rq'), 0);
+  bench.other.onMessage((m) => {
+    const message = decodeMessage('rq', m.payload);
+    if (message.type === 'request-chunks') credits.push(message.credit);
+  });
+  const spec = await bench.blobs.add(noise(16 << 20));
+  await bench.serve();
+  for (const trips of [8, 6]) {
+    const from = bench.clock.monotonic();
+    await bench.collect(spec);
+    assert.is(Math.ceil((bench.clock.monotonic() - from) / 50), trips);
+  }
+  assert.ok(Math.max(...credits) <= 32);
 });
 
 test('where chunks come later than the first the window doubles, and stays where they queue', () => {
