@@ -29,39 +29,64 @@ test('no change keeps everything; a change counts with what it would do to other
   near(expectedScore(answers, [change, new Float32Array(2)], 1).quality, (0.7 + 0.5) / (0.7 + 0.55));
 });
 
-test('few samples: nearer to what many would say than counting their own answers', () => {
-  const rng = new Rng(7);
-  const classes = 10;
-  const draw = (spread: number): number[] => Array.from({ length: classes }, () => spread * rng.normal());
-  const sample = () => {
-    const logits = draw(2);
-    const noise = draw(0.25);
-    return { p: softmax(logits), q: softmax(logits.map((v, c) => v + noise[c]!)) };
-  };
-  const counted = (samples: readonly { p: Float32Array; q: Float32Array }[]): number => {
-    let [kept, full] = [0, 0];
-    for (const { p, q } of samples) {
-      kept += p[q.indexOf(Math.max(...q))]!;
-      full += Math.max(...p);
-    }
-    return kept / full;
-  };
-  const truth = counted(Array.from({ length: 20000 }, sample));
-  let [mine, plain, covered] = [0, 0, 0];
+interface Pair {
+  readonly p: Float32Array;
+  readonly q: Float32Array;
+}
+
+const CLASSES = 10;
+
+function countedOf(samples: readonly Pair[]): number {
+  let [kept, full] = [0, 0];
+  for (const { p, q } of samples) {
+    kept += p[q.indexOf(Math.max(...q))]!;
+    full += Math.max(...p);
+  }
+  return kept / full;
+}
+
+/** Squared errors of ours and of counting, and how often our interval holds the truth: changes of 30 samples, answers of 120. */
+function trialsOf(sample: () => Pair): { mine: number; plain: number; bias: number; covered: number } {
   const trials = 60;
+  const truth = countedOf(Array.from({ length: 20000 }, sample));
+  let [mine, plain, bias, covered] = [0, 0, 0, 0];
   for (let t = 0; t < trials; t++) {
-    const samples = Array.from({ length: 30 }, sample);
+    const samples = Array.from({ length: 120 }, sample);
+    const few = samples.slice(0, 30);
     const { quality, low, high } = expectedScore(
       samples.map((s) => s.p),
-      samples.map((s) => changeOf(s.p, s.q)),
+      few.map((s) => changeOf(s.p, s.q)),
       t,
     );
-    mine += (quality - truth) ** 2;
-    plain += (counted(samples) - truth) ** 2;
-    covered += low <= truth && truth <= high ? 1 : 0;
+    mine += (quality - truth) ** 2 / trials;
+    plain += (countedOf(few) - truth) ** 2 / trials;
+    bias += (quality - truth) / trials;
+    covered += Number(low <= truth && truth <= high) / trials;
   }
-  assert.ok(mine < 0.5 * plain, `squared errors ${mine} and ${plain}`);
-  assert.ok(covered >= 0.85 * trials, `${covered} of ${trials} intervals hold ${truth}`);
+  return { mine, plain, bias, covered };
+}
+
+test('few samples: nearer to what many would say than counting their own answers', () => {
+  const rng = new Rng(7);
+  const { mine, plain, covered } = trialsOf(() => {
+    const logits = Array.from({ length: CLASSES }, () => 2 * rng.normal());
+    return { p: softmax(logits), q: softmax(logits.map((v) => v + 0.25 * rng.normal())) };
+  });
+  assert.ok(mine < 0.75 * plain, `squared errors ${mine} and ${plain}`);
+  assert.ok(covered >= 0.85, `${covered} of the intervals hold the truth`);
+});
+
+test('changes that take from whatever the answer is, the more the surer it is, are not taken for harmless', () => {
+  const rng = new Rng(7);
+  const { mine, plain, bias, covered } = trialsOf(() => {
+    const logits = Array.from({ length: CLASSES }, () => 2 * rng.normal());
+    const most = Math.max(...logits);
+    const taken = logits.map((v) => (v === most ? 0.75 * v : v) + 0.2 * rng.normal());
+    return { p: softmax(logits), q: softmax(taken) };
+  });
+  assert.ok(mine < 0.6 * plain, `squared errors ${mine} and ${plain}`);
+  assert.ok(Math.abs(bias) < 0.02, `off by ${bias}`);
+  assert.ok(covered >= 0.85, `${covered} of the intervals hold the truth`);
 });
 
 test('a network that always gives the same answer keeps what that answer is worth', () => {
