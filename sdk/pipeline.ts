@@ -193,11 +193,8 @@ async function nativeKernels(
   const none = { modules: [], kernels: [] };
   if (isFirmware(profile)) return { ...none, note: 'its kernels are C, which eigenweights firmware writes' };
   if (!target) return { ...none, note: `no native kernels are made for ${profile.id}` };
+  await checkToolchain(profile, toolchain);
   const compiler = await target.toolchain(toolchain);
-  if (compiler === undefined && toolchain !== undefined)
-    throw new EigenError('EW5001_TOOL_MISSING', `the compiler '${toolchain}' does not answer`, {
-      hint: 'Check the name and that it is in the PATH.',
-    });
   if (compiler === undefined)
     return { ...none, note: `no compiler for ${target.platform} was found, eigenweights doctor says what to install` };
   const variants = target.variantsFor?.(profile);
@@ -210,6 +207,15 @@ async function nativeKernels(
   });
   if (!samePlan(program, (await portable).program)) throw new Error(`target ${target.id} has a program of its own`);
   return { modules, kernels: modules.map((m) => `${m.platform} ${m.variant}`), note: compiler };
+}
+
+/** Throws EW5001_TOOL_MISSING where native kernels are to be made by a compiler that is not there. */
+export async function checkToolchain(profile: Profile, toolchain: string | undefined): Promise<void> {
+  const target = toolchain === undefined || isFirmware(profile) ? undefined : nativeTarget(profile);
+  if (!target || (await target.toolchain(toolchain)) !== undefined) return;
+  throw new EigenError('EW5001_TOOL_MISSING', `the compiler '${toolchain}' does not answer`, {
+    hint: 'Check the name and that it is in the PATH.',
+  });
 }
 
 /** What compiles kernels for a board's own processor. */

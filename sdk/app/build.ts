@@ -6,6 +6,7 @@ import { allOf } from '../data/samples.ts';
 import { type Comparison, loadMetric } from '../measure/metrics/index.ts';
 import {
   buildBundle,
+  checkToolchain,
   type ModelRequest,
   type NativeBuild,
   openModel,
@@ -16,7 +17,7 @@ import {
 import { EigenError } from '../util/errors.ts';
 import { type OptionsRequest, optionsFor, STREAM_BYTES } from './compress-options.ts';
 import { DATA_FREE, type InputRange, madeUpData } from './data-free.ts';
-import { evaluateBoth, readSamples } from './evaluation.ts';
+import { checkEvaluation, evaluateBoth, readSamples } from './evaluation.ts';
 import { timeHere } from './latency.ts';
 
 /** The board that is this machine. */
@@ -139,6 +140,7 @@ export async function buildCompressed(
   const { maxLatencyMs } = request;
   const profile = openProfile(request.target, maxLatencyMs !== undefined);
   const judge = await loadMetric(request.metric ?? 'agreement', request.cwd);
+  await checkToolchain(profile, work.toolchain);
   const opened = await openModel(model);
   const { calibration } = request;
   const free = typeof calibration !== 'string';
@@ -150,6 +152,7 @@ export async function buildCompressed(
   const data = free
     ? madeUpData(opened.graph, calibration, options.seed)
     : { samples: allOf(await readSamples(opened, calibration)) };
+  if (request.evaluation !== undefined) await checkEvaluation(opened, request.evaluation, judge);
   const plan: CompressionPlan = {
     estimate: planCompression(opened.graph, data, options),
     wireBudgetBytes: options.wireBudgetBytes + STREAM_BYTES,

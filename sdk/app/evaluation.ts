@@ -16,6 +16,13 @@ function samplesFor(model: Model, arrays: SampleArrays, source: string, extra?: 
   return samplesOf(arrays, inputs, { fixed: model.request.set ?? {}, source, ...(extra ? { extra } : {}) });
 }
 
+/** Looks whether evaluation data fits the model and the metric, before the work that it is to judge. Throws what evaluateBoth does. */
+export async function checkEvaluation(model: Model, path: string, judge: Judge): Promise<void> {
+  const arrays = await readArrays(path);
+  samplesFor(model, arrays, path, 'any');
+  judge.check(arrays);
+}
+
 /** Runs the original (float, same engine) and the bundle on evaluation data and lets a metric compare them. */
 export async function evaluateBoth(
   model: Model,

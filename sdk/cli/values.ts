@@ -70,9 +70,14 @@ export function readMilliseconds(text: string, name: string): number {
 /** A size limit for weights: as a factor of the original's fp32 bytes, or absolute. */
 export type Budget = { readonly factor: number } | { readonly bytes: number };
 
+/** A size without a unit below this is taken for a factor whose x was forgotten. */
+const FEW_BYTES = 1000;
+
 /** `8x` or a size. */
 export function readBudget(text: string, name: string): Budget {
   const m = /^(\d+(?:\.\d+)?)x$/i.exec(text);
+  if (/^\d+(\.\d+)?$/.test(text) && Number(text) < FEW_BYTES)
+    throw bad(name, text, `a factor, ${text}x, or a size with its unit, such as 350kB`);
   if (!m) return { bytes: readBytes(text, name) };
   const factor = Number(m[1]);
   if (!(factor >= 1)) throw bad(name, text, 'a factor of at least 1, e.g. 8x');

@@ -1,9 +1,11 @@
 import { checkSignal } from './stream.ts';
 
-/** Seconds by stage; a stage that comes again adds up. */
+/** Seconds by stage; a stage that comes again adds up, and what runs within another counts for itself only. */
 export class Timings {
   readonly seconds: Record<string, number> = {};
   private readonly signal: AbortSignal | undefined;
+  /** Seconds of stages within the one that runs. */
+  private within = 0;
 
   constructor(signal: AbortSignal | undefined) {
     this.signal = signal;
@@ -11,9 +13,13 @@ export class Timings {
 
   async of<T>(stage: string, work: () => Promise<T>): Promise<T> {
     checkSignal(this.signal);
+    const before = this.within;
+    this.within = 0;
     const from = performance.now();
     const result = await work();
-    this.seconds[stage] = (this.seconds[stage] ?? 0) + (performance.now() - from) / 1000;
+    const spent = (performance.now() - from) / 1000;
+    this.seconds[stage] = (this.seconds[stage] ?? 0) + spent - this.within;
+    this.within = before + spent;
     return result;
   }
 }

@@ -165,9 +165,50 @@ const CASES: readonly Case[] = [
     { name: 'a NaN', args: compress('mlp.onnx', 'nan.npz'), message: /'x', sample 1: the value is NaN/ },
     { name: 'no samples', args: compress('mlp.onnx', 'none.npz'), message: /'x' holds no samples/ },
   ].map((c) => ({ ...c, name: `calibration: ${c.name}`, exit: 3, code: 'EW3202_DATA_INVALID' })),
+  ...[
+    { name: 'a model', args: ['compress', 'mlp.onnx', '-o', 'mlp.onnx'], message: /expected a name that ends in .ewb/ },
+    { name: 'its own bundle', args: ['delta', 'cut.ewb', 'cut.ewb', '-o', 'cut.ewb'], message: /ends in .ewd/ },
+    { name: 'data', args: ['run', 'cut.ewb', '--input', 'calib.npz', '-o', 'calib.npz'], message: /calib.npz is read/ },
+  ].map((c) => ({
+    ...c,
+    name: `an output over ${c.name}`,
+    args: c.args[0] === 'compress' ? [...c.args, '--target', 'host', '--calib', 'calib.npz'] : c.args,
+    exit: 2,
+    code: 'EW1001_USAGE',
+  })),
+  ...[
+    {
+      name: 'evaluation data that is not there',
+      args: compress('mlp.onnx', 'calib.npz', '--eval', 'absent.npz'),
+      exit: 2,
+      code: 'EW1002_FILE_NOT_FOUND',
+      message: /absent.npz: no such file/,
+    },
+    {
+      name: 'evaluation data without labels',
+      args: compress('mlp.onnx', 'calib.npz', '--eval', 'calib.npz', '--metric', 'top1'),
+      exit: 3,
+      code: 'EW3202_DATA_INVALID',
+      message: /needs the array 'labels'/,
+    },
+    {
+      name: 'a compiler that is not there',
+      args: compress('mlp.onnx', 'calib.npz', '--toolchain', 'nocc'),
+      exit: 5,
+      code: 'EW5001_TOOL_MISSING',
+      message: /the compiler 'nocc' does not answer/,
+    },
+    {
+      name: 'a page in no folder',
+      args: compress('mlp.onnx', 'calib.npz', '--report', 'mlp.onnx/page.html'),
+      exit: 2,
+      code: 'EW1003_WRITE_FAILED',
+      message: /mlp.onnx is no folder/,
+    },
+  ].map((c) => ({ ...c, name: `${c.name}, before the work`, args: c.args.filter((a) => a !== '--quiet') })),
   {
     name: 'a budget that no plan meets',
-    args: compress('mlp.onnx', 'calib.npz', '--budget', '64'),
+    args: compress('mlp.onnx', 'calib.npz', '--budget', '64B'),
     exit: 4,
     code: 'EW4002_BUDGET_NOT_MET',
     message:
@@ -205,7 +246,11 @@ const CASES: readonly Case[] = [
 ];
 
 for (const { name, args, exit, code, message } of CASES) {
-  test(name, () => assertRefused(cli(folder, ...args), exit, code, message));
+  test(name, () => {
+    const r = cli(folder, ...args);
+    assertRefused(r, exit, code, message);
+    if (name.endsWith('before the work')) assert.not.match(r.stderr, /samples to fit on|%/, 'the work had begun');
+  });
 }
 
 test('evaluation and run refuse the same data with the same words', () => {

@@ -3,6 +3,7 @@ import { type Answer, defineCommand, requiredFlag, switchFlag, valueFlag } from 
 import { formatBytes, table } from '../format.ts';
 import { kernelsText } from '../kernels-text.ts';
 import { MODEL_FLAGS } from '../model-flags.ts';
+import { outputIn, readOutput } from '../outputs.ts';
 import { pathIn, readText } from '../values.ts';
 
 export const compile = defineCommand({
@@ -13,7 +14,7 @@ export const compile = defineCommand({
   args: [{ name: 'MODEL', help: 'an ONNX file' }],
   flags: {
     target: requiredFlag('BOARD', 'board id or profile file', readText),
-    out: requiredFlag('FILE', 'the bundle to write, .ewb', readText, 'o'),
+    out: requiredFlag('FILE', 'the bundle to write, .ewb', readOutput('.ewb'), 'o'),
     force: switchFlag('write the bundle even when it does not fit the board'),
     tune: switchFlag('time tile sizes on this machine and take the best; for --target host; outputs do not change'),
     toolchain: valueFlag(
@@ -25,7 +26,7 @@ export const compile = defineCommand({
   },
   next: 'eigenweights run OUT.ewb --input FILE --output FILE',
   async run({ args, flags }, context): Promise<Answer> {
-    const out = pathIn(context.cwd, flags.out);
+    const out = await outputIn(context, flags.out, [args[0]]);
     context.leaves(`${flags.out} was not written`);
     const built = await buildFloat(
       { path: pathIn(context.cwd, args[0]!), dims: flags.dim, set: flags.set },

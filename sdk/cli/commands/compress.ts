@@ -10,6 +10,7 @@ import { estimateText, layersText, reportText } from '../compression-text.ts';
 import { formatBytes, formatPercent, formatSeconds } from '../format.ts';
 import { kernelsText } from '../kernels-text.ts';
 import { MODEL_FLAGS } from '../model-flags.ts';
+import { outputIn, readOutput } from '../outputs.ts';
 import {
   pathIn,
   readBudget,
@@ -38,7 +39,7 @@ export const compress = defineCommand({
       'no calibration data: float inputs are between these (--data-free=-1,1); keeps less, and how much is unknown',
       readRange,
     ),
-    out: requiredFlag('FILE', 'the bundle to write, .ewb', readText, 'o'),
+    out: requiredFlag('FILE', 'the bundle to write, .ewb', readOutput('.ewb'), 'o'),
     budget: valueFlag('SIZE', 'weights on the wire: 8x, or bytes such as 350kB; 8x by default', readBudget),
     'min-quality': valueFlag(
       'SHARE',
@@ -59,7 +60,7 @@ export const compress = defineCommand({
     ),
     eval: valueFlag('FILE', '.npz like --calib, with labels or targets: judge with --metric on it', readText),
     metric: valueFlag('METRIC', 'top1, agreement (the default), sqnr, perplexity or the path of a module', readText),
-    report: valueFlag('FILE', 'also write a page about the compression, .html', readText),
+    report: valueFlag('FILE', 'also write a page about the compression, .html', readOutput('.html')),
     threads: valueFlag('N', 'threads to work with; all cores by default', readCount),
     seed: valueFlag('N', 'seed of the choice of samples; 1 by default', readCount),
     force: switchFlag('write the bundle even when budget or quality is not met'),
@@ -71,12 +72,14 @@ export const compress = defineCommand({
   },
   next: 'eigenweights fit OUT.ewb --target BOARD',
   async run({ args, flags }, context): Promise<Answer> {
-    const out = pathIn(context.cwd, flags.out);
     if (flags.metric && !flags.eval) {
       throw new EigenError('EW1001_USAGE', `compress: --metric ${flags.metric} needs --eval FILE`, {
         hint: 'give the data to evaluate on, or leave --metric out',
       });
     }
+    const reads = [args[0], flags.calib, flags.eval];
+    const out = await outputIn(context, flags.out, reads);
+    const page = flags.report === undefined ? undefined : await outputIn(context, flags.report, reads);
     context.leaves(`${flags.out} was not written`);
     const built = await buildCompressed(
       { path: pathIn(context.cwd, args[0]!), dims: flags.dim, set: flags.set },
@@ -101,7 +104,6 @@ export const compress = defineCommand({
         threads: flags.threads ?? availableParallelism(),
       },
     );
-    const page = flags.report === undefined ? undefined : pathIn(context.cwd, flags.report);
     if (built.report && page) await writeAtomic(page, report.compressionPage(flags.out, built.report));
     return answer(built, flags.out, context);
   },

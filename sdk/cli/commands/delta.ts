@@ -2,7 +2,8 @@ import { writeDelta } from '../../app/delta.ts';
 import type { DeltaFileReport } from '../../index.ts';
 import { type Answer, defineCommand, requiredFlag } from '../command.ts';
 import { formatBytes, formatPercent, table } from '../format.ts';
-import { pathIn, readText } from '../values.ts';
+import { outputIn, readOutput } from '../outputs.ts';
+import { pathIn } from '../values.ts';
 
 export const delta = defineCommand({
   examples: ['eigenweights delta model-1.ewb model-2.ewb -o update.ewd'],
@@ -10,11 +11,11 @@ export const delta = defineCommand({
     { name: 'OLD', help: 'the .ewb file that devices have' },
     { name: 'NEW', help: 'the .ewb file that they shall get' },
   ],
-  flags: { out: requiredFlag('FILE', 'the delta to write, .ewd', readText, 'o') },
+  flags: { out: requiredFlag('FILE', 'the delta to write, .ewd', readOutput('.ewd'), 'o') },
   next: 'eigenweights apply model-1.ewb update.ewd -o model-2.ewb',
   async run({ args, flags }, context): Promise<Answer> {
     const [old, now] = [pathIn(context.cwd, args[0]!), pathIn(context.cwd, args[1]!)];
-    const out = pathIn(context.cwd, flags.out);
+    const out = await outputIn(context, flags.out, args);
     context.leaves(`${flags.out} was not written`);
     const report = await writeDelta(old, now, context.dryRun ? undefined : out);
     const done = context.dryRun ? 'would write' : 'wrote';

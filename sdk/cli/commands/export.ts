@@ -3,7 +3,8 @@ import type { ExportReport } from '../../index.ts';
 import { MATMUL_FORMS, WEIGHT_FORMS } from '../../model/onnx/export/index.ts';
 import { type Answer, defineCommand, requiredFlag, valueFlag } from '../command.ts';
 import { formatBytes, formatPercent, table } from '../format.ts';
-import { pathIn, readChoice, readText } from '../values.ts';
+import { outputIn, readOutput } from '../outputs.ts';
+import { pathIn, readChoice } from '../values.ts';
 
 export const exportCommand = defineCommand({
   examples: [
@@ -13,7 +14,7 @@ export const exportCommand = defineCommand({
   ],
   args: [{ name: 'BUNDLE', help: 'a .ewb file' }],
   flags: {
-    out: requiredFlag('FILE', 'the model to write, .onnx', readText, 'o'),
+    out: requiredFlag('FILE', 'the model to write, .onnx', readOutput('.onnx'), 'o'),
     format: valueFlag('FORMAT', 'onnx, the only one', readChoice(['onnx'])),
     weights: valueFlag(
       'FORM',
@@ -28,7 +29,7 @@ export const exportCommand = defineCommand({
   },
   next: 'eigenweights inspect model.onnx',
   async run({ args, flags }, context): Promise<Answer> {
-    const out = pathIn(context.cwd, flags.out);
+    const out = await outputIn(context, flags.out, [args[0]]);
     context.leaves(`${flags.out} was not written`);
     const { weights, matmul } = flags;
     const report = await exportBundle(pathIn(context.cwd, args[0]!), {

@@ -7,6 +7,7 @@ import { type Answer, defineCommand, requiredFlag, valueFlag } from '../command.
 import { formatBytes, formatPercent } from '../format.ts';
 import { frontierText } from '../frontier-text.ts';
 import { MODEL_FLAGS } from '../model-flags.ts';
+import { outputIn, readOutput } from '../outputs.ts';
 import { pathIn, readBudget, readBytes, readCount, readMilliseconds, readShare, readText } from '../values.ts';
 
 export const frontier = defineCommand({
@@ -26,7 +27,7 @@ export const frontier = defineCommand({
     'max-ram': valueFlag('SIZE', 'weights, activations and working memory of every point', readBytes),
     'max-resident': valueFlag('SIZE', 'weights in memory of every point', readBytes),
     'max-latency': valueFlag('TIME', "one run of every point, e.g. 50ms, by the board's cost model", readMilliseconds),
-    out: valueFlag('FILE', 'also write a page with plots, .html', readText, 'o'),
+    out: valueFlag('FILE', 'also write a page with plots, .html', readOutput('.html'), 'o'),
     resume: valueFlag('FILE', 'keep points in this file as they are found, and go on from those in it', readText),
     threads: valueFlag('N', 'threads to work with; all cores by default', readCount),
     seed: valueFlag('N', 'seed of the choice of samples; 1 by default', readCount),
@@ -36,6 +37,9 @@ export const frontier = defineCommand({
   async run({ args, flags }, context): Promise<Answer> {
     const resume = flags.resume === undefined ? undefined : pathIn(context.cwd, flags.resume);
     if (resume !== undefined) context.leaves(`points found so far are kept in ${flags.resume}`);
+    const reads = [args[0], flags.calib];
+    const page = flags.out === undefined ? undefined : await outputIn(context, flags.out, reads);
+    if (flags.resume !== undefined) await outputIn(context, flags.resume, reads);
     const found = await measureFrontier(
       { path: pathIn(context.cwd, args[0]!), dims: flags.dim, set: flags.set },
       {
@@ -58,7 +62,7 @@ export const frontier = defineCommand({
         threads: flags.threads ?? availableParallelism(),
       },
     );
-    if (flags.out !== undefined) await writeAtomic(pathIn(context.cwd, flags.out), report.frontierPage(found));
+    if (page !== undefined) await writeAtomic(page, report.frontierPage(found));
     const verdict =
       found.missing > 0
         ? new EigenError('EW1004_INTERRUPTED', `interrupted: ${found.missing} sizes were not measured`, {

@@ -5,6 +5,7 @@ import * as report from '../../report/index.ts';
 import { writeAtomic } from '../../util/files.ts';
 import { type Answer, defineCommand, valueFlag } from '../command.ts';
 import { formatBytes, formatPercent, formatSeconds, table } from '../format.ts';
+import { outputIn, readOutput } from '../outputs.ts';
 import { pathIn, readChoice, readCount, readText } from '../values.ts';
 
 /** Characters of the list of fused nodes that are shown without -v. */
@@ -26,9 +27,10 @@ export const profile = defineCommand({
     ),
     threads: valueFlag('N', 'threads; 1 by default', readCount),
     runs: valueFlag('N', 'runs to take the medians of; as many as fit into two seconds by default', readCount),
-    html: valueFlag('FILE', 'also write a page with bars and the roofline plot', readText),
+    html: valueFlag('FILE', 'also write a page with bars and the roofline plot, .html', readOutput('.html')),
   },
   async run({ args, flags }, context): Promise<Answer> {
+    const page = flags.html === undefined ? undefined : await outputIn(context, flags.html, [args[0], flags.input]);
     const found = await profileBundle(
       {
         bundle: pathIn(context.cwd, args[0]!),
@@ -39,7 +41,7 @@ export const profile = defineCommand({
       },
       { progress: context.progress, signal: context.signal },
     );
-    if (flags.html !== undefined) await writeAtomic(pathIn(context.cwd, flags.html), report.profilePage(found));
+    if (page !== undefined && !context.dryRun) await writeAtomic(page, report.profilePage(found));
     return { data: found, text: textOf(found, context.verbose > 0) };
   },
 });

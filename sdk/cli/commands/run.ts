@@ -5,6 +5,7 @@ import type { Received, SelfTest } from '../../index.ts';
 import { EigenError } from '../../util/errors.ts';
 import { type Answer, type Context, defineCommand, switchFlag, valueFlag } from '../command.ts';
 import { formatBytes, formatPercent, formatSeconds, table } from '../format.ts';
+import { outputIn, readOutput } from '../outputs.ts';
 import { pathIn, readBytes, readChoice, readCount, readText } from '../values.ts';
 
 export const run = defineCommand({
@@ -17,7 +18,7 @@ export const run = defineCommand({
   args: [{ name: 'BUNDLE', help: 'a .ewb file' }],
   flags: {
     input: valueFlag('FILE', '.npz with one array per model input, first axis = samples', readText),
-    output: valueFlag('FILE', 'where the outputs go, .npz with one array per model output', readText, 'o'),
+    output: valueFlag('FILE', 'where the outputs go, .npz with one array per model output', readOutput('.npz'), 'o'),
     engine: valueFlag(
       'ENGINE',
       `${ENGINES.join(', ')}; the fastest kernels that are right here by default`,
@@ -34,6 +35,8 @@ export const run = defineCommand({
         hint: 'give samples with --input, or use --self-test',
       });
     }
+    const { input, output } = flags;
+    const out = output === undefined ? undefined : await outputIn(context, output, [args[0], input]);
     const session = await openSession(pathIn(context.cwd, args[0]!), {
       engine: flags.engine,
       threads: flags.threads,
@@ -43,7 +46,8 @@ export const run = defineCommand({
     try {
       const proof = flags['self-test'] ? await session.selfTest() : undefined;
       const done =
-        flags.input === undefined ? undefined : await runSamples(session, flags.input, flags.output, context);
+        input === undefined ? undefined : await runSamples(session, input, context.dryRun ? undefined : out, context);
+      const written = done && !context.dryRun ? output : undefined;
       const rows = [
         [
           'engine',
@@ -54,7 +58,7 @@ export const run = defineCommand({
       if (received) rows.push(['weights', receivedText(received)]);
       if (proof) rows.push(['self-test', proofText(proof)]);
       if (done) rows.push(['samples', `${done.samples}, ${formatSeconds(done.secondsPerSample)} each (measured)`]);
-      if (done?.output) rows.push(['wrote', done.output]);
+      if (written) rows.push(['wrote', written]);
       const data = {
         engine: session.engine,
         ...(session.note ? { note: session.note } : {}),
@@ -63,6 +67,7 @@ export const run = defineCommand({
         ...(received ? { received: { ...received, share: received.weightBytes / received.weightBytesInAll } } : {}),
         ...(proof ? { selfTest: proof } : {}),
         ...done,
+        ...(written ? { output: written } : {}),
       };
       return { data, text: table(rows) };
     } finally {
@@ -86,7 +91,7 @@ function proofText(proof: SelfTest): string {
 
 type Session = Awaited<ReturnType<typeof openSession>>;
 
-async function runSamples(session: Session, input: string, output: string | undefined, context: Context) {
+async function runSamples(session: Session, input: string, out: string | undefined, context: Context) {
   const samples = samplesOf(await readArrays(pathIn(context.cwd, input)), session.inputs, {
     fixed: session.fixed,
     source: input,
@@ -108,11 +113,10 @@ async function runSamples(session: Session, input: string, output: string | unde
   const shapes = Object.fromEntries(
     Object.entries(outputs).map(([name, t]) => [name, { dtype: t.dtype, shape: t.shape }]),
   );
-  if (output !== undefined && !context.dryRun) await writeArrays(pathIn(context.cwd, output), outputs);
+  if (out !== undefined) await writeArrays(out, outputs);
   return {
     samples: samples.count,
     secondsPerSample: seconds / samples.count,
     outputs: shapes,
-    ...(output === undefined ? {} : { output }),
   };
 }

@@ -31,19 +31,25 @@ function argmax(t: Tensor, r: number, classes: number): number {
   return best;
 }
 
-function needArray(arrays: Arrays, name: string, metric: string, rows: Rows): Tensor {
+const hintOf = (name: string): string => `Give the array '${name}' in the --eval file, or another --metric.`;
+
+/** An array of the evaluation file. Throws EW3202_DATA_INVALID when it is not there. */
+export function arrayNamed(arrays: Arrays, name: string, metric: string): Tensor {
   const t = arrays[name];
-  const hint = `Give the array '${name}' in the --eval file, or another --metric.`;
-  if (!t)
-    throw new EigenError(
-      'EW3202_DATA_INVALID',
-      `metric ${metric} needs the array '${name}', the evaluation file has ${Object.keys(arrays).join(', ')}`,
-      { hint },
-    );
+  if (t) return t;
+  const message = `metric ${metric} needs the array '${name}', the evaluation file has ${Object.keys(arrays).join(', ')}`;
+  throw new EigenError('EW3202_DATA_INVALID', message, { hint: hintOf(name) });
+}
+
+function needArray(arrays: Arrays, name: string, metric: string, rows: Rows): Tensor {
+  const t = arrayNamed(arrays, name, metric);
   const expected = rows.samples * rows.perSample;
   if (sizeOf(t.shape) !== expected) {
     const message = `array '${name}' has shape [${t.shape.join(', ')}], the model gives ${expected} predictions (${rows.samples} samples of ${rows.perSample})`;
-    throw new EigenError('EW3202_DATA_INVALID', message, { hint, details: { array: name, shape: t.shape } });
+    throw new EigenError('EW3202_DATA_INVALID', message, {
+      hint: hintOf(name),
+      details: { array: name, shape: t.shape },
+    });
   }
   return t;
 }
@@ -64,6 +70,7 @@ function classAt(t: Tensor, r: number, classes: number, name: string): number {
 /** Share of predictions whose largest score is the label. Quality: our share / the original's. */
 export const top1: Metric = {
   name: 'top1',
+  needs: 'labels',
   unit: 'share correct',
   width: 3,
   rows({ ours, original, arrays }: Outcome) {
@@ -126,6 +133,7 @@ export const sqnr: Metric = {
 /** Perplexity of the target tokens, from logits or probabilities. Quality: the original's / ours. */
 export const perplexity: Metric = {
   name: 'perplexity',
+  needs: 'targets',
   unit: 'perplexity',
   width: 3,
   rows({ ours, original, arrays }: Outcome) {

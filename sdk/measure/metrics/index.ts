@@ -2,9 +2,9 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EigenError } from '../../util/errors.ts';
 import { nearest } from '../../util/nearest.ts';
-import { BUILTIN_METRICS } from './builtin.ts';
+import { arrayNamed, BUILTIN_METRICS } from './builtin.ts';
 import { type Comparison, compareWith, compareWithFunction, type MetricFunction } from './compare.ts';
-import type { Outcome } from './metric.ts';
+import type { Arrays, Metric, Outcome } from './metric.ts';
 
 export type { Comparison, MetricFunction } from './compare.ts';
 export type { Arrays, Outcome, Score } from './metric.ts';
@@ -12,6 +12,8 @@ export type { Arrays, Outcome, Score } from './metric.ts';
 /** A metric ready to use: what it is called and how it compares two models. */
 export interface Judge {
   readonly name: string;
+  /** Whether the evaluation file has what is compared with; throws EW3202_DATA_INVALID where it has not. A user's function says so itself, later. */
+  check(arrays: Arrays): void;
   compare(outcome: Outcome): Promise<Comparison>;
 }
 
@@ -21,8 +23,8 @@ export interface Judge {
  * Throws EW1001_USAGE for an unknown name, EW1002_FILE_NOT_FOUND for a module that cannot be loaded.
  */
 export async function loadMetric(name: string, cwd: string): Promise<Judge> {
-  const builtin = Object.values(BUILTIN_METRICS).find((m) => m.name === name);
-  if (builtin) return { name, compare: async (outcome) => compareWith(builtin, outcome) };
+  const builtin: Metric | undefined = Object.values(BUILTIN_METRICS).find((m) => m.name === name);
+  if (builtin) return builtinJudge(builtin);
   if (!/[./\\]/.test(name)) {
     const names = Object.keys(BUILTIN_METRICS);
     const guess = nearest(name, names);
@@ -30,7 +32,18 @@ export async function loadMetric(name: string, cwd: string): Promise<Judge> {
     throw new EigenError('EW1001_USAGE', `unknown metric '${name}'`, { hint });
   }
   const f = await importFunction(name, resolve(cwd, name));
-  return { name, compare: (outcome) => compareWithFunction(name, f, outcome) };
+  return { name, check: () => {}, compare: (outcome) => compareWithFunction(name, f, outcome) };
+}
+
+function builtinJudge(metric: Metric): Judge {
+  const { name, needs } = metric;
+  return {
+    name,
+    check: (arrays) => {
+      if (needs !== undefined) arrayNamed(arrays, needs, name);
+    },
+    compare: async (outcome) => compareWith(metric, outcome),
+  };
 }
 
 async function importFunction(name: string, path: string): Promise<MetricFunction> {

@@ -21,6 +21,8 @@ export interface Score {
 export interface Metric {
   readonly name: string;
   readonly unit: string;
+  /** The array of the evaluation file that it compares with; absent: it needs none. */
+  readonly needs?: string;
   /**
    * Per sample the sums that `score` needs: `width` numbers a sample, row after row.
    * Throws EW3202_DATA_INVALID when the evaluation file lacks what it needs.

@@ -37,6 +37,8 @@ test('budgets', () => {
   assert.equal(readBudget('2MB', '--budget'), { bytes: 2000000 });
   usage(() => readBudget('0.5x', '--budget'), 'at least 1');
   usage(() => readBudget('8y', '--budget'), '8y');
+  usage(() => readBudget('8', '--budget'), 'a factor, 8x');
+  assert.equal(readBudget('1000', '--budget'), { bytes: 1000 });
 });
 
 test('dimensions and fixed inputs', () => {

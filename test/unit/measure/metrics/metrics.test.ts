@@ -82,6 +82,19 @@ test('perplexity from logits and from probabilities is the same number', async (
   near(c.ours, 4 / 3, 1e-6);
 });
 
+test('what is missing is known before anything was measured', async () => {
+  const arrays = { x: tensor('f32', [1], [0]) };
+  for (const [name, array] of [
+    ['top1', 'labels'],
+    ['perplexity', 'targets'],
+  ] as const) {
+    const judge = await loadMetric(name, '.');
+    assert.throws(() => judge.check(arrays), `needs the array '${array}', the evaluation file has x`);
+    judge.check({ [array]: arrays.x });
+  }
+  (await loadMetric('agreement', '.')).check(arrays);
+});
+
 test('missing, misshapen and impossible labels are named', async () => {
   const judge = await loadMetric('top1', '.');
   const y = outputs([2, 2], [1, 0, 0, 1]);
