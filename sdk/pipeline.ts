@@ -4,7 +4,7 @@ import { blockBytesOf } from './compile/blocks.ts';
 import { createCostModel } from './compile/cost.ts';
 import { type FitReport, fitFirmware, fitProgram } from './compile/fit.ts';
 import { type CompiledProgram, compileGraph, planFirmware, planProgram, samePlan } from './compile/index.ts';
-import { loadProfile, type Profile } from './compile/profile.ts';
+import { loadProfile, type Profile, type RuntimeKind } from './compile/profile.ts';
 import type { Target } from './compile/target.ts';
 import {
   type CalibrationData,
@@ -140,9 +140,10 @@ export async function buildBundle(
   const bytes = packBundle({ ...contents, golden });
   progress({ stage: 'pack', done: 1, total: 1 });
   const weightWireBytes = contents.weights.length;
+  const runtime = native.kernels.length > 0 ? 'native' : profile.runtimes[0]!;
   const fit = isFirmware(profile)
     ? fitFirmware(planFirmware(graph), profile)
-    : fitProgram(compiled.program, { bundleBytes: bytes.length, weightWireBytes }, profile);
+    : fitProgram(compiled.program, { bundleBytes: bytes.length, weightWireBytes }, profile, { runtime });
   return { bytes, compiled, ...(compressed ? { compressed } : {}), weightWireBytes, fit, native };
 }
 
@@ -233,9 +234,15 @@ export function engineRunner({ threads }: Work): Runner {
   return wasmRunner({ target: RUNTIME, ...(threads ? { threads } : {}) });
 }
 
+/** How a bundle made here will run on a board: natively where kernels for it can be made. */
+export async function runtimeOn(profile: Profile, toolchain: string | undefined): Promise<RuntimeKind> {
+  const target = isFirmware(profile) ? undefined : nativeTarget(profile);
+  return (await target?.toolchain(toolchain)) === undefined ? profile.runtimes[0]! : 'native';
+}
+
 /** Memory and time of graphs on a board, one thread, planned without building their kernels. */
-export function footprintOn(profile: Profile): FootprintOf {
-  const model = createCostModel(profile, { runtime: profile.runtimes[0]! });
+export function footprintOn(profile: Profile, runtime: RuntimeKind): FootprintOf {
+  const model = createCostModel(profile, { runtime });
   return (graph) => {
     const { program } = isFirmware(profile)
       ? planFirmware(graph)

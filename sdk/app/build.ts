@@ -11,6 +11,7 @@ import {
   type NativeBuild,
   openModel,
   openProfile,
+  runtimeOn,
   type Work,
   withCodedCaches,
 } from '../pipeline.ts';
@@ -148,6 +149,7 @@ export async function buildCompressed(
     opened,
     profile,
     free ? { ...request, stages: { ...DATA_FREE, ...request.stages } } : request,
+    await runtimeOn(profile, work.toolchain),
   );
   const data = free
     ? madeUpData(opened.graph, calibration, options.seed)

@@ -1,4 +1,4 @@
-import type { Profile } from '../compile/profile.ts';
+import type { Profile, RuntimeKind } from '../compile/profile.ts';
 import { type CompressOptions, DEFAULT_OPTIONS, memoryOf } from '../compress/index.ts';
 import { footprintOn, type Model } from '../pipeline.ts';
 import { encodeCodes, panelPoints } from '../wire/codes.ts';
@@ -36,11 +36,16 @@ const MEMORY_SHARE = 0.14;
 /** What the weight stream takes beyond its constants: magic and count. */
 export const STREAM_BYTES = 8;
 
-/** The compressor's options for a model and board. */
-export function optionsFor(model: Model, profile: Profile, request: OptionsRequest): CompressOptions {
+/** The compressor's options for a model and board; its time is that of the kernels of `runtime`. */
+export function optionsFor(
+  model: Model,
+  profile: Profile,
+  request: OptionsRequest,
+  runtime: RuntimeKind = profile.runtimes[0]!,
+): CompressOptions {
   const weightBits = profile.weightBits.kernels.filter((b) => b >= 2 && b <= 8);
   const { budget, residentBytes, maxRamBytes, maxLatencyMs, minQuality } = request;
-  const footprint = footprintOn(profile);
+  const footprint = footprintOn(profile, runtime);
   return {
     ...DEFAULT_OPTIONS,
     weightBits,

@@ -1,8 +1,16 @@
 import { createCostModel, type Origin } from '../compile/cost.ts';
-import type { Profile } from '../compile/profile.ts';
+import type { Profile, RuntimeKind } from '../compile/profile.ts';
 import { type CompressOptions, frontier, type MeasuredPoint, ramOf } from '../compress/index.ts';
 import { allOf } from '../data/samples.ts';
-import { engineRunner, type Model, type ModelRequest, openModel, openProfile, type Work } from '../pipeline.ts';
+import {
+  engineRunner,
+  type Model,
+  type ModelRequest,
+  openModel,
+  openProfile,
+  runtimeOn,
+  type Work,
+} from '../pipeline.ts';
 import { EigenError, isEigenError } from '../util/errors.ts';
 import { nodeFileSystem, readBytes, writeAtomic } from '../util/files.ts';
 import { sha256 } from '../util/hash.ts';
@@ -60,9 +68,13 @@ export async function measureFrontier(
 ): Promise<FrontierReport> {
   const profile = openProfile(request.target, true);
   const opened = await openModel(model);
-  const options = optionsFor(opened, profile, { ...request, budget: request.from });
+  const runtime = await runtimeOn(profile, work.toolchain);
+  const options = optionsFor(opened, profile, { ...request, budget: request.from }, runtime);
   const asked = sizesOf(opened, request);
-  const store = await openStore(request, keyOf(opened, profile, options, await readBytes(request.calibration)));
+  const store = await openStore(
+    request,
+    keyOf({ opened, profile, runtime, options }, await readBytes(request.calibration)),
+  );
   const points = store.points.filter((p) => asked.includes(p.askedBytes));
   const toDo = asked.filter((size) => !points.some((p) => p.askedBytes === size));
   const found = async ({ footprint, ...point }: MeasuredPoint): Promise<void> => {
@@ -95,7 +107,7 @@ export async function measureFrontier(
     target: profile.id,
     originalBytes: opened.originalBytes,
     minQuality: options.minQuality,
-    latencyOrigin: createCostModel(profile, { runtime: profile.runtimes[0]! }).estimate([]).ms.origin,
+    latencyOrigin: createCostModel(profile, { runtime }).estimate([]).ms.origin,
     points,
     ...(passing ? { smallestPassing: passing } : {}),
     missing: asked.length - points.length,
@@ -117,11 +129,19 @@ interface Store {
   add(point: FrontierRow): Promise<void>;
 }
 
+interface About {
+  readonly opened: Model;
+  readonly profile: Profile;
+  readonly runtime: RuntimeKind;
+  readonly options: CompressOptions;
+}
+
 /** What a run is about; points of another one are no answer to it. The sizes are not part of it. */
-function keyOf(model: Model, profile: Profile, options: CompressOptions, calibration: Uint8Array): string {
+function keyOf({ opened, profile, runtime, options }: About, calibration: Uint8Array): string {
   const { wireBudgetBytes: _, ...settings } = options;
-  const { dims = {}, set = {} } = model.request;
-  const about = { version: packageVersion(), model: model.sha256, dims, set, board: profile.id, settings };
+  const { dims = {}, set = {} } = opened.request;
+  const model = { model: opened.sha256, dims, set };
+  const about = { version: packageVersion(), ...model, board: profile.id, runtime, settings };
   return sha256(JSON.stringify(about), calibration);
 }
 

@@ -36,13 +36,14 @@ export interface ResidentLimit {
 
 /**
  * Bytes that the weights may take in memory: what is asked for, what the activations leave of the RAM, and what the latency allows to be
- * read in a run; infinite without a limit. `f` is of the planned activations; its weights do not matter.
+ * read in a run; infinite without a limit, and below zero by what the activations alone are over it. `f` is of the planned activations; its
+ * weights do not matter.
  */
 export function residentLimit(options: CompressOptions, f: Footprint | undefined): ResidentLimit {
   const { residentBudgetBytes = Number.POSITIVE_INFINITY, maxRamBytes, maxLatencyMs } = options;
   let limit: ResidentLimit = { bytes: residentBudgetBytes, by: 'resident' };
   const lower = (bytes: number, by: ResidentLimit['by']): void => {
-    if (bytes < limit.bytes) limit = { bytes: Math.max(0, Math.floor(bytes)), by };
+    if (bytes < limit.bytes) limit = { bytes: Math.floor(bytes), by };
   };
   if (f && maxRamBytes !== undefined) lower(maxRamBytes - f.arenaBytes - f.scratchBytes, 'resident');
   if (f && maxLatencyMs !== undefined) lower(f.weightBytes + (maxLatencyMs - f.latencyMs) / f.msPerByte, 'latency');

@@ -191,7 +191,7 @@ function brokenLimit(built: CompressedBuild): { message: string; hint: string } 
   }
   const kept = formatPercent(gate.quality, 2);
   const nearest = (what: string, flag: string): string =>
-    `the nearest plan found takes ${what} and keeps ${kept}: raise ${flag} to that`;
+    `the nearest plan found takes ${what} and keeps ${kept}: raise ${flag} to that${gate.quality < minQuality ? ', and further to keep more' : ''}`;
   const over = (value: number | null, limit: number | null): boolean => limit !== null && (value ?? 0) > limit;
   if (over(totals.residentBytes, totals.residentBudgetBytes)) {
     const message = `the weights need ${formatBytes(totals.residentBytes)} in memory, the limit is ${formatBytes(totals.residentBudgetBytes!)}`;

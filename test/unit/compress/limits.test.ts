@@ -72,13 +72,19 @@ test('a limit that cannot be kept is said, and which', async () => {
   assert.is(report.binds[0], 'latency');
 });
 
+test('under a limit below what activations alone take, the plan is the one that is least over it', async () => {
+  const { graph, report } = await run({ maxRamBytes: 1500 });
+  assert.not.ok(report.budgetMet);
+  assert.is(inputs(graph, 'i16'), 0, 'activations of 16 bits where 8 would be nearer');
+});
+
 test('what the weights may take: the tightest of the limits', () => {
   const f: Footprint = { weightBytes: 100, arenaBytes: 50, scratchBytes: 10, latencyMs: 5, msPerByte: 0.01 };
   const options = { ...DEFAULT_OPTIONS, wireBudgetBytes: 1 };
   assert.equal(residentLimit({ ...options, residentBudgetBytes: 70 }, undefined), { bytes: 70, by: 'resident' });
   assert.equal(residentLimit({ ...options, maxRamBytes: 90 }, f), { bytes: 30, by: 'resident' });
   assert.equal(residentLimit({ ...options, maxLatencyMs: 4.5 }, f), { bytes: 50, by: 'latency' });
-  assert.equal(residentLimit({ ...options, maxLatencyMs: 1, maxRamBytes: 90 }, f), { bytes: 0, by: 'latency' });
+  assert.equal(residentLimit({ ...options, maxLatencyMs: 1, maxRamBytes: 90 }, f), { bytes: -300, by: 'latency' });
   assert.is(residentLimit({ ...options, residentBudgetBytes: 20, maxRamBytes: 90 }, f).bytes, 20);
   assert.is(excessOf({ ...options, maxRamBytes: 80 }, f), 80);
   assert.is(excessOf({ ...options, maxRamBytes: 159, maxLatencyMs: 4 }, f), 100);
