@@ -28,10 +28,13 @@ export async function bundleChild(root: string, out: string): Promise<string> {
   return outfile;
 }
 
-/** Runs a step in a process of its own. */
-export function runChild(script: string, args: readonly string[]): Promise<Ended> {
+/** Runs a step in a process of its own, with more in its environment. */
+export function runChild(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   return new Promise((done, fail) => {
-    const p = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const p = spawn(process.execPath, [script, ...args], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...env },
+    });
     let treeBytes = 0;
     const timer = setInterval(() => {
       treeBytes = Math.max(treeBytes, residentOfTree(p.pid!));
