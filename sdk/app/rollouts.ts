@@ -11,6 +11,7 @@ import type { RolloutReport } from '../report/index.ts';
 import { type Clock, pause, systemClock } from '../util/clock.ts';
 import { EigenError } from '../util/errors.ts';
 import { sha256 } from '../util/hash.ts';
+import { AGENT_FAMILY } from '../wire/assignment.ts';
 import type { FleetClient } from './fleet-client.ts';
 
 export type { Preview, RolloutEvent, RolloutInput, Size, Summary };
@@ -55,7 +56,7 @@ export async function publishedVersion(
   client: Pick<FleetClient, 'ask'>,
   version: string,
   signal?: AbortSignal,
-): Promise<Variant[]> {
+): Promise<Pick<RolloutInput, 'kind' | 'variants'>> {
   const { bundles } = await client.ask<{ bundles: Published[] }>('GET', '/v1/bundles', undefined, signal);
   const named = ({ path, family }: Published): boolean => {
     const name = path
@@ -68,7 +69,8 @@ export async function publishedVersion(
     ].includes(version);
   };
   const variants = bundles.filter(named).map(({ sha256: digest, board }) => ({ sha256: digest, board }));
-  if (variants.length > 0) return variants;
+  const kind = version.startsWith(`${AGENT_FAMILY}@`) ? 'agent' : 'model';
+  if (variants.length > 0) return { kind, variants };
   throw new EigenError('EW2102_NOT_FOUND', `no bundle is published as ${version}`, {
     hint: 'Publish it with --family and --name, or name bundle files with --bundle.',
     details: { version },

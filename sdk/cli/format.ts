@@ -35,6 +35,11 @@ function threeDigits(value: number): string {
   return value.toFixed(magnitude >= 9.995 ? 1 : 2);
 }
 
+/** A text that others wrote, without what a terminal takes as an order. */
+export function printable(text: string): string {
+  return text.replace(/\p{C}/gu, '?');
+}
+
 /** Rows as aligned columns, two spaces apart; columns whose index is in `right` are aligned to the right. */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths: number[] = [];

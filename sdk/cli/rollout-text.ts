@@ -1,5 +1,5 @@
 import type { RolloutEvent, RolloutPreview, RolloutSummary } from '../index.ts';
-import { formatPercent, table } from './format.ts';
+import { formatPercent, printable, table } from './format.ts';
 
 /** Devices of a wave that are named in a plan; all with -v. */
 const NAMED = 8;
@@ -34,8 +34,7 @@ export function summaryText(summary: RolloutSummary): string {
     const interval = `${formatPercent(c.low, 2)} to ${formatPercent(c.high, 2)}`;
     lines.push(`${worse(c)} than on devices held back (${interval}, margin ${formatPercent(c.margin)})`);
   }
-  for (const { device, state, code } of failures.slice(0, NAMED))
-    lines.push(`${device}: ${state} ${code ?? ''}`.trimEnd());
+  for (const { device, state, ...why } of failures.slice(0, NAMED)) lines.push(`${device}: ${state}${reasonOf(why)}`);
   if (failures.length > NAMED) lines.push(`... ${failures.length - NAMED} more that did not go well`);
   return lines.join('\n');
 }
@@ -69,12 +68,18 @@ function textOf(d: RolloutEvent['decision']): string | undefined {
         ? `${d.device} is to leave it alone`
         : `${d.device} is to go back to ${short(d.target)}`;
     case 'outcome':
-      return `${d.device} ${d.state}${d.code === undefined ? '' : ` (${d.code})`}`;
+      return `${d.device} ${d.state}${reasonOf(d)}`;
     case 'look':
       return d.comparisons.map(worse).join(', ') || undefined;
     default:
       return undefined;
   }
+}
+
+/** Why something failed, in the words of a device. */
+function reasonOf({ code, reason }: { readonly code?: string; readonly reason?: string }): string {
+  const words = [code && ` (${printable(code)})`, reason && `: ${printable(reason)}`];
+  return words.filter((w) => w).join('');
 }
 
 function worse({ metric, loss }: { readonly metric: string; readonly loss: number }): string {

@@ -22,7 +22,12 @@ export interface RolloutReport {
     readonly margin: number;
     readonly devices: { readonly treated: number; readonly control: number };
   }[];
-  readonly failures: readonly { readonly device: string; readonly state: string; readonly code?: string }[];
+  readonly failures: readonly {
+    readonly device: string;
+    readonly state: string;
+    readonly code?: string;
+    readonly reason?: string;
+  }[];
   /** Devices in each state after everything that happened; times are milliseconds since 1970. */
   readonly timeline: readonly {
     readonly at: number;
@@ -154,7 +159,12 @@ function metricsFigure({ comparisons }: RolloutReport): Markup {
 
 function failureTable({ failures }: RolloutReport): Markup {
   return tableOf(
-    [{ title: 'device' }, { title: 'state' }, { title: 'code' }],
-    failures.map(({ device, state, code }) => [device, state, code === undefined ? '' : html`<code>${code}</code>`]),
+    [{ title: 'device' }, { title: 'state' }, { title: 'code' }, { title: 'reason' }],
+    failures.map(({ device, state, code, reason = '' }) => [
+      device,
+      state,
+      code === undefined ? '' : html`<code>${code}</code>`,
+      reason,
+    ]),
   );
 }

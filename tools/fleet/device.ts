@@ -10,6 +10,7 @@ import { Monitor } from '../../sdk/device/service/monitor.ts';
 import type { Facts } from '../../sdk/device/service/upstream.ts';
 import { MemoryDeviceFileSystem } from '../../sdk/testing/memory-device-fs.ts';
 import { systemClock } from '../../sdk/util/clock.ts';
+import { sha256 } from '../../sdk/util/hash.ts';
 import { RawTransport } from './raw-transport.ts';
 
 export interface SimulatedOptions {
@@ -18,6 +19,9 @@ export interface SimulatedOptions {
   readonly password: string;
   readonly log: Log;
 }
+
+/** All of them are of one kind. */
+const PROFILE = sha256('simulated');
 
 /** In place of a model: what counts here is how it comes to the device. */
 const loader: ModelLoader = {
@@ -45,7 +49,7 @@ export class SimulatedDevice {
     let agent: Agent | undefined;
     let transport: RawTransport | undefined;
     const upstream = await ControllerUpstream.open({
-      ...{ config, controller: controller!, fs, clock: systemClock, random, log },
+      ...{ config, controller: controller!, profile: PROFILE, fs, clock: systemClock, random, log },
       facts: Promise.resolve((): Facts => factsOf(agent)),
       connect: (will) => {
         transport = new RawTransport({ port, clientId: device, password, will });

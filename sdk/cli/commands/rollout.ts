@@ -116,7 +116,7 @@ async function variantsOf(
   { signal }: Context,
 ): Promise<Partial<RolloutInput>> {
   const published = bundle.length === 0 && !name.endsWith('.json') && name.includes('@');
-  return published ? { variants: await publishedVersion(client, name, signal) } : {};
+  return published ? publishedVersion(client, name, signal) : {};
 }
 
 async function listed(client: FleetClient, { signal }: Context): Promise<Answer> {

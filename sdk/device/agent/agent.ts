@@ -27,6 +27,8 @@ export interface AgentParts {
   conditions(): Promise<string | undefined>;
   /** What the device finds wrong with itself since the model changed; undefined when nothing. Where it throws, that is wrong. */
   health(trial: TrialTime): Promise<string | undefined>;
+  /** Hears of a step of an installation as it begins. */
+  begun?(step: InstallStep): void;
   /** Tells how an update ended. */
   report(outcome: Outcome): Promise<void>;
 }
@@ -175,7 +177,10 @@ export class Agent {
         const { blob, release } = step.assignment;
         this.candidate ??= { sha256: blob.sha256, release, begun: new Set(), done: new Set() };
         const { candidate } = this;
-        if (!candidate.begun.has(step.name)) await this.ledger.begin(step.name, blob.sha256, this.parts.clock.now());
+        if (!candidate.begun.has(step.name)) {
+          this.parts.begun?.(step.name);
+          await this.ledger.begin(step.name, blob.sha256, this.parts.clock.now());
+        }
         candidate.begun.add(step.name);
         const waits = await this.install(step.name, step.assignment, candidate);
         if (waits === undefined) candidate.done.add(step.name);

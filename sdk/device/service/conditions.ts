@@ -41,6 +41,16 @@ export const systemHooks: Hooks = {
     }),
 };
 
+/** Where Linux says how warm the processor is, thousandths of a degree. */
+const THERMAL_ZONE = '/sys/class/thermal/thermal_zone0/temp';
+
+/** Degrees Celsius; undefined where the system does not say. */
+export async function temperatureOf(hooks: Pick<Hooks, 'read'>): Promise<number | undefined> {
+  const text = await hooks.read(THERMAL_ZONE).catch(() => '');
+  const degrees = Number(text.trim()) / 1000;
+  return text.trim() !== '' && Number.isFinite(degrees) ? degrees : undefined;
+}
+
 /** Why this is no time for an update; undefined when it is. A hook that cannot be asked says no. */
 export async function unmetCondition(rules: ConditionRules, date: Date, hooks: Hooks): Promise<string | undefined> {
   const { window, command } = rules;

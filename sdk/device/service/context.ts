@@ -25,7 +25,10 @@ export interface Context {
 export function commonParts(
   context: Context,
   kind: Kind,
-): Pick<AgentParts, 'device' | 'board' | 'fs' | 'source' | 'clock' | 'conditions' | 'report' | 'fallbackBytes'> {
+): Pick<
+  AgentParts,
+  'device' | 'board' | 'fs' | 'source' | 'clock' | 'conditions' | 'begun' | 'report' | 'fallbackBytes'
+> {
   const { config, fs, upstream, source, hooks, log } = context;
   const { clock } = upstream;
   const fallbackBytes = config.controller?.fallbackBytes;
@@ -36,6 +39,7 @@ export function commonParts(
     source,
     clock,
     conditions: () => unmetCondition(config.conditions, new Date(clock.now()), hooks),
+    begun: (step) => upstream.begun(kind, step),
     report: async (outcome) => {
       await upstream.report(kind, outcome);
       logOutcome(log, kind, outcome);

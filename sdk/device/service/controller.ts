@@ -3,10 +3,10 @@ import type { Transport, Will } from '../../transport/transport.ts';
 import type { Clock } from '../../util/clock.ts';
 import { EigenError, isEigenError } from '../../util/errors.ts';
 import { AGENT_FAMILY } from '../../wire/assignment.ts';
-import type { UpdateStep } from '../../wire/protocol/messages.ts';
 import type { Taken } from '../agent/agent.ts';
 import type { PieceSource } from '../agent/fetch.ts';
 import type { Outcome } from '../agent/ledger.ts';
+import type { InstallStep } from '../agent/planner.ts';
 import type { DeviceFileSystem } from '../fs/file-system.ts';
 import {
   ChunkSource,
@@ -15,7 +15,6 @@ import {
   HttpSource,
   httpMetadata,
   Scheduler,
-  type Status,
   transportMetadata,
 } from '../link/index.ts';
 import type { MetadataSource } from '../trust/source.ts';
@@ -27,12 +26,15 @@ import { EndingClock } from './ending-clock.ts';
 import { errorFields, type Log } from './log.ts';
 import type { ModelHealth } from './monitor.ts';
 import { firstThatHas, Refresher } from './refresher.ts';
-import { birthOf, healthOf, reportOf } from './reports.ts';
+import { birthOf, healthOf, reportOf, textOf } from './reports.ts';
+import { Statuses } from './statuses.ts';
 import type { Director, Facts, Kind, Upstream } from './upstream.ts';
 
 export interface ControllerParts {
   readonly config: AgentConfig;
   readonly controller: ControllerConfig;
+  /** SHA-256 of what the machine is: see `profileDigest`. */
+  readonly profile: string;
   readonly fs: DeviceFileSystem;
   readonly clock: Clock;
   /** In [0, 1). */
@@ -43,9 +45,6 @@ export interface ControllerParts {
   /** Another connection than the configuration's. */
   readonly connect?: (will: () => Promise<Will>) => Transport;
 }
-
-/** Between two statuses, milliseconds: a controller has many devices. */
-const STATUS_EVERY = 1000;
 
 /**
  * A controller as where a device gets from what it is to run: assignments that are signed, and pieces, over MQTT, and over HTTP where there
@@ -58,12 +57,9 @@ export class ControllerUpstream implements Upstream {
   private readonly parts: ControllerParts;
   private readonly link: DeviceLink;
   private readonly http: HttpFolder | undefined;
-  private status: Status | undefined;
-  /** The last status that was told, and of which revision. */
-  private saidStatus = '';
+  private readonly statuses: Statuses;
   /** What metadata and pieces are waited for by: a device that is to end does not wait. */
   private readonly waits: EndingClock;
-  private cancelStatus: (() => void) | undefined;
   /** The last refusal that was told, and of which revision. */
   private told = '';
 
@@ -82,6 +78,12 @@ export class ControllerUpstream implements Upstream {
     const over = { transport: link.transport, namespace: controller.namespace, device: config.device, clock, random };
     const ways: PieceSource[] = [...(http ? [new HttpSource(http, clock)] : []), new ChunkSource(over)];
     this.source = new CountedSource(new Scheduler(ways, clock, random));
+    this.statuses = new Statuses({
+      clock,
+      rev: () => link.desired?.rev,
+      progress: () => this.source.progress,
+      say: (status) => link.status(status),
+    });
     const metadata: MetadataSource[] = [...(http ? [httpMetadata(http)] : []), transportMetadata(over)];
     const source = firstThatHas(metadata);
     const refresher = new Refresher({ trust, link, source, clock, refused: (e) => void this.refused(e) });
@@ -101,6 +103,7 @@ export class ControllerUpstream implements Upstream {
   static async open(parts: ControllerParts): Promise<ControllerUpstream> {
     const { config, controller, fs, clock, random, log } = parts;
     const { device, board } = config;
+    const machine = { board, profile: parts.profile };
     const root = await readNamed('root', controller.root);
     const trust = await Trust.open(fs, 'trust', { root, device, board });
     const options = await mqttOptions(device, controller);
@@ -112,7 +115,7 @@ export class ControllerUpstream implements Upstream {
       fs,
       folder: 'link',
       connect: parts.connect ?? ((will) => connectMqtt({ ...options, will, clock, random, onProblem })),
-      birth: async () => birthOf((await parts.facts)(), board, trust.versions),
+      birth: async () => birthOf((await parts.facts)(), machine, trust.versions),
       clock,
     });
     link.transport.onState((connected) => log('info', connected ? 'connected' : 'disconnected'));
@@ -123,21 +126,12 @@ export class ControllerUpstream implements Upstream {
     this.link.onDesired(listener);
   }
 
-  /** Says what the device does when that has changed, at most once a second; the last word is said. */
-  taken(_kind: Kind, { step }: Taken): void {
-    if (step.name === 'REPORT') return;
-    const total = 'assignment' in step ? step.assignment.blob.bytes : 0;
-    this.status = { step: step.name.toLowerCase() as UpdateStep, done: total, total };
-    this.cancelStatus ??= this.parts.clock.after(STATUS_EVERY, () => void this.sayStatus());
+  begun(kind: Kind, step: InstallStep): void {
+    this.statuses.begun(kind, step);
   }
 
-  private async sayStatus(): Promise<void> {
-    this.cancelStatus = undefined;
-    const status = this.status!;
-    const words = `${this.link.desired?.rev} ${status.step}`;
-    if (words === this.saidStatus) return;
-    this.saidStatus = words;
-    await this.link.status(status);
+  taken(kind: Kind, taken: Taken): void {
+    this.statuses.taken(kind, taken);
   }
 
   async report(_kind: Kind, outcome: Outcome): Promise<void> {
@@ -155,7 +149,7 @@ export class ControllerUpstream implements Upstream {
   }
 
   async close(): Promise<void> {
-    this.cancelStatus?.();
+    this.statuses.close();
     this.waits.end();
     await this.link.close();
     this.http?.close();
@@ -172,7 +166,14 @@ export class ControllerUpstream implements Upstream {
     const { running } = (await facts)();
     // What does not come may yet come: whoever rolls out tries it again.
     const outcome = e.code === 'EW7104_SOURCE_FAILED' && attack === 'withheld' ? 'failed' : 'refused';
-    const report = { outcome, code: e.code, attack, received: this.source.take() } as const;
+    const report = {
+      outcome,
+      code: e.code,
+      attack,
+      step: 'check',
+      reason: textOf(e.message),
+      received: this.source.take(),
+    } as const;
     const digest = running === undefined ? {} : { running: new Uint8Array(Buffer.from(running, 'hex')) };
     await this.link.report({ ...report, ...digest }).then(
       () => {

@@ -37,6 +37,7 @@ export function folderUpstream(fs: DeviceFileSystem, clock: Clock): Upstream {
     source: folderSource(fs, 'blobs'),
     clock,
     onChange: () => undefined,
+    begun: () => undefined,
     taken: () => undefined,
     report: async () => undefined,
     health: async () => undefined,

@@ -1,6 +1,6 @@
 import { Agent } from '../agent/agent.ts';
 import { bundleLoader } from '../agent/bundle-loader.ts';
-import { commandProblem } from './conditions.ts';
+import { commandProblem, temperatureOf } from './conditions.ts';
 import { type Context, commonParts, loopOf } from './context.ts';
 import type { Loop } from './loop.ts';
 import { Monitor } from './monitor.ts';
@@ -29,5 +29,9 @@ export async function startModelLane(context: Context): Promise<ModelLane> {
   monitor = own;
   log('info', 'serving', { model: agent.host.serving });
   agent.host.onSwap(() => log('info', 'serving', { model: agent.host.serving }));
-  return { agent, monitor: own, loop: loopOf(context, 'model', agent, () => upstream.health(own.take())) };
+  const tellHealth = async (): Promise<void> => {
+    const temperature = await temperatureOf(hooks);
+    await upstream.health({ ...own.take(), ...(temperature === undefined ? {} : { temperature }) });
+  };
+  return { agent, monitor: own, loop: loopOf(context, 'model', agent, tellHealth) };
 }

@@ -18,6 +18,8 @@ export interface ModelHealth {
   /** Of the last inferences; absent before there were enough. */
   readonly p95Milliseconds?: number;
   readonly residentBytes: number;
+  /** Of the device, degrees Celsius. */
+  readonly temperature?: number;
   /** Means of what applications measured. */
   readonly metrics: Readonly<Record<string, number>>;
 }

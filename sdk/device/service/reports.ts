@@ -1,4 +1,5 @@
 import { packageVersion } from '../../util/package.ts';
+import { MAX_TEXT, type UpdateStep } from '../../wire/protocol/messages.ts';
 import type { Failure, Outcome } from '../agent/ledger.ts';
 import type { Birth, Health, Report } from '../link/index.ts';
 import type { MetadataVersions } from '../trust/trust.ts';
@@ -7,10 +8,19 @@ import type { Facts } from './upstream.ts';
 
 /** What the protocol says, of what the agent knows. */
 
-export function birthOf({ running, installed }: Facts, board: string, metadata: MetadataVersions): Birth {
+/** What a device is whatever runs on it. */
+export interface Machine {
+  readonly board: string;
+  /** SHA-256 of its profile: see `profileDigest`. */
+  readonly profile: string;
+}
+
+export function birthOf({ running, installed, self }: Facts, machine: Machine, metadata: MetadataVersions): Birth {
   return {
     agent: packageVersion(),
-    board,
+    board: machine.board,
+    profile: digestOf(machine.profile),
+    ...(self === undefined ? {} : { self: digestOf(self) }),
     ...(running === undefined ? {} : { running: digestOf(running) }),
     slots: installed.map(digestOf),
     metadata,
@@ -26,13 +36,22 @@ export function reportOf(outcome: Outcome, { running, modelBytes }: Facts, recei
   };
   if (outcome.kind === 'committed') return { outcome: 'committed', ...common };
   const { failure } = outcome;
-  const { code, attack } = failure;
+  const { code, attack, step, reason } = failure;
   return {
     outcome: endOf(failure),
     ...common,
     ...(code === '' ? {} : { code: code.slice(0, LONGEST_NAME) }),
     ...(attack === undefined ? {} : { attack }),
+    ...(step === 'REPORT' ? {} : { step: step.toLowerCase() as UpdateStep }),
+    ...(reason === '' ? {} : { reason: textOf(reason) }),
   };
+}
+
+/** As much of a text as a message may have. */
+export function textOf(text: string): string {
+  const bytes = new Uint8Array(MAX_TEXT);
+  const { written } = new TextEncoder().encodeInto(text, bytes);
+  return new TextDecoder().decode(bytes.subarray(0, written));
 }
 
 const LONGEST_NAME = 128;
@@ -45,13 +64,14 @@ function endOf({ step, poisoned }: Failure): Report['outcome'] {
 
 export function healthOf(health: ModelHealth, { running, modelBytes }: Facts): Health | undefined {
   if (running === undefined) return undefined;
-  const { runs, failures, p95Milliseconds, metrics } = health;
+  const { runs, failures, p95Milliseconds, temperature, metrics } = health;
   return {
     running: digestOf(running),
     runs,
     failures,
     ...(p95Milliseconds === undefined ? {} : { p95: Math.round(p95Milliseconds * 1000) }),
     ...(modelBytes === undefined ? {} : { memory: modelBytes }),
+    ...(temperature === undefined ? {} : { temperature }),
     ...(Object.keys(metrics).length === 0 ? {} : { metrics }),
   };
 }

@@ -5,6 +5,8 @@ import type { Agent } from '../agent/agent.ts';
 import { localModel } from '../client/local-client.ts';
 import type { ModelClient } from '../client/model-client.ts';
 import { NodeDeviceFileSystem } from '../fs/node.ts';
+import { probeHost } from '../probe.ts';
+import { profileDigest } from '../profile-digest.ts';
 import type { Ended } from './boot.ts';
 import { type Hooks, systemHooks } from './conditions.ts';
 import type { AgentConfig } from './config.ts';
@@ -59,8 +61,9 @@ export class DeviceService {
       know = resolve;
     });
     const { controller, folder } = config;
+    const profile = profileDigest(probeHost());
     const upstream = controller
-      ? await ControllerUpstream.open({ config, controller, fs, clock, random, log, facts })
+      ? await ControllerUpstream.open({ config, controller, profile, fs, clock, random, log, facts })
       : folderUpstream(new NodeDeviceFileSystem(folder!), clock);
     try {
       return await DeviceService.assemble({ config, fs, upstream, log, hooks, random }, self, know);
@@ -81,7 +84,7 @@ export class DeviceService {
     const context: Context = { ...parts, source };
     const outdated = new AbortController();
     const lane = await startModelLane(context);
-    know(() => factsOf(lane.agent));
+    know(() => factsOf(lane.agent, self));
     const own = self && (await startSelfLane(context, self, () => outdated.abort()));
     const api = config.socket === undefined ? undefined : await openApi(config.socket, lane);
     log('info', 'started', { device: config.device, agent: self?.running?.sha256 });
@@ -158,12 +161,13 @@ export async function openDevice(config: AgentConfig, around: Surroundings): Pro
   }
 }
 
-function factsOf({ host, installed }: Agent): Facts {
+function factsOf({ host, installed }: Agent, self: Self | undefined): Facts {
   const { model, modelBytes } = host.describe() ?? {};
   return {
     installed,
     ...(model === undefined ? {} : { running: model }),
     ...(modelBytes === undefined ? {} : { modelBytes }),
+    ...(self?.running ? { self: self.running.sha256 } : {}),
   };
 }
 

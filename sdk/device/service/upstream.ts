@@ -3,6 +3,7 @@ import type { Assignment } from '../../wire/assignment.ts';
 import type { Taken } from '../agent/agent.ts';
 import type { PieceSource } from '../agent/fetch.ts';
 import type { Outcome } from '../agent/ledger.ts';
+import type { InstallStep } from '../agent/planner.ts';
 import type { ModelHealth } from './monitor.ts';
 
 /** What is kept up to date. */
@@ -21,6 +22,8 @@ export interface Facts {
   /** And of all that are installed. */
   readonly installed: readonly string[];
   readonly modelBytes?: number;
+  /** SHA-256 of the agent that runs, where it came by an update. */
+  readonly self?: string;
 }
 
 /** Where a device gets from what it is to run, and whom it tells what became of it. */
@@ -31,6 +34,8 @@ export interface Upstream {
   readonly clock: Clock;
   /** Hears that something else may be assigned. */
   onChange(listener: () => void): void;
+  /** A step of an installation begins. */
+  begun(kind: Kind, step: InstallStep): void;
   /** A step was taken. */
   taken(kind: Kind, taken: Taken): void;
   /** Throws where it cannot be told now: it is told again later. */

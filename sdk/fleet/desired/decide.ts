@@ -57,5 +57,5 @@ const DECIDE = `
   from taken k join wanted w on w.key = k.key
   on conflict (device) do update set
     rev = excluded.rev, action = excluded.action, target = excluded.target, key = excluded.key, at = excluded.at,
-    deadline = excluded.deadline, state = 'pending', code = null, ended = null, attempts = 0, next_at = 0
+    deadline = excluded.deadline, state = 'pending', code = null, reason = null, ended = null, attempts = 0, next_at = 0
   returning t.key, t.device, t.rev`;

@@ -41,6 +41,7 @@ function rowOf({ device, lastSeen, presence, rev, birth, status, newest }: Devic
           agent: birth.agent,
           board: birth.board,
           profile: hexOf(birth.profile),
+          self: hexOf(birth.self),
           running: hexOf(birth.running),
           slots: birth.slots.map((slot) => hexOf(slot)),
           metadata: birth.metadata,
@@ -48,7 +49,7 @@ function rowOf({ device, lastSeen, presence, rev, birth, status, newest }: Devic
       : {}),
     status_epoch: status?.epoch ?? -1,
     status_seq: status?.seq ?? -1,
-    ...(status ? { step: status.step, done: status.done, total: status.total } : {}),
+    ...(status ? { step: status.step, done: status.done, total: status.total, why: status.why } : {}),
     health_epoch: newest?.epoch ?? -1,
     health_seq: newest?.seq ?? -1,
     ...(newest
@@ -80,8 +81,8 @@ const INSERT_DEVICES = `
   returning name`;
 
 const ROW = `m(name text, last_seen bigint, epoch bigint, closed boolean, rev bigint,
-  birth_epoch bigint, birth_rev bigint, agent text, board text, profile text, running text, slots jsonb, metadata jsonb,
-  status_epoch bigint, status_seq bigint, step text, done bigint, total bigint,
+  birth_epoch bigint, birth_rev bigint, agent text, board text, profile text, self text, running text, slots jsonb, metadata jsonb,
+  status_epoch bigint, status_seq bigint, step text, done bigint, total bigint, why text,
   health_epoch bigint, health_seq bigint, serving text, p95 bigint, memory bigint, temperature double precision)`;
 
 /** A birth of an earlier connection says nothing about this one. */
@@ -99,6 +100,7 @@ const UPDATE_DEVICES = `
     agent = case when ${BORN} then m.agent else d.agent end,
     board = case when ${BORN} then m.board else d.board end,
     profile = case when ${BORN} then m.profile else d.profile end,
+    self = case when ${BORN} then m.self else d.self end,
     slots = case when ${BORN} then m.slots else d.slots end,
     metadata = case when ${BORN} then m.metadata else d.metadata end,
     running = case when ${MEASURED} then m.serving when ${BORN} then m.running else d.running end,
@@ -107,6 +109,7 @@ const UPDATE_DEVICES = `
     step = case when ${STEPPED} then m.step else d.step end,
     done = case when ${STEPPED} then m.done else d.done end,
     total = case when ${STEPPED} then m.total else d.total end,
+    why = case when ${STEPPED} then m.why else d.why end,
     health_epoch = case when ${MEASURED} then m.health_epoch else d.health_epoch end,
     health_seq = case when ${MEASURED} then m.health_seq else d.health_seq end,
     p95 = case when ${MEASURED} then m.p95 else d.p95 end,
@@ -116,10 +119,10 @@ const UPDATE_DEVICES = `
   where d.name = m.name`;
 
 const INSERT_REPORTS = `
-  insert into reports (device, epoch, seq, at, rev, outcome, running, code, attack, received, p95, memory)
-  select device, epoch, seq, at, rev, outcome, running, code, attack, received, p95, memory
+  insert into reports (device, epoch, seq, at, rev, outcome, running, code, attack, step, reason, received, p95, memory)
+  select device, epoch, seq, at, rev, outcome, running, code, attack, step, reason, received, p95, memory
   from jsonb_to_recordset($1::jsonb) as r(device text, epoch bigint, seq bigint, at bigint, rev bigint, outcome text, running text,
-    code text, attack text, received bigint, p95 bigint, memory bigint)
+    code text, attack text, step text, reason text, received bigint, p95 bigint, memory bigint)
   on conflict do nothing
   returning device, outcome, attack`;
 
@@ -149,9 +152,9 @@ const UPDATE_DESIRED = `
 
 /** How the newest report has it; also for one that was given up. */
 const END_DESIRED = `
-  update desired t set state = r.outcome, code = r.code, ended = r.at, next_at = null
+  update desired t set state = r.outcome, code = r.code, reason = r.reason, ended = r.at, next_at = null
   from (
-    select distinct on (device, rev) device, rev, outcome, code, at from reports
+    select distinct on (device, rev) device, rev, outcome, code, reason, at from reports
     where device in (select device from jsonb_to_recordset($1::jsonb) as f(device text))
     order by device, rev, epoch desc, seq desc
   ) r

@@ -45,7 +45,7 @@ export function applyToMember(member: Member | undefined, decision: Decision): M
   switch (decision.kind) {
     case 'offer': {
       const { attempt, target, at, present, previous } = decision;
-      const { contacted: _, notBefore: _n, code: _c, ...rest } = member;
+      const { contacted: _, notBefore: _n, code: _c, reason: _r, ...rest } = member;
       const first = member.attempt === 0 && previous !== undefined ? { previous } : {};
       const contact = present ? { contacted: at } : {};
       return { ...rest, state: 'OFFERED', attempt, target, offered: at, ...first, ...contact };
@@ -55,13 +55,14 @@ export function applyToMember(member: Member | undefined, decision: Decision): M
     case 'revert':
       return { ...member, state: 'REVERTING', undone: true, attempt: decision.attempt, offered: decision.at };
     case 'outcome': {
-      const { state, code, refused, failed, notBefore } = decision;
+      const { state, code, reason, refused, failed, notBefore } = decision;
       return {
         ...member,
         state,
         failures: member.failures + (failed ? 1 : 0),
         refused: refused === undefined ? member.refused : [...member.refused, refused],
         ...(code === undefined ? {} : { code }),
+        ...(reason === undefined ? {} : { reason }),
         ...(notBefore === undefined ? {} : { notBefore }),
       };
     }

@@ -1,4 +1,6 @@
 import { hashOf } from './cohorts.ts';
+import { runningOf } from './facts.ts';
+import type { RolloutSpec } from './spec.ts';
 import type { Decision, DeviceView, Rollout } from './state.ts';
 import { variantFor } from './variants.ts';
 import { isOpen } from './windows.ts';
@@ -15,14 +17,15 @@ export function offersOf({ spec, wave }: Rollout, views: readonly DeviceView[], 
   });
   if (!isOpen(spec.windows, now)) return skipped;
   const offers = chosen.flatMap(({ view, variant }) =>
-    variant ? [{ hash: hashOf(spec.seed, view.facts.device), offer: offerOf(view, variant.sha256, now) }] : [],
+    variant ? [{ hash: hashOf(spec.seed, view.facts.device), offer: offerOf(spec, view, variant.sha256, now) }] : [],
   );
   offers.sort((a, b) => a.hash - b.hash);
   return [...skipped, ...offers.slice(0, allowed(spec.rate, views, now)).map((o) => o.offer)];
 }
 
-function offerOf({ member, facts }: DeviceView, target: string, at: number): Decision {
-  const { online: present, running: previous } = facts;
+function offerOf(spec: RolloutSpec, { member, facts }: DeviceView, target: string, at: number): Decision {
+  const { online: present } = facts;
+  const previous = runningOf(spec, facts);
   const had = previous === undefined ? {} : { previous };
   return { kind: 'offer', device: facts.device, attempt: member!.attempt + 1, target, at, present, ...had };
 }

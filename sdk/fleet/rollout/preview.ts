@@ -1,7 +1,7 @@
 import { cohortOf, cutsOf } from './cohorts.ts';
 import { FEWEST } from './compare.ts';
 import { wilson } from './distributions.ts';
-import type { DeviceFacts } from './facts.ts';
+import { type DeviceFacts, runningOf } from './facts.ts';
 import { percent } from './gate.ts';
 import type { RolloutSpec } from './spec.ts';
 import { waveName } from './state.ts';
@@ -44,12 +44,14 @@ export function previewOf(spec: RolloutSpec, found: readonly DeviceFacts[], take
   }
   const waves = groups.map((group, i) => ({ name: waveName(spec, i), devices: group }));
   const shown = spec.control ? waves : waves.slice(0, -1);
-  return { waves: shown, warnings: warningsOf(spec, groups, { without, taken: taken.length }) };
+  const installed = spec.kind === 'agent' ? served.filter((d) => d.running === undefined).length : 0;
+  return { waves: shown, warnings: warningsOf(spec, groups, { without, taken: taken.length, installed }) };
 }
 
 /** None where no bundle is for it. */
 function deviceOf(spec: RolloutSpec, facts: DeviceFacts): PreviewDevice[] {
-  const { device, board, online, running } = facts;
+  const { device, board, online } = facts;
+  const running = runningOf(spec, facts);
   const bundle = variantFor(spec, facts)?.sha256;
   return bundle === undefined ? [] : [{ device, board, online, ...(running ? { running } : {}), bundle }];
 }
@@ -57,7 +59,11 @@ function deviceOf(spec: RolloutSpec, facts: DeviceFacts): PreviewDevice[] {
 function warningsOf(
   spec: RolloutSpec,
   groups: readonly (readonly PreviewDevice[])[],
-  { without, taken }: { readonly without: readonly DeviceFacts[]; readonly taken: number },
+  {
+    without,
+    taken,
+    installed,
+  }: { readonly without: readonly DeviceFacts[]; readonly taken: number; readonly installed: number },
 ): string[] {
   const { success, metrics, absent, minExecuted } = spec.gate;
   const canary = groups[0]!;
@@ -76,6 +82,8 @@ function warningsOf(
     metrics.length > 0 &&
       few < FEWEST &&
       `metrics cannot be compared: ${canary.length} devices in the canary and ${held.length} held back, ${FEWEST} each are the least`,
+    installed > 0 &&
+      `${installed} devices run the agent that they were installed with: a rollback leaves them the new one`,
     away > absent * canary.length && `${away} of ${canary.length} devices of the canary are away: it waits for them`,
     minExecuted > canary.length &&
       `the canary has ${canary.length} devices, not ${minExecuted}: all of them must have tried it`,

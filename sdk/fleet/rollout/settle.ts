@@ -1,4 +1,5 @@
 import { hashOf } from './cohorts.ts';
+import { runningOf } from './facts.ts';
 import type { RolloutSpec } from './spec.ts';
 import { type Decision, type DeviceView, type Member, type Told, tellKey } from './state.ts';
 import { variantFor } from './variants.ts';
@@ -40,9 +41,9 @@ function endOfOffer(
 ): Ending | undefined {
   const { target, previous, refused } = member!;
   // It had it before it was told.
-  if (previous === target && facts.running === target) return { state: 'COMMITTED' };
+  if (previous === target && runningOf(spec, facts) === target) return { state: 'COMMITTED' };
   if (!told) return undefined;
-  const code = told.code === undefined ? {} : { code: told.code };
+  const why = whyOf(told);
   switch (told.state) {
     case 'pending':
     case 'delivered':
@@ -52,17 +53,21 @@ function endOfOffer(
     case 'stalled':
       return { state: 'STALLED' };
     case 'rolled-back':
-      return { state: 'FAILED', ...code };
+      return { state: 'FAILED', ...why };
     case 'refused':
     case 'failed': {
       const other = told.code === GATE && variantFor(spec, facts, new Set([...refused, target!]));
-      if (other) return { state: 'WAITING', refused: target!, ...code };
-      if (told.state === 'refused' || told.code === GATE) return { state: 'FAILED', ...code };
-      return again(spec, member!, now) ?? { state: 'FAILED', failed: true, ...code };
+      if (other) return { state: 'WAITING', refused: target!, ...why };
+      if (told.state === 'refused' || told.code === GATE) return { state: 'FAILED', ...why };
+      return { ...(again(spec, member!, now) ?? { state: 'FAILED', failed: true }), ...why };
     }
     default:
       return told.state satisfies never;
   }
+}
+
+function whyOf({ code, reason }: Told): Pick<Ending, 'code' | 'reason'> {
+  return { ...(code === undefined ? {} : { code }), ...(reason === undefined ? {} : { reason }) };
 }
 
 /** Another try after a wait that doubles, by half to the whole of it so that devices spread; undefined after the last. */
@@ -76,7 +81,7 @@ function again({ retries, seed }: RolloutSpec, member: Member, now: number): End
 
 /** A device that cannot go back by itself goes on trying; here it is given up. */
 function endOfRevert(
-  { deadlineMilliseconds }: RolloutSpec,
+  spec: RolloutSpec,
   { member, facts }: DeviceView,
   told: Told | undefined,
   now: number,
@@ -84,7 +89,7 @@ function endOfRevert(
   const { previous, offered } = member!;
   if (previous === undefined) return { state: 'REVERTED' };
   const knows = told !== undefined && told.state !== 'pending';
-  if (knows && (told.state === 'committed' || facts.running === previous)) return { state: 'REVERTED' };
-  if (knows && told.state !== 'delivered') return { state: 'STALLED', ...(told.code ? { code: told.code } : {}) };
-  return now >= offered! + deadlineMilliseconds ? { state: 'STALLED' } : undefined;
+  if (knows && (told.state === 'committed' || runningOf(spec, facts) === previous)) return { state: 'REVERTED' };
+  if (knows && told.state !== 'delivered') return { state: 'STALLED', ...whyOf(told) };
+  return now >= offered! + spec.deadlineMilliseconds ? { state: 'STALLED' } : undefined;
 }

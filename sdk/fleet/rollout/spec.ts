@@ -104,6 +104,8 @@ const DAY = 86_400_000;
 
 const schema = v.strictObject({
   name,
+  /** What it brings: models, or the agents of devices themselves. */
+  kind: v.optional(v.picklist(['model', 'agent']), 'model'),
   /** Devices that it is for, now and while it goes on. */
   query,
   /** Of a board the first that a device has the time and memory for: best first. */

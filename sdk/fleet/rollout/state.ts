@@ -90,6 +90,8 @@ export interface Member {
   /** Before it there is no other try. */
   readonly notBefore?: number;
   readonly code?: string;
+  /** Why it failed, in the words of the device. */
+  readonly reason?: string;
 }
 
 /** What became of telling a device what it is to be. */
@@ -98,6 +100,7 @@ export interface Told {
   readonly key: string;
   readonly state: 'pending' | 'delivered' | 'committed' | 'rolled-back' | 'refused' | 'failed' | 'stalled';
   readonly code?: string;
+  readonly reason?: string;
 }
 
 /** All that decisions about a device are made from. */
@@ -132,6 +135,7 @@ export type Decision =
       readonly attempt: number;
       readonly state: MemberState;
       readonly code?: string;
+      readonly reason?: string;
       readonly refused?: string;
       readonly failed?: boolean;
       readonly notBefore?: number;

@@ -16,7 +16,7 @@ export interface Summary {
   readonly waves: readonly (Tally & { readonly name: string; readonly number: number })[];
   /** What metrics were when they were last compared. */
   readonly comparisons: readonly (Comparison & { readonly margin: number })[];
-  readonly failures: readonly Pick<Member, 'device' | 'state' | 'code'>[];
+  readonly failures: readonly Pick<Member, 'device' | 'state' | 'code' | 'reason'>[];
 }
 
 /** Failures that are named. */
@@ -42,8 +42,11 @@ export function summaryOf(rollout: Rollout, members: readonly Member[]): Summary
     ...(started === undefined ? {} : { started }),
     waves,
     comparisons: comparisons.map((c) => ({ ...c, margin: spec.gate.metrics.find((m) => m.name === c.metric)!.margin })),
-    failures: failed
-      .slice(0, MOST_FAILURES)
-      .map(({ device, state, code }) => ({ device, state, ...(code ? { code } : {}) })),
+    failures: failed.slice(0, MOST_FAILURES).map(({ device, state, code, reason }) => ({
+      device,
+      state,
+      ...(code ? { code } : {}),
+      ...(reason ? { reason } : {}),
+    })),
   };
 }

@@ -14,6 +14,9 @@ export const MAX_PIECE = 262_144;
 /** What all brokers and gateways known to us carry. */
 export const DEFAULT_PIECE = 61_440;
 
+/** Longest text for people, bytes. */
+export const MAX_TEXT = 256;
+
 /** Chunks that one request can name. */
 export const MAX_REQUESTED = 8 * 4096;
 export const MAX_CREDIT = 32;
@@ -29,17 +32,18 @@ const MAX_BYTES: Readonly<Record<Channel, number>> = {
 
 const version = v.literal(PROTOCOL_VERSION);
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const name = v.pipe(
-  v.string(),
-  v.check((s) => isShort(s), 'must be a text of 1 to 128 bytes'),
-);
+const name = textOfSize(128);
+const text = textOfSize(MAX_TEXT);
 const digest = bytesOfSize(32, 32);
 const finite = v.pipe(v.number(), v.finite());
 
 /** Byte counts, as CDDL's .size has them. */
-function isShort(text: string): boolean {
-  const size = new TextEncoder().encode(text).length;
-  return size >= 1 && size <= 128;
+function textOfSize(most: number) {
+  const isWithin = (value: string): boolean => {
+    const size = new TextEncoder().encode(value).length;
+    return size >= 1 && size <= most;
+  };
+  return v.pipe(v.string(), v.check(isWithin, `must be a text of 1 to ${most} bytes`));
 }
 
 /** Arrays and byte strings are objects too. */
@@ -77,6 +81,7 @@ const birth = v.strictObject({
   agent: name,
   board: name,
   profile: v.optional(digest),
+  self: v.optional(digest),
   running: v.optional(digest),
   slots: v.array(digest),
   metadata: v.strictObject({ root: count, timestamp: count, snapshot: count, targets: count }),
@@ -91,6 +96,7 @@ const status = v.strictObject({
   step: v.picklist(STEPS),
   done: count,
   total: count,
+  why: v.optional(text),
 });
 
 const report = v.strictObject({
@@ -103,6 +109,8 @@ const report = v.strictObject({
   running: v.optional(digest),
   code: v.optional(name),
   attack: v.optional(name),
+  step: v.optional(v.picklist(STEPS)),
+  reason: v.optional(text),
   received: count,
   p95: v.optional(count),
   memory: v.optional(count),

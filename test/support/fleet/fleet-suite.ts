@@ -7,7 +7,7 @@ import { changesOf, type Heard } from '../../../sdk/fleet/registry/change.ts';
 import { type Stored, storeChanges } from '../../../sdk/fleet/registry/store.ts';
 import { shardOf } from '../../../sdk/wire/protocol/topics.ts';
 import type { DatabaseKind } from './databases.ts';
-import { birth, digestOf, health, presence, report, status } from './messages.ts';
+import { birth, bytesOfDigest, digestOf, health, presence, report, status } from './messages.ts';
 
 /** What the controller's statements do on a database: the same on all. */
 export async function checkFleet(kind: DatabaseKind): Promise<void> {
@@ -53,13 +53,19 @@ const CASES: Readonly<Record<string, (db: Database) => Promise<void>>> = {
   'a device is what its newest messages say': async (db) => {
     const stored = await say(
       db,
-      birth('a', 3, 7, { profile: Buffer.from(digestOf('p'), 'hex'), slots: [Buffer.from(digestOf('m'), 'hex')] }),
+      birth('a', 3, 7, {
+        profile: bytesOfDigest('p'),
+        self: bytesOfDigest('agent'),
+        slots: [Buffer.from(digestOf('m'), 'hex')],
+      }),
       status('a', 3, 1, 8),
-      status('a', 3, 2, 8, { step: 'gate', done: 2 }),
+      status('a', 3, 2, 8, { step: 'gate', done: 2, why: 'it waits' }),
       health('a', 3, 3, { p95: 900, memory: 4096, temperature: 40.5, metrics: { accuracy: 0.9 } }),
     );
     assert.is(stored.appeared, 1);
     await say(db, status('a', 3, 1, 8), health('a', 2, 9, { p95: 1 }), birth('a', 2, 9, { board: 'pi-4' }));
+    const { self, why } = await deviceOf(db, 'a');
+    assert.equal({ self, why }, { self: digestOf('agent'), why: 'it waits' });
     const { board, profile, slots, rev, step, p95, temperature, running, epoch, closed } = await deviceOf(db, 'a');
     assert.equal(
       { board, profile, slots, rev, step, p95, temperature, running, epoch, closed },
@@ -147,10 +153,15 @@ const CASES: Readonly<Record<string, (db: Database) => Promise<void>>> = {
   'the newest report counts, whatever order they come in': async (db) => {
     await say(db, birth('a', 1));
     await decide(db, [install('a', 'k1')], 10);
-    await say(db, report('a', 1, 5, 1, { outcome: 'rolled-back', code: 'EW7005_GATE_FAILED' }));
+    const late = { outcome: 'rolled-back', code: 'EW7005_GATE_FAILED', step: 'gate', reason: 'too slow' } as const;
+    await say(db, report('a', 1, 5, 1, late));
     await say(db, report('a', 1, 4, 1, { outcome: 'committed' }), report('a', 1, 3, 0, { outcome: 'failed' }));
-    const { state, code } = await desiredOf(db, 'a');
-    assert.equal({ state, code }, { state: 'rolled-back', code: 'EW7005_GATE_FAILED' });
+    const { state, code, reason } = await desiredOf(db, 'a');
+    assert.equal({ state, code, reason }, { state: 'rolled-back', code: 'EW7005_GATE_FAILED', reason: 'too slow' });
+    const [first] = await db.query('select step, reason from reports where seq = 5');
+    assert.equal(first, { step: 'gate', reason: 'too slow' });
+    await decide(db, [install('a', 'k2')], 20);
+    assert.is((await desiredOf(db, 'a')).reason, null);
   },
   'what does not end by its deadline is given up, and counts when it ends after all': async (db) => {
     await say(db, birth('a', 1), birth('b', 1));

@@ -22,6 +22,7 @@ export interface SimulatedDevice {
   online: boolean;
   tags: Record<string, string>;
   running?: string;
+  self?: string;
   told?: Told & { readonly target: string | undefined };
   lastSeen: number;
   taken?: boolean;
@@ -47,7 +48,7 @@ export function specOf(more: Partial<RolloutInput> = {}): RolloutInput {
 }
 
 /** What a device says of a bundle that it was told to install; undefined when it says nothing. */
-export type Answer = Pick<Told, 'code'> & { readonly state: Told['state'] };
+export type Answer = Pick<Told, 'code' | 'reason'> & { readonly state: Told['state'] };
 export type Behaviour = (device: SimulatedDevice, target: string) => Answer | undefined;
 
 export const good: Behaviour = () => ({ state: 'committed' });
@@ -70,11 +71,15 @@ export class SimulatedFleet {
 
   views(): DeviceView[] {
     return this.devices.map((d) => {
-      const { name, board, online, tags, running, told, lastSeen, taken } = d;
+      const { name, board, online, tags, running, self, told, lastSeen, taken } = d;
       const member = this.members.get(name);
       const health = this.health(d);
       return {
-        facts: { device: name, board, online, tags, ...(running === undefined ? {} : { running }) },
+        facts: {
+          ...{ device: name, board, online, tags },
+          ...(running === undefined ? {} : { running }),
+          ...(self === undefined ? {} : { self }),
+        },
         lastSeen,
         ...(member ? { member } : {}),
         ...(told ? { told } : {}),
@@ -125,7 +130,8 @@ export class SimulatedFleet {
             ? { state: 'committed' }
             : this.behaviour(device, told.target);
       device.told = { ...told, ...(answer ?? { state: 'delivered' }) };
-      if (answer?.state === 'committed' && told.target !== undefined) device.running = told.target;
+      const kind = this.rollout.spec.kind === 'agent' ? 'self' : 'running';
+      if (answer?.state === 'committed' && told.target !== undefined) device[kind] = told.target;
     }
   }
 

@@ -229,6 +229,32 @@ const CASES: Readonly<Record<string, (database: Database) => Promise<void>>> = {
     await run({ late: true });
     assert.is((await service.summary(later)).waves[0]!.devices, 11);
   },
+  'who comes after the end of rollouts of a model and of an agent gets both, one after the other': async (database) => {
+    const { fleet, service, run } = await fleetOf(database);
+    const kinds = { model: NEW, agent: OTHER } as const;
+    for (const kind of ['model', 'agent'] as const) {
+      const variants = [{ sha256: kinds[kind], board: 'board' }];
+      const { id } = await service.create(specOf({ name: kind, kind, variants, waves: [{ share: 1 }] }), 'ann');
+      await service.act(id, { action: 'start', by: 'ann' });
+      for (let i = 0; i < 4; i++, fleet.now += MINUTE) {
+        await run();
+        await fleet.answer(() => 'committed');
+      }
+      assert.is((await service.summary(id)).phase, 'DONE');
+    }
+    await fleet.born(['e1'], 'board', OLD);
+    const told: string[] = [];
+    for (let i = 0; i < 2; i++) {
+      // The first is not interrupted by the second.
+      await run({ late: true });
+      await run({ late: true });
+      await fleet.answer((_, target) => {
+        told.push(target);
+        return 'committed';
+      });
+    }
+    assert.equal(told, [OTHER, NEW]);
+  },
   'nobody approves what they made; what cannot be done says why': async (database) => {
     const { service } = await fleetOf(database);
     const { id } = await service.create(specOf({ approval: true }), 'ann');

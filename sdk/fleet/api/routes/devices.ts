@@ -16,6 +16,7 @@ const desired = v.strictObject({
   deadline: nullable(time),
   state: v.picklist(['pending', 'delivered', 'committed', 'rolled-back', 'refused', 'failed', 'stalled']),
   code: nullable(v.string()),
+  reason: nullable(v.pipe(v.string(), v.description('Why it ended badly, in the words of the device'))),
   ended: nullable(time),
 });
 
@@ -29,9 +30,13 @@ const device = v.strictObject({
   firstSeen: time,
   lastSeen: time,
   profile: nullable(digest),
+  self: nullable(v.pipe(digest, v.description('Its agent, where it came by an update'))),
   running: nullable(digest),
   rev: v.pipe(count, v.description('Of the desired state that it knows')),
   step: nullable(v.string()),
+  done: nullable(v.pipe(count, v.description('Bytes of total, while it fetches'))),
+  total: nullable(count),
+  why: nullable(v.pipe(v.string(), v.description('What it waits for, in its own words'))),
   p95: nullable(v.pipe(count, v.description('Microseconds'))),
   memory: nullable(v.pipe(count, v.description('Bytes'))),
   temperature: nullable(v.number()),
@@ -45,15 +50,17 @@ const report = v.strictObject({
   running: nullable(digest),
   code: nullable(v.string()),
   attack: nullable(v.string()),
+  step: nullable(v.string()),
+  reason: nullable(v.string()),
   received: count,
 });
 
 const SELECT = `
   select d.name, d.board, d.agent, not d.closed and d.last_seen > $1::bigint - ${SILENCE} as online,
     exists (select from credentials c where c.device = d.name and c.revoked is not null) as revoked, d.tags,
-    d.first_seen as "firstSeen", d.last_seen as "lastSeen", d.profile, d.running, d.rev, d.step, d.p95, d.memory, d.temperature,
+    d.first_seen as "firstSeen", d.last_seen as "lastSeen", d.profile, d.self, d.running, d.rev, d.step, d.done, d.total, d.why, d.p95, d.memory, d.temperature,
     case when t.device is null then null else jsonb_build_object('rev', t.rev, 'action', t.action, 'target', t.target, 'key', t.key,
-      'at', t.at, 'deadline', t.deadline, 'state', t.state, 'code', t.code, 'ended', t.ended) end as desired
+      'at', t.at, 'deadline', t.deadline, 'state', t.state, 'code', t.code, 'reason', t.reason, 'ended', t.ended) end as desired
   from devices d left join desired t on t.device = d.name`;
 
 type Device = v.InferOutput<typeof device>;
@@ -117,7 +124,7 @@ const show = defineRoute({
   async handle({ params }, { database, clock }) {
     const found = await find(database, params.name, clock.now());
     const reports = await database.query<v.InferOutput<typeof report>>(
-      'select at, rev, outcome, running, code, attack, received from reports where device = $1 order by epoch desc, seq desc limit 20',
+      'select at, rev, outcome, running, code, attack, step, reason, received from reports where device = $1 order by epoch desc, seq desc limit 20',
       [params.name],
     );
     return { device: found, reports };

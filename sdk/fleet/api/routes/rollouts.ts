@@ -1,8 +1,9 @@
 import * as v from 'valibot';
+import { AGENT_FAMILY } from '../../../wire/assignment.ts';
 import type { AuditEntry } from '../../access/audit.ts';
 import type { Fleet } from '../../fleet.ts';
 import { ACTIONS, RolloutService } from '../../rollout/service.ts';
-import { rolloutSchema } from '../../rollout/spec.ts';
+import { type RolloutSpec, rolloutInvalid, rolloutSchema } from '../../rollout/spec.ts';
 import { MEMBER_STATES, PHASES } from '../../rollout/state.ts';
 import { type Caller, defineRoute, type Route } from '../route.ts';
 import { count, deviceName, digest, queryCount, time } from '../schemas.ts';
@@ -44,7 +45,14 @@ const summary = v.strictObject({
   started: v.optional(time),
   waves: v.array(wave),
   comparisons: v.array(comparison),
-  failures: v.array(v.strictObject({ device: deviceName, state: v.picklist(MEMBER_STATES), code: v.optional(text) })),
+  failures: v.array(
+    v.strictObject({
+      device: deviceName,
+      state: v.picklist(MEMBER_STATES),
+      code: v.optional(text),
+      reason: v.optional(v.pipe(text, v.description('In the words of the device'))),
+    }),
+  ),
 });
 
 const preview = v.strictObject({
@@ -75,6 +83,14 @@ function entryOf(caller: Caller, { clock }: Fleet, action: string, subject: stri
   return { at: clock.now(), actor: caller.actor, action: `rollout-${action}`, subject, details };
 }
 
+/** What is an agent is gone back from to an agent. @throws EigenError EW1012_ROLLOUT_INVALID. */
+async function checkKind({ kind, variants }: RolloutSpec, { listed }: Fleet): Promise<void> {
+  const agents = [...(await listed()).values()].filter(({ family }) => family === AGENT_FAMILY);
+  const wrong = variants.find((v) => (kind === 'agent') !== agents.some(({ blob }) => blob.sha256 === v.sha256));
+  if (wrong === undefined) return;
+  throw rolloutInvalid('kind', `${wrong.sha256} is listed as ${kind === 'agent' ? 'no agent' : 'an agent'}`);
+}
+
 const list = defineRoute({
   method: 'GET',
   path: '/v1/rollouts',
@@ -91,7 +107,10 @@ const plan = defineRoute({
   role: 'viewer',
   body: rolloutSchema,
   reply: preview,
-  handle: ({ body }, fleet) => serviceOf(fleet).preview(body),
+  async handle({ body }, fleet) {
+    await checkKind(body, fleet);
+    return serviceOf(fleet).preview(body);
+  },
 });
 
 const create = defineRoute({
@@ -102,10 +121,12 @@ const create = defineRoute({
   status: 201,
   body: rolloutSchema,
   reply: summary,
-  handle: ({ body, caller }, fleet) =>
-    serviceOf(fleet).create(body, caller.actor, (db, made) =>
+  async handle({ body, caller }, fleet) {
+    await checkKind(body, fleet);
+    return serviceOf(fleet).create(body, caller.actor, (db, made) =>
       fleet.audit.add([entryOf(caller, fleet, 'create', made, { spec: body })], db),
-    ),
+    );
+  },
 });
 
 const show = defineRoute({

@@ -13,7 +13,8 @@ interface Row {
 
 /**
  * What the devices that have the bundle and those that are held back measured since the wave began, and in as much time as a wave may be
- * watched before the first did. With the bundle counts what it measured, before it what others did.
+ * watched before the first did. With a model counts what it measured, before it what others did; whatever
+ * model runs under an agent.
  */
 export async function healthOf(
   db: Database,
@@ -25,7 +26,7 @@ export async function healthOf(
        select h.*, h.at >= $3::bigint as later from health h join rollout_members m on m.device = h.device
        where m.rollout = $1 and h.at >= $2::bigint and (
          (m.wave = $4 and m.state = 'WAITING')
-         or (m.state = 'COMMITTED' and (h.running = m.target) = (h.at >= $3::bigint)))
+         or (m.state = 'COMMITTED' and ($6 = 'agent' or (h.running = m.target) = (h.at >= $3::bigint))))
      )
      select device, later, v.name, sum(v.count)::bigint as count, sum(v.sum) as sum
      from measured cross join lateral (
@@ -36,7 +37,7 @@ export async function healthOf(
      ) v
      where v.name in (select jsonb_array_elements_text($5::jsonb))
      group by device, later, v.name`,
-    [id, horizon, waveStarted, spec.waves.length, JSON.stringify(spec.gate.metrics.map((m) => m.name))],
+    [id, horizon, waveStarted, spec.waves.length, JSON.stringify(spec.gate.metrics.map((m) => m.name)), spec.kind],
   );
   const changes = new Map<
     string,

@@ -48,12 +48,12 @@ async function writeMembers(db: Database, rollout: string, members: readonly Mem
   if (members.length === 0) return;
   const rows = members.map(({ notBefore, ...m }) => ({ ...m, not_before: notBefore }));
   const columns =
-    'wave, late, state, undone, attempt, failures, target, previous, refused, offered, contacted, not_before, code';
+    'wave, late, state, undone, attempt, failures, target, previous, refused, offered, contacted, not_before, code, reason';
   await db.query(
     `insert into rollout_members (rollout, device, ${columns})
      select $1, device, ${columns} from jsonb_to_recordset($2::jsonb) as m(device text, wave int, late boolean, state text,
        undone boolean, attempt int, failures int, target text, previous text, refused jsonb, offered bigint, contacted bigint,
-       not_before bigint, code text)
+       not_before bigint, code text, reason text)
      on conflict (rollout, device) do update set (${columns}) = (${columns.replaceAll(/\w+/g, 'excluded.$&')})`,
     [rollout, JSON.stringify(rows)],
   );

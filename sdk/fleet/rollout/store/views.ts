@@ -2,6 +2,7 @@ import type { Database } from '../../database/index.ts';
 import { SILENCE } from '../../registry/presence.ts';
 import type { DeviceFacts } from '../facts.ts';
 import { conditionOf, type FactColumns, parseQuery, type Query } from '../query/index.ts';
+import type { RolloutSpec } from '../spec.ts';
 import type { DeviceView, Member, Rollout, Told } from '../state.ts';
 import { healthOf } from './health.ts';
 
@@ -20,19 +21,23 @@ const COLUMNS: FactColumns = {
   tag: (name) => `(d.tags ->> ${name})`,
 };
 
-const FACTS = `d.name as device, coalesce(d.board, '') as board, d.agent, d.profile, d.running, d.tags, d.last_seen,
+const FACTS = `d.name as device, coalesce(d.board, '') as board, d.agent, d.profile, d.self, d.running, d.tags, d.last_seen,
   ${COLUMNS.fields.online} as online, ${COLUMNS.fields.p95} as p95, ${COLUMNS.fields.memory} as memory`;
 
 /** Of a rollout `r`: it goes on, and has its devices for itself. */
 const ACTIVE = "r.phase in ('CANARY', 'WAVE', 'PAUSED', 'ABORTING')";
 
 /**
- * Whether a device `d` is another's than the rollout $2 that was done at a time: a rollout's that goes on or was done later, or a person's who
- * has told it something since. What was told by a rollout that was taken back does not count.
+ * Whether a device `d` is another's than the rollout $2 that was done at a time: a rollout's that goes on or, of the same kind, was done
+ * later, or a person's who has told it something since; or it is still at an update of the other kind. What was told by a rollout that was
+ * taken back does not count.
  */
-const takenSince = (ended: number): string => `(
+const takenSince = (kind: RolloutSpec['kind'], ended: number): string => `(
   exists (select 1 from rollout_members o join rollouts r on r.id = o.rollout
-    where o.device = d.name and r.id <> $2 and (${ACTIVE} or (r.phase = 'DONE' and (r.state ->> 'ended')::bigint > ${ended})))
+    where o.device = d.name and r.id <> $2 and (${ACTIVE}
+      or (r.phase = 'DONE' and r.spec ->> 'kind' = '${kind}' and (r.state ->> 'ended')::bigint > ${ended})))
+  or exists (select 1 from desired s join decisions c on c.key = s.key join rollouts r on c.source = 'rollout/' || r.id
+    where s.device = d.name and s.action = 'install' and s.ended is null and r.spec ->> 'kind' <> '${kind}')
   or exists (select 1 from desired s join decisions c on c.key = s.key
     where s.device = d.name and s.at >= ${ended} and not starts_with(c.source, 'rollout/')))`;
 
@@ -41,6 +46,7 @@ interface FactRow {
   readonly board: string;
   readonly agent: string | null;
   readonly profile: string | null;
+  readonly self: string | null;
   readonly running: string | null;
   readonly tags: Readonly<Record<string, string>>;
   readonly last_seen: number;
@@ -64,9 +70,11 @@ interface Row extends FactRow {
   readonly contacted: number | null;
   readonly not_before: number | null;
   readonly member_code: string | null;
+  readonly member_reason: string | null;
   readonly told_key: string | null;
   readonly told_state: Told['state'];
   readonly told_code: string | null;
+  readonly told_reason: string | null;
 }
 
 /** Devices for which a query holds, with what is known of them. */
@@ -98,10 +106,11 @@ export async function viewDevices(
   withHealth = false,
 ): Promise<DeviceView[]> {
   const { sql, parameters } = conditionOf(parseQuery(rollout.spec.query), COLUMNS, 3);
-  const { ended } = rollout;
+  const { ended, spec } = rollout;
   const rows = await db.query<Row>(
-    `select ${FACTS}, ${ended === undefined ? 'false' : takenSince(ended)} as taken, m.wave, m.late, m.state as member_state, m.undone, m.attempt, m.failures, m.target, m.previous, m.refused,
-       m.offered, m.contacted, m.not_before, m.code as member_code, t.key as told_key, t.state as told_state, t.code as told_code
+    `select ${FACTS}, ${ended === undefined ? 'false' : takenSince(spec.kind, ended)} as taken, m.wave, m.late, m.state as member_state, m.undone, m.attempt, m.failures, m.target, m.previous, m.refused,
+       m.offered, m.contacted, m.not_before, m.code as member_code, m.reason as member_reason, t.key as told_key, t.state as told_state, t.code as told_code,
+       t.reason as told_reason
      from devices d
      left join rollout_members m on m.rollout = $2 and m.device = d.name
      left join desired t on t.device = d.name
@@ -120,8 +129,8 @@ export async function viewDevices(
 
 function factsOf(row: FactRow): DeviceFacts {
   const { device, board, online, tags } = row;
-  const { agent, profile, running, p95, memory } = row;
-  return { device, board, online, tags, ...present({ agent, profile, running, p95, memory }) };
+  const { agent, profile, self, running, p95, memory } = row;
+  return { device, board, online, tags, ...present({ agent, profile, self, running, p95, memory }) };
 }
 
 function viewOf(row: Row, rollout: string): DeviceView {
@@ -132,7 +141,11 @@ function viewOf(row: Row, rollout: string): DeviceView {
   const told: Told | undefined =
     key === null
       ? undefined
-      : { key: mine ? key.slice(prefix.length) : '', state, ...present({ code: row.told_code }) };
+      : {
+          key: mine ? key.slice(prefix.length) : '',
+          state,
+          ...present({ code: row.told_code, reason: row.told_reason }),
+        };
   return {
     facts: factsOf(row),
     lastSeen: row.last_seen,
@@ -149,7 +162,7 @@ export async function hasLateDevices(db: Database, { id, spec, ended }: Rollout,
   const rows = await db.query(
     `select 1 as one from devices d left join rollout_members m on m.rollout = $2 and m.device = d.name
      where (m.state = 'WAITING' or (m.device is null and $1::bigint is not null
-       and d.board in (select jsonb_array_elements_text($3::jsonb)) and ${sql})) and not ${takenSince(ended!)}
+       and d.board in (select jsonb_array_elements_text($3::jsonb)) and ${sql})) and not ${takenSince(spec.kind, ended!)}
      limit 1`,
     [now, id, boards, ...parameters],
   );
@@ -159,8 +172,8 @@ export async function hasLateDevices(db: Database, { id, spec, ended }: Rollout,
 function memberOf(row: Row): Member | undefined {
   const { device, wave, late, member_state: state, undone, attempt, failures, refused } = row;
   if (wave === null) return undefined;
-  const { target, previous, offered, contacted, not_before: notBefore, member_code: code } = row;
-  const known = present({ target, previous, offered, contacted, notBefore, code });
+  const { target, previous, offered, contacted, not_before: notBefore, member_code: code, member_reason: reason } = row;
+  const known = present({ target, previous, offered, contacted, notBefore, code, reason });
   return { device, wave, late, state, undone, attempt, failures, refused, ...known };
 }
 

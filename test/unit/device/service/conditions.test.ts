@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Hooks, systemHooks, unmetCondition } from '../../../../sdk/device/service/conditions.ts';
+import { type Hooks, systemHooks, temperatureOf, unmetCondition } from '../../../../sdk/device/service/conditions.ts';
 
 const at = (time: string): Date => new Date(`2026-11-26T${time}:00`);
 const files: Record<string, string> = { hot: '81000\n', cool: '40000\n', words: 'charging\n', none: '\n' };
@@ -33,6 +33,13 @@ test('readings of the system: what cannot be read says no', async () => {
   assert.match((await unmetCondition(rules('lost'), at('12:00'), hooks))!, /lost cannot be read: no such file/);
   const power = { power: { file: 'cool', least: 50_000 } };
   assert.match((await unmetCondition(power, at('12:00'), hooks))!, /power: 40000 in cool, at least 50000/);
+});
+
+test('the temperature of the processor, where the system says it', async () => {
+  const zone = (text: string) => ({ read: async (file: string) => (file.includes('thermal_zone0') ? text : '') });
+  assert.is(await temperatureOf(zone('51250\n')), 51.25);
+  for (const text of ['', '\n', 'warm']) assert.is(await temperatureOf(zone(text)), undefined);
+  assert.is(await temperatureOf(hooks), undefined);
 });
 
 test("a program's word", async () => {

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { abort, approve, pause, resume, start } from '../../../../sdk/fleet/rollout/commands.ts';
 import { decide } from '../../../../sdk/fleet/rollout/decide.ts';
 import type { RolloutInput } from '../../../../sdk/fleet/rollout/spec.ts';
+import { summaryOf } from '../../../../sdk/fleet/rollout/summary.ts';
 import { isEigenError } from '../../../../sdk/util/errors.ts';
 import {
   devices,
@@ -203,6 +204,40 @@ test('boards without a bundle are left out and stop nothing', () => {
   fleet.run(MINUTE, HOUR);
   assert.is(fleet.rollout.phase, 'DONE');
   assert.equal([fleet.members.size, fleet.count('COMMITTED')], [7, 7]);
+});
+
+test('agents go back to agents, whatever model runs on them', () => {
+  const own = devices(10, (i) => ({ running: OTHER, ...(i < 8 ? { self: OLD } : {}) }));
+  const fleet = started([...own, simulatedDevice('has-it', { self: NEW })], { kind: 'agent', waves: [{ share: 1 }] });
+  fleet.run(MINUTE, HOUR);
+  assert.is(fleet.rollout.phase, 'DONE');
+  assert.ok(fleet.devices.every((d) => d.self === NEW && (d.running === OTHER || d.name === 'has-it')));
+  fleet.take(abort(fleet.rollout, 'revert', 'it leaks', fleet.now));
+  fleet.run(MINUTE, HOUR);
+  assert.is(fleet.rollout.phase, 'ABORTED');
+  // Who was installed with an agent has none to go back to, and who had it before keeps it.
+  assert.equal([fleet.count('REVERTED'), fleet.count('COMMITTED')], [8, 3]);
+  assert.is(fleet.devices.filter((d) => d.self === OLD).length, 8);
+});
+
+test('why something failed is what the device says, and is forgotten with the next try', () => {
+  const fleet = started(devices(5), { waves: [{ share: 1 }], gate: { success: { least: 0.1 }, errors: { count: 5 } } });
+  const reason = '9000 bytes are needed, 10 are free';
+  fleet.behaviour = ({ name }) =>
+    name === 'd0' ? { state: 'failed', code: 'EW7003_NO_SPACE', reason } : { state: 'committed' };
+  fleet.run(10_000, HOUR);
+  const [failure, ...others] = summaryOf(fleet.rollout, [...fleet.members.values()]).failures;
+  assert.equal(failure, { device: 'd0', state: 'FAILED', code: 'EW7003_NO_SPACE', reason });
+  assert.equal(others, []);
+  const retold = started(devices(1), { waves: [{ share: 1 }] });
+  retold.behaviour = () => ({ state: 'failed', reason });
+  retold.settle();
+  retold.answer();
+  retold.settle();
+  assert.is(retold.members.get('d0')!.reason, reason);
+  retold.now += HOUR;
+  retold.settle();
+  assert.equal([retold.members.get('d0')!.state, retold.members.get('d0')!.reason], ['OFFERED', undefined]);
 });
 
 test('pause, resume, abort, rollback', () => {

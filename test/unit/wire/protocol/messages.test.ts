@@ -66,6 +66,8 @@ const ODD: readonly CborMap[string][] = [
   'x'.repeat(129),
   'ü'.repeat(64),
   'ü'.repeat(65),
+  'x'.repeat(256),
+  'x'.repeat(257),
   'install',
   new Uint8Array(0),
   new Uint8Array(31),
