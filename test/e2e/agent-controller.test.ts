@@ -7,6 +7,8 @@ import * as assert from 'uvu/assert';
 import { initKeys } from '../../sdk/app/keys.ts';
 import { publishBundle } from '../../sdk/app/publish.ts';
 import { connectModel } from '../../sdk/device/client/socket-client.ts';
+import { probeHost } from '../../sdk/device/probe.ts';
+import { profileDigest } from '../../sdk/device/profile-digest.ts';
 import { AGENT_FAMILY } from '../../sdk/wire/assignment.ts';
 import { AgentFolder } from '../support/agent-process.ts';
 import { four } from '../support/fake-model.ts';
@@ -27,7 +29,13 @@ interface World {
   /** Wants a bundle on the device. */
   want(target: string): Promise<void>;
   /** How the device reported what was wanted last. */
-  ended(...states: readonly string[]): Promise<{ readonly code: string | null }>;
+  ended(...states: readonly string[]): Promise<Ended>;
+}
+
+interface Ended {
+  readonly state: string;
+  readonly code: string | null;
+  readonly reason: string | null;
 }
 
 /** A controller and an agent with the keys, certificates and passwords that they have in the field. */
@@ -86,7 +94,9 @@ interface DeviceAnswer {
   readonly device: {
     readonly online: boolean;
     readonly running: string | null;
-    readonly desired: { readonly state: string; readonly code: string | null } | null;
+    readonly self: string | null;
+    readonly profile: string | null;
+    readonly desired: Ended | null;
   };
   /** The newest first. */
   readonly reports: readonly { readonly attack?: string | null }[];
@@ -134,6 +144,7 @@ test('a new agent is signed and assigned like a model, and takes the place of th
     await model.close();
     const { body } = await controller.ask<DeviceAnswer>('GET', `/v1/devices/${NAME}`);
     assert.not.equal(body.device.running, sha256);
+    assert.equal([body.device.self, body.device.profile], [sha256, profileDigest(probeHost())]);
     assert.is(await agent.stop(), 0);
   });
 });
@@ -145,7 +156,9 @@ test('a model that does not pass on the device is reported, and the one before r
     await want(three);
     await ended('committed');
     await want(wrong);
-    assert.is((await ended('refused', 'failed', 'rolled-back')).code, 'EW6004_SELF_TEST_FAILED');
+    const { code, reason } = await ended('refused', 'failed', 'rolled-back');
+    assert.is(code, 'EW6004_SELF_TEST_FAILED');
+    assert.match(reason!, /golden/);
     const model = await connectModel(device.socket);
     assert.is((await model.run(four(2))).outputs.y!.data[0], 6);
     await model.close();
