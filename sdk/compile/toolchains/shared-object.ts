@@ -69,10 +69,10 @@ export async function buildSharedObject(
 ): Promise<Uint8Array> {
   const all = [...compiler.args, ...flagsFor(compiler, [...FLAGS, ...flags])];
   const key = sha256(`${RECIPE}\n${compiler.version}\n${compiler.command} ${all.join(' ')}\n${source}`);
-  return cached(join('kernels', `${key}.so`), () => compile(source, compiler.command, all));
+  return cached(join('kernels', `${key}.so`), () => compile(source, compiler, all));
 }
 
-async function compile(source: string, command: string, args: readonly string[]): Promise<Uint8Array> {
+async function compile(source: string, { command, kind }: Compiler, args: readonly string[]): Promise<Uint8Array> {
   const folder = await mkdtemp(join(tmpdir(), 'eigenweights-'));
   const out = join(folder, 'kernels.so');
   try {
@@ -81,7 +81,13 @@ async function compile(source: string, command: string, args: readonly string[])
       throw new EigenError(
         'EW5002_COMPILER_FAILED',
         `${command} failed: ${log.split('\n').find((l) => l.includes('error')) ?? `exit status ${code}`}`,
-        { hint: 'Check the compiler and its flags with eigenweights doctor.', details: { log: log.slice(0, 4000) } },
+        {
+          hint:
+            kind === 'own'
+              ? `It was named by --toolchain or ${COMPILER_SETTING}, for boards of every kind: name one that makes code for this board, or none.`
+              : 'Check the compiler and its flags with eigenweights doctor.',
+          details: { log: log.slice(0, 4000) },
+        },
       );
     }
     return new Uint8Array(await readFile(out));

@@ -131,6 +131,7 @@ function defineInputs(importer: Importer, graph: GraphProto, scope: Scope, optio
   const unbound = new Map<string, string>();
   const inputs = graph.input.filter((i) => !scope.has(i.name));
   checkFixed(options.fixed ?? {}, inputs);
+  checkDims(options.dims ?? {}, inputs);
   const dims = { ...batchDims(inputs), ...options.dims };
   for (const info of inputs) {
     if (scope.has(info.name)) throw invalidModel(`input '${info.name}' is listed twice`);
@@ -158,6 +159,25 @@ function checkFixed(fixed: Readonly<Record<string, Tensor>>, inputs: readonly Va
       hint: `Its inputs are ${inputs.map((i) => i.name).join(', ')}.`,
     });
   }
+}
+
+function checkDims(dims: Readonly<Record<string, number>>, inputs: readonly ValueInfoProto[]): void {
+  const known = inputs.flatMap((i) => {
+    const all = i.type?.tensorType?.shape?.dim ?? [];
+    return all.flatMap(({ value }, axis) => (value.case === 'dimValue' && value.value > 0 ? [] : [dimName(i, axis)]));
+  });
+  for (const name of Object.keys(dims)) {
+    if (known.includes(name)) continue;
+    throw new EigenError('EW1001_USAGE', `the inputs have no dynamic dimension '${name}'`, {
+      hint: known.length > 0 ? `There are ${[...new Set(known)].join(', ')}.` : 'All of their sizes are fixed.',
+    });
+  }
+}
+
+/** What a dimension is called: its own name, or its place. */
+function dimName(info: ValueInfoProto, axis: number): string {
+  const value = info.type?.tensorType?.shape?.dim[axis]?.value;
+  return (value?.case === 'dimParam' && value.value) || `${info.name}.${axis}`;
 }
 
 /** Names of dynamic first axes: batches, of 1 wherever the name occurs. */
@@ -188,7 +208,7 @@ function inputType(
   }
   const shape = t.shape.dim.map((d, axis) => {
     if (d.value.case === 'dimValue' && Number(d.value.value) > 0) return Number(d.value.value);
-    const name = (d.value.case === 'dimParam' && d.value.value) || `${info.name}.${axis}`;
+    const name = dimName(info, axis);
     const bound = dims[name];
     if (bound !== undefined) {
       if (Number.isSafeInteger(bound) && bound >= 1) return bound;

@@ -252,4 +252,17 @@ test('an output that is a constant or an input is still an output', () => {
   assert.equal(toNumbers(out.same!), [5, 6]);
 });
 
+test('a size for a dimension that is not there, or has one', () => {
+  assert.not.throws(() => readOnnx(onnxModel(relu(['N', 'T'])), { dims: { T: 4 } }));
+  for (const [shape, name, hint] of [
+    [['N', 'T'], 'S', 'There are N, T.'],
+    [['N', 'T'], 'x.1', 'There are N, T.'],
+    [[1, 4], 'x.1', 'All of their sizes are fixed.'],
+  ] as const) {
+    const e = errorOf(relu([...shape]), { dims: { T: 4, [name]: 4 } });
+    assert.is(e.code, 'EW1001_USAGE');
+    assert.is(e.hint, hint);
+  }
+});
+
 test.run();
