@@ -20,6 +20,16 @@ export {
 export type { Limits, WireBudget } from './app/compress-options.ts';
 export type { InputRange } from './app/data-free.ts';
 export { type AppliedDelta, applyDeltaFile, type DeltaFileReport, writeDelta } from './app/delta.ts';
+export {
+  type DeviceFilter,
+  type DeviceReport,
+  type FleetDevice,
+  listDevices,
+  removeDevice,
+  revokeDevice,
+  showDevice,
+  tagDevice,
+} from './app/devices.ts';
 export { diagnose, type Finding } from './app/doctor.ts';
 export { type ExportReport, type ExportRequest, exportBundle } from './app/export.ts';
 export { type FirmwareReport, type FirmwareRequest, writeFirmware } from './app/firmware.ts';

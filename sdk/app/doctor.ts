@@ -10,6 +10,7 @@ import { probeDot7 } from '../device/engine/probe.ts';
 import { processorFlags, runnable } from '../device/engine/processor.ts';
 import { preferredVariant } from '../device/engine/wasm.ts';
 import { probeHost } from '../device/probe.ts';
+import { profileDigest } from '../device/profile-digest.ts';
 import { hasOracle } from '../measure/oracle/ort.ts';
 import { cacheFolder } from '../util/cache.ts';
 import { thisPlatform } from '../wire/kernels.ts';
@@ -63,6 +64,7 @@ function machineFindings(): Finding[] {
   return [
     { name: 'cores', status: 'ok', found: `${host.availableCores} x ${host.name}` },
     { name: 'memory', status: 'ok', found: `${gb(host.memoryAvailableBytes)} free of ${gb(host.memoryTotalBytes)}` },
+    { name: 'profile', status: 'ok', found: profileDigest(host) },
   ];
 }
 

@@ -99,6 +99,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => (await import('./broker-rules.ts')).brokerRulesCommand,
   ),
   entry('enrol', 'Make a token with which one device enrols, once', async () => (await import('./enrol.ts')).enrol),
+  entry(
+    'devices',
+    'Show what devices run, do and wait for; tag them, shut them out, forget them',
+    async () => (await import('./devices.ts')).devices,
+  ),
   entry('token', "Make, list and revoke tokens of a controller's API", async () => (await import('./token.ts')).token),
   entry(
     'rollout',

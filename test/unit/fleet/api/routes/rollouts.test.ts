@@ -80,6 +80,8 @@ test('roles: who makes a rollout does not approve it, and who only looks does ne
   assert.is(await status('/v1/rollouts/none/actions', { action: 'start' }, operator), 404);
   const wrong = await controller.ask<Answer>('POST', '/v1/rollouts', { ...spec, query: 'bord = 1' }, operator);
   assert.match(wrong.body.error.message, /query: query, character 1: 'bord' is no fact/);
+  const agent = await controller.ask<Answer>('POST', '/v1/rollouts/plan', { ...spec, kind: 'agent' }, viewer);
+  assert.match(agent.body.error.message, /kind: [0-9a-f]{64} is listed as no agent/);
   const audit = await controller.ask('GET', '/v1/audit');
   const actions = audit.body.entries.map((e) => e.action).filter((a) => a.startsWith('rollout-'));
   assert.equal(actions.slice(0, 2), ['rollout-approve', 'rollout-create']);
