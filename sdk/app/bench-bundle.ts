@@ -1,9 +1,11 @@
 import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
 import { probeHost } from '../device/probe.ts';
 import { type Contestant, compareSpeed, type Timing } from '../measure/benchmark.ts';
 import { hasOracle, type Oracle, openOracle } from '../measure/oracle/ort.ts';
-import { fixedInputs } from '../model/onnx/index.ts';
+import { externalFiles, fixedInputs } from '../model/onnx/index.ts';
 import type { Work } from '../pipeline.ts';
+import { EigenError } from '../util/errors.ts';
 import { readBytes } from '../util/files.ts';
 import { packageVersion } from '../util/package.ts';
 import { type Tensor, tensor } from '../util/tensor.ts';
@@ -40,17 +42,20 @@ export interface BenchReport {
 /** Times a bundle against the original model in onnxruntime-web, and onnxruntime-node where it is installed, and compares their outputs. */
 export async function benchBundle(request: BenchRequest, work: Work = {}): Promise<BenchReport> {
   const model = await readBytes(request.model);
+  const externalData = await Promise.all(
+    externalFiles(model).map(async (path) => ({ path, data: await readBytes(join(dirname(request.model), path)) })),
+  );
   const session = await openSession(request.bundle, { engine: request.engine, threads: request.threads });
   const oracles: Oracle[] = [];
   try {
     for (const name of ['onnxruntime-web', 'onnxruntime-node'] as const) {
-      if (hasOracle(name)) oracles.push(await openOracle(name, model, { threads: request.threads }));
+      if (hasOracle(name)) oracles.push(await openOracle(name, model, { threads: request.threads, externalData }));
     }
     const inputs = await firstSample(session, request.input);
     const all = { ...inputs, ...fixedOf(session, model) };
     const ours = await session.run(inputs);
     const errors = new Map<string, number>();
-    for (const o of oracles) errors.set(o.name, largestError(ours, await o.run(all)));
+    for (const o of oracles) errors.set(o.name, largestError(ours, await firstRun(o, all)));
     const contestants: Contestant[] = [
       { name: `eigenweights (${session.engine})`, run: () => session.run(inputs) },
       ...oracles.map((o) => ({ name: o.name, run: () => o.run(all) })),
@@ -74,6 +79,23 @@ export async function benchBundle(request: BenchRequest, work: Work = {}): Promi
   } finally {
     session.close();
     for (const o of oracles) await o.close();
+  }
+}
+
+/** The first run of the original says whether it is one: its inputs are those of the bundle. */
+async function firstRun(oracle: Oracle, inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+  try {
+    return await oracle.run(inputs);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EigenError(
+      'EW3202_DATA_INVALID',
+      `${oracle.name} cannot run the model on inputs of the bundle: ${reason}`,
+      {
+        hint: 'Give the model that the bundle was made from.',
+        cause,
+      },
+    );
   }
 }
 

@@ -80,7 +80,10 @@ export async function openOracle(name: OracleName, model: Uint8Array, options: O
     ...(options.externalData ? { externalData: options.externalData } : {}),
   }).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EigenError('EW3001_MODEL_UNREADABLE', `${name} refuses the model: ${reason}`, { cause });
+    throw new EigenError('EW3001_MODEL_UNREADABLE', `${name} refuses the model: ${reason}`, {
+      hint: 'The file is damaged, not ONNX, or needs a newer onnxruntime.',
+      cause,
+    });
   });
   return {
     name,

@@ -65,6 +65,22 @@ export function fixedInputs(
   );
 }
 
+/** Files beside the model that hold its weights, as it names them. Throws EW3001 as readOnnx does. */
+export function externalFiles(bytes: Uint8Array): string[] {
+  const names = new Set<string>();
+  const visit = (g: GraphProto): void => {
+    const constants = g.node.flatMap((n) => n.attribute.flatMap((a) => (a.t ? [a.t] : [])));
+    for (const t of [...g.initializer, ...constants]) {
+      const location = t.dataLocation === 1 && t.externalData.find((e) => e.key === 'location')?.value;
+      if (location) names.add(location);
+    }
+    for (const n of g.node) for (const a of n.attribute) if (a.g) visit(a.g);
+  };
+  const { graph } = parse(bytes);
+  if (graph) visit(graph);
+  return [...names];
+}
+
 function unreadable(reason: string, cause?: unknown): EigenError {
   return new EigenError('EW3001_MODEL_UNREADABLE', `not a readable ONNX model: ${reason}`, {
     hint: 'The file is truncated, damaged or of another format; copy or export it again.',

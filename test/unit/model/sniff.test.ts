@@ -5,6 +5,7 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { sample } from '../../../sdk/ir/ops/lib/cases.ts';
+import { externalFiles } from '../../../sdk/model/onnx/index.ts';
 import { ModelProtoSchema } from '../../../sdk/model/onnx/onnx_pb.ts';
 import { loadModel, sniff } from '../../../sdk/model/sniff.ts';
 import { onnxModel } from '../../../sdk/testing/onnx-builder.ts';
@@ -72,6 +73,11 @@ test('a model is read with its external data, and is named after its file', () =
     assert.is(g.name, 'net');
     assert.equal(toNumbers(g.values.get('w')!.data!), toNumbers(weights));
   }));
+
+test('files of external data are known by their names', () => {
+  assert.equal(externalFiles(withExternalData('net.data', 16)), ['net.data']);
+  assert.equal(externalFiles(model), []);
+});
 
 test('missing, truncated and outside data files', () =>
   inFolder((folder) => {
