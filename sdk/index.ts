@@ -49,7 +49,14 @@ export {
   signStaged,
 } from './app/keys.ts';
 export { type BundleProfile, type ProfileRequest, type ProfileRow, profileBundle } from './app/profile-bundle.ts';
-export { type PublishReport, type PublishRequest, publishBundle, withdrawBundle } from './app/publish.ts';
+export {
+  type PublishContent,
+  type PublishReport,
+  type PublishRequest,
+  publishBundle,
+  withdrawBundle,
+} from './app/publish.ts';
+export type { ControllerPlace, PublishWhere } from './app/publish-places.ts';
 export {
   type ActionOptions as RolloutActionOptions,
   actOnRollout,

@@ -77,17 +77,31 @@ export class FleetClient {
     return this.answered<T>('PUT', path, { type: 'application/octet-stream', bytes, content }, signal);
   }
 
+  /**
+   * A file that the controller has for everybody; undefined where it has none.
+   * @param most bytes: no more is read. @throws EigenError EW5205_CONTROLLER_UNREACHABLE, also for a longer one.
+   */
+  async file(path: string, most: number, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+    const { status, bytes } = await this.send('GET', path, undefined, signal, most).catch((cause: Error) => {
+      signal?.throwIfAborted();
+      throw unreachable(this.url, cause);
+    });
+    if (status === 404) return undefined;
+    if (status === 200) return new Uint8Array(bytes);
+    throw unreachable(this.url, new Error(`it answers ${status} for ${path}`));
+  }
+
   private async answered<T>(
     method: string,
     path: string,
     payload: Payload | undefined,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    const { status, text } = await this.send(method, path, payload, signal).catch((cause: Error) => {
+    const { status, bytes } = await this.send(method, path, payload, signal).catch((cause: Error) => {
       signal?.throwIfAborted();
       throw unreachable(this.url, cause);
     });
-    const answer = parsed(text);
+    const answer = parsed(bytes.toString());
     if (status >= 200 && status < 300 && answer !== undefined) return answer as T;
     throw errorOf(answer) ?? unreachable(this.url, new Error(`it answers ${status}, and not as a controller does`));
   }
@@ -97,7 +111,8 @@ export class FleetClient {
     path: string,
     payload: Payload | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<{ status: number; text: string }> {
+    most = Number.POSITIVE_INFINITY,
+  ): Promise<{ status: number; bytes: Buffer }> {
     const headers = {
       authorization: `Bearer ${this.token}`,
       ...(payload ? { 'content-type': payload.type, 'content-length': payload.bytes } : {}),
@@ -108,9 +123,14 @@ export class FleetClient {
     return new Promise((resolve, reject) => {
       const heard = (response: IncomingMessage): void => {
         const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        let left = most;
+        response.on('data', (chunk: Buffer) => {
+          chunks.push(chunk);
+          left -= chunk.length;
+          if (left < 0) response.destroy(new Error(`more than the ${most} bytes that ${path} may have`));
+        });
         response.on('error', reject);
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, bytes: Buffer.concat(chunks) }));
       };
       const ca = this.ca && Buffer.from(this.ca);
       const request = url.startsWith('https:')

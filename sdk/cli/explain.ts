@@ -341,4 +341,15 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     causes: 'A controller that renews it, or somebody else who signs.',
     remedy: 'Try again; where there is no such process, remove the file lock in the folder metadata.',
   },
+  EW8105_TARGETS_REFUSED: {
+    meaning: 'A list of bundles that was signed elsewhere is not put online.',
+    causes:
+      'Too few signatures, or of keys that may not sign for it; bundles or deltas that were not uploaded; paths of others.',
+    remedy: 'The message says which; what was valid still is. eigenweights publish uploads before it signs.',
+  },
+  EW8106_TARGETS_OUTDATED: {
+    meaning: 'The list of bundles has changed since it was signed.',
+    causes: 'Somebody else has published at the same time.',
+    remedy: 'Publish again: it is signed anew, with what the others have listed.',
+  },
 };

@@ -19,6 +19,8 @@ export interface Fleet {
   readonly uploads: Uploads;
   /** Bundles that devices may run, by FAMILY/BOARD/NAME. */
   readonly listed: FleetTrust['listed'];
+  /** Takes a list of them that was signed elsewhere. */
+  readonly publishTargets: FleetTrust['publish'];
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly clock: Clock;

@@ -65,7 +65,9 @@ export type ErrorCode =
   | 'EW8101_KEY_UNUSABLE'
   | 'EW8102_SIGNATURES_MISSING'
   | 'EW8103_ROLES_INVALID'
-  | 'EW8104_METADATA_IN_USE';
+  | 'EW8104_METADATA_IN_USE'
+  | 'EW8105_TARGETS_REFUSED'
+  | 'EW8106_TARGETS_OUTDATED';
 
 /** Process exit codes (CLI): see README, "Exit codes". */
 const EXIT_BY_GROUP: Record<string, number> = { '1': 2, '2': 2, '3': 3, '4': 4, '5': 5, '6': 6, '7': 7, '8': 8 };

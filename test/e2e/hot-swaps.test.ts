@@ -8,7 +8,7 @@ import { bundleOf } from '../support/scale-bundle.ts';
 
 const SWAPS = 10_000;
 
-test('ten thousand swaps under load: no inference fails or is of two models', async () => {
+test('ten thousand swaps under load: no inference fails, is of two models, or waits for more than one and 5 ms', async () => {
   // It times its thread by a function of the system.
   const timed = await import('koffi').then(
     () => process.platform === 'linux',
@@ -21,8 +21,8 @@ test('ten thousand swaps under load: no inference fails or is of two models', as
   assert.is(figures.failed, 0);
   assert.is(figures.mixed, 0);
   assert.ok(figures.inferences > SWAPS);
-  // In time of the thread; what a busy machine does to its caches is in it.
-  assert.ok(figures.beyond <= SWAPS / 1000, `${figures.beyond} pauses of more than one inference and ${GRACE} ms`);
+  // In time of the thread that serves: what other processes take of the machine is in the other figures only.
+  assert.is(figures.beyond, 0, `${figures.beyond} pauses of more than one inference and ${GRACE} ms`);
 });
 
 test.run();

@@ -1,34 +1,35 @@
 import { publishBundle } from '../../app/publish.ts';
 import { type Answer, defineCommand, repeatFlag, requiredFlag, valueFlag } from '../command.ts';
 import { formatBytes } from '../format.ts';
+import { PUBLISH_FLAGS, publishingPlace, WHERE } from '../publish-flags.ts';
 import { pathIn, readText } from '../values.ts';
-import { signingKeys, signingRequest } from './keys.ts';
 
 export const publish = defineCommand({
   examples: [
     'eigenweights publish kws-2.ewb fleet --family kws --from kws-1.ewb --key /media/stick',
     'eigenweights publish eigenweights-agent.cjs fleet --family eigenweights-agent --board raspberry-pi-5',
+    'eigenweights publish kws-2.ewb https://fleet:8470 --family kws --key ~/targets.pem --root root.json --token-file t',
   ],
   args: [
     { name: 'BUNDLE', help: 'a .ewb file, its board is the one it was compiled for; or an agent in one file' },
-    { name: 'DIR', help: 'data folder of the fleet' },
+    WHERE,
   ],
   flags: {
     family: requiredFlag('NAME', 'what it is a version of', readText),
     board: valueFlag('ID', 'of the devices that an agent is for', readText),
     name: valueFlag('NAME', 'to list it under; else that of the file', readText),
-    role: valueFlag('ROLE', 'who signs for it; else targets', readText),
     from: repeatFlag('OLD', 'a bundle that devices have: a delta from it is offered', (texts) => texts),
-    key: signingKeys,
+    ...PUBLISH_FLAGS,
   },
   next: 'eigenweights rollout plan ...',
   async run({ args, flags }, context): Promise<Answer> {
-    const [bundle, folder] = [pathIn(context.cwd, args[0]!), pathIn(context.cwd, args[1]!)];
-    if (context.dryRun) return { data: { bundle, folder }, text: `would publish ${args[0]} in ${args[1]}` };
-    context.leaves('the bundle may have been copied; it was not signed for');
+    const [bundle, where] = [pathIn(context.cwd, args[0]!), args[1]!];
+    if (context.dryRun) return { data: { bundle, where }, text: `would publish ${args[0]} in ${where}` };
+    const place = await publishingPlace(where, flags, context);
+    context.leaves('the bundle may have been copied; it was not signed for. The same command goes on from there');
     const { family, board, name, role, from } = flags;
     const report = await publishBundle({
-      ...signingRequest(folder, flags.key, context),
+      ...place,
       ...{ bundle, family, from: from.map((old) => pathIn(context.cwd, old)) },
       ...(board === undefined ? {} : { board }),
       ...(name === undefined ? {} : { name }),

@@ -114,6 +114,7 @@ function invalid(message: string): EigenError {
 const STATUS: Readonly<Record<string, number>> = {
   EW2102_NOT_FOUND: 404,
   EW7301_ROLLOUT_STATE: 409,
+  EW8106_TARGETS_OUTDATED: 409,
   EW6201_TOKEN_REFUSED: 401,
   EW6202_NOT_ALLOWED: 403,
   EW5201_DATABASE_UNAVAILABLE: 503,

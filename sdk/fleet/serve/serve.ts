@@ -103,8 +103,10 @@ async function assemble(
   const certificates = options.tls ? await certificatesIn(folder, options.names, clock.now()) : undefined;
   const link = await openLink(options, { database, certificates, metrics });
   ending.push(() => link.close());
-  const { metadata, renewal, listed } = fleetTrust({
-    ...{ folder: folder.path, database, log, now: () => clock.now() },
+  const blobs = new BlobFolder(folder.path);
+  ending.push(() => blobs.close());
+  const { metadata, renewal, listed, publish } = fleetTrust({
+    ...{ folder: folder.path, database, blobs, log, now: () => clock.now() },
     ...(options.terms ? { terms: options.terms } : {}),
   });
   const controller: Controller = new Controller({
@@ -115,8 +117,6 @@ async function assemble(
     tasks: [housekeeping, renewal, rolloutTask({ log, onTold: () => controller.publishSoon() })],
     queue: () => blobServer.waiting,
   });
-  const blobs = new BlobFolder(folder.path);
-  ending.push(() => blobs.close());
   const serves = (device: string): boolean => controller.leases.holds(shardOf(device));
   const blobServer: BlobServer = await BlobServer.start({
     transport: link.transport,
@@ -128,7 +128,7 @@ async function assemble(
   });
   ending.push(() => blobServer.close());
   const fleet: Fleet = {
-    ...{ database, controller, metrics, log, clock, namespace, listed },
+    ...{ database, controller, metrics, log, clock, namespace, listed, publishTargets: publish },
     uploads: new Uploads(folder.path, blobs, () => clock.now()),
     audit: new AuditLog(database, options.auditKey ?? (await auditKeyIn(folder))),
     tokens: new ApiTokens(database),

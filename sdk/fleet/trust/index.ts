@@ -21,4 +21,4 @@ export {
   signRoot,
 } from './root.ts';
 export { type MetadataFile, MetadataStore } from './store.ts';
-export { type Delegation, type TargetsContent, targetPath } from './targets.ts';
+export { type Delegation, readTargets, signTargets, type TargetsContent, targetPath } from './targets.ts';

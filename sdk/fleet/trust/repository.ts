@@ -5,13 +5,14 @@ import type { Keyring } from './keyring.ts';
 import { awaitedSignatures, type RoleKeys, type RootFile, readRoot } from './root.ts';
 import { metaJson, readMetadata, type SignedJson, signMetadata } from './sign.ts';
 import type { MetadataStore } from './store.ts';
+import { readSubmitted } from './submitted.ts';
 import {
   checkDelegation,
   type Delegation,
   invalidName,
   readTargets,
+  signTargets,
   type TargetsContent,
-  targetsJson,
 } from './targets.ts';
 
 const DAY = 86_400_000;
@@ -68,14 +69,14 @@ export class Repository {
     const repository = new Repository(
       folder,
       now,
-      readRoot(await present(folder, 'root', await folder.newest('root'))),
+      readRoot(await presentFile(folder, 'root', await folder.newest('root'))),
     );
-    repository.timestamp = readMetadata(await present(folder, 'timestamp')).signed;
+    repository.timestamp = readMetadata(await presentFile(folder, 'timestamp')).signed;
     const { version } = (repository.timestamp.meta as Record<string, MetaJson>)['snapshot.json']!;
-    repository.snapshot = readMetadata(await present(folder, 'snapshot', version)).signed;
+    repository.snapshot = readMetadata(await presentFile(folder, 'snapshot', version)).signed;
     for (const [name, meta] of Object.entries(repository.snapshot.meta as Record<string, MetaJson>)) {
       const role = name.slice(0, -'.json'.length);
-      repository.roles.set(role, readTargets(await present(folder, role, meta.version)));
+      repository.roles.set(role, readTargets(await presentFile(folder, role, meta.version)));
     }
     return repository;
   }
@@ -196,6 +197,26 @@ export class Repository {
     return stale;
   }
 
+  /**
+   * The next file of a role of targets, signed elsewhere and checked as devices will; undefined where it is the one that is valid.
+   * @throws EigenError EW8105_TARGETS_REFUSED, EW8106_TARGETS_OUTDATED, EW8103_ROLES_INVALID for a role that there is not.
+   */
+  async readSubmitted(role: string, bytes: Uint8Array): Promise<SignedRole | undefined> {
+    this.keysOf(role);
+    const present = this.roles.get(role)!;
+    const fileOf = async (name: string): Promise<Uint8Array> =>
+      presentFile(this.folder, name, this.roles.get(name)!.version);
+    if (Buffer.compare(await fileOf(role), bytes) === 0) return undefined;
+    const delegator = role === 'targets' ? this.rootFile.bytes : await fileOf('targets');
+    return { role, bytes, content: readSubmitted({ role, bytes, present, delegator, now: this.now() }) };
+  }
+
+  /** Leads devices to a file that was signed elsewhere. */
+  async accept(submitted: SignedRole, ring: Keyring): Promise<void> {
+    await this.folder.write(submitted.role, submitted.bytes, submitted.content.version);
+    await this.publish(ring, [submitted]);
+  }
+
   private async change(
     role: string,
     ring: Keyring,
@@ -223,7 +244,7 @@ export class Repository {
   ): Promise<SignedRole> {
     const signers = ring.allFor(role, keys);
     const next = { ...content, version: content.version + 1, expires: this.now() + LIFETIMES.targets };
-    const bytes = signMetadata(targetsJson(next), signers);
+    const bytes = signTargets(next, signers);
     await this.folder.write(role, bytes, next.version);
     return { role, content: next, bytes };
   }
@@ -279,7 +300,8 @@ export class Repository {
 
 type Roles = RootFile['content']['roles'];
 
-interface SignedRole {
+/** A file of a role of targets. */
+export interface SignedRole {
   readonly role: string;
   readonly content: TargetsContent;
   readonly bytes: Uint8Array;
@@ -289,7 +311,7 @@ function stateOf(signed: SignedJson | undefined): { version: number; expires: nu
   return signed ? { version: signed.version, expires: Date.parse(signed.expires) } : { version: 0, expires: 0 };
 }
 
-async function present(folder: MetadataStore, role: string, version?: number): Promise<Uint8Array> {
+async function presentFile(folder: MetadataStore, role: string, version?: number): Promise<Uint8Array> {
   const file = await folder.read(role, version);
   if (file) return file.bytes;
   throw new EigenError('EW1002_FILE_NOT_FOUND', `metadata of '${role}' is not there`, {

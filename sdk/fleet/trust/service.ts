@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { ListedBundle, Terms } from '../../wire/metadata.ts';
 import { MetadataFolder } from '../blobs/metadata-folder.ts';
-import type { MetadataFiles } from '../blobs/source.ts';
+import type { BlobSource, MetadataFiles } from '../blobs/source.ts';
 import type { FleetTask } from '../controller/controller.ts';
 import type { Database } from '../database/index.ts';
 import type { Logger } from '../log.ts';
@@ -10,6 +11,7 @@ import { type Keyring, readKeys } from './keyring.ts';
 import { withLock } from './lock.ts';
 import { Repository } from './repository.ts';
 import { MetadataStore } from './store.ts';
+import { targetsRefused } from './submitted.ts';
 
 /** How long a look at the files counts, and between two looks at what has to be signed again; milliseconds. */
 const LOOK_AGAIN = 1000;
@@ -22,6 +24,8 @@ export interface TrustParts {
   /** Data folder: metadata/ and keys/ are in it, as eigenweights keys makes them. */
   readonly folder: string;
   readonly database: Database;
+  /** What devices can fetch. */
+  readonly blobs: Pick<BlobSource, 'spec'>;
   readonly terms?: Terms;
   readonly now: () => number;
   readonly log: Logger;
@@ -33,9 +37,18 @@ export interface FleetTrust {
   readonly renewal: FleetTask;
   /** Bundles that are listed now, by FAMILY/BOARD/NAME. */
   listed(): Promise<ReadonlyMap<string, ListedBundle>>;
+  /** Puts a file of targets online that was signed elsewhere. Throws as `Repository.readSubmitted`, and EW8104_METADATA_IN_USE. */
+  publish(role: string, bytes: Uint8Array): Promise<PublishedTargets>;
 }
 
-export function fleetTrust({ folder, database, terms = DEFAULT_TERMS, now, log }: TrustParts): FleetTrust {
+/** What became of a file of targets: paths that list something else than before, and those that list nothing any more. */
+export interface PublishedTargets {
+  readonly version: number;
+  readonly listed: readonly string[];
+  readonly withdrawn: readonly string[];
+}
+
+export function fleetTrust({ folder, database, blobs, terms = DEFAULT_TERMS, now, log }: TrustParts): FleetTrust {
   const store = new MetadataStore(join(folder, 'metadata'));
   const present = new Present(store, join(folder, 'keys'), now);
   const metadata = new Director({
@@ -62,7 +75,35 @@ export function fleetTrust({ folder, database, terms = DEFAULT_TERMS, now, log }
   };
   const listed = async (): Promise<ReadonlyMap<string, ListedBundle>> =>
     (await present.look(true))?.repository.bundles() ?? new Map();
-  return { metadata, renewal, listed };
+  const publish = (role: string, bytes: Uint8Array): Promise<PublishedTargets> =>
+    withLock(join(folder, 'metadata'), async () => {
+      const repository = await Repository.open(store, now);
+      const before = repository.targets(role);
+      const next = await repository.readSubmitted(role, bytes);
+      if (!next) return { version: before!.version, listed: [], withdrawn: [] };
+      const { targets, version } = next.content;
+      const listed = Object.keys(targets).filter((path) => !isDeepStrictEqual(targets[path], before!.targets[path]));
+      for (const path of listed) await checkThere(role, targets[path]!, blobs);
+      await repository.accept(next, await readKeys([join(folder, 'keys')]));
+      const withdrawn = Object.keys(before!.targets).filter((path) => !Object.hasOwn(targets, path));
+      return { version, listed, withdrawn };
+    });
+  return { metadata, renewal, listed, publish };
+}
+
+/** Devices are not led to what they cannot fetch, or not in these pieces. */
+async function checkThere(
+  role: string,
+  { blob, deltas = [] }: ListedBundle,
+  blobs: Pick<BlobSource, 'spec'>,
+): Promise<void> {
+  for (const wanted of [blob, ...deltas.map((delta) => delta.blob)])
+    if (!isDeepStrictEqual(await blobs.spec(wanted.sha256), wanted))
+      throw targetsRefused(
+        role,
+        `blob ${wanted.sha256} is not here in these pieces`,
+        'Upload it first, and list it as it is.',
+      );
 }
 
 /** When people are told that they have to sign, milliseconds before. */

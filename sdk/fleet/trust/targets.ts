@@ -1,9 +1,9 @@
 import { MetadataKind } from '@tufjs/models';
 import { EigenError } from '../../util/errors.ts';
 import { decodeListed, encodeListed, formatTime, isDelegatedRoleName, type ListedBundle } from '../../wire/metadata.ts';
-import { type KeyJson, keyJson, publicKey } from './keys.ts';
+import { type KeyJson, keyJson, publicKey, type Signer } from './keys.ts';
 import type { RoleKeys } from './root.ts';
-import { readMetadata, type SignedJson } from './sign.ts';
+import { readMetadata, type SignedJson, signMetadata } from './sign.ts';
 
 /** A role that signs for the targets under some paths, in place of the role 'targets'. */
 export interface Delegation extends RoleKeys {
@@ -53,7 +53,12 @@ interface TargetsJson extends SignedJson {
   };
 }
 
-export function targetsJson({ version, expires, targets, delegations }: TargetsContent): SignedJson {
+/** The file of a role of targets. @param signers as many as its threshold. */
+export function signTargets(content: TargetsContent, signers: readonly Signer[]): Uint8Array {
+  return signMetadata(targetsJson(content), signers);
+}
+
+function targetsJson({ version, expires, targets, delegations }: TargetsContent): SignedJson {
   const keys = delegations.flatMap((d) => d.keys.map((key) => [key.id, keyJson(key)] as const));
   const roles = delegations.map(({ name, paths, keys: own, threshold }) => ({
     name,

@@ -4,6 +4,7 @@ import { blobRoutes } from './blobs.ts';
 import { desiredRoutes } from './desired.ts';
 import { deviceRoutes } from './devices.ts';
 import { enrolmentRoutes } from './enrolments.ts';
+import { metadataRoutes } from './metadata.ts';
 import { rolloutRoutes } from './rollouts.ts';
 
 /** Everything that the API answers; parts of the controller add theirs. */
@@ -14,4 +15,5 @@ export const ROUTES: readonly Route[] = [
   ...accessRoutes,
   ...rolloutRoutes,
   ...blobRoutes,
+  ...metadataRoutes,
 ];

@@ -23,7 +23,8 @@ test('a controller signs what is online in time, and says what people have to si
     const told: string[] = [];
     const log = (event: string, fields: object = {}) =>
       void told.push(`${event} ${'role' in fields ? fields.role : ''}`);
-    const trust = fleetTrust({ folder, database, now: () => now, log: { info: log, warn: log, error: log } });
+    const blobs = { spec: async () => undefined };
+    const trust = fleetTrust({ folder, database, blobs, now: () => now, log: { info: log, warn: log, error: log } });
     const run = async (): Promise<string[]> => {
       told.length = 0;
       await trust.renewal.run({ database, now, fence: async () => undefined });

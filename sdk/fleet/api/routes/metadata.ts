@@ -1,0 +1,52 @@
+import * as v from 'valibot';
+import { EigenError } from '../../../util/errors.ts';
+import { MOST_BYTES } from '../../../wire/metadata.ts';
+import { defineRoute, type Route, type Upload } from '../route.ts';
+import { count } from '../schemas.ts';
+
+const role = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be targets, or a role that they delegate to'),
+  v.description('targets, or a role that they delegate to'),
+);
+
+const put = defineRoute({
+  method: 'PUT',
+  path: '/v1/metadata/{role}',
+  summary: 'Put the next version of a list of bundles online, a file of TUF that was signed elsewhere',
+  role: 'operator',
+  params: v.strictObject({ role }),
+  upload: true,
+  reply: v.strictObject({
+    version: count,
+    listed: v.pipe(v.array(v.string()), v.description('Paths that list something else than before')),
+    withdrawn: v.array(v.string()),
+  }),
+  async handle({ params, upload, caller }, { publishTargets, audit, clock }) {
+    const published = await publishTargets(params.role, await wholeOf(upload!));
+    const { version, listed, withdrawn } = published;
+    if (listed.length + withdrawn.length > 0)
+      await audit.add([
+        {
+          ...{ at: clock.now(), actor: caller.actor, action: 'targets-publish', subject: params.role },
+          details: { version, listed, withdrawn },
+        },
+      ]);
+    return published;
+  },
+});
+
+/** No more is read than devices would take. */
+async function wholeOf({ chunks }: Upload): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > MOST_BYTES.targets)
+      throw new EigenError('EW2101_REQUEST_INVALID', `body: at most ${MOST_BYTES.targets} bytes`);
+    parts.push(chunk);
+  }
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+export const metadataRoutes: readonly Route[] = [put];
