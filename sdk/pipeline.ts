@@ -6,6 +6,7 @@ import { type FitReport, fitFirmware, fitProgram } from './compile/fit.ts';
 import { type CompiledProgram, compileGraph, planFirmware, planProgram, samePlan } from './compile/index.ts';
 import { loadProfile, type Profile, type RuntimeKind } from './compile/profile.ts';
 import type { Target } from './compile/target.ts';
+import { COMPILER_SETTING } from './compile/toolchains/compiler.ts';
 import {
   type CalibrationData,
   type CompressOptions,
@@ -196,8 +197,7 @@ async function nativeKernels(
   if (!target) return { ...none, note: `no native kernels are made for ${profile.id}` };
   await checkToolchain(profile, toolchain);
   const compiler = await target.toolchain(toolchain);
-  if (compiler === undefined)
-    return { ...none, note: `no compiler for ${target.platform} was found, eigenweights doctor says what to install` };
+  if (compiler === undefined) return { ...none, note: `${missing(target)}, eigenweights doctor says what to do` };
   const variants = target.variantsFor?.(profile);
   const { modules, program } = await compileGraph(graph, target, {
     blockBytes: blockBytesOf(profile),
@@ -208,6 +208,12 @@ async function nativeKernels(
   });
   if (!samePlan(program, (await portable).program)) throw new Error(`target ${target.id} has a program of its own`);
   return { modules, kernels: modules.map((m) => `${m.platform} ${m.variant}`), note: compiler };
+}
+
+/** Why there is no compiler: one that the user named counts alone. */
+function missing({ platform }: Target): string {
+  const own = process.env[COMPILER_SETTING]?.trim();
+  return own ? `'${own}', which ${COMPILER_SETTING} names, does not answer` : `no compiler for ${platform} was found`;
 }
 
 /** Throws EW5001_TOOL_MISSING where native kernels are to be made by a compiler that is not there. */

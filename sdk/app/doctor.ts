@@ -36,6 +36,7 @@ const TOOLS = [
 
 /** Looks at this machine: what the SDK needs, what it can use, and how to get what is absent. Changes nothing but an empty cache folder. */
 export async function diagnose(env: Readonly<Record<string, string | undefined>> = process.env): Promise<Finding[]> {
+  const own = env[COMPILER_SETTING]?.trim() || undefined;
   const tools = await Promise.all(TOOLS.map(([program, purpose, debian]) => findTool(program, purpose, debian)));
   return [
     nodeFinding(),
@@ -45,7 +46,7 @@ export async function diagnose(env: Readonly<Record<string, string | undefined>>
     clangFinding(),
     koffiFinding(),
     processorFinding(),
-    ...(await Promise.all(TARGETS.filter((t) => t.platform !== 'wasm').map(compilerFinding))),
+    ...(await Promise.all(TARGETS.filter((t) => t.platform !== 'wasm').map((t) => compilerFinding(t, own)))),
     ...oracleFindings(),
     ...tools,
   ];
@@ -194,10 +195,14 @@ const COMPILERS: Readonly<Record<string, { readonly here: string; readonly cross
   'linux-arm64': { here: 'gcc', cross: 'gcc-aarch64-linux-gnu libc6-dev-arm64-cross' },
 };
 
-async function compilerFinding(target: Target): Promise<Finding> {
+async function compilerFinding(target: Target, own: string | undefined): Promise<Finding> {
   const name = `compiler for ${target.id}`;
-  const compiler = await target.toolchain();
+  const compiler = await target.toolchain(own);
   if (compiler !== undefined) return { name, status: 'ok', found: compiler };
+  if (own) {
+    const remedy = `correct ${COMPILER_SETTING}, or unset it for the compilers that are found`;
+    return { name, status: 'optional', found: `'${own}' does not answer`, remedy };
+  }
   const debian = COMPILERS[target.platform]![target.platform === thisPlatform() ? 'here' : 'cross'];
   const remedy = `native kernels (${target.summary}): apt-get install ${debian}, or zig, or name a compiler in ${COMPILER_SETTING}`;
   return { name, status: 'optional', found: 'no', remedy };

@@ -1,6 +1,7 @@
 import { type Graph, valueNamed } from '../../ir/graph.ts';
 import { sizeOf } from '../../util/tensor.ts';
 import type { Slot } from '../../wire/program.ts';
+import { profilingApi } from './profiling.ts';
 import { STACK_BYTES } from './size.ts';
 import { banner, type FirmwareSource, typeOf, upper } from './source.ts';
 
@@ -54,6 +55,7 @@ int ${name}_self_test(void);
 /* SHA-256 of the bytes of an output as it is now. */
 void ${name}_output_hash(int output, uint8_t hash[32]);
 
+${profilingApi(source)}
 #ifdef __cplusplus
 }
 #endif

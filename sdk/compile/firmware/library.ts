@@ -2,6 +2,7 @@ import { EigenError } from '../../util/errors.ts';
 import type { Slot } from '../../wire/program.ts';
 import { testFile, weightsFile } from './data-files.ts';
 import { headerFile } from './header.ts';
+import { stepsTable } from './profiling.ts';
 import { cmakeFile, mainFile, readmeFile } from './project-files.ts';
 import { banner, type FirmwareSource, typeOf, upper } from './source.ts';
 
@@ -52,6 +53,10 @@ function kernels(source: FirmwareSource): string {
 #error "constants lie in little-endian order"
 #endif
 
+#ifdef ${N}_PROFILE
+#define EW_STEP(i) ${name}_step_ended(i);
+#endif
+
 extern const uint64_t ${name}_weights[${N}_WEIGHT_BYTES / 8];
 
 ${planned.source}
@@ -61,5 +66,5 @@ ${program.inputs.map((s, i) => pointer(s, `input${i}`, '')).join('')}${program.o
 void ${name}_init(void) { memset(&memory, 0, sizeof memory); }
 
 void ${name}_run(void) { ew_run((const uint8_t *)${name}_weights, memory.bytes, memory.bytes + ${N}_ARENA_BYTES); }
-`;
+${stepsTable(source)}`;
 }

@@ -1,3 +1,4 @@
+import { profilingExample, profilingText } from './profiling.ts';
 import { STACK_BYTES } from './size.ts';
 import { banner, type FirmwareSource, upper } from './source.ts';
 
@@ -10,6 +11,7 @@ export function mainFile(source: FirmwareSource): string {
 #include "${name}.h"
 #include <stdio.h>
 
+${profilingExample(source)}
 int main(void) {
   int output, i;
   const int wrong = ${name}_self_test();
@@ -83,6 +85,7 @@ Define \`${N}_MEMORY\` and \`${N}_CONSTANTS\` as attributes to place the array a
 other engines as long as the compiler does not fuse multiplications with additions and does not assume that memory keeps its type:
 \`-ffp-contract=off -fno-strict-aliasing\`. GCC and Clang are told so in the file; tell others. Never use \`-ffast-math\`.
 
+${profilingText(source)}
 ## Floating point
 
 ${used}

@@ -27,6 +27,9 @@ const plainC = (text: string): string => BUILT_IN.reduce((t, [from, to]) => t.re
 /** Of the helpers that are written for vectors, those that take lanes one by one; emit/firmware/helpers.ts has the others. */
 const SHARED = [MATH, PRELUDE.replace(/\n#ifdef EW_DOT7[\s\S]*/, '\n'), VECTORS].map(plainC);
 
+/** What follows each step, for whoever includes the text to define: nothing else. */
+const STEP = '#ifndef EW_STEP\n#define EW_STEP(i)\n#endif\n';
+
 interface Kernel {
   readonly name: string;
   readonly split: Split | undefined;
@@ -76,12 +79,12 @@ class FirmwareWriter implements KernelWriter {
   }
 
   source(steps: readonly StepCall[]): string {
-    const calls = steps.map((s) => {
+    const calls = steps.map((s, i) => {
       const { name, split } = this.kernels[s.kernel]!;
       const limits = split ? bandLimits(split, s.band.of).slice(s.band.index, s.band.index + 2) : [];
-      return `  ${name}(${[...s.addresses, 'S', ...limits].join(', ')});\n`;
+      return `  ${name}(${[...s.addresses, 'S', ...limits].join(', ')}); EW_STEP(${i})\n`;
     });
     const text = `${this.texts.join('\n')}\nstatic void ew_run(const u8 *W, u8 *A, u8 *S) {\n  (void)W;\n${calls.join('')}}\n`;
-    return definitionsFor(text, [LANE, ...helpersOf([...this.widths].sort((a, b) => a - b)), ...SHARED]) + text;
+    return definitionsFor(text, [STEP, LANE, ...helpersOf([...this.widths].sort((a, b) => a - b)), ...SHARED]) + text;
   }
 }
