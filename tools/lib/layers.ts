@@ -74,7 +74,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   fflate: ['sdk/util', 'sdk/bundle'],
   hono: ['sdk/fleet'],
   mqtt: ['sdk/transport'],
-  'mqtt-packet': ['sdk/transport'],
+  'mqtt-packet': ['sdk/transport', 'sdk/fleet/broker'],
   'onnxruntime-web': ['sdk/measure/oracle'],
   pg: ['sdk/fleet'],
   picocolors: ['sdk/cli'],

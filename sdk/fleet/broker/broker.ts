@@ -1,10 +1,12 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
+import { writeToStream } from 'mqtt-packet';
 import type { Transport } from '../../transport/index.ts';
 import { EigenError } from '../../util/errors.ts';
 import { FrameLimit } from './frames.ts';
 import { LocalTransport } from './local-transport.ts';
+import { NoSessions } from './no-sessions.ts';
 import { Rights } from './rights.ts';
 
 /** What a client says it is. */
@@ -68,7 +70,10 @@ export class Broker {
       onRefused(what, why);
       return new Error(why);
     };
+    // It would keep a buffer for each of 65536 numbers, 15 MB.
+    writeToStream.cacheNumbers = false;
     const aedes = await Aedes.createBroker({
+      persistence: new NoSessions(),
       // No limit: with one, messages to all wait for devices that do not read theirs, and a long queue is worked off by recursion.
       concurrency: 0,
       maxTopicLevels: MOST_LEVELS,
