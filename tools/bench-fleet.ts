@@ -1,8 +1,8 @@
 /**
- * A fleet on one machine: the controller with its embedded broker and PGlite in one process, devices in another: the whole service of a device
- * but for its disk, its models and the library of its connection, over real sockets. Bundles are published with signed metadata, which every
- * device fetches and verifies by itself, and come by rollouts of three waves. Prints how long it takes until all are there and have asked what
- * they are to run, until a rollout of a bundle is done, until one of the next bundle is done, by deltas, and until all are back after their
+ * A fleet on one machine: `eigenweights serve` from dist/, with its broker and PGlite in its process; devices in another: the whole service of
+ * a device but for its disk, its models and the library of its connection, over real sockets. Bundles are published with signed metadata, which
+ * every device fetches and verifies by itself, and come by rollouts of three waves. Prints how long it takes until all are there and have asked
+ * what they are to run, until a rollout of a bundle is done, until one of the next bundle is done, by deltas, and until all are back after their
  * connections were cut; processor time of controller and devices, and the memory of the controller. Option: --devices N.
  */
 import { type ChildProcess, fork } from 'node:child_process';
@@ -18,9 +18,9 @@ import { openEmbedded } from '../sdk/fleet/database/index.ts';
 import { actOnRollout, createRollout, FleetClient, type RolloutInput, type RolloutSummary } from '../sdk/index.ts';
 import { shardOf } from '../sdk/wire/protocol/topics.ts';
 import { BOARD, benchBundles } from './fleet/bundles.ts';
+import { type BenchController, startController } from './fleet/controller.ts';
 import type { Look, Order } from './fleet/simulator.ts';
 
-const MIB = 2 ** 20;
 const NAMESPACE = 'bench';
 
 const { values } = parseArgs({ options: { devices: { type: 'string', default: '1000' } } });
@@ -41,12 +41,6 @@ async function enrolAll(folder: string): Promise<void> {
   await database.close();
 }
 
-function child(file: string, args: readonly string[] = []): ChildProcess {
-  return fork(new URL(file, import.meta.url), args, {
-    execArgv: ['--import', 'tsx'],
-  });
-}
-
 function order(simulator: ChildProcess, what: Order): Promise<Look> {
   return new Promise((resolve) => {
     simulator.once('message', (answer) => resolve(answer as Look));
@@ -60,10 +54,10 @@ interface Overview {
   readonly running: Readonly<Record<string, number>>;
 }
 
-/** Resident memory now and at its most, MiB. */
+/** Resident memory now and at its most, MB of a million bytes. */
 function memoryOf(process: ChildProcess): { now: number; peak: number } {
   const status = readFileSync(`/proc/${process.pid}/status`, 'utf8');
-  const of = (field: string): number => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024;
+  const of = (field: string): number => (Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) * 1024) / 1e6;
   return { now: of('VmRSS'), peak: of('VmHWM') };
 }
 
@@ -105,8 +99,8 @@ async function rollOut(client: FleetClient, name: string, sha256: string): Promi
 
 const bundles = await benchBundles();
 const folder = await mkdtemp(join(tmpdir(), 'eigen-bench-fleet-'));
-const simulator = child('./fleet/simulator.ts');
-let controller: ChildProcess | undefined;
+const simulator = fork(new URL('./fleet/simulator.ts', import.meta.url), { execArgv: ['--import', 'tsx'] });
+let controller: BenchController | undefined;
 try {
   await enrolAll(folder);
   await initKeys({ folder }, { rootKeys: 3, threshold: 2 });
@@ -116,19 +110,17 @@ try {
   const first = await publishBundle({ folder, bundle: old, family: 'bench' });
   console.log(`${names.length} devices; bundle ${first.bytes} bytes`);
 
-  controller = child('./fleet/controller.ts', [folder, NAMESPACE]);
-  const port = await new Promise<number>((resolve) =>
-    controller!.once('message', (m) => resolve((m as { port: number }).port)),
-  );
+  controller = await startController(folder, NAMESPACE);
+  const { port, process: serving } = controller;
   const client = await FleetClient.open({ data: folder }, {});
   const overview = (): Promise<Overview> => client.ask<Overview>('GET', '/v1/fleet');
   const used = { controller: 0, simulator: 0 };
   const show = async (what: string, time: number): Promise<void> => {
-    const { now: resident, peak } = memoryOf(controller!);
-    const of = { controller: processorOf(controller!), simulator: processorOf(simulator) };
+    const { now: resident, peak } = memoryOf(serving);
+    const of = { controller: processorOf(serving), simulator: processorOf(simulator) };
     const processor = `processor ${(of.controller - used.controller).toFixed(1)} + ${(of.simulator - used.simulator).toFixed(1)} s`;
     Object.assign(used, of);
-    const memory = `controller ${resident.toFixed(0)} MiB, at most ${peak.toFixed(0)}`;
+    const memory = `controller ${resident.toFixed(0)} MB, at most ${peak.toFixed(0)}`;
     const { problems } = await order(simulator, { kind: 'look' });
     const said = Object.entries(problems).map(([problem, count]) => `${count} ${problem}`);
     console.log(
@@ -161,9 +153,10 @@ try {
   await until(async () => (await connected()) === names.length && (await overview()).online === names.length);
   await show('all back after a cut', seconds(from));
   const { rss } = await order(simulator, { kind: 'look' });
-  console.log(`simulator ${(rss / MIB).toFixed(0)} MiB`);
+  console.log(`simulator ${(rss / 1e6).toFixed(0)} MB`);
+  if (controller.problems.size > 0) console.log('the controller warned of', Object.fromEntries(controller.problems));
 } finally {
   simulator.kill();
-  controller?.kill();
+  controller?.process.kill();
   await rm(folder, { recursive: true, force: true });
 }
