@@ -72,14 +72,14 @@ export class World {
 
   /** A device says something, and everybody who is connected has heard it. */
   async say(message: Heard['message'], device: string, namespace = NAMESPACE): Promise<void> {
-    const presence = message.type === 'presence';
-    const bytes = presence ? encodeMessage('st', message) : encodeMessage('up', message);
-    await this.sendTo(deviceTopic({ namespace, device, channel: presence ? 'st' : 'up' }), bytes);
+    const channel = message.type === 'presence' ? 'st' : 'up';
+    await this.send(deviceTopic({ namespace, device, channel }), message);
   }
 
   /** On any topic. */
-  async send(topic: string, message: Message<'up'>): Promise<void> {
-    await this.sendTo(topic, encodeMessage('up', message));
+  async send(topic: string, message: Heard['message']): Promise<void> {
+    const bytes = message.type === 'presence' ? encodeMessage('st', message) : encodeMessage('up', message);
+    await this.sendTo(topic, bytes);
   }
 
   async sendBytes(device: string, channel: Channel, bytes: Uint8Array): Promise<void> {
