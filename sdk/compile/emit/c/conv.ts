@@ -87,10 +87,20 @@ export function biasInit(ctx: KernelContext, bias: string | undefined): [string,
   return [`f4_load(${b} + (G + n))`, `f4_load(${b} + (G + n) + 4)`];
 }
 
-/** Rows of a block so that it stays in cache next to the weight tile; a multiple of the tile's rows. */
-export function blockRows(ctx: KernelContext, geo: Geometry, elementBytes: number): number {
+/** Rows of a block at most, where elements have two bytes or more. */
+const MOST_ROWS = 256;
+
+/** As many rows as stay in cache next to the weight tile; a multiple of the tile's rows. */
+export function mostRows(ctx: KernelContext, geo: Geometry, elementBytes: number): number {
   const fit = Math.floor(ctx.tuning.blockBytes / (geo.k * elementBytes) / MR) * MR;
-  return Math.max(MR * 2, Math.min(fit, 256, Math.ceil(geo.m / MR) * MR));
+  const most = elementBytes === 1 ? 2 * MOST_ROWS : MOST_ROWS;
+  return Math.max(MR * 2, Math.min(fit, most, Math.ceil(geo.m / MR) * MR));
+}
+
+/** Rows of a block. All are of about the same length, since weights are unpacked for a short one too. */
+export function blockRows(ctx: KernelContext, geo: Geometry, elementBytes: number): number {
+  const blocks = Math.ceil(geo.m / mostRows(ctx, geo, elementBytes));
+  return Math.max(MR * 2, Math.ceil(geo.m / blocks / MR) * MR);
 }
 
 /** A part's rows [m0, m1) and channels [n0, n1) of a product. */

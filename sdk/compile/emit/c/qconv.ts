@@ -1,8 +1,8 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, type ShortVector, share } from './context.ts';
-import { blockedLoops, blockRows, raggedLoops, raggedTaps, realRows, rowSplit } from './conv.ts';
-import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
+import { blockedLoops, blockRows, mostRows, raggedLoops, raggedTaps, realRows, rowSplit } from './conv.ts';
+import { emitEpilogue, emitRowEpilogue, type RowEpilogue, type Space, spaceOf } from './epilogue.ts';
 import { type Done, MR, microDot7, microI16, NR, type Rows, rowsPerTile } from './gemm.ts';
 import { rowForm } from './gemv.ts';
 import {
@@ -15,6 +15,7 @@ import {
   linearGeometry,
   lineOf,
 } from './geometry.ts';
+import { NARROW } from './lanes.ts';
 import { DOT7_BITS, DOT7_COLUMNS, DOT7_OFFSET, DOT7_REST } from './panels.ts';
 import { eightOf } from './vectors.ts';
 import { wideProduct } from './wide-product.ts';
@@ -102,18 +103,23 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     return productOfRow(ctx, geo, { ...v, src, panels, bits }, scaling);
   const kp = Math.ceil(geo.k / 16) * 16;
   const narrow = ctx.type(v.x).dtype === 'i8';
-  const epi = emitEpilogue(ctx, 'epi', space, v.y);
+  const epi = emitRowEpilogue(ctx, 'epi', space, v.y, NARROW);
   const mr = rowsPerTile(geo.m);
   const line = lineOf(geo);
   const fit = line ? Math.min(line.outputs(ctx.tuning.blockBytes), MOST_OUTPUTS) : 0;
-  const block = line ? Math.min(fit, Math.ceil(geo.m / MR) * MR) : blockRows(ctx, geo, 2);
   const unit = ctx.tuning.sums ? 16 : 4;
-  const windows = line || geo.m < MR ? undefined : windowsOf(geo, unit, block * 4 + (block + 4) * kp * 2);
+  const inPlace =
+    !narrow && geo.pointwise && geo.k % (ctx.tuning.sums ? 8 : 2) === 0 && geo.m % MR === 0 && !ctx.overlapped;
+  // Rows that are not copied leave room for more of them, as do copies of bytes.
+  const block = line ? Math.min(fit, Math.ceil(geo.m / MR) * MR) : blockRows(ctx, geo, inPlace ? 1 : 2);
+  const byteBlock = line ? block : blockRows(ctx, geo, 1);
+  const copied = mostRows(ctx, geo, 2);
+  const windows = line || geo.m < MR ? undefined : windowsOf(geo, unit, copied * 4 + (copied + 4) * kp * 2);
   const sums = ctx.scratch(32);
-  const rowSums = ctx.scratch(4 * (windows ? windows.rows * geo.ow + MR : block));
+  const rowSums = ctx.scratch(narrow ? 4 * (windows ? windows.rows * geo.ow + MR : byteBlock) : 0);
   const tile = ctx.scratch(8 * kp * 2);
-  const elements = windows?.elements ?? line?.elements(block) ?? (block + 4) * kp;
-  const rows = ctx.scratch(elements * 2);
+  const elements = windows?.elements ?? line?.elements(block) ?? Math.max(block + 4, (byteBlock + 4) / 2) * kp;
+  const rows = ctx.scratch(inPlace ? 0 : elements * 2);
   const split = bits > DOT7_BITS;
   const shared = {
     ctx,
@@ -123,6 +129,9 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     kp,
     mr,
     block,
+    byteBlock,
+    inPlace,
+    epi,
     src,
     panels,
     sums,
@@ -134,10 +143,11 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     zp: v.zp,
   };
   const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
-  if (!narrow || (split && !paysSplit(ctx, v.w, geo.k))) return { ...plain, helpers: plain.helpers + epi, ...rest };
+  if (!narrow || (split && !paysSplit(ctx, v.w, geo.k)))
+    return { ...plain, helpers: plain.helpers + epi.text, ...rest };
   const dot7 = dot7Product(shared);
   return {
-    helpers: `#ifdef EW_DOT7\n${dot7.helpers}#else\n${plain.helpers}#endif\n${epi}`,
+    helpers: `#ifdef EW_DOT7\n${dot7.helpers}#else\n${plain.helpers}#endif\n${epi.text}`,
     body: `#ifdef EW_DOT7\n${dot7.body}\n#else\n${plain.body}\n#endif`,
     ...rest,
   };
@@ -188,7 +198,12 @@ interface Product {
   readonly windows: Windows | undefined;
   readonly kp: number;
   readonly mr: number;
+  /** Rows of a block, and where they are copied as bytes. */
   readonly block: number;
+  readonly byteBlock: number;
+  /** Rows of 16 bits are read where they are. */
+  readonly inPlace: boolean;
+  readonly epi: RowEpilogue;
   readonly src: string;
   readonly panels: string;
   readonly sums: string;
@@ -224,7 +239,12 @@ function paysSplit(ctx: KernelContext, w: string, k: number): boolean {
 const MOST_WIDE = 0.4;
 
 /** f32 results of one row from its two integer sums, handed to the epilogue. */
-function finish(p: Pick<Product, 'ctx' | 'geo' | 'scaling' | 'mr'> & { readonly windows?: Windows | undefined }): Done {
+function finish(
+  p: Pick<Product, 'ctx' | 'geo' | 'scaling' | 'mr'> & {
+    readonly windows?: Windows | undefined;
+    readonly epi?: RowEpilogue;
+  },
+): Done {
   const { geo, scaling, ctx } = p;
   const scaled = (c: string, half: 0 | 1): string => {
     const f = scaling.rowScale ? `f4_mul(f4_from_i4(${c}), xs)` : `f4_from_i4(${c})`;
@@ -233,7 +253,8 @@ function finish(p: Pick<Product, 'ctx' | 'geo' | 'scaling' | 'mr'> & { readonly 
   const row = scaling.rowScale ? `const f4 xs = f4_load_splat(${scaling.rowScale} + m + r); ` : '';
   return {
     ...(p.windows ? windowRows(geo) : realRows(geo.m, p.mr)),
-    use: (c0, c1) => `${row}epi(${ctx.arguments()}, m + r, G + n, nv, ${scaled(c0, 0)}, ${scaled(c1, 1)});`,
+    use: (c0, c1) =>
+      `${row}epi(${ctx.arguments()}, m + r, G + n, nv, ${scaled(c0, 0)}, ${scaled(c1, 1)}${p.epi?.more ?? ''});`,
   };
 }
 
@@ -242,7 +263,7 @@ function perTile(p: Product, unpack: string, type: 'i16' | 'u8'): string {
   const panel = `${p.panels}, (G + n) / ${NR}, ${p.geo.o}, ${p.geo.k}, (${type} *)${p.tile}, ${p.zp === '0' ? '(i32 *)0' : `(i32 *)${p.sums}`}`;
   const correction = `const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-zp), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
   const none = 'const i4 z0 = i4_splat(0), z1 = z0;';
-  return `${unpack}(${panel}); ${p.scaling.setup}
+  return `${unpack}(${panel}); ${p.scaling.setup} ${p.epi.setup('G + n')}
         ${p.zp === '0' ? none : correction}`;
 }
 
@@ -265,7 +286,7 @@ function inWindows({ geo, rows }: Product, w: Windows, type: 'i8' | 'i16'): Rows
 function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
   const { geo } = p;
   const kp = columnsOf(geo.k, p.ctx.tuning.sums ? 8 : 2);
-  const inPlace = from === 'i16' && geo.pointwise && geo.k === kp && geo.m % 4 === 0 && !p.ctx.overlapped;
+  const { inPlace } = p;
   const pitch = p.line?.step ?? kp;
   const centred = from === 'i8' && p.zp !== '0';
   const gather = inPlace ? '' : gatherOf({ ...p, kp }, { from, to: 'i16', centred });
@@ -324,7 +345,7 @@ function dot7Product(p: Product): ProductText {
         tile,
         micro,
       })
-    : blockedLoops(geo, p.mr, p.block, setup, micro, tile);
+    : blockedLoops(geo, p.mr, p.byteBlock, setup, micro, tile);
   return { helpers, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
