@@ -35,7 +35,7 @@ export const frontier = defineCommand({
   },
   next: 'eigenweights compress MODEL --target BOARD --budget SIZE --calib FILE -o OUT.ewb',
   async run({ args, flags }, context): Promise<Answer> {
-    const resume = flags.resume === undefined ? undefined : pathIn(context.cwd, flags.resume);
+    const resume = flags.resume === undefined || context.dryRun ? undefined : pathIn(context.cwd, flags.resume);
     if (resume !== undefined) context.leaves(`points found so far are kept in ${flags.resume}`);
     const reads = [args[0], flags.calib];
     const page = flags.out === undefined ? undefined : await outputIn(context, flags.out, reads);
@@ -62,7 +62,7 @@ export const frontier = defineCommand({
         threads: flags.threads ?? availableParallelism(),
       },
     );
-    if (page !== undefined) await writeAtomic(page, report.frontierPage(found));
+    if (page !== undefined && !context.dryRun) await writeAtomic(page, report.frontierPage(found));
     const verdict =
       found.missing > 0
         ? new EigenError('EW1004_INTERRUPTED', `interrupted: ${found.missing} sizes were not measured`, {

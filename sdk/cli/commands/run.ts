@@ -94,6 +94,8 @@ type Session = Awaited<ReturnType<typeof openSession>>;
 async function runSamples(session: Session, input: string, out: string | undefined, context: Context) {
   const samples = samplesOf(await readArrays(pathIn(context.cwd, input)), session.inputs, {
     fixed: session.fixed,
+    // Evaluation data is run as it is.
+    extra: ['labels', 'targets'],
     source: input,
   });
   const collected = new OutputCollector(samples.count);
