@@ -9,7 +9,10 @@ import { migrate } from './migrate.ts';
 /** PostgreSQL takes 128 MB for its buffers by default and so does WebAssembly for its memory: 180 MB more than a fleet's rows are worth. */
 const SETTINGS = ['shared_buffers=16MB', 'temp_buffers=1MB', 'max_connections=4'];
 
-const START = [...PGlite.defaultStartParams, ...SETTINGS.flatMap((setting) => ['-c', setting])];
+/** Its start sets a timer to say every 10 s how far it is, which may stay: a process that has closed the database would not end. */
+const SILENT = 'log_startup_progress_interval=0';
+
+const START = [...PGlite.defaultStartParams, ...[...SETTINGS, SILENT].flatMap((setting) => ['-c', setting])];
 
 const PARSERS = { [types.INT8]: exactNumber };
 
