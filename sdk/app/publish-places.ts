@@ -1,8 +1,10 @@
+import { dirname, join } from 'node:path';
 import { bytesSource, describeBlob } from '../bundle/index.ts';
 import { BlobFolder } from '../fleet/blobs/blob-folder.ts';
-import { type Keyring, Repository, withLock } from '../fleet/trust/index.ts';
+import { type Keyring, MetadataStore, Repository, withLock } from '../fleet/trust/index.ts';
 import { EigenError } from '../util/errors.ts';
 import { readBytes } from '../util/files.ts';
+import { sha256 } from '../util/hash.ts';
 import type { BlobSpec } from '../wire/blob.ts';
 import type { ListedBundle } from '../wire/metadata.ts';
 import type { FleetClient } from './fleet-client.ts';
@@ -13,7 +15,7 @@ import { type UploadOptions, uploadBlob } from './upload.ts';
 /** A controller elsewhere, and what it takes to sign for it here. */
 export interface ControllerPlace extends Pick<KeysRequest, 'keys' | 'pem'> {
   readonly client: FleetClient;
-  /** File of the root that is trusted: what devices are delivered with. */
+  /** File of the root that is trusted: what devices are delivered with. What was seen of the fleet last is kept beside it. */
   readonly root: string;
   readonly upload?: UploadOptions;
 }
@@ -52,10 +54,14 @@ function folderPlace(request: KeysRequest): PublishPlace {
 }
 
 function controllerPlace({ client, root, keys = [], pem, upload = {} }: ControllerPlace): PublishPlace {
-  const signer = async (): Promise<RemoteSigner> => ({
-    ...{ client, root: await readBytes(root), ring: await ringFrom(keys, pem), now: Date.now },
-    ...(upload.signal ? { signal: upload.signal } : {}),
-  });
+  const signer = async (): Promise<RemoteSigner> => {
+    const trusted = await readBytes(root);
+    const seen = new MetadataStore(join(dirname(root), `seen-${sha256(trusted).slice(0, 16)}`));
+    return {
+      ...{ client, root: trusted, seen, ring: await ringFrom(keys, pem), now: Date.now },
+      ...(upload.signal ? { signal: upload.signal } : {}),
+    };
+  };
   return {
     async add(file) {
       await uploadBlob(client, file, upload);

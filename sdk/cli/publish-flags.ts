@@ -18,7 +18,7 @@ export const PUBLISH_FLAGS = {
   key: signingKeys,
   root: valueFlag(
     'FILE',
-    'a controller elsewhere: the root that is trusted, metadata/1.root.json of the fleet',
+    'a controller elsewhere: the root that is trusted, metadata/1.root.json of the fleet; beside it is kept what was seen last',
     readText,
   ),
   'token-file': FLEET_FLAGS['token-file'],

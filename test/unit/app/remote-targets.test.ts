@@ -1,5 +1,5 @@
 // timeout: 120
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -12,7 +12,7 @@ import { changeTargets } from '../../../sdk/app/remote-targets.ts';
 import { packBundle } from '../../../sdk/bundle/index.ts';
 import { runCli } from '../../../sdk/cli/app.ts';
 import { COMMANDS } from '../../../sdk/cli/commands/index.ts';
-import { readKeys } from '../../../sdk/fleet/trust/index.ts';
+import { MetadataStore, readKeys } from '../../../sdk/fleet/trust/index.ts';
 import type { EigenError } from '../../../sdk/util/errors.ts';
 import { sha256 } from '../../../sdk/util/hash.ts';
 import { fakeIo } from '../../support/cli-io.ts';
@@ -122,11 +122,23 @@ test('nothing is signed for a fleet that is not the trusted one, or without the 
   await writeFile(join(home, 'viewer'), await tokenOf(controller, 'viewer'));
   const client = await FleetClient.open({ url: controller.running.url, tokenFile: join(home, 'viewer') }, {});
   assert.is(await codeOf(publishBundle({ ...place, ...request, client })), 'EW6202_NOT_ALLOWED');
+  // Nor from a controller that shows what was valid once: it would list again what was withdrawn.
+  const metadata = join(controller.folder, 'metadata');
+  const [before, name] = [join(home, 'before'), `kws/${BOARD}/old.ewb`];
+  await cp(metadata, before, { recursive: true });
+  await publishBundle({ ...place, ...request });
+  await withdrawBundle(place, name);
+  await rename(metadata, join(home, 'after'));
+  await rename(before, metadata);
+  const old = await publishBundle({ ...place, ...request }).catch((e: EigenError) => e.details?.attack);
+  await rename(metadata, before);
+  await rename(join(home, 'after'), metadata);
+  assert.is(old, 'rollback');
   // What is listed is there: nobody leads devices to what they cannot fetch.
   const missing = { sha256: 'f'.repeat(64), bytes: 1, pieces: [{ bytes: 1, sha256: 'f'.repeat(64) }] };
   const signer = {
     ...{ client: place.client, root: new Uint8Array(await readFile(place.root)), ring: await readKeys(place.keys!) },
-    now: Date.now,
+    ...{ seen: new MetadataStore(join(home, 'seen')), now: Date.now },
   };
   const listing = changeTargets(signer, 'targets', (targets) => ({
     ...targets,
