@@ -33,5 +33,9 @@ console.log('from answer to answer, ms    50 %    99 %  99.9 %    most');
 console.log(`  nothing changes       ${line(swaps.still)}`);
 console.log(`  models change         ${line(swaps.swapping)}`);
 console.log(`  longest of each swap  ${line(swaps.own)}, time of the thread`);
-console.log(`pauses beyond one inference and ${GRACE} ms, time of the thread: ${swaps.beyond} of ${swaps.swaps} swaps`);
+console.log(`pauses beyond one inference and ${GRACE} ms, time of the thread: ${swaps.beyond} in ${swaps.swaps} swaps`);
+for (const { own, wall, stood } of swaps.long)
+  console.log(
+    `  ${own.toFixed(2)} ms as the system counts, ${wall.toFixed(2)} by the clock; ${swaps.witnessed ? stood.toFixed(2) : '?'} of that the processor stood still`,
+  );
 if (swaps.failed + swaps.mixed + swaps.beyond > 0) process.exitCode = 1;

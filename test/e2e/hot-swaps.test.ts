@@ -21,7 +21,7 @@ test('ten thousand swaps under load: no inference fails, is of two models, or wa
   assert.is(figures.failed, 0);
   assert.is(figures.mixed, 0);
   assert.ok(figures.inferences > SWAPS);
-  // In time of the thread that serves: what other processes take of the machine is in the other figures only.
+  // In time of the thread that serves: what other processes and the machine's host take is in the other figures only.
   assert.is(figures.beyond, 0, `${figures.beyond} pauses of more than one inference and ${GRACE} ms`);
 });
 

@@ -9,6 +9,7 @@ import { NodeDeviceFileSystem } from '../../sdk/device/fs/node.ts';
 import { Monitor } from '../../sdk/device/service/monitor.ts';
 import { offsetsOf } from '../../sdk/wire/blob.ts';
 import { threadTime } from './thread-time.ts';
+import { Witness } from './witness.ts';
 
 /** Two models to change between, and what each answers to the same inputs. */
 export interface Contestant {
@@ -30,8 +31,21 @@ export interface SwapFigures {
   readonly own: Pauses;
   /** Time of the thread for one inference, half of them. */
   readonly inference: number;
-  /** Swaps whose longest pause was more than one inference and `GRACE`, in time of the thread. */
+  /** Of more than one inference and `GRACE`, in time of the thread. */
+  readonly long: readonly LongPause[];
+  /** How many of them are still, without the time that the processor did nothing for the thread. */
   readonly beyond: number;
+  /** Whether that time could be told; else it is 0. */
+  readonly witnessed: boolean;
+}
+
+/** Milliseconds. */
+export interface LongPause {
+  /** Time of the thread, as the system counts it. */
+  readonly own: number;
+  readonly wall: number;
+  /** Of that, the processor did nothing for any thread. */
+  readonly stood: number;
 }
 
 /** What a swap may take of an application's time beside the inference that it waits for anyway, milliseconds. */
@@ -111,19 +125,23 @@ async function swapIn(
   await load.during(() => new Promise((resolve) => setTimeout(resolve, STILL)));
   const still = load.pauses();
   const inference = load.inference;
+  // The thread that opens bundles is there then, and may run on any processor.
+  await install(1);
+  const witness = await Witness.start();
   const longest = histogram();
-  let beyond = 0;
+  load.begin({ allowed: inference + GRACE, ...(witness ? { witness } : {}) });
   await load.during(async () => {
-    for (let i = 1; i <= count; i++) {
+    for (let i = 2; i <= count + 1; i++) {
       load.longest = 0;
       await install(i);
       record(longest, load.longest);
-      if (load.longest > inference + GRACE) beyond++;
     }
   });
-  const { inferences, failed, mixed } = load;
-  const own = pausesOf(longest);
-  return { swaps: count, inferences, failed, mixed, still, swapping: load.pauses(), own, inference, beyond };
+  await witness?.stop();
+  const { inferences, failed, mixed, long } = load;
+  const beyond = long.filter(({ own, stood }) => own - stood > inference + GRACE).length;
+  const counts = { swaps: count, inferences, failed, mixed, beyond, long, witnessed: witness !== undefined };
+  return { ...counts, still, swapping: load.pauses(), own: pausesOf(longest), inference };
 }
 
 /** Of times in nanoseconds. It keeps nothing that would have to be collected while times are taken. */
@@ -140,6 +158,12 @@ function pausesOf(times: RecordableHistogram): Pauses {
   return { median: at(50), p99: at(99), p999: at(99.9), most: times.max / 1e6 };
 }
 
+/** How long a pause may be, milliseconds, and who knows when the processor stood still. */
+interface Judge {
+  readonly allowed: number;
+  readonly witness?: Witness;
+}
+
 /** Inferences, one after another. */
 class Load {
   inferences = 0;
@@ -147,6 +171,9 @@ class Load {
   mixed = 0;
   /** Longest pause since this was set to 0, in time of the thread. */
   longest = 0;
+  /** Longer than allowed, since `begin`. */
+  readonly long: LongPause[] = [];
+  private judge: Judge = { allowed: Number.POSITIVE_INFINITY };
   private readonly own = threadTime();
   private readonly times = histogram();
   private readonly ownTimes = histogram();
@@ -160,6 +187,10 @@ class Load {
     this.contestants = contestants;
   }
 
+  begin(judge: Judge): void {
+    this.judge = judge;
+  }
+
   async during(work: () => Promise<void>): Promise<void> {
     let working = true;
     this.times.reset();
@@ -171,13 +202,19 @@ class Load {
         record(this.ownTimes, this.own() - from);
         const [now, own] = [performance.now(), this.own()];
         record(this.times, now - last);
-        this.longest = Math.max(this.longest, own - lastOwn);
+        this.note(own - lastOwn, last, now);
         [last, lastOwn] = [now, own];
       }
     })();
     await work();
     working = false;
     await running;
+  }
+
+  private note(own: number, from: number, to: number): void {
+    this.longest = Math.max(this.longest, own);
+    const { allowed, witness } = this.judge;
+    if (own > allowed) this.long.push({ own, wall: to - from, stood: witness?.stood(from, to) ?? 0 });
   }
 
   pauses(): Pauses {
