@@ -67,14 +67,18 @@ const WORDS_512 = `
 /* saturated; _part: the first n lanes */
 #define ix_store_i8(p, v) _mm_storeu_si128((__m128i *)(p), _mm512_cvtsepi32_epi8((ew_mx)(v)))
 #define ix_store_i16(p, v) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtsepi32_epi16((ew_mx)(v)))
-/* stores under a mask are slow, those that narrow as well most of all */
+/* stores under a mask are slow, those that narrow as well most of all, whatever the mask is */
 EW_INLINE void ix_store_i8_part(i8 *p, ix v, i32 n) {
   const __m128i t = _mm512_cvtsepi32_epi8((ew_mx)v);
-  if (n == 8) _mm_storel_epi64((__m128i *)p, t); else _mm_mask_storeu_epi8(p, (__mmask16)((1u << n) - 1), t);
+  if (n == 16) _mm_storeu_si128((__m128i *)p, t);
+  else if (n == 8) _mm_storel_epi64((__m128i *)p, t);
+  else _mm_mask_storeu_epi8(p, (__mmask16)((1u << n) - 1), t);
 }
 EW_INLINE void ix_store_i16_part(i16 *p, ix v, i32 n) {
   const __m256i t = _mm512_cvtsepi32_epi16((ew_mx)v);
-  if (n == 8) _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(t)); else _mm256_mask_storeu_epi16(p, (__mmask16)((1u << n) - 1), t);
+  if (n == 16) _mm256_storeu_si256((__m256i *)p, t);
+  else if (n == 8) _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(t));
+  else _mm256_mask_storeu_epi16(p, (__mmask16)((1u << n) - 1), t);
 }
 `;
 

@@ -59,6 +59,23 @@ function rowsAtOnce(oh: number, most: number): number {
   return best;
 }
 
+/**
+ * Whether lines outside the image are left out: what they add to a row's sums is the same for all its pixels. Where few are outside, asking for
+ * every line costs more.
+ */
+function skipsLines({ oh, h, strides, pads }: Geometry, rows: number, lineCount: number): boolean {
+  let [outside, all] = [0, 0];
+  for (let y = 0; y < oh; y += rows)
+    for (let line = 0; line < lineCount; line++) {
+      const at = y * strides[0] - pads[0] + line;
+      if (at < 0 || at >= h) outside++;
+      all++;
+    }
+  return outside >= all * LEAST_SKIPPED;
+}
+
+const LEAST_SKIPPED = 0.2;
+
 /** Whether the kernel takes it: filters without gaps that fit registers. */
 export function suitsWideDepthwise(ctx: KernelContext, geo: Geometry): boolean {
   return (
@@ -100,25 +117,42 @@ export function wideDepthwise(
   const zeroOf = (c: string): string => (v.zeroPerChannel ? `${v.zero}[${c}]` : `*${v.zero}`);
   const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
   const tapsOf = range(geo.kh).flatMap((ky) => range(quads).map((q) => ({ ky, q, name: `w${ky}_${q}` })));
-  const products = range(lineCount).flatMap((line) =>
-    range(quads).map((q) => {
-      const meets = range(rows).filter((r) => line - r * sh >= 0 && line - r * sh < geo.kh);
-      const dots = meets.map((r) => `c${r} = dw_dot_${form}(c${r}, t, w${line - r * sh}_${q});`);
-      return dots.length === 0
-        ? ''
-        : `{ const dw_${form} t = dw_taps_${form}(p + ${(line * pixels + 4 * q) * lanes}); ${dots.join(' ')} }`;
-    }),
-  );
+  /** What taps of a line add to the sums that meet it. */
+  const dots = (line: number, q: number, sums: string): string =>
+    range(rows)
+      .filter((r) => line - r * sh >= 0 && line - r * sh < geo.kh)
+      .map((r) => `${sums}${r} = dw_dot_${form}(${sums}${r}, t, w${line - r * sh}_${q});`)
+      .join(' ');
+  const skips = skipsLines(geo, rows, lineCount);
+  const first = form === 'sums' ? 'i4_splat(0)' : 'first';
+  const starts = `const dw_${form} t = dw_taps_${form}(pad); i4 ${range(rows)
+    .map((r) => `s${r} = ${first}`)
+    .join(', ')};
+        ${range(lineCount)
+          .map((line) => {
+            const y = `py * ${sh} + ${line - top}`;
+            const of = range(quads).map((q) => dots(line, q, 's'));
+            return `const i32 in${line} = ${y} >= 0 && ${y} < ${geo.h}; if (!in${line}) { ${of.join(' ')} }`;
+          })
+          .join('\n        ')}`;
+  const products = range(lineCount).map((line) => {
+    const taps = range(quads).map((q) => {
+      const of = dots(line, q, 'c');
+      return of && `{ const dw_${form} t = dw_taps_${form}(p + ${(line * pixels + 4 * q) * lanes}); ${of} }`;
+    });
+    return skips ? `if (in${line}) { ${taps.join(' ')} }` : taps.join('\n          ');
+  });
   const finish = (r: string, c: string): string =>
     `epi(${ctx.arguments()}, (row0 + ${r}) * ${geo.ow} + px, n, nv, f4_add(f4_mul(f4_from_i4(${c}), m), b)${epi.more});`;
   const block = `const i4 first = i4_mul(i4_load(${start} + at), i4_sub(i4_splat(-${turned}), ${v.zeroPerChannel ? `i4_load(${v.zero} + n)` : `i4_splat(*${v.zero})`}));
         const i8 *f = ${filters} + at / ${lanes} * ${filterBytes};
         const dw_${form} ${tapsOf.map(({ name }, i) => `${name} = dw_filter_${form}(f + ${i * lanes * 4})`).join(', ')};
         const f4 m = f4_load(${v.multiplier} + n), b = f4_load(${v.bias} + n); ${epi.setup('n')}
+        ${skips ? starts : ''}
         const ${type} *p = ${lines};
         for (i32 px = 0; px < ${geo.ow}; px++, p += ${sw * lanes}) {
           i4 ${range(rows)
-            .map((r) => `c${r} = ${form === 'sums' ? 'i4_splat(0)' : 'first'}`)
+            .map((r) => `c${r} = ${skips ? `s${r}` : first}`)
             .join(', ')};
           ${products.join('\n          ')}
           ${
@@ -147,10 +181,17 @@ export function wideDepthwise(
     if (rows > ${rows}) rows = ${rows};
     for (i32 at = 0; n0 + at < n1; at += ${lanes}) {
       const i32 n = n0 + at, nv = n1 - n < ${lanes} ? n1 - n : ${lanes}; (void)nv;
-      ${type} pad[${lanes}];
-      for (i32 j = 0; j < ${lanes}; j++) pad[j] = (${type})(${zeroOf(v.zeroPerChannel ? '(n + j < n1 ? n + j : n)' : 'n')} + ${turned});
+      ${type} pad[${skips ? 4 * lanes : lanes}];
+      for (i32 j = 0; j < ${lanes}; j++) ${
+        skips
+          ? range(4)
+              .map((i) => `pad[j + ${i * lanes}] = `)
+              .join('')
+          : 'pad[j] = '
+      } (${type})(${zeroOf(v.zeroPerChannel ? '(n + j < n1 ? n + j : n)' : 'n')} + ${turned});
       for (i32 i = 0; i < (rows - 1) * ${sh} + ${geo.kh}; i++) {
         const i32 line = py * ${sh} - ${top} + i, outside = line < 0 || line >= ${geo.h};
+        ${skips ? 'if (outside) continue;' : ''}
         dw_line_${type}(${lines} + i * ${pixels * lanes}, ${v.src} + ((i64)image * ${geo.h} + (outside ? 0 : line)) * ${geo.w * geo.c} + n, ${geo.c}, ${left}, ${geo.w}, ${pixels}, outside, pad);
       }
       {
