@@ -40,16 +40,26 @@ function plain(v: ShortVector, type: string, from: string, n: number | string, t
   }
 }
 
-/** Elements of an f32 vector from element `from` on: what to do once, and the pointer to read them at. */
+/**
+ * Elements of an f32 vector from element `from` on: what to do once, and the pointer to read them at. Where only `real` of them (C
+ * expression) are elements, zeros follow: what lies there otherwise may be a denormal float, and lanes that nobody asks for would make a
+ * vector many times slower.
+ */
 export function expanded(
   v: ShortVector,
   from: string,
   count: number | string,
   scratch: () => string,
+  real?: string,
 ): { setup: string; at: string } {
-  if (v.layout.kind === 'plain') return { setup: '', at: `(${v.pointer} + ${from})` };
+  const isPlain = v.layout.kind === 'plain';
+  if (isPlain && real === undefined) return { setup: '', at: `(${v.pointer} + ${from})` };
   const to = scratch();
-  return { setup: plain(v, 'float', from, count, to), at: `((const float *)${to})` };
+  const elements = isPlain
+    ? `ew_copy(${to}, ${v.pointer} + ${from}, (u64)${real} * 4);`
+    : plain(v, 'float', from, real ?? count, to);
+  const zeros = real === undefined ? '' : ` ew_fill(${to} + ${real} * 4, 0, (u64)(${count} - ${real}) * 4);`;
+  return { setup: `${elements}${zeros}`, at: `((const float *)${to})` };
 }
 
 /** Eight elements of an f32 vector from element `from` on. */

@@ -69,7 +69,8 @@ export function wideProduct(
   const tile = `((u8 *)${ctx.scratch(2 * NR * (padded + 4))})`;
   const start = `((i32 *)${ctx.scratch(channels * 4)})`;
   const acc = `((i32 *)${ctx.scratch(mr * channels * 4)})`;
-  const span = (v: ShortVector) => expanded(v, 'G + n', 'width', () => ctx.scratch((channels + 16) * 4));
+  const real = geo.og % lanes === 0 ? undefined : 'real';
+  const span = (v: ShortVector) => expanded(v, 'G + n', 'width', () => ctx.scratch((channels + 16) * 4), real);
   const [multiplier, bias] = [span(p.multiplier), span(p.bias)];
   const tail = hasLanewiseTail(ctx) ? wideLanes(lanes) : NARROW;
   const epi = emitRowEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0 }, p.y, tail);
@@ -108,6 +109,7 @@ export function wideProduct(
         /* blocks of about the same width: narrow ones take longer for what they do */
         const i32 rest = (n1 - n + ${lanes - 1}) / ${lanes}, blocks = (rest + ${columns - 1}) / ${columns}, columns = (rest + blocks - 1) / blocks;
         width = columns * ${lanes};
+        ${real ? 'const i32 real = n1 - n < width ? n1 - n : width;' : ''}
         const i32 tiles = (n1 - n + ${NR - 1}) / ${NR} < columns * ${lanes / NR} ? (n1 - n + ${NR - 1}) / ${NR} : columns * ${lanes / NR};
         ew_block${bytes ? '' : '16'}(${p.panels}, (G + n) / ${NR}, tiles, ${geo.o}, ${geo.k}, ${segments}, ${steps}, ${codes}, width, ${tile}, ${start});
         ${widened(`for (i32 i = 0; i < width; i += ${lanes}) i4_store(${start} + i, i4_mul(i4_load(${start} + i), i4_splat(-${offset})));`)}
