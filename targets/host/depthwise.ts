@@ -32,7 +32,9 @@ EW_INLINE ix dw_dot_pair(ix acc, ix a, ix w) { return (ix)_mm512_dpwssd_epi32((e
 const DEPTHWISE_256 = `
 EW_INLINE ix dw_taps(const u8 *p) {
   const ew_mx bytes = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
-  return (ix)_mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(EW_LOADX(p), _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7)), bytes);
+  /* not the intrinsic: clang would make four shuffles of these two */
+  ew_mx halves; __asm__("vpermd %2, %1, %0" : "=x"(halves) : "x"(_mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7)), "m"(*(const ew_anyx *)p));
+  return (ix)_mm256_shuffle_epi8(halves, bytes);
 }
 EW_INLINE void dw_copy_i8(u8 *d, const void *s, u8 turned) { _mm_storel_epi64((__m128i *)d, _mm_xor_si128(_mm_loadl_epi64(s), _mm_set1_epi8((char)turned))); }
 EW_INLINE void dw_copy_i16(i16 *d, const void *s) { _mm_storeu_si128((__m128i *)d, _mm_loadu_si128(s)); }

@@ -61,6 +61,8 @@ const WORDS_512 = `
 #define fx_floor(v) ((fx)_mm512_roundscale_ps((ew_mf)(v), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC))
 #define fx_ceil(v) ((fx)_mm512_roundscale_ps((ew_mf)(v), _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC))
 #define fx_round(v) ((fx)_mm512_roundscale_ps((ew_mf)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+/* the first n lanes, and zeros */
+#define fx_load_part(p, n) ((fx)_mm512_maskz_loadu_epi32((__mmask16)((1u << (n)) - 1), p))
 #define ix_load_i8(p) ((ix)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(p))))
 #define ix_load_i16(p) ((ix)_mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(p))))
 #define fx_load_bool(p) ((fx)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p)))))
@@ -87,6 +89,8 @@ const WORDS_256 = `
 #define fx_floor(v) ((fx)_mm256_floor_ps((ew_mf)(v)))
 #define fx_ceil(v) ((fx)_mm256_ceil_ps((ew_mf)(v)))
 #define fx_round(v) ((fx)_mm256_round_ps((ew_mf)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+/* the first n lanes, and zeros */
+#define fx_load_part(p, n) ((fx)_mm256_maskload_epi32((const int *)(p), _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))))
 #define ix_load_i8(p) ((ix)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(p))))
 #define ix_load_i16(p) ((ix)_mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(p))))
 #define fx_load_bool(p) ((fx)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p)))))

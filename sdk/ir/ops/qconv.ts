@@ -175,6 +175,42 @@ export const qconv: OpDef = {
       constants: [1, 2, 3, 4],
     },
     {
+      name: 'depthwise, most lines outside the image',
+      inputs: [
+        sampleInts('i8', [2, 2, 7, 24], -128, 128),
+        weights(24, 5, 5, 1),
+        sample([24], 3, 0.001, 0.01),
+        sample([24], 4),
+        sampleInts('i32', [24], -128, 128, 5),
+      ],
+      attrs: attrsOf([1, 1], [2, 2, 2, 2], 24),
+      constants: [1, 2, 3, 4],
+    },
+    {
+      name: 'depthwise, narrow codes, most lines outside the image',
+      inputs: [
+        sampleInts('i8', [2, 2, 7, 24], -128, 128),
+        sampleInts('i8', [24, 5, 5, 1], -4, 5, 2),
+        sample([24], 3, 0.001, 0.01),
+        sample([24], 4),
+        sampleInts('i32', [24], -128, 128, 5),
+      ],
+      attrs: attrsOf([2, 1], [2, 2, 3, 2], 24),
+      constants: [1, 2, 3, 4],
+    },
+    {
+      name: 'depthwise, 16 bits, most lines outside the image',
+      inputs: [
+        sampleInts('i16', [2, 2, 7, 24], -2000, 2001),
+        weights(24, 3, 3, 1),
+        sample([24], 3, 0.001, 0.01),
+        sample([24], 4),
+        sampleInts('i32', [24], -128, 128, 5),
+      ],
+      attrs: attrsOf([1, 2], [1, 0, 1, 1], 24),
+      constants: [1, 2, 3, 4],
+    },
+    {
       name: 'i16 input',
       inputs: [
         sampleInts('i16', [1, 6, 6, 3], -2000, 2000),

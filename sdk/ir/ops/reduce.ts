@@ -165,6 +165,11 @@ export const reduce: OpDef = {
       attrs: { fn, axes: [2], keepdims: true },
     })),
     { name: 'image mean', inputs: [sample([2, 5, 3, 7])], attrs: { fn: 'mean', axes: [1, 2], keepdims: true } },
+    {
+      name: 'image mean, many channels',
+      inputs: [sample([2, 5, 3, 84])],
+      attrs: { fn: 'mean', axes: [1, 2], keepdims: true },
+    },
     { name: 'first axis', inputs: [sample([5, 6])], attrs: { fn: 'sum', axes: [0], keepdims: false } },
     { name: 'everything', inputs: [sample([3, 5])], attrs: { fn: 'max', axes: [0, 1], keepdims: false } },
     { name: 'outer and inner', inputs: [sample([3, 4, 5])], attrs: { fn: 'mean', axes: [0, 2], keepdims: false } },

@@ -156,7 +156,11 @@ function epilogueText(
     } else if (t.dtype === 'f32') {
       const source = floatSource(ctx, value, lanes);
       const at = `${source.pointer} + ${offset}`;
-      add(id, offset, perChannel ? source.pair(id, `${at} + n`, 'n') : source.splat(id, at));
+      // What lies past the last channel may be a denormal float, which would make the whole vector many times slower.
+      const ends =
+        lanes.wide && perChannel && offset === '0' && source.type === 'float' && !isWhole(space, lanes.block);
+      if (ends) add(id, offset, `f4 ${id}a = f4_load_part(${at} + n, nv);`);
+      else add(id, offset, perChannel ? source.pair(id, `${at} + n`, 'n') : source.splat(id, at));
     } else throw new Error(`elementwise kernel on ${t.dtype} value '${value}' is not emitted; cast it to f32 first`);
     const made = named(id);
     known.set(value, made);

@@ -6,36 +6,7 @@ import { emitEpilogue, emitRowTail, hasLanewiseTail, rowBuffer, spaceOf } from '
 import { type Lanes, NARROW, wideLanes, widened } from './lanes.ts';
 import { floatSource } from './load.ts';
 import { MOMENT_ROWS } from './moments.ts';
-
-type Fn = KernelOf<'reduce'>['fn'];
-
-const START: Record<Fn, string> = {
-  sum: '0.0f',
-  mean: '0.0f',
-  sumsq: '0.0f',
-  prod: '1.0f',
-  max: '-__builtin_inff()',
-  min: '__builtin_inff()',
-};
-
-/** C text: `acc` with `v` taken in. */
-export function step(fn: Fn, acc: string, v: string): string {
-  switch (fn) {
-    case 'sum':
-    case 'mean':
-      return `f4_add(${acc}, ${v})`;
-    case 'sumsq':
-      return `f4_add(${acc}, f4_mul(${v}, ${v}))`;
-    case 'prod':
-      return `f4_mul(${acc}, ${v})`;
-    case 'max':
-      return `f4_max(${acc}, ${v})`;
-    case 'min':
-      return `f4_min(${acc}, ${v})`;
-    default:
-      return fn satisfies never;
-  }
-}
+import { columnsReduced, type Fn, START, step } from './reduce-columns.ts';
 
 /** The four lanes of a partial result combined in a fixed order. */
 function lanes(fn: Fn): string {
@@ -94,20 +65,7 @@ export function emitReduce(ctx: KernelContext, l: Lowered<KernelOf<'reduce'>>): 
   }`;
     return { helpers: '', body, macs: 0 };
   }
-  const source = floatSource(ctx, x);
-  const mean = fn === 'mean' ? `const f4 n = f4_splat(${red}.0f); p = f4_div(p, n); q = f4_div(q, n);` : '';
-  const blocks = Math.ceil(inner / 8);
-  const put = (at: number, v: string): string =>
-    `if (j + ${at + 4} <= ${inner}) f4_store(d + ${at}, ${v}); else if (j + ${at} < ${inner}) ew_store_part(d + ${at}, ${inner} - j - ${at}, ${v});`;
-  const body = `${share(outer * blocks, 4, 'r0', 'r1')}
-  for (i32 r = r0; r < r1; r++) {
-    const i32 o = r / ${blocks}, j = r % ${blocks} * 8;
-    const ${source.type} *s = ${source.pointer} + o * ${red * inner} + j; f4 p = f4_splat(${START[fn]}), q = p;
-    for (i32 k = 0; k < ${red}; k++, s += ${inner}) { ${source.pair('v', 's', 'j')} p = ${step(fn, 'p', 'va')}; q = ${step(fn, 'q', 'vb')}; }
-    ${mean}
-    float *d = ${dst} + o * ${inner} + j; ${put(0, 'p')} ${put(4, 'q')}
-  }`;
-  return { helpers: '', body, macs: 0 };
+  return { helpers: '', body: columnsReduced(ctx, { x, dst, fn, ...folded }), macs: 0 };
 }
 
 /** Sizes of what is kept and what is reduced, and C expressions of their element offsets for indices `o` and `k`. */

@@ -4,7 +4,8 @@ import type { Lowered } from '../../lower.ts';
 import type { KernelContext, KernelText } from '../c/context.ts';
 import { spaceOf } from '../c/epilogue.ts';
 import { collapsedSpace } from '../c/map.ts';
-import { adjacent, keptIndex, step } from '../c/reduce.ts';
+import { adjacent, keptIndex } from '../c/reduce.ts';
+import { step } from '../c/reduce-columns.ts';
 import { emitEpilogue, emitRowTail, overRow, rowBuffer, scratchOf, sourceOf } from './epilogue.ts';
 
 /**
