@@ -148,9 +148,9 @@ export class KernelContext {
     if (!layout || byteLength(type) > EXPAND_LIMIT) return this.weight(value, { kind: 'plain' });
     const p = this.weight(value, layout);
     if (!this.expanded.has(p)) {
-      const to = this.scratch(byteLength(type) + 64);
+      const to = this.scratch(byteLength(type) + 16);
       const rest = this.tuning.wide && sizeOf(type.shape) % this.tuning.wide.lanes !== 0;
-      // Lanes past the end are computed too; what floats lie there decides how fast (see emit/c/vectors.ts).
+      // Lanes past the end are computed too; what floats lie there decides how fast (emit/c/vectors.ts). Scratch ends 64 bytes later.
       const zeros = rest ? `ew_fill(${to} + ${byteLength(type)}, 0, 64);\n  ` : '';
       this.expanded.set(p, expansion(p, this.cType(value), layout, sizeOf(type.shape), to) + zeros);
     }
