@@ -141,7 +141,7 @@ export async function buildBundle(
   const bytes = packBundle({ ...contents, golden });
   progress({ stage: 'pack', done: 1, total: 1 });
   const weightWireBytes = contents.weights.length;
-  const runtime = native.kernels.length > 0 ? 'native' : profile.runtimes[0]!;
+  const runtime = runtimeWith(profile, native.kernels.length > 0);
   const fit = isFirmware(profile)
     ? fitFirmware(planFirmware(graph), profile)
     : fitProgram(compiled.program, { bundleBytes: bytes.length, weightWireBytes }, profile, { runtime });
@@ -240,10 +240,15 @@ export function engineRunner({ threads }: Work): Runner {
   return wasmRunner({ target: RUNTIME, ...(threads ? { threads } : {}) });
 }
 
-/** How a bundle made here will run on a board: natively where kernels for it can be made. */
+/** How a bundle made here will run on a board. */
 export async function runtimeOn(profile: Profile, toolchain: string | undefined): Promise<RuntimeKind> {
   const target = isFirmware(profile) ? undefined : nativeTarget(profile);
-  return (await target?.toolchain(toolchain)) === undefined ? profile.runtimes[0]! : 'native';
+  return runtimeWith(profile, (await target?.toolchain(toolchain)) !== undefined);
+}
+
+/** How a bundle runs on a board when nobody says how. */
+export function runtimeWith(profile: Profile, nativeKernels: boolean): RuntimeKind {
+  return nativeKernels && profile.runtimes.includes('native') ? 'native' : profile.runtimes[0]!;
 }
 
 /** Memory and time of graphs on a board, one thread, planned without building their kernels. */

@@ -1,4 +1,4 @@
-// timeout: 400
+// timeout: 600
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { readNpz, writeNpz } from '../../sdk/util/npz.ts';
 import { Rng } from '../../sdk/util/rng.ts';
 import { type Tensor, tensor } from '../../sdk/util/tensor.ts';
 import { cli } from '../support/cli-process.ts';
+import { withExternalData } from '../support/external-data.ts';
 import { relativeError, runOnnx } from '../support/onnxruntime.ts';
 import { noise } from '../support/small-models.ts';
 
@@ -98,6 +99,19 @@ test('bench agrees with onnxruntime on the outputs', () => {
   const web = data.timings.find((t: { name: string }) => t.name === 'onnxruntime-web');
   assert.ok(web.error < 1e-4, `error ${web.error}`);
   assert.ok(data.speedups['onnxruntime-web'] > 0);
+});
+
+test('bench finds weights beside the model, and says when the model is another', () => {
+  const { model, data } = withExternalData(readFileSync(join(folder, 'model.onnx')), 'apart.data');
+  writeFileSync(join(folder, 'apart.onnx'), model);
+  writeFileSync(join(folder, 'apart.data'), data);
+  const bench = ['bench', 'a.ewb', '--rounds', '3', '--against'];
+  const { timings } = ask(0, ...bench, 'apart.onnx').data;
+  assert.ok(timings[1].error < 1e-5, `error ${timings[1].error}`);
+  const relu = { op: 'Relu', inputs: ['x'], outputs: ['y'] };
+  const other = onnxModel({ inputs: [{ name: 'x', shape: [1, 3] }], outputs: ['y'], nodes: [relu] });
+  writeFileSync(join(folder, 'other.onnx'), other);
+  assert.is(ask(3, ...bench, 'other.onnx').error.code, 'EW3202_DATA_INVALID');
 });
 
 test('fit says yes to a Raspberry Pi and no to a time that is too short', () => {
