@@ -1,6 +1,7 @@
 import { applyDelta, type ByteSource, describeBlob } from '../../bundle/index.ts';
 import { EigenError, isEigenError } from '../../util/errors.ts';
 import type { Assignment, Delta } from '../../wire/assignment.ts';
+import type { Attack } from '../../wire/attacks.ts';
 import { type BlobSpec, offsetsOf } from '../../wire/blob.ts';
 import type { BlobStore } from '../store/blobs.ts';
 import type { Download } from '../store/download.ts';
@@ -178,28 +179,42 @@ function overBudget(needed: number, allowed: number, why: string): EigenError {
 
 /** Asks a source for what is missing, some times; gives the bytes that came. */
 async function fetchMissing(download: Download, source: PieceSource): Promise<number> {
-  let received = 0;
-  for (let round = 0; round < ROUNDS && !download.complete; round++) received += await fetchRound(download, source);
+  let [received, wrong] = [0, 0];
+  for (let round = 0; round < ROUNDS && !download.complete; round++) {
+    const came = await fetchRound(download, source);
+    received += came.received;
+    wrong += came.wrong;
+  }
   // Pieces that are not durable count as missing.
   await download.flush();
   const missing = download.missing();
   if (missing.length === 0) return received;
-  throw new EigenError('EW7002_PIECE_REFUSED', `${missing.length} pieces did not come, the first is ${missing[0]}`, {
+  throw piecesRefused(`${missing.length} pieces did not come, the first is ${missing[0]}`, wrong);
+}
+
+/** @param wrong pieces that came and were others: that is what an attack looks like. */
+export function piecesRefused(what: string, wrong: number): EigenError {
+  const attack: Attack = 'arbitrary-installation';
+  return new EigenError('EW7002_PIECE_REFUSED', what, {
     hint: 'Check what the source serves; what has come is kept.',
-    details: { missing: missing.length },
+    details: wrong > 0 ? { wrong, attack } : {},
   });
 }
 
-async function fetchRound(download: Download, source: PieceSource): Promise<number> {
+async function fetchRound(
+  download: Download,
+  source: PieceSource,
+): Promise<{ readonly received: number; readonly wrong: number }> {
   const missing = download.missing();
   // A source that sends without an end is left.
   let left = 2 * missing.length;
-  let received = 0;
+  let [received, wrong] = [0, 0];
   for await (const { index, bytes } of source.fetch(download.spec, missing)) {
     if (await put(download, index, bytes)) received += bytes.length;
+    else wrong++;
     if (--left === 0 || download.complete) break;
   }
-  return received;
+  return { received, wrong };
 }
 
 /** Takes a piece if it is right, and says whether it was. */

@@ -131,7 +131,8 @@ export class Ledger implements DeltaNotes {
   async fail(attempt: Omit<Failure, 'attempts'>): Promise<Failure> {
     const before = this.failures.get(attempt.sha256);
     const attempts = before?.release === attempt.release ? before.attempts + 1 : 1;
-    const costly = !CHEAP.has(attempt.step) || attempt.code === 'EW7002_PIECE_REFUSED';
+    const wrong = attempt.code === 'EW7002_PIECE_REFUSED' || attempt.attack === 'arbitrary-installation';
+    const costly = !CHEAP.has(attempt.step) || wrong;
     const failure = { ...attempt, attempts, poisoned: attempt.poisoned || (costly && attempts >= MOST_ATTEMPTS) };
     await this.note({ kind: 'failed', failure }).catch(() => undefined);
     return failure;

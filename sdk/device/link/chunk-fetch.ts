@@ -202,7 +202,8 @@ export class ChunkFetch {
     const piece = this.blob.pieces[index]!;
     const asked = this.asked.get(index);
     if (bytes.length !== piece.bytes || sha256(bytes) !== piece.sha256) {
-      if (++this.wrong > this.mostWrong) this.failure = sourceFailed(`${this.wrong} chunks were wrong`);
+      if (++this.wrong > this.mostWrong)
+        this.failure = sourceFailed(`${this.wrong} chunks were wrong`, 'arbitrary-installation');
       if (asked) this.again([index]);
       return;
     }

@@ -28,7 +28,7 @@ export function transportMetadata(parts: TransportSourceParts): MetadataSource {
       let piece = first;
       for (let at = 0; ; ) {
         if (piece.total !== total || piece.bytes.length === 0 || at + piece.bytes.length > total)
-          throw sourceFailed(`the pieces of ${role} ${piece.version} do not fit together`);
+          throw sourceFailed(`the pieces of ${role} ${piece.version} do not fit together`, 'malformed-metadata');
         bytes.set(piece.bytes, at);
         at += piece.bytes.length;
         if (at === total) return bytes;

@@ -2,7 +2,7 @@ import { type Backoff, fullJitter } from '../../util/backoff.ts';
 import type { Clock } from '../../util/clock.ts';
 import { isEigenError } from '../../util/errors.ts';
 import { sha256 } from '../../util/hash.ts';
-import type { PieceSource } from '../agent/fetch.ts';
+import { type PieceSource, piecesRefused } from '../agent/fetch.ts';
 
 /** How long a source is left alone after it failed, milliseconds. */
 const REST: Backoff = { first: 30_000, longest: 1_800_000 };
@@ -29,14 +29,22 @@ export class Scheduler implements PieceSource {
     this.random = random;
   }
 
-  /** @throws what the last source threw, where something is missing in the end. */
+  /**
+   * @throws what the last source threw, where something is missing in the end; EigenError EW7002_PIECE_REFUSED where nothing that came was
+   * right.
+   */
   async *fetch(...[blob, pieces]: Parameters<PieceSource['fetch']>): ReturnType<PieceSource['fetch']> {
     const left = new Set(pieces);
     let problem: unknown;
+    let wrong = 0;
     for (const way of this.awake()) {
       try {
         for await (const piece of way.source.fetch(blob, [...left])) {
-          if (!left.has(piece.index) || sha256(piece.bytes) !== blob.pieces[piece.index]!.sha256) continue;
+          if (!left.has(piece.index)) continue;
+          if (sha256(piece.bytes) !== blob.pieces[piece.index]!.sha256) {
+            wrong++;
+            continue;
+          }
           left.delete(piece.index);
           yield piece;
           if (left.size === 0) break;
@@ -50,6 +58,7 @@ export class Scheduler implements PieceSource {
       if (left.size === 0) return;
     }
     if (problem !== undefined) throw problem;
+    if (wrong > 0 && left.size === pieces.length) throw piecesRefused(`${wrong} pieces came, all of them wrong`, wrong);
   }
 
   private awake(): Way[] {

@@ -4,7 +4,7 @@ import { describePlan } from '../../../../sdk/device/agent/planner.ts';
 import { CrashFileSystem } from '../../../../sdk/testing/crash-file-system.ts';
 import { EigenError } from '../../../../sdk/util/errors.ts';
 import { Bench, versionOf } from '../../../support/agent-bench.ts';
-import { assign, blobOf } from '../../../support/versions.ts';
+import { assign, blobOf, VERSIONS } from '../../../support/versions.ts';
 
 async function device(...versions: readonly number[]) {
   const fs = new CrashFileSystem();
@@ -114,8 +114,35 @@ test('a source of wrong pieces is given up after eight attempts', async () => {
   };
   const taken = await bench.drive(agent, assign(2), fs);
   assert.is(taken.filter((t) => t.step.name === 'FETCH').length, 8);
+  const [outcome] = bench.outcomes;
+  assert.ok(outcome?.kind === 'failed' && outcome.failure.attack === 'arbitrary-installation');
   assert.is(taken.at(-1)!.step.name, 'IDLE');
   assert.is(await versionOf(agent), 1);
+});
+
+test('a blob that somebody changes after it was verified is not loaded, and is fetched again', async () => {
+  for (const changedAfter of ['VERIFY', 'LOAD', 'GATE'] as const) {
+    const { fs, bench, agent } = await device(1);
+    let changed = false;
+    const taken = await bench.drive(agent, assign(2), fs, async ({ step, ended }) => {
+      const version = await versionOf(agent);
+      assert.ok(version === 1 || version === 2, `version ${version} runs`);
+      if (changed || step.name !== changedAfter || ended !== 'done') return;
+      changed = true;
+      const file = await fs.open(`models/blobs/${blobOf(2).sha256}`, 'write');
+      await file.write(0, VERSIONS[3]!.bytes.slice(0, blobOf(2).bytes));
+      await file.close();
+    });
+    assert.ok(changed);
+    const failed = taken.filter((t) => t.ended === 'failed').map((t) => t.step.name);
+    // What is in memory is what was verified; what a start finds changed is not started.
+    assert.equal(failed, changedAfter === 'VERIFY' ? ['LOAD'] : []);
+    assert.is(await versionOf(agent), 2);
+    const next = await bench.start(fs.crash('kept'));
+    assert.is(await versionOf(next), changedAfter === 'VERIFY' ? 2 : 1);
+    await bench.drive(next, assign(2, { release: 9 }), fs);
+    assert.is(await versionOf(next), 2);
+  }
 });
 
 test('conditions, then health: an update waits for the one, and goes back for the other', async () => {

@@ -44,6 +44,16 @@ test('wrong pieces are asked for again; pieces that never come are an error that
   assert.is(source.bytesOf(blob), blob.pieces[3]!.bytes);
 });
 
+test('wrong pieces to the end are named as what they amount to, missing ones are not', async () => {
+  const { fetcher, source } = await FetchBench.open();
+  const blob = await source.add(noise(300_000));
+  const attackOf = (work: Promise<unknown>): Promise<unknown> => work.catch((e) => e.details.attack);
+  source.damage = (bytes, index) => (index === 3 ? bytes.map((b) => b ^ 1) : bytes);
+  assert.is(await attackOf(fetcher.fetch({ blob, held: [] })), 'arbitrary-installation');
+  source.damage = () => undefined;
+  assert.is(await attackOf(fetcher.fetch({ blob, held: [] })), undefined);
+});
+
 test('pieces that another blob has are taken from it', async () => {
   const bench = await FetchBench.open();
   const { fetcher, source, store } = bench;

@@ -33,7 +33,10 @@ test('waiting for a network is no reason to give up, fetching the wrong bytes is
   for (let i = 0; i < 50; i++) await ledger.fail({ ...attempt('x'), step: 'FETCH', code: 'ECONNREFUSED' });
   assert.is(ledger.failureOf('x')!.poisoned, false);
   assert.ok(retryAt(ledger.failureOf('x')!, 'device') <= 5 + 6 * 3600_000);
-  assert.ok((await ledger.fail({ ...attempt('x'), step: 'FETCH', code: 'EW7002_PIECE_REFUSED' })).poisoned);
+  const fetching = { ...attempt('x'), step: 'FETCH' } as const;
+  assert.ok((await ledger.fail({ ...fetching, code: 'EW7002_PIECE_REFUSED' })).poisoned);
+  const named = { code: 'EW7104_SOURCE_FAILED', attack: 'arbitrary-installation' };
+  assert.ok((await ledger.fail({ ...fetching, ...named })).poisoned);
 });
 
 test('an outcome is there until it was reported, also after a power cut', async () => {

@@ -58,7 +58,7 @@ class Attacker {
 const CASES: readonly Case[] = [
   {
     name: 'chunks that are right, but of another blob',
-    ends: 'EW7104_SOURCE_FAILED',
+    ends: 'EW7104_SOURCE_FAILED arbitrary-installation',
     answer: (a) => {
       for (const i of a.spec.pieces.keys()) a.say({ type: 'chunk', blob: a.blob, index: i, bytes: a.piece(OTHER, i) });
     },
@@ -74,7 +74,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'right chunks under wrong numbers',
-    ends: 'EW7104_SOURCE_FAILED',
+    ends: 'EW7104_SOURCE_FAILED arbitrary-installation',
     answer: (a) => {
       const count = a.spec.pieces.length;
       for (let i = 0; i < count; i++)
@@ -91,7 +91,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'a chunk as large as chunks can be',
-    ends: 'EW7104_SOURCE_FAILED',
+    ends: 'EW7104_SOURCE_FAILED arbitrary-installation',
     answer: (a) => a.say({ type: 'chunk', blob: a.blob, index: 0, bytes: new Uint8Array(262_144) }),
   },
   {
@@ -170,9 +170,15 @@ const METADATA: Readonly<
     ends: 'EW7104_SOURCE_FAILED endless-data',
     piece: () => ({ total: 2 ** 50 }),
   },
-  'metadata that grows while it comes': { ends: 'EW7104_SOURCE_FAILED', piece: (from) => ({ total: 100 + from }) },
-  'pieces of nothing': { ends: 'EW7104_SOURCE_FAILED', piece: () => ({ bytes: new Uint8Array(0) }) },
-  'pieces that go beyond the end': { ends: 'EW7104_SOURCE_FAILED', piece: () => ({ bytes: new Uint8Array(101) }) },
+  'metadata that grows while it comes': {
+    ends: 'EW7104_SOURCE_FAILED malformed-metadata',
+    piece: (from) => ({ total: 100 + from }),
+  },
+  'pieces of nothing': { ends: 'EW7104_SOURCE_FAILED malformed-metadata', piece: () => ({ bytes: new Uint8Array(0) }) },
+  'pieces that go beyond the end': {
+    ends: 'EW7104_SOURCE_FAILED malformed-metadata',
+    piece: () => ({ bytes: new Uint8Array(101) }),
+  },
   'metadata of another version': { ends: 'EW7104_SOURCE_FAILED withheld', piece: () => ({ version: 8 }) },
   'metadata of another role': { ends: 'EW7104_SOURCE_FAILED withheld', piece: () => ({ role: 'targets' }) },
 };

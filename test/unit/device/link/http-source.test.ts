@@ -195,6 +195,19 @@ test('what one source does not deliver rightly is asked of the next', async () =
   );
 });
 
+test('where nothing that comes is right, that is what is said; what was right once is kept', async () => {
+  const scheduler = new Scheduler(
+    [new Told(), new Told()].map((s) => Object.assign(s, { wrong: true })),
+    new SimulatedClock(),
+    () => 0.5,
+  );
+  const e = await failure(collect(scheduler, spec, [1, 2]));
+  assert.equal(e, { code: 'EW7002_PIECE_REFUSED', attack: 'arbitrary-installation' });
+  const half = Object.assign(new Told(), { gives: (index: number) => index === 1 });
+  const some = new Scheduler([half, Object.assign(new Told(), { wrong: true })], new SimulatedClock(), () => 0.5);
+  assert.equal([...(await collect(some, spec, [1, 2])).keys()], [1]);
+});
+
 test('a source that failed rests, and longer when it fails again', async () => {
   const clock = new SimulatedClock();
   const [a, b] = [new Told(), new Told()];
