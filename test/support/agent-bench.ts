@@ -2,6 +2,8 @@ import * as assert from 'uvu/assert';
 import { Agent, type AgentParts, type Taken } from '../../sdk/device/agent/agent.ts';
 import type { PieceSource } from '../../sdk/device/agent/fetch.ts';
 import type { Outcome } from '../../sdk/device/agent/ledger.ts';
+import { AGENT_STORE } from '../../sdk/device/service/boot.ts';
+import { Slots } from '../../sdk/device/store/slots.ts';
 import type { CrashFileSystem } from '../../sdk/testing/crash-file-system.ts';
 import { EigenError } from '../../sdk/util/errors.ts';
 import { sha256 } from '../../sdk/util/hash.ts';
@@ -25,6 +27,8 @@ export class Bench {
     },
   };
   agent: Agent | undefined;
+  /** What is updated is the agent itself: it is booted from its own slots, and starts again as another one after a swap. */
+  self = false;
 
   parts(fs: AgentParts['fs'], change: Partial<AgentParts> = {}): AgentParts {
     return {
@@ -65,8 +69,23 @@ export class Bench {
 
   async start(fs: AgentParts['fs'], change: Partial<AgentParts> = {}): Promise<Agent> {
     this.agent = undefined;
-    this.agent = await Agent.start(this.parts(fs, change));
+    const found = this.self ? await (await Slots.open(fs, AGENT_STORE.slots)).recover() : undefined;
+    const store = this.self ? { store: AGENT_STORE } : {};
+    this.agent = await Agent.start(this.parts(fs, { ...store, ...change }), found);
     return this.agent;
+  }
+
+  /** Starts, as a service manager does: again where it fails, until somebody mends the medium. Undefined when power goes. */
+  async startAgain(fs: CrashFileSystem): Promise<Agent | undefined> {
+    for (let tries = 0; fs.powered; tries++) {
+      try {
+        return await this.start(fs);
+      } catch (e) {
+        if (tries === 3 && fs.powered) throw e;
+        if (tries === 2) fs.repair();
+      }
+    }
+    return undefined;
   }
 
   /** Steps, with the time passing that they wait for, until there is nothing left to do; `each` looks at the device after each. */
@@ -77,10 +96,12 @@ export class Bench {
     each: (taken: Taken) => Promise<void> = async () => undefined,
   ): Promise<Taken[]> {
     const all: Taken[] = [];
-    for (let steps = 0; steps < 600 && fs.powered; steps++) {
-      const taken = await agent.step(assignment);
+    let current: Agent | undefined = agent;
+    for (let steps = 0; steps < 600 && fs.powered && current; steps++) {
+      const taken: Taken = await current.step(assignment);
       all.push(taken);
       await each(taken);
+      if (this.self && taken.step.name === 'SWAP' && taken.ended === 'done') current = await this.startAgain(fs);
       if (taken.step.name === 'IDLE') {
         if (taken.step.until === undefined) return all;
         this.now = Math.max(this.now, taken.step.until);

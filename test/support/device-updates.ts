@@ -26,6 +26,8 @@ export interface Update {
   readonly bundles?: number;
   /** Starts over again in the middle of the probation, so often. */
   readonly starts?: number;
+  /** The agent itself: see Bench.self. */
+  readonly self?: true;
   /** Pieces that come before the first attempt ends. */
   readonly breaksAfter?: number;
   readonly ends: number | undefined;
@@ -46,14 +48,23 @@ export const UPDATES: readonly Update[] = [
   { name: 'back to the version before', before: [1, 2], to: 1, ends: 1 },
   { name: 'rollback of an unhealthy model', before: [1], to: 2, unhealthy: [2], ends: 1 },
   { name: 'rollback with nothing to go back to', before: [], to: 1, unhealthy: [1], ends: undefined },
+  { name: 'the agent itself', before: [1], to: 2, self: true, ends: 2 },
   { name: 'rollback of a model that stops the device', before: [1], to: 2, starts: 4, ends: 1 },
 ];
+
+/** What an update needs but a file system. */
+export function benchFor({ unhealthy, self }: Update): Bench {
+  const bench = new Bench();
+  bench.unhealthy = new Set(unhealthy);
+  bench.self = self ?? false;
+  return bench;
+}
 
 /** A device as it is before an update, everything on the medium. */
 export async function deviceBefore(update: Update): Promise<CrashFileSystem> {
   const capacity = update.bundles === undefined ? undefined : update.bundles * 5100 + (64 << 10);
   let fs = new CrashFileSystem(capacity === undefined ? {} : { capacity });
-  const bench = new Bench();
+  const bench = benchFor(update);
   for (const version of update.before) {
     await bench.drive(await bench.start(fs), assign(version), fs);
     // What is reported as done is done: nothing of it needs luck.
@@ -76,9 +87,8 @@ export interface Watch {
  * @param repairAfter steps after which a medium that does not work is mended.
  */
 export async function runUpdate(update: Update, fs: CrashFileSystem, repairAfter = 40): Promise<Watch> {
-  const bench = new Bench();
+  const bench = benchFor(update);
   const ran = new Set<number | undefined>();
-  bench.unhealthy = new Set(update.unhealthy);
   if (update.breaksAfter !== undefined) bench.source = breaking(bench.source, update.breaksAfter);
   let [steps, lost] = [0, false];
   let last: number | undefined;
@@ -89,13 +99,13 @@ export async function runUpdate(update: Update, fs: CrashFileSystem, repairAfter
     ran.add(version);
   };
   for (let starts = 0; starts <= (update.starts ?? 0) && fs.powered; starts++) {
-    const agent = await startAgain(bench, fs);
+    const agent = await bench.startAgain(fs);
     if (!agent) break;
     if (fs.powered) await look(agent);
     const stopsInTrial = update.starts !== undefined && starts < update.starts;
     const assignment = target(update, stopsInTrial ? { probation: { milliseconds: 1e12 } } : {});
     const each = async (taken: Taken): Promise<void> => {
-      await look(agent);
+      await look(bench.agent!);
       if (++steps === repairAfter) fs.repair();
       if (stopsInTrial && taken.step.name === 'PROBATION') throw new Stop();
     };
@@ -103,25 +113,12 @@ export async function runUpdate(update: Update, fs: CrashFileSystem, repairAfter
       if (!(e instanceof Stop)) throw e;
     });
     fs.repair();
-    if (fs.powered && !stopsInTrial) await bench.drive(agent, assignment, fs, each);
+    if (fs.powered && !stopsInTrial) await bench.drive(bench.agent!, assignment, fs, each);
   }
   return { ran, lost, bench };
 }
 
 class Stop extends Error {}
-
-/** Starts, as a service manager does: again where it fails, until somebody mends the medium. */
-async function startAgain(bench: Bench, fs: CrashFileSystem): Promise<Agent | undefined> {
-  for (let tries = 0; fs.powered; tries++) {
-    try {
-      return await bench.start(fs);
-    } catch (e) {
-      if (tries === 3 && fs.powered) throw e;
-      if (tries === 2) fs.repair();
-    }
-  }
-  return undefined;
-}
 
 /** A source that stops once, after so many pieces. */
 function breaking(source: PieceSource, pieces: number): PieceSource {
