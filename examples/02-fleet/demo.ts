@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { RolloutInput } from 'eigenweights';
+import { type RolloutInput, showDevice } from 'eigenweights';
 import type { LogLine } from './device.ts';
 import { Fleet } from './fleet.ts';
 import { buildModel } from './models.ts';
@@ -136,6 +136,9 @@ try {
     say,
   );
   shows('it is refused by every device that was offered it', corrupted.phase === 'FAILED' && refusals.size > 0);
+  const told = await Promise.all([...refusals.keys()].map((device) => showDevice(fleet.client, device)));
+  const named = told.some(({ reports }) => reports.some((r) => r.attack === 'arbitrary-installation'));
+  shows('reports name what it amounts to: arbitrary-installation', named);
   shows('and runs nowhere', (await runs(better)) === names.length);
 } finally {
   await fleet.close();

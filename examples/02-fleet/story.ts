@@ -72,7 +72,7 @@ function textOf(d: RolloutEvent['decision'], names: Names, waves: number): strin
     case 'revert':
       return `are to go back to ${d.target === undefined ? 'nothing' : names.get(d.target)}`;
     case 'outcome':
-      return `${d.state}${d.code === undefined ? '' : ` (${d.code})`}`;
+      return [d.state, d.code && ` (${d.code})`, d.reason && `: ${d.reason}`].filter((w) => w).join('');
     case 'look':
       return d.comparisons.map(comparison).join('; ') || undefined;
     default:
