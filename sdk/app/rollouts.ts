@@ -37,7 +37,21 @@ export async function describeRollout({ file, bundles = [], fields = {} }: Rollo
   const described: Record<string, unknown> = file === undefined ? {} : parse(await read(file), file);
   const variants = await Promise.all(bundles.map(variantOf));
   const gate = { ...(described.gate as object | undefined), ...fields.gate };
-  return { ...described, ...(variants.length > 0 ? { variants } : {}), ...fields, gate };
+  const whole = { ...described, ...(variants.length > 0 ? { variants } : {}), ...fields, gate };
+  for (const [field, hint] of Object.entries(NEEDED)) if (!(field in whole)) throw missingField(field, hint);
+  return whole;
+}
+
+/** What a description must have, and how to say it. */
+const NEEDED = {
+  name: 'Name the rollout, e.g. kws@2.',
+  query: "Say which devices: --query 'tag.site = lab', or all.",
+  variants: 'Name bundles with --bundle, or a published version as FAMILY@VERSION.',
+  waves: 'Say in which steps: --waves 5,25%,100%.',
+};
+
+function missingField(field: string, hint: string): EigenError {
+  return new EigenError('EW1012_ROLLOUT_INVALID', `${field} is missing`, { hint, details: { field } });
 }
 
 interface Published {

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { publishedVersion } from '../../../sdk/app/rollouts.ts';
+import { describeRollout, publishedVersion } from '../../../sdk/app/rollouts.ts';
 import { isEigenError } from '../../../sdk/util/errors.ts';
 
 const [A, B, C] = ['a'.repeat(64), 'b'.repeat(64), 'c'.repeat(64)];
@@ -34,6 +34,15 @@ test('a version is the bundles of its family and name, one a board', async () =>
   });
   const missing = await publishedVersion(client, 'kws@3').catch((e: unknown) => e);
   assert.ok(isEigenError(missing) && missing.code === 'EW2102_NOT_FOUND' && /published as kws@3/.test(missing.message));
+});
+
+test('what a description lacks is said, with what to write', async () => {
+  const fields = { name: 'kws@2', query: 'all', variants: [{ sha256: A, board: 'pi-5' }] };
+  const e = await describeRollout({ fields }).catch((x: unknown) => x);
+  assert.ok(isEigenError(e) && e.code === 'EW1012_ROLLOUT_INVALID' && e.message === 'waves is missing');
+  assert.match(e.hint!, /--waves 5,25%,100%/);
+  const whole = { ...fields, waves: [{ share: 1 }], gate: { soakMilliseconds: 5 } };
+  assert.equal(await describeRollout({ fields: whole }), whole);
 });
 
 test.run();
