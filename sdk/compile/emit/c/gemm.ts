@@ -14,6 +14,15 @@ export function rowsPerTile(rows: number): number {
   return Math.min(MR, rows);
 }
 
+/** The same where tiles may have three rows: those of nine, say, are three such tiles, and of four rows they would be three with a whole one in vain. */
+export function fittingRows(rows: number): number {
+  const cost = (r: number): number => Math.ceil(rows / r) * (r + TILE_COST);
+  return rows > MR && cost(MR - 1) < cost(MR) ? MR - 1 : rowsPerTile(rows);
+}
+
+/** What begins and ends a tile takes, in rows. */
+const TILE_COST = 0.25;
+
 /**
  * Where the rows of A are. With a constant pitch one pointer serves all rows, and row r is a constant offset in the
  * load instruction; otherwise every row has its own pointer.

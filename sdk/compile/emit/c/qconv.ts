@@ -3,7 +3,7 @@ import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, type ShortVector, share } from './context.ts';
 import { blockedLoops, blockRows, mostRows, raggedLoops, raggedTaps, realRows, rowSplit } from './conv.ts';
 import { emitEpilogue, emitRowEpilogue, type RowEpilogue, type Space, spaceOf } from './epilogue.ts';
-import { type Done, MR, microDot7, microI16, NR, type Rows, rowsPerTile } from './gemm.ts';
+import { type Done, fittingRows, MR, microDot7, microI16, NR, type Rows, rowsPerTile } from './gemm.ts';
 import { rowForm } from './gemv.ts';
 import {
   emitGather,
@@ -104,7 +104,6 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const kp = Math.ceil(geo.k / 16) * 16;
   const narrow = ctx.type(v.x).dtype === 'i8';
   const epi = emitRowEpilogue(ctx, 'epi', space, v.y, NARROW);
-  const mr = rowsPerTile(geo.m);
   const line = lineOf(geo);
   const fit = line ? Math.min(line.outputs(ctx.tuning.blockBytes), MOST_OUTPUTS) : 0;
   const unit = ctx.tuning.sums ? 16 : 4;
@@ -115,6 +114,8 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const byteBlock = line ? block : blockRows(ctx, geo, 1);
   const copied = mostRows(ctx, geo, 2);
   const windows = line || geo.m < MR ? undefined : windowsOf(geo, unit, copied * 4 + (copied + 4) * kp * 2);
+  // In one block, whatever multiple of a tile's rows that is.
+  const mr = line || windows || block < geo.m ? rowsPerTile(geo.m) : fittingRows(geo.m);
   const sums = ctx.scratch(32);
   const rowSums = ctx.scratch(narrow ? 4 * (windows ? windows.rows * geo.ow + MR : byteBlock) : 0);
   const tile = ctx.scratch(8 * kp * 2);
