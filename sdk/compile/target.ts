@@ -47,8 +47,8 @@ export interface WideVectors {
   readonly columns: number;
   /** Products of four bytes go into a sum of 32 bits at once. */
   readonly vnni: boolean;
-  /** Which rows of bytes are multiplied with tiles of codes as those are unpacked: all that are alone, or those whose zero point is 0. */
-  readonly rowTiles: 'all' | 'centred';
+  /** Bytes a column of a row of bytes that is made ready to be multiplied with tiles of codes as those are unpacked. */
+  readonly rowBytes: number;
 }
 
 export interface Target {

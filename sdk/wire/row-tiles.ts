@@ -18,8 +18,8 @@ import {
  *
  *   entry  bytes of the list; its upper bits are 0, which is no width of panels
  *   tile   for every 8 columns 32 bytes: the upper four rows, then the others. A row has four bytes, of which byte i holds u of columns NIBBLES[i], low bits first.
- *   list   places 16 * column + 8 * (1 where -1 is to be added, 0 where 1) + row, ascending, each as the difference to the one before; SKIP adds itself and
- *          is no place
+ *   list   places 16 * column + 8 * (1 where -1 is to be added, 0 where 1) + row, ascending, each as the difference to the one before. Two that cancel each
+ *          other are put in where that does not fit a byte, so that all are treated alike.
  */
 const NIBBLES = [
   [0, 1],
@@ -28,7 +28,8 @@ const NIBBLES = [
   [6, 7],
 ] as const;
 const GROUP = 8;
-export const ROW_TILE_SKIP = 255;
+/** Of a byte. */
+const MOST = 255;
 /** Longer rows do not fit sums that count sixteen times. */
 const MOST_COLUMNS = 1 << 15;
 /** A tile of which more has to be added to is faster in panels: share of its codes. */
@@ -46,10 +47,17 @@ function listOf(codes: Int8Array, cols: number): number[] | undefined {
   const list: number[] = [];
   const most = Math.min(LIST_LIMIT, MOST_LISTED * codes.length);
   let last = 0;
-  const add = (place: number): void => {
-    for (; place - last >= ROW_TILE_SKIP; last += ROW_TILE_SKIP) list.push(ROW_TILE_SKIP);
+  const put = (place: number): void => {
     list.push(place - last);
     last = place;
+  };
+  const add = (place: number): void => {
+    while (place - last > MOST) {
+      const one = (last + MOST - PANEL_ROWS) & ~PANEL_ROWS;
+      put(one);
+      put(one + PANEL_ROWS);
+    }
+    put(place);
   };
   for (let c = 0; c < cols; c++) {
     for (const sign of [1, -1])

@@ -54,18 +54,19 @@ const UNPACKING = `
 EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entry);
 EW_SHARED const u8 *ew_panel_at(const u8 *w, i32 entry, i32 height, i32 cols, i32 offset, u8 *t, u8 *room);
 EW_SHARED void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 offset, u8 *d);
-/* tiles one after another: the bytes of one, its entry, its bits, the bytes of its list, its rows */
-typedef struct { const u8 *w; const u16 *entries; i32 tile, rows, cols, entry, bits, list, height; } ew_walk;
+/* tiles one after another: the bytes of one, its entry, its bits (1: it is one of sdk/wire/row-tiles.ts), its bytes before its list and those of that, its rows */
+typedef struct { const u8 *w; const u16 *entries; i32 tile, rows, cols, entry, bits, dense, list, height; } ew_walk;
 EW_INLINE ew_walk ew_walk_from(const u8 *p, i32 tile, i32 rows, i32 cols) {
   i32 entry; const i32 tiles = (rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS};
-  ew_walk t = {ew_tile(p, tile, rows, cols, &entry), (const u16 *)(p + 4 * ((tiles + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1)), tile, rows, cols, 0, 0, 0, 0};
+  ew_walk t = {ew_tile(p, tile, rows, cols, &entry), (const u16 *)(p + 4 * ((tiles + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1)), tile, rows, cols, 0, 0, 0, 0, 0};
   return t;
 }
 EW_INLINE void ew_walk_on(ew_walk *t) {
   const i32 entry = t->entry = t->entries[t->tile], rest = t->rows - t->tile * ${PANEL_ROWS};
   t->bits = (entry >> ${LIST_BITS}) + 1; t->list = entry & ${2 ** LIST_BITS - 1}; t->height = rest < ${PANEL_ROWS} ? rest : ${PANEL_ROWS};
+  t->dense = t->bits == 1 ? (t->cols + 7) / 8 * ${4 * PANEL_ROWS} : (t->bits * t->height * t->cols + 7) / 8;
 }
-#define EW_TILES(t, p, tile, tiles, rows, cols) for (ew_walk t = ew_walk_from(p, tile, rows, cols); t.tile < tile + tiles && (ew_walk_on(&t), 1); t.w += t.bits * cols + t.list, t.tile++)
+#define EW_TILES(t, p, tile, tiles, rows, cols) for (ew_walk t = ew_walk_from(p, tile, rows, cols); t.tile < tile + tiles && (ew_walk_on(&t), 1); t.w += t.dense + t.list, t.tile++)
 /* four taps of 8 channels each, n of which are real, as [channel][4] */
 EW_INLINE __m256i ew_four_taps(const u8 *d, i32 n) {
 #define EW_TAP(i) (i < n ? _mm_loadl_epi64((const __m128i *)(d + 8 * i)) : _mm_setzero_si128())

@@ -1,6 +1,7 @@
 import { sharedObjectEntry } from '../../sdk/compile/emit/c/shared-object.ts';
 import type { Target, Vectors } from '../../sdk/compile/target.ts';
 import { sharedObjects } from '../../sdk/compile/toolchains/shared-object.ts';
+import { rowBytes } from './row-walk.ts';
 import { X86_HEADER } from './simd.ts';
 import { wideHeader } from './wide.ts';
 import { WIDTHS, type WideKind } from './width.ts';
@@ -8,11 +9,11 @@ import { WIDTHS, type WideKind } from './width.ts';
 const NARROW: Vectors = { header: X86_HEADER, entry: sharedObjectEntry };
 
 function wide(kind: WideKind): Vectors {
-  const { lanes, shape, vnni } = WIDTHS[kind];
+  const w = WIDTHS[kind];
   return {
     ...NARROW,
     header: `${X86_HEADER}${wideHeader(kind)}`,
-    wide: { lanes, ...shape, vnni, rowTiles: lanes === 16 ? 'all' : 'centred' },
+    wide: { lanes: w.lanes, ...w.shape, vnni: w.vnni, rowBytes: rowBytes(w) },
   };
 }
 

@@ -1,4 +1,4 @@
-import { LIST_BITS, PANEL_ROWS, planesOf, TILES_PER_START } from '../../sdk/wire/panels.ts';
+import { planesOf } from '../../sdk/wire/panels.ts';
 
 /** A plane of so many bits as one vector in which the fields of a half lie side by side, those of the other half four bits above them. */
 const PLANES: Readonly<Record<number, (at: number) => string>> = {
@@ -8,14 +8,14 @@ const PLANES: Readonly<Record<number, (at: number) => string>> = {
 };
 
 /** C text that walks over units of codes of so many bits: `whole` is half a unit plus 2^(bits - 1), the other half after `shifts`. */
-interface Unit {
+export interface Unit512 {
   readonly bytes: number;
   readonly loads: string;
   readonly whole: string;
   readonly shifts: string;
 }
 
-function unitOf(bits: number): Unit {
+export function unit512(bits: number): Unit512 {
   const loads: string[] = [];
   const fields: string[] = [];
   const shifts: string[] = [];
@@ -34,10 +34,11 @@ function unitOf(bits: number): Unit {
   return { bytes: at, loads: loads.join(' '), whole: `ew_listed_512(${whole}, &list)`, shifts: shifts.join(' ') };
 }
 
-const SHIFTS = `const ew_mx by2 = _mm512_set_epi64(${[2, 2, 2, 2, 0, 0, 0, 0].map(words)}), by1 = _mm512_set_epi64(${[3, 3, 2, 2, 1, 1, 0, 0].map(words)}); (void)by2; (void)by1;`;
+/** Constants that a unit wants. */
+export const SHIFTS = `const ew_mx by2 = _mm512_set_epi64(${[2, 2, 2, 2, 0, 0, 0, 0].map(words)}), by1 = _mm512_set_epi64(${[3, 3, 2, 2, 1, 1, 0, 0].map(words)}); (void)by2; (void)by1;`;
 
 function unpack(bits: number): string {
-  const unit = unitOf(bits);
+  const unit = unit512(bits);
   const half = (i: number): string => `_mm512_storeu_si512(t + ${64 * i}, _mm512_add_epi8(${unit.whole}, add));`;
   return `
 static __attribute__((unused)) const u8 *ew_unpack${bits}(const u8 *w, u8 *t, i32 units, b16 up, const u8 *list) {
@@ -47,21 +48,6 @@ static __attribute__((unused)) const u8 *ew_unpack${bits}(const u8 *w, u8 *t, i3
     ${unit.loads}
     ${half(0)} ${unit.shifts} ${half(1)}
   }
-  return list;
-}`;
-}
-
-/** A row times units of codes: what is multiplied is a code plus 128, which is unsigned. */
-function multiply(bits: number): string {
-  const unit = unitOf(bits);
-  return `
-static __attribute__((unused)) const u8 *ew_multiply${bits}(const u8 *w, i32 units, const i8 *x, const u8 *list, ew_mx *sums) {
-  ${SHIFTS} const ew_mx up = _mm512_set1_epi8(${128 - (1 << (bits - 1))}); ew_mx c0 = sums[0], c1 = sums[1], s = sums[2];
-  for (; units > 0; units--, w += ${unit.bytes}, x += 128) {
-    ${unit.loads}
-    ${[0, 1].map((i) => `{ const ew_mx u = _mm512_add_epi8(${unit.whole}, up); EW_MULTIPLY(c${i}, s, u, x + ${64 * i}) }`).join(` ${unit.shifts} `)}
-  }
-  sums[0] = c0; sums[1] = c1; sums[2] = s;
   return list;
 }`;
 }
@@ -77,60 +63,6 @@ function words(count: number): string {
 }
 
 const NARROW_WIDTHS = [2, 3, 4, 5, 6, 7] as const;
-
-/**
- * Products of one row of bytes with panels: codes go into the product as they are unpacked. A vector has four columns of eight rows of the
- * matrix, and behind them the next four.
- */
-const ROWS = `
-EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entry);
-EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i32 fill, u8 *t);
-/* n codes at d, zeros up to a multiple of 16, as vectors that meet those of codes: eight times as many bytes; the sum of the codes */
-EW_SHARED i32 ew_make_row(const i8 *x, i32 n, i8 *d) {
-  const ew_mx eight = _mm512_set_epi32(${[...Array(8).fill(1), ...Array(8).fill(0)]}); ew_mx sum = _mm512_setzero_si512();
-  for (i32 k = 0; k < (n + 15) / 16 * 16; k += 8, d += 64) {
-    const __mmask16 m = (__mmask16)(n - k >= 8 ? 255 : n - k <= 0 ? 0 : (1 << (n - k)) - 1);
-    const ew_mx v = _mm512_permutexvar_epi32(eight, _mm512_castsi128_si512(_mm_maskz_loadu_epi8(m, x + k)));
-    _mm512_storeu_si512(d, v); sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi8(1), v);
-  }
-  return _mm512_reduce_add_epi32(sum) / 8;
-}
-#define EW_MULTIPLY(c, s, u, p) { c = _mm512_dpbusd_epi32(c, u, _mm512_loadu_si512(p)); s = _mm512_dpbusd_epi32(s, u, _mm512_set1_epi8(1)); }
-${NARROW_WIDTHS.map(multiply).join('')}
-/* the row at x, of the given sum, less zp, times the codes of \`tiles\` tiles from \`tile\` on: 8 sums a tile at out; t is room for 16 bytes a column. What reach is: see wide-row.ts */
-EW_SHARED void ew_row_tiles(i32 reach, const u8 *p, i32 tile, i32 tiles, i32 rows, i32 cols, const i8 *x, i32 sum, i32 zp, u8 *t, i32 *out) {
-  i32 entry; const u8 *w = ew_tile(p, tile, rows, cols, &entry); (void)reach;
-  const u16 *entries = (const u16 *)(p + 4 * (((rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS} + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1));
-  const i32 padded = (cols + 15) / 16 * 16;
-  for (i32 i = tile; i < tile + tiles; i++, out += ${PANEL_ROWS}) {
-    if (i > tile && i % ${TILES_PER_START} == 0) w = ew_tile(p, i, rows, cols, &entry);
-    entry = entries[i];
-    const i32 bits = (entry >> ${LIST_BITS}) + 1, zero = 1 << (bits - 1), bytes = entry & ${2 ** LIST_BITS - 1};
-    const i32 height = rows - i * ${PANEL_ROWS} < ${PANEL_ROWS} ? rows - i * ${PANEL_ROWS} : ${PANEL_ROWS};
-    const i32 units = height == ${PANEL_ROWS} ? cols / 16 : 0, rest = padded - units * 16;
-    const u8 *list = t + ${PANEL_ROWS} * padded;
-    ew_mx sums[3] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
-    if (bytes) ew_list(w + (bits * height * cols + 7) / 8, bytes, padded * ${PANEL_ROWS}, zero, t + ${PANEL_ROWS} * padded);
-    switch (bits) {
-${NARROW_WIDTHS.map((b) => `      case ${b}: list = ew_multiply${b}(w, units, x, list, sums); break;`).join('\n')}
-      case 8: for (i32 k = 0; k < 2 * units; k++) { const ew_mx u = _mm512_loadu_si512(w + 64 * k); EW_MULTIPLY(sums[0], sums[2], u, x + 64 * k) } break;
-      default: return;
-    }
-    if (rest > 0) {
-      ew_rest(w + units * 16 * bits, bits, units * 16, cols, height, zero, t);
-      if (bytes) ew_fill_in(t, rest * ${PANEL_ROWS}, 0, list);
-      for (i32 k = 0; k < rest * ${PANEL_ROWS}; k += 64) { const ew_mx u = _mm512_add_epi8(_mm512_loadu_si512(t + k), _mm512_set1_epi8((char)(128 - zero))); EW_MULTIPLY(sums[1], sums[2], u, x + 128 * units + k) }
-    }
-    /* sum((x - zp) * (u - 128)); in columns that fill up x and the code are 0 */
-    const ew_mx all = _mm512_add_epi32(sums[0], sums[1]), codes = _mm512_sub_epi32(sums[2], _mm512_set1_epi32(padded / 2 * 128));
-    const __m256i products = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
-    const __m256i total = _mm256_add_epi32(_mm512_castsi512_si256(codes), _mm512_extracti64x4_epi64(codes, 1));
-    const __m256i less = _mm256_add_epi32(_mm256_set1_epi32(128 * sum), _mm256_mullo_epi32(_mm256_set1_epi32(zp), total));
-    _mm256_storeu_si256((__m256i *)out, _mm256_sub_epi32(products, less));
-    w += bits * cols + bytes;
-  }
-}
-`;
 
 /**
  * Unpacking of panels (sdk/compile/emit/c/panels.ts) with AVX-512: half a unit, 64 codes, is one vector, and listed codes are put where
@@ -215,4 +147,4 @@ static __attribute__((unused)) const u8 *ew_unpack8(const u8 *w, u8 *t, i32 unit
   for (units *= 2; units > 0; units--, w += 64, t += 64) _mm512_storeu_si512(t, _mm512_add_epi8(_mm512_loadu_si512(w), add));
   return list;
 }
-${ROWS}`;
+`;

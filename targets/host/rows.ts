@@ -1,4 +1,4 @@
-import { LIST_BITS, PANEL_ROWS, planesOf, TILES_PER_START } from '../../sdk/wire/panels.ts';
+import { PANEL_ROWS, planesOf } from '../../sdk/wire/panels.ts';
 import { range, type Width } from './width.ts';
 
 /**
@@ -6,6 +6,12 @@ import { range, type Width } from './width.ts';
  * the product as they are unpacked. What is multiplied are magnitudes of the row, which are unsigned, and codes with the signs of the row:
  * two products fit 16 bits whatever the codes are, and those of a unit where the caller says so.
  */
+
+/** Bytes a column of a row as these products want it. */
+export const ROW_BYTES_256 = 2;
+
+/** Widths of codes, bits. */
+export const ROW_WIDTHS = [2, 3, 4, 5, 6, 7, 8] as const;
 
 /** Steps of four columns in a unit. */
 const STEPS = range(4);
@@ -58,20 +64,19 @@ function unitOf(bits: number): { readonly bytes: number; readonly loads: string;
   };
 }
 
-const WIDTHS = [2, 3, 4, 5, 6, 7, 8] as const;
-
 function multiply(bits: number): string {
   const { bytes, loads, codes } = unitOf(bits);
   return `
-static __attribute__((unused)) const u8 *ew_multiply${bits}(const u8 *w, i32 units, const i8 *x, i64 sizes, i32 reach, const u8 *list, i32 listed, ew_mx *sum) {
-  const ew_mx zero = _mm256_set1_epi8((char)${1 << (bits - 1)}); ew_mx c = *sum; (void)reach;
+static __attribute__((unused)) const u8 *ew_multiply${bits}(const u8 *w, i32 units, const i8 *x, i32 padded, i32 zp, i32 reach, const u8 *list, i32 listed, ew_sums *sums) {
+  const ew_mx zero = _mm256_set1_epi8((char)${1 << (bits - 1)}); ew_mx c = sums->products, s = sums->codes; (void)reach;
   for (; units > 0; units--, w += ${bytes}, x += 16) {
     ${loads} ew_mx ${STEPS.map((s) => `u${s} = ${codes[s]}`).join(', ')};
     if (listed) { ${STEPS.map((s) => `u${s} = ew_listed_256(u${s}, &list);`).join(' ')} }
     ${STEPS.map((s) => `u${s} = _mm256_sub_epi8(u${s}, zero);`).join(' ')}
-    EW_UNIT(c, x, x + sizes, u0, u1, u2, u3)
+    EW_UNIT(c, x, x + padded, u0, u1, u2, u3)
+    if (zp) { ${STEPS.map((s) => `EW_ADD_CODES(s, u${s})`).join(' ')} }
   }
-  *sum = c;
+  sums->products = c; sums->codes = s;
   return list;
 }`;
 }
@@ -98,57 +103,27 @@ function sums({ vnni, dpbusd }: Width): string {
   else c = _mm256_add_epi32(_mm256_add_epi32(c, _mm256_add_epi32(${wider('p0')}, ${wider('p1')})), _mm256_add_epi32(${wider('p2')}, ${wider('p3')})); }`;
 }
 
-/** `ew_make_row` and `ew_row_tiles` as in panels.ts, for rows whose zero point is 0. */
+/** What the walk over tiles (row-walk.ts) is written with: the row as it lies, and behind it its magnitudes. */
 export function rows256(w: Width): string {
   return `
-EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entry);
-EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i32 fill, u8 *t);
-EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d);
-EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list);
-static const u8 ew_lower[256][16], ew_upper[256][16];
-/* the next ones of a list where u is 0 */
-EW_INLINE ew_mx ew_listed_256(ew_mx u, const u8 **list) {
-#define EW_BOTH(p, q) _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(p))), _mm_loadu_si128((const __m128i *)(q)), 1)
-  const u32 marks = (u32)_mm256_movemask_epi8(_mm256_cmpeq_epi8(u, _mm256_setzero_si256()));
-  const u8 *low = *list, *high = low + __builtin_popcount(marks & 0xffff);
-  const ew_mx pick = _mm256_add_epi8(EW_BOTH(ew_lower[marks & 255], ew_lower[marks >> 16 & 255]), EW_BOTH(ew_upper[marks >> 8 & 255], ew_upper[marks >> 24]));
-  *list = low + __builtin_popcount(marks);
-  return _mm256_or_si256(u, _mm256_shuffle_epi8(EW_BOTH(low, high), pick));
+/* bytes with the next ones of a list where they are 0 */
+EW_INLINE ew_mx ew_listed_256(ew_mx u, const u8 **list) { return _mm256_or_si256(u, ew_next_256(_mm256_cmpeq_epi8(u, _mm256_setzero_si256()), list)); }
+EW_INLINE void ew_put_row(__m128i v, i32 k, i32 padded, i8 *d) {
+  _mm_storeu_si128((__m128i *)(d + k), v); _mm_storeu_si128((__m128i *)(d + padded + k), _mm_abs_epi8(v));
 }
-/* n codes at d, and behind them their magnitudes, both with zeros up to a multiple of 16; nobody wants the sum */
-EW_SHARED i32 ew_make_row(const i8 *x, i32 n, i8 *d) {
-  const i32 padded = (n + 15) / 16 * 16;
-  ew_copy(d, x, (u64)n); ew_fill(d + n, 0, (u64)(padded - n));
-  for (i32 k = 0; k < padded; k += 16) _mm_storeu_si128((__m128i *)(d + padded + k), _mm_abs_epi8(_mm_loadu_si128((const __m128i *)(d + k))));
-  return 0;
-}${sums(w)}${WIDTHS.map(multiply).join('')}
-EW_SHARED void ew_row_tiles(i32 reach, const u8 *p, i32 tile, i32 tiles, i32 rows, i32 cols, const i8 *x, i32 sum, i32 zp, u8 *t, i32 *out) {
-  i32 entry; const u8 *w = ew_tile(p, tile, rows, cols, &entry);
-  const u16 *entries = (const u16 *)(p + 4 * (((rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS} + ${TILES_PER_START - 1}) / ${TILES_PER_START} - 1));
-  const i32 padded = (cols + 15) / 16 * 16; (void)sum; (void)zp;
-  for (i32 i = tile; i < tile + tiles; i++, out += ${PANEL_ROWS}) {
-    if (i > tile && i % ${TILES_PER_START} == 0) w = ew_tile(p, i, rows, cols, &entry);
-    entry = entries[i];
-    const i32 bits = (entry >> ${LIST_BITS}) + 1, zero = 1 << (bits - 1), bytes = entry & ${2 ** LIST_BITS - 1};
-    const i32 height = rows - i * ${PANEL_ROWS} < ${PANEL_ROWS} ? rows - i * ${PANEL_ROWS} : ${PANEL_ROWS};
-    const i32 units = height == ${PANEL_ROWS} ? cols / 16 : 0, rest = padded - units * 16;
-    const u8 *list = t + ${PANEL_ROWS} * padded; ew_mx c = _mm256_setzero_si256();
-    if (bytes) ew_list(w + (bits * height * cols + 7) / 8, bytes, padded * ${PANEL_ROWS}, zero, t + ${PANEL_ROWS} * padded);
-    switch (bits) {
-${WIDTHS.map((b) => `      case ${b}: list = ew_multiply${b}(w, units, x, padded, reach, list, bytes, &c); break;`).join('\n')}
-      default: return;
-    }
-    if (rest > 0) {
-      ew_rest(w + units * 16 * bits, bits, units * 16, cols, height, zero, t);
-      if (bytes) ew_fill_in(t, rest * ${PANEL_ROWS}, 0, list);
-      for (i32 k = 0; k < rest; k += 4) {
-        const ew_mx u = _mm256_sub_epi8(EW_LOADX(t + ${PANEL_ROWS} * k), _mm256_set1_epi8((char)zero)); const i8 *row = x + 16 * units + k;
-        EW_STEP(c, row, row + padded, u)
-      }
-    }
-    EW_STOREX(out, c);
-    w += (bits * height * cols + 7) / 8 + bytes;
+typedef struct { ew_mx products, codes; } ew_sums;
+#define EW_NO_SUMS {_mm256_setzero_si256(), _mm256_setzero_si256()}
+#define EW_ADD_CODES(s, u) s = _mm256_add_epi32(s, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), u), _mm256_set1_epi16(1)));${sums(w)}${ROW_WIDTHS.map(multiply).join('')}
+EW_INLINE void ew_multiply_rest(const u8 *t, i32 zero, i32 from, i32 padded, const i8 *x, i32 zp, ew_sums *sums) {
+  for (i32 k = from; k < padded; k += 4, t += ${4 * PANEL_ROWS}) {
+    const ew_mx u = _mm256_sub_epi8(EW_LOADX(t), _mm256_set1_epi8((char)zero));
+    EW_STEP(sums->products, x + k, x + padded + k, u)
+    if (zp) { EW_ADD_CODES(sums->codes, u) }
   }
+}
+EW_INLINE void ew_put_sums(const ew_sums *s, i32 sum, i32 zp, i32 padded, i32 *out) {
+  (void)sum; (void)padded;
+  EW_STOREX(out, _mm256_sub_epi32(s->products, _mm256_mullo_epi32(_mm256_set1_epi32(zp), s->codes)));
 }
 `;
 }

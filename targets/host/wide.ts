@@ -1,9 +1,10 @@
 import { codeBlocks } from './blocks.ts';
 import { depthwise } from './depthwise.ts';
 import { heads } from './heads.ts';
+import { LISTS_256 } from './lists.ts';
 import { PANELS_512 } from './panels.ts';
 import { products } from './products.ts';
-import { rows256 } from './rows.ts';
+import { rowWalk } from './row-walk.ts';
 import { WIDTHS, type WideKind } from './width.ts';
 import { wideWords } from './words.ts';
 
@@ -14,6 +15,6 @@ import { wideWords } from './words.ts';
  */
 export function wideHeader(kind: WideKind): string {
   const w = WIDTHS[kind];
-  const panels = w.lanes === 16 ? PANELS_512 : rows256(w);
-  return `${wideWords(w)}${products(w)}${depthwise(w)}${codeBlocks(w)}${heads(w)}${panels}`;
+  const panels = w.lanes === 16 ? PANELS_512 : LISTS_256;
+  return `${wideWords(w)}${products(w)}${depthwise(w)}${codeBlocks(w)}${heads(w)}${panels}${rowWalk(w)}`;
 }

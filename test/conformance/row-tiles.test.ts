@@ -1,14 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compileGraph, planProgram } from '../../sdk/compile/index.ts';
-import { probeDot7 } from '../../sdk/device/engine/probe.ts';
-import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
+import { planProgram } from '../../sdk/compile/index.ts';
 import { evaluateGraph } from '../../sdk/ir/evaluate.ts';
-import { residentBlock } from '../../sdk/runner.ts';
-import { skip } from '../../sdk/testing/skip.ts';
 import { Rng } from '../../sdk/util/rng.ts';
 import { sizeOf, type Tensor, tensor } from '../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../targets/wasm/index.ts';
+import { engineCases } from '../support/engines.ts';
 import { GraphSketch } from '../support/graphs.ts';
 
 /** Products of one row with weights that have room for tiles in a form of their own give what those of several rows do. */
@@ -36,10 +33,10 @@ for (const [n, k, deviation, zp] of [
 }
 const graph = sketch.build();
 const expected = evaluateGraph(graph, inputs);
-const compiled = await compileGraph(graph, wasmTarget);
+const { program } = planProgram(graph, wasmTarget.vectors);
 
 test('their slots have room, within the share of memory that is meant for weights', () => {
-  const rooms = compiled.program.weights.flatMap(({ layout }) => (layout.kind === 'panels' ? [layout.room ?? 0] : []));
+  const rooms = program.weights.flatMap(({ layout }) => (layout.kind === 'panels' ? [layout.room ?? 0] : []));
   assert.ok(rooms.length === 4 && rooms.every((room) => room > 0), rooms.join());
 });
 
@@ -48,15 +45,10 @@ test('a compact program has none', () => {
   assert.ok(weights.every(({ layout }) => layout.kind !== 'panels' || layout.room === undefined));
 });
 
-for (const variant of ['simd128', 'dot7'])
+for (const { name: engineName, load } of await engineCases(graph))
   for (const threads of [1, 3])
-    test(`${variant}, ${threads} threads`, async () => {
-      if (variant === 'dot7' && !probeDot7().right)
-        return skip('tiles of one row on dot7', 'this Node has no right relaxed dot product', 'unsupported');
-      const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), {
-        variant,
-        threads,
-      });
+    test(`${engineName}, ${threads} threads`, async () => {
+      const engine = await load(threads);
       const outputs = engine.run(inputs);
       for (const [name, want] of Object.entries(expected)) assert.equal([...outputs[name]!.data], [...want.data], name);
       engine.close();

@@ -21,7 +21,7 @@ export interface KernelLibrary {
 }
 
 /** What the functions are; the version of sdk/compile/emit/c/shared-object.ts. */
-const VERSION = 1;
+const VERSION = 2;
 
 const loaded = new Map<string, KernelLibrary>();
 

@@ -4,8 +4,12 @@ import type { Program } from '../../wire/program.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { type KernelLibrary, type LibraryFile, libraryFile, loadLibrary } from './library.ts';
 import { processorFlags, runnable } from './processor.ts';
+import { holdRowTiles } from './row-tiles.ts';
 
-/** The resident block of a program: its bytes, or a file of them, whose pages all processes share that have it open. */
+/**
+ * The resident block of a program: its bytes, or a file of them, whose pages all processes share that have it open. Tiles may be in the form of
+ * sdk/wire/row-tiles.ts; those that are not take longer.
+ */
 export type ResidentWeights = Uint8Array | { readonly file: string };
 
 /** What a native engine is made of. It can be made on one thread and used on another. */
@@ -65,14 +69,19 @@ export class NativeEngine extends Engine {
     this.team = team;
   }
 
-  /** Throws what `prepareNative` does. */
+  /** Throws what `prepareNative` does. Bytes are those that a bundle installs; the engine has a copy of them in the form of its kernels. */
   static async load(
     program: Program,
     modules: readonly KernelModule[],
     weights: ResidentWeights,
     options: EngineOptions = {},
   ): Promise<NativeEngine> {
-    return NativeEngine.open(program, await prepareNative(program, modules, weights, options), options);
+    let own = weights;
+    if (own instanceof Uint8Array) {
+      own = own.slice();
+      holdRowTiles(program, own);
+    }
+    return NativeEngine.open(program, await prepareNative(program, modules, own, options), options);
   }
 
   /** @param options those that it was prepared with. */

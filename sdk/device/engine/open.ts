@@ -5,6 +5,7 @@ import type { Program } from '../../wire/program.ts';
 import type { Engine, EngineOptions } from './engine.ts';
 import { NativeEngine, type PreparedNative, prepareNative, type ResidentWeights } from './native.ts';
 import { residentWeights } from './resident.ts';
+import { holdRowTiles } from './row-tiles.ts';
 import { type PreparedWasm, prepareWasm, WasmEngine } from './wasm.ts';
 
 /** An engine, and why it is not the one that could be faster, in words. */
@@ -85,5 +86,9 @@ function wasmOf(bundle: Bundle, options: PrepareOptions): PreparedWasm {
 
 function residentFile(bundle: Bundle): Promise<ResidentWeights> {
   const received = bundle.received ? `-${bundle.received.segments}` : '';
-  return residentWeights(`${bundle.digest}${received}`, () => installWeights(bundle));
+  return residentWeights(`${bundle.digest}${received}-rows`, () => {
+    const block = installWeights(bundle);
+    holdRowTiles(bundle.manifest.program, block);
+    return block;
+  });
 }

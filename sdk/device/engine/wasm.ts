@@ -1,9 +1,9 @@
 import { EigenError } from '../../util/errors.ts';
 import type { KernelId, KernelModule } from '../../wire/kernels.ts';
 import type { Program } from '../../wire/program.ts';
-import { rowTiles } from '../../wire/row-tiles.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { type DotProbe, probeDot7 } from './probe.ts';
+import { holdRowTiles } from './row-tiles.ts';
 import { type StepFunction, Team } from './team.ts';
 
 const PAGE = 65536;
@@ -83,17 +83,8 @@ export function prepareWasm(
   const memory = memoryOf(needed, spare);
   const block = new Uint8Array(memory.buffer, weights, program.weightBytes);
   fill(block);
-  rearrange(program, block);
+  holdRowTiles(program, block);
   return { kernels, module, heap, memory };
-}
-
-/** Tiles that are multiplied with one row, in the form of these kernels as far as there is room for it. */
-function rearrange({ weights }: Program, block: Uint8Array): void {
-  for (const { layout, offset, bytes } of weights) {
-    if (layout.kind !== 'panels' || layout.room === undefined) continue;
-    const slot = block.subarray(offset, offset + bytes);
-    slot.set(rowTiles(layout, slot.subarray(0, layout.bytes)));
-  }
 }
 
 function partsOf(threads = 1): number {

@@ -25,7 +25,7 @@ function decoded(tile: Uint8Array, listBytes: number, cols: number): number[] {
   let place = 0;
   for (const step of tile.subarray(dense, dense + listBytes)) {
     place += step;
-    if (step !== 255) out[(place & 7) * cols + (place >> 4)]! += place & 8 ? -16 : 16;
+    out[(place & 7) * cols + (place >> 4)]! += place & 8 ? -16 : 16;
   }
   return out;
 }

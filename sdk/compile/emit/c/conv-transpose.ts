@@ -2,13 +2,14 @@ import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, share } from './context.ts';
 import { widened } from './lanes.ts';
+import { type Transposed, tapsOfPixel, transposedOf } from './transposed.ts';
 
 /** Transposed convolution. */
 export function emitConvTranspose(ctx: KernelContext, l: Lowered<KernelOf<'convtranspose'>>): KernelText {
+  const t = transposedOf(ctx, l);
   const { strides, pads, dilations, groups } = l.spec;
-  const [, kh, kw] = ctx.type(l.node.inputs[1]!).shape;
-  const apart = kh === strides[0] && kw === strides[1] && pads.every((p) => p === 0);
-  return apart && dilations.every((d) => d === 1) && groups === 1 ? product(ctx, l) : gathered(ctx, l);
+  const apart = t.kh === strides[0] && t.kw === strides[1] && pads.every((p) => p === 0);
+  return apart && dilations.every((d) => d === 1) && groups === 1 ? product(ctx, t) : gathered(ctx, t);
 }
 
 /** Pixels at a time. */
@@ -18,20 +19,18 @@ const PIXELS = [0, 1, 2, 3] as const;
  * Where the outputs of two pixels do not meet: a product of the pixels, as rows, with the filters [channel][ky][kx][output]; a row of the result is
  * `kh` pieces of lines of the output.
  */
-function product(ctx: KernelContext, l: Lowered<KernelOf<'convtranspose'>>): KernelText {
-  const [x, w, bias] = l.node.inputs as [string, string, string?];
-  const [images, h, width, c] = ctx.type(x).shape as [number, number, number, number];
-  const [, kh, kw, o] = ctx.type(w).shape as [number, number, number, number];
+function product(ctx: KernelContext, t: Transposed): KernelText {
+  const { images, h, w: width, c, kh, kw, o } = t;
   const piece = kw * o;
   const columns = kh * piece;
   const widest = ctx.tuning.wide?.lanes ?? 4;
   const lanes = columns % (2 * widest) === 0 && piece % widest === 0 ? widest : 4;
   const vectors = columns > 4 ? [0, 1] : [0];
   const block = lanes * vectors.length;
-  const src = ctx.read(x);
-  const filter = ctx.read(w);
+  const src = ctx.read(t.x);
+  const filter = ctx.read(t.filters);
   const start = `((float *)${ctx.scratch((columns + block) * 4)})`;
-  const init = bias ? `${ctx.read(bias)}[n % ${o}]` : '0.0f';
+  const init = t.bias ? `${ctx.read(t.bias)}[n % ${o}]` : '0.0f';
   const line = width * piece;
   const each = (text: (r: number, v: number) => string): string =>
     PIXELS.flatMap((r) => vectors.map((v) => text(r, v))).join(' ');
@@ -54,40 +53,29 @@ function product(ctx: KernelContext, l: Lowered<KernelOf<'convtranspose'>>): Ker
   const body = `${share(images * h * width, PIXELS.length, 'm0', 'm1')}
   for (i32 n = 0; n < ${columns}; n++) ${start}[n] = ${init};
   for (i32 m = m0; m < m1; m += ${PIXELS.length}) {
-    ${PIXELS.map((r) => `const i32 at${r} = m + ${r} < m1 ? m + ${r} : m1 - 1; const float *a${r} = ${src} + at${r} * ${c}; float *o${r} = ${ctx.write(l.node.outputs[0]!)} + at${r} / ${width} * ${kh * line} + at${r} % ${width} * ${piece};`).join('\n    ')}
+    ${PIXELS.map((r) => `const i32 at${r} = m + ${r} < m1 ? m + ${r} : m1 - 1; const float *a${r} = ${src} + at${r} * ${c}; float *o${r} = ${ctx.write(t.y)} + at${r} / ${width} * ${kh * line} + at${r} % ${width} * ${piece};`).join('\n    ')}
     ${lanes > 4 ? widened(tile) : tile}
   }`;
-  return { helpers: '', body, macs: images * h * width * c * columns };
+  return { helpers: '', body, macs: t.macs };
 }
 
 /** Every output pixel sums the taps that reach it. */
-function gathered(ctx: KernelContext, l: Lowered<KernelOf<'convtranspose'>>): KernelText {
-  const [x, w, bias] = l.node.inputs as [string, string, string?];
-  const y = l.node.outputs[0]!;
-  const { strides, pads, dilations, groups } = l.spec;
-  const [, h, wd, c] = ctx.type(x).shape as [number, number, number, number];
-  const [, kh, kw, og] = ctx.type(w).shape as [number, number, number, number];
-  const [n, oh, ow, o] = ctx.type(y).shape as [number, number, number, number];
-  const cg = c / groups;
-  const src = ctx.read(x);
-  const filter = ctx.read(w);
-  const b = bias ? ctx.read(bias) : '';
+function gathered(ctx: KernelContext, t: Transposed): KernelText {
+  const { kh, kw, c, cg, og, o } = t;
+  const rows = t.images * t.oh * t.ow;
+  const src = ctx.read(t.x);
+  const filter = ctx.read(t.filters);
+  const b = t.bias ? ctx.read(t.bias) : '';
   const vec = og % 4 === 0;
   const inner = vec
     ? `for (; j + 4 <= ${og}; j += 4) f4_store(d + j, f4_add(f4_load(d + j), f4_mul(f4_splat(v), f4_load(f + j))));`
     : `for (; j < ${og}; j++) d[j] = d[j] + v * f[j];`;
-  const body = `${share(n * oh * ow, 1, 'r0', 'r1')}
+  const each = `for (i32 i = 0; i < ${c}; i++) { const float v = s[i]; const float *f = ${filter} + ((i * ${kh} + ky) * ${kw} + kx) * ${og}; float *d = out + i / ${cg} * ${og}; i32 j = 0; ${inner} }`;
+  const body = `${share(rows, 1, 'r0', 'r1')}
   for (i32 row = r0; row < r1; row++) {
-    const i32 px = row % ${ow}, py = row / ${ow} % ${oh}, b = row / ${oh * ow}; float *out = ${ctx.write(y)} + row * ${o};
+    float *out = ${ctx.write(t.y)} + row * ${o};
     for (i32 j = 0; j < ${o}; j++) out[j] = ${b ? `${b}[j]` : '0.0f'};
-    for (i32 ky = 0; ky < ${kh}; ky++) {
-      const i32 ty = py + ${pads[0]} - ky * ${dilations[0]}; if (ty < 0 || ty % ${strides[0]} != 0 || ty / ${strides[0]} >= ${h}) continue;
-      for (i32 kx = 0; kx < ${kw}; kx++) {
-        const i32 tx = px + ${pads[1]} - kx * ${dilations[1]}; if (tx < 0 || tx % ${strides[1]} != 0 || tx / ${strides[1]} >= ${wd}) continue;
-        const float *s = ${src} + ((b * ${h} + ty / ${strides[0]}) * ${wd} + tx / ${strides[1]}) * ${c};
-        for (i32 i = 0; i < ${c}; i++) { const float v = s[i]; const float *f = ${filter} + ((i * ${kh} + ky) * ${kw} + kx) * ${og}; float *d = out + i / ${cg} * ${og}; i32 j = 0; ${inner} }
-      }
-    }
+    ${tapsOfPixel(t, src, each)}
   }`;
-  return { helpers: '', body, macs: n * h * wd * c * kh * kw * og };
+  return { helpers: '', body, macs: t.macs };
 }

@@ -1,5 +1,4 @@
 import { LIST_BITS, PANEL_ROWS } from '../../../wire/panels.ts';
-import { ROW_TILE_SKIP } from '../../../wire/row-tiles.ts';
 import { DOT7_BITS, DOT7_OFFSET } from './panels.ts';
 
 /**
@@ -105,7 +104,7 @@ EW_SHARED void ew_nibbles_u7(const u8 *t, i32 cols, const i8 *x, i32 sum, i32 *o
 #endif
 EW_SHARED void ew_above(const u8 *list, i32 n, const i16 *signs, i32 *out) {
   i32 more[8] = {0}; u32 at = 0;
-  for (const u8 *end = list + n; list != end; list++) { at += *list; if (*list != ${ROW_TILE_SKIP}) more[at & 7] += signs[at >> 3]; }
+  for (const u8 *end = list + n; list != end; list++) { at += *list; more[at & 7] += signs[at >> 3]; }
   for (i32 r = 0; r < 8; r++) out[r] += 16 * more[r];
 }
 EW_SHARED void ew_make_signs(const i8 *x, i32 n, i32 zp, i16 *d) {

@@ -39,6 +39,8 @@ typedef i32 ew_any4 __attribute__((aligned(1), may_alias));
 #define EW_ROLLED _Pragma("GCC unroll 1")
 #define EW_SHUFFLE(type, a, b, ...) ((b16)__builtin_shuffle((type)(a), (type)(b), (type){__VA_ARGS__}))
 #endif
+/* engines hold tiles that are multiplied with one row as those of sdk/wire/row-tiles.ts */
+#define EW_ROW_TILES
 /* of use to WebAssembly alone */
 #define EW_POINTER(p) (void)(p)
 

@@ -148,6 +148,7 @@ EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list) {
 }
 ${WIDTHS.map(unpackUnits).join('')}/* eight fields of 1 .. 8 bits, first to last and last to first: the bytes they lie in, and what shifts them to the upper of those two */
 static const u8 ew_fields[2][8][32] = {${fieldTable((i) => i)}, ${fieldTable((i) => 7 - i)}};
+#ifndef EW_OWN_LIST
 /* n fields of width bits, each plus offset, as bytes; groups of eight lie one after another, or from w back where back is 1 */
 EW_INLINE h8 ew_eight_fields(const u8 *w, b16 pick, h8 scale, h8 ones) {
   return v_and(h8_shr_u(h8_mul(b16_swizzle(b16_load(w), pick), scale), 8), ones);
@@ -179,6 +180,7 @@ EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d) {
     b16_store(d + i, b16_add(b16_sub(v_xor(b16_add(b16_shr_u(e, 1), least), sign), sign), up));
   }
 }
+#endif
 #endif
 /* the 8 bits of w from bit \`at\` on, and some more above them */
 EW_INLINE u32 ew_bits(const u8 *w, u32 at) { return (u32)(w[at / 8] | w[at / 8 + 1] << 8) >> (at & 7); }

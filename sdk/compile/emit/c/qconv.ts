@@ -96,7 +96,7 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const { wide } = ctx.tuning;
   if (wide) {
     const p = { geo, src, panels, ...v };
-    return { ...(isWideRow(ctx, wide, p) ? wideRow : wideProduct)(ctx, wide, p, space), ...rest };
+    return { ...(isWideRow(ctx, p) ? wideRow : wideProduct)(ctx, wide, p, space), ...rest };
   }
   const scaling = scalingOf(ctx, v);
   if (oneRow && (ctx.type(v.x).dtype === 'i8' || v.zp === '0'))

@@ -12,22 +12,21 @@ import { reachText, type WideProduct } from './wide-product.ts';
 const CHANNELS = 64;
 
 /** Whether a product is of one row of bytes: nothing would be unpacked for a second one. */
-export function isWideRow(ctx: KernelContext, wide: WideVectors, { geo, x, zp }: WideProduct): boolean {
-  const taken = wide.rowTiles === 'all' || zp === '0';
-  return taken && geo.m === 1 && geo.groups === 1 && ctx.type(x).dtype === 'i8';
+export function isWideRow(ctx: KernelContext, { geo, x }: WideProduct): boolean {
+  return geo.m === 1 && geo.groups === 1 && ctx.type(x).dtype === 'i8';
 }
 
-/** One row of bytes times codes, which are multiplied as they are unpacked (`WideVectors.rowTiles`). */
+/** One row of bytes times codes, which are multiplied as they are unpacked (targets/host/row-walk.ts). */
 export function wideRow(
   ctx: KernelContext,
-  { lanes, vnni }: WideVectors,
+  { lanes, vnni, rowBytes }: WideVectors,
   { geo, src, w, y, zp, panels, multiplier, bias, rowScale }: WideProduct,
   space: Space,
 ): Omit<KernelText, 'macs'> {
   const kp = Math.ceil(geo.k / 16) * 16;
   const gather = geo.pointwise ? '' : emitGather('gather', geo, { from: 'i8', to: 'i8', pitch: kp });
   const gathered = geo.pointwise ? src : `((i8 *)${ctx.scratch(kp)})`;
-  const row = `((i8 *)${ctx.scratch(8 * kp)})`;
+  const row = `((i8 *)${ctx.scratch(rowBytes * kp)})`;
   const room = `((u8 *)${ctx.scratch(2 * NR * (kp + 4))})`;
   const out = `((i32 *)${ctx.scratch(CHANNELS * 4)})`;
   const [scales, biases] = [multiplier, bias].map((v) =>
@@ -51,7 +50,7 @@ export function wideRow(
   ${share(geo.o, lanes, 'n0', 'n1')}
   if (n0 >= n1) return;
   ${gather ? `gather(${src}, ${gathered}, 0, 1, 0, zp);` : ''}
-  const i32 sum = ew_make_row(${gathered}, ${geo.k}, ${row});
+  const i32 sum = ew_make_row(${gathered}, ${geo.k}, zp, ${row});
   for (i32 n = n0; n < n1; n += ${CHANNELS}) {
     const i32 width = n1 - n < ${CHANNELS} ? n1 - n : ${CHANNELS};
     const i32 tiles = (width + ${NR - 1}) / ${NR};

@@ -5,6 +5,7 @@ import type { Lowered } from '../../lower.ts';
 import type { KernelContext, KernelText } from '../c/context.ts';
 import { spaceOf } from '../c/epilogue.ts';
 import { checkedRow, emitGather as copyRows } from '../c/move.ts';
+import { tapsOfPixel, transposedOf } from '../c/transposed.ts';
 import { eightOf } from '../c/vectors.ts';
 import { emitEpilogue, emitRowTail, overRow, rowBuffer, scratchOf } from './epilogue.ts';
 
@@ -46,25 +47,14 @@ export function emitQGather(ctx: KernelContext, l: Lowered<KernelOf<'qgather'>>)
 
 /** Transposed convolution as a gather: every output pixel sums the taps that reach it. */
 export function emitConvTranspose(ctx: KernelContext, l: Lowered<KernelOf<'convtranspose'>>): KernelText {
-  const [x, w, bias] = l.node.inputs as [string, string, string?];
-  const y = l.node.outputs[0]!;
-  const { strides, pads, dilations, groups } = l.spec;
-  const [, h, wd, c] = ctx.type(x).shape as [number, number, number, number];
-  const [, kh, kw, og] = ctx.type(w).shape as [number, number, number, number];
-  const [n, oh, ow, o] = ctx.type(y).shape as [number, number, number, number];
-  const [cg, src, filter] = [c / groups, ctx.read(x), ctx.read(w)];
-  const body = `for (i32 row = 0; row < ${n * oh * ow}; row++) for (i32 j = 0; j < ${o}; j++) {
-    const i32 px = row % ${ow}, py = row / ${ow} % ${oh}, b = row / ${oh * ow};
-    float acc = ${bias ? `${ctx.read(bias)}[j]` : '0.0f'};
-    for (i32 ky = 0; ky < ${kh}; ky++) {
-      const i32 ty = py + ${pads[0]} - ky * ${dilations[0]}; if (ty < 0 || ty % ${strides[0]} != 0 || ty / ${strides[0]} >= ${h}) continue;
-      for (i32 kx = 0; kx < ${kw}; kx++) {
-        const i32 tx = px + ${pads[1]} - kx * ${dilations[1]}; if (tx < 0 || tx % ${strides[1]} != 0 || tx / ${strides[1]} >= ${wd}) continue;
-        const float *s = ${src} + ((b * ${h} + ty / ${strides[0]}) * ${wd} + tx / ${strides[1]}) * ${c};
-        for (i32 i = j / ${og} * ${cg}; i < (j / ${og} + 1) * ${cg}; i++) acc = acc + s[i] * ${filter}[((i * ${kh} + ky) * ${kw} + kx) * ${og} + j % ${og}];
-      }
-    }
-    ${ctx.write(y)}[row * ${o} + j] = acc;
+  const t = transposedOf(ctx, l);
+  const { o, og, cg, kh, kw } = t;
+  const [src, filter] = [ctx.read(t.x), ctx.read(t.filters)];
+  const each = `for (i32 i = j / ${og} * ${cg}; i < (j / ${og} + 1) * ${cg}; i++) acc = acc + s[i] * ${filter}[((i * ${kh} + ky) * ${kw} + kx) * ${og} + j % ${og}];`;
+  const body = `for (i32 row = 0; row < ${t.images * t.oh * t.ow}; row++) for (i32 j = 0; j < ${o}; j++) {
+    float acc = ${t.bias ? `${ctx.read(t.bias)}[j]` : '0.0f'};
+    ${tapsOfPixel(t, src, each)}
+    ${ctx.write(t.y)}[row * ${o} + j] = acc;
   }`;
-  return { helpers: '', body, macs: n * h * wd * c * kh * kw * og };
+  return { helpers: '', body, macs: t.macs };
 }
