@@ -2,6 +2,7 @@ import type { Graph, Packing } from '../ir/graph.ts';
 import { valueNamed } from '../ir/graph.ts';
 import { DTYPE_BYTES, sizeOf, type Tensor } from '../util/tensor.ts';
 import { packWeight, residentBytes } from '../wire/layout.ts';
+import { PANEL_ROWS, type PanelLayout } from '../wire/panels.ts';
 import { WEIGHT_ALIGN, type WeightLayout, type WeightSlot } from '../wire/program.ts';
 import { rowTileRoom } from '../wire/row-tiles.ts';
 import { OVERREAD, type Written } from './lifetimes.ts';
@@ -19,25 +20,31 @@ export interface WeightItem {
 /** Of a network's weights and activations as floats: where what is resident is below it, tiles of products with one row may take more for being faster. */
 const RESIDENT_SHARE = 0.14;
 
-/** Bytes that are left of that share, float activations being those that are held as codes here. */
+/**
+ * Bytes that are left of that share. Floats are counted as kernels hold them: rows of matrices in whole tiles and a bias each, activations that are held
+ * as codes here, and all that a product reads and writes.
+ */
 function spareBytes(graph: Graph, written: readonly Written[], resident: number): number {
   const elements = (v: string): number => sizeOf(valueNamed(graph, v).type.shape);
-  const weights = new Set<string>();
+  const weights = new Map<string, number>();
   let activations = 0;
   for (const { ctx } of written) {
-    const coded = new Set<string>();
+    const read = new Set<string>();
+    const product = ctx.operands.some((o) => o.kind === 'weight' && o.layout.kind === 'panels');
     for (const o of ctx.operands) {
-      if (o.kind === 'weight' && o.layout.kind === 'panels') weights.add(o.value);
-      if (o.kind === 'value' && /^i(8|16)$/.test(ctx.type(o.value).dtype)) coded.add(o.value);
+      if (o.kind === 'weight' && o.layout.kind === 'panels') weights.set(o.value, floatsOf(o.layout));
+      if (o.kind === 'value' && (product || /^i(8|16)$/.test(ctx.type(o.value).dtype))) read.add(o.value);
     }
     activations = Math.max(
       activations,
-      [...coded].reduce((sum, v) => sum + elements(v), 0),
+      [...read].reduce((sum, v) => sum + elements(v), 0),
     );
   }
-  const floats = activations + [...weights].reduce((sum, v) => sum + elements(v), 0);
+  const floats = [...weights.values()].reduce((sum, n) => sum + n, activations);
   return Math.max(0, Math.floor(RESIDENT_SHARE * floats * DTYPE_BYTES.f32) - resident);
 }
+
+const floatsOf = ({ rows, cols }: PanelLayout): number => Math.ceil(rows / PANEL_ROWS) * PANEL_ROWS * cols + rows;
 
 /** Slots with room for tiles in the form of sdk/wire/row-tiles.ts, those of the first weights first, as long as there are bytes for it. */
 function withRoom(items: readonly WeightItem[], oneRow: ReadonlySet<string>, spare: number): WeightItem[] {

@@ -42,10 +42,10 @@ const denseBytes = (cols: number): number => Math.ceil(cols / GROUP) * 4 * PANEL
 const above = (q: number): number => (q + 8) >> 4;
 
 /** The list of a tile of codes [8, cols]; undefined when the tile is better off in panels. */
-function listOf(codes: Int8Array, cols: number): number[] | undefined {
+function listOf(codes: Int8Array, cols: number, mostListed: number): number[] | undefined {
   if (cols > MOST_COLUMNS) return undefined;
   const list: number[] = [];
-  const most = Math.min(LIST_LIMIT, MOST_LISTED * codes.length);
+  const most = Math.min(LIST_LIMIT, mostListed * codes.length);
   let last = 0;
   const put = (place: number): void => {
     list.push(place - last);
@@ -71,7 +71,7 @@ function listOf(codes: Int8Array, cols: number): number[] | undefined {
 /** Bytes that the tiles of a code matrix [rows, cols], row-major, take more in this form than in panels of the layout. */
 export function rowTileRoom(layout: PanelLayout, panels: Uint8Array): number {
   let room = 0;
-  forEachTile(layout, panels, ({ place, list }) => {
+  forEachTile(layout, panels, MOST_LISTED, ({ place, list }) => {
     if (list) room += Math.max(0, growth(place, list, layout.cols));
   });
   return room;
@@ -86,24 +86,25 @@ interface Tile {
   readonly list: readonly number[] | undefined;
 }
 
-function forEachTile(layout: PanelLayout, panels: Uint8Array, visit: (tile: Tile) => void): void {
+function forEachTile(layout: PanelLayout, panels: Uint8Array, mostListed: number, visit: (tile: Tile) => void): void {
   const { cols } = layout;
   const room = tileRoom(cols);
   tilesOf(layout, panels).forEach((place) => {
     const codes = new Int8Array(PANEL_ROWS * cols);
     unpackTile(panels, place, cols, room, codes);
-    visit({ place, codes, list: place.height === PANEL_ROWS ? listOf(codes, cols) : undefined });
+    visit({ place, codes, list: place.height === PANEL_ROWS ? listOf(codes, cols, mostListed) : undefined });
   });
 }
 
 /**
  * A block of panels with as many tiles in this form as `layout.room` has room for, those that take least more first.
+ * @param mostListed share of a tile's codes above which it is faster in panels, by the engine's kernels.
  * @throws RangeError when the block is not one of this layout.
  */
-export function rowTiles(layout: PanelLayout, panels: Uint8Array): Uint8Array {
+export function rowTiles(layout: PanelLayout, panels: Uint8Array, mostListed = MOST_LISTED): Uint8Array {
   const { rows, cols, room = 0 } = layout;
   const tiles: Tile[] = [];
-  forEachTile(layout, panels, (tile) => tiles.push(tile));
+  forEachTile(layout, panels, mostListed, (tile) => tiles.push(tile));
   const out = new Uint8Array(panels.length + room);
   const chosen = cheapest(tiles, cols, out.length - tiles.at(-1)!.place.end);
   const view = new DataView(out.buffer);

@@ -53,7 +53,7 @@ function vector(w: Width, i: number, load: string): string {
       if (zp) s = ${mm}_add_epi32(s, ${mm}_madd_epi16(${mm}_maddubs_epi16(${mm}_add_epi8(u0, u1), ${mm}_set1_epi8(1)), ${mm}_set1_epi16(1))); }`;
 }
 
-/** `ew_nibbles`: products with the halves of bytes. */
+/** `ew_row_nibbles`: products with the halves of bytes. */
 function nibbles(w: Width): string {
   const { mm, si, bytes, lanes, vnni } = w;
   const zero = `${mm}_setzero_${si}()`;
@@ -72,12 +72,14 @@ function nibbles(w: Width): string {
   const next = (n: number): string => `groups -= ${n * groups}, w += ${n * bytes}, x += ${n * operands}`;
   // The last eight columns by themselves.
   const last =
-    lanes === 16 ? `if (groups > 0) ${vector(w, 0, '_mm512_zextsi256_si512(_mm256_loadu_si256((const __m256i *)w))')}` : '';
+    lanes === 16
+      ? `if (groups > 0) ${vector(w, 0, '_mm512_zextsi256_si512(_mm256_loadu_si256((const __m256i *)w))')}`
+      : '';
   const sum = vnni ? `${mm}_add_epi32(${mm}_add_epi32(c0, c1), ${mm}_add_epi32(c2, c3))` : 'c0';
   const narrow = (v: string): string =>
     lanes === 16 ? `_mm256_add_epi32(_mm512_castsi512_si256(${v}), _mm512_extracti64x4_epi64(${v}, 1))` : v;
   return `/* products of a row with a tile of (cols + 7) / 8 * 32 bytes at w: x as ew_put_order wrote it, sum that of the row */
-EW_SHARED void ew_nibbles(const u8 *w, i32 cols, const i8 *x, i32 sum, i32 zp, i32 *out) {
+EW_SHARED void ew_row_nibbles(const u8 *w, i32 cols, const i8 *x, i32 sum, i32 zp, i32 *out) {
   i32 groups = (cols + 7) / 8; const i32 all = groups;
   ew_mx ${vnni ? `c0 = ${zero}, c1 = c0, c2 = c0, c3 = c0` : `c0 = ${zero}`}, s = ${zero};
   for (; groups >= ${PASS * groups}; ${next(PASS)}) ${pass(PASS)}
@@ -90,7 +92,7 @@ EW_SHARED void ew_nibbles(const u8 *w, i32 cols, const i8 *x, i32 sum, i32 zp, i
 }
 
 const LIST = `/* adds the n bytes of a list to sums; signs are those of ew_put_signs */
-EW_SHARED void ew_above(const u8 *list, i32 n, const i32 *signs, i32 *out) {
+EW_SHARED void ew_row_above(const u8 *list, i32 n, const i32 *signs, i32 *out) {
   static const i32 rows[8][8] = {${range(8)
     .map((r) => `{${range(8).map((i) => (i === r ? -1 : 0))}}`)
     .join(', ')}};
@@ -111,8 +113,12 @@ EW_INLINE void ew_put_signs(__m128i v, i32 k, i32 zp, i32 *d) {
   }
 }`;
 
+/** Of a thousand codes: with more of them listed, tiles of panels are faster, for which AVX-512 has instructions. */
+const MOST_LISTED_512 = 20;
+
 export function rowTileProducts(w: Width): string {
   return `
+${w.lanes === 16 ? `#define EW_ROW_LISTS ${MOST_LISTED_512}` : ''}
 ${putOrder(w)}
 ${nibbles(w)}
 ${LIST}

@@ -40,8 +40,8 @@ EW_SHARED void ew_row_tiles(i32 reach, const u8 *p, i32 tile, i32 tiles, i32 row
   const i32 padded = (cols + 15) / 16 * 16; u8 *const room = t + ${PANEL_ROWS} * padded;
   EW_TILES(a, p, tile, tiles, rows, cols) {
     if (a.bits == 1) {
-      ew_nibbles(a.w, cols, x + ${order} * padded, sum, zp, out);
-      ew_above(a.w + a.dense, a.list, (const i32 *)(x + ${signs} * padded), out);
+      ew_row_nibbles(a.w, cols, x + ${order} * padded, sum, zp, out);
+      ew_row_above(a.w + a.dense, a.list, (const i32 *)(x + ${signs} * padded), out);
     } else {
       const i32 zero = 1 << (a.bits - 1), units = a.height == ${PANEL_ROWS} ? cols / 16 : 0;
       const u8 *list = room; ew_sums sums = EW_NO_SUMS;

@@ -106,8 +106,16 @@ function sums({ vnni, dpbusd }: Width): string {
 /** What the walk over tiles (row-walk.ts) is written with: the row as it lies, and behind it its magnitudes. */
 export function rows256(w: Width): string {
   return `
-/* bytes with the next ones of a list where they are 0 */
-EW_INLINE ew_mx ew_listed_256(ew_mx u, const u8 **list) { return _mm256_or_si256(u, ew_next_256(_mm256_cmpeq_epi8(u, _mm256_setzero_si256()), list)); }
+static const u8 ew_lower[256][16], ew_upper[256][16];
+/* the next ones of a list where u is 0 */
+EW_INLINE ew_mx ew_listed_256(ew_mx u, const u8 **list) {
+#define EW_BOTH(p, q) _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(p))), _mm_loadu_si128((const __m128i *)(q)), 1)
+  const u32 marks = (u32)_mm256_movemask_epi8(_mm256_cmpeq_epi8(u, _mm256_setzero_si256()));
+  const u8 *low = *list, *high = low + __builtin_popcount(marks & 0xffff);
+  const ew_mx pick = _mm256_add_epi8(EW_BOTH(ew_lower[marks & 255], ew_lower[marks >> 16 & 255]), EW_BOTH(ew_upper[marks >> 8 & 255], ew_upper[marks >> 24]));
+  *list = low + __builtin_popcount(marks);
+  return _mm256_or_si256(u, _mm256_shuffle_epi8(EW_BOTH(low, high), pick));
+}
 EW_INLINE void ew_put_row(__m128i v, i32 k, i32 padded, i8 *d) {
   _mm_storeu_si128((__m128i *)(d + k), v); _mm_storeu_si128((__m128i *)(d + padded + k), _mm_abs_epi8(v));
 }

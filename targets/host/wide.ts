@@ -1,7 +1,6 @@
 import { codeBlocks } from './blocks.ts';
 import { depthwise } from './depthwise.ts';
 import { heads } from './heads.ts';
-import { LISTS_256 } from './lists.ts';
 import { PANELS_512 } from './panels.ts';
 import { products } from './products.ts';
 import { rowWalk } from './row-walk.ts';
@@ -15,6 +14,6 @@ import { wideWords } from './words.ts';
  */
 export function wideHeader(kind: WideKind): string {
   const w = WIDTHS[kind];
-  const panels = w.lanes === 16 ? PANELS_512 : LISTS_256;
+  const panels = w.lanes === 16 ? PANELS_512 : '';
   return `${wideWords(w)}${products(w)}${depthwise(w)}${codeBlocks(w)}${heads(w)}${panels}${rowWalk(w)}`;
 }

@@ -9,6 +9,8 @@ import { sha256 } from '../../util/hash.ts';
 export interface KernelLibrary {
   stepCount(): number;
   scratchBytes(): number;
+  /** Of a thousand codes of a tile, how many may be listed where it is to be held in the form of sdk/wire/row-tiles.ts. */
+  rowLists(): number;
   /** Known answers that the kernels' own dot product gets wrong. */
   wrong(): number;
   map(path: string | null, bytes: number): bigint | null;
@@ -52,6 +54,7 @@ export async function loadLibrary({ file, digest }: LibraryFile): Promise<Kernel
     if (version() !== VERSION) throw new Error(`its version is ${version()}, not ${VERSION}`);
     library = {
       stepCount: func('int32_t ew_step_count(void)'),
+      rowLists: func('int32_t ew_row_lists(void)'),
       scratchBytes: func('int64_t ew_scratch_bytes(void)'),
       wrong: func('int32_t ew_wrong(void)'),
       map: func('void *ew_map(const char *path, uint64_t bytes)'),

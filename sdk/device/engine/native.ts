@@ -12,6 +12,9 @@ import { holdRowTiles } from './row-tiles.ts';
  */
 export type ResidentWeights = Uint8Array | { readonly file: string };
 
+/** Makes the weights for kernels: tiles of which more than `mostListed` of their codes would be listed are faster as they are. */
+export type WeightsFor = (mostListed: number) => ResidentWeights | Promise<ResidentWeights>;
+
 /** What a native engine is made of. It can be made on one thread and used on another. */
 export interface PreparedNative {
   readonly kernels: KernelId;
@@ -26,7 +29,7 @@ export interface PreparedNative {
 export async function prepareNative(
   program: Program,
   modules: readonly KernelModule[],
-  weights: ResidentWeights,
+  weights: WeightsFor,
   { variant }: EngineOptions = {},
 ): Promise<PreparedNative> {
   const there = runnable(modules, thisPlatform(), processorFlags());
@@ -38,7 +41,7 @@ export async function prepareNative(
     if (library.wrong() !== 0) continue;
     if (library.stepCount() !== program.steps.length)
       throw unavailable(`the kernels have ${library.stepCount()} steps, the program ${program.steps.length}`);
-    return { kernels, library: file, weights };
+    return { kernels, library: file, weights: await weights(library.rowLists() / 1000) };
   }
   throw unavailable('this processor gives wrong answers to the native kernels');
 }
@@ -76,12 +79,13 @@ export class NativeEngine extends Engine {
     weights: ResidentWeights,
     options: EngineOptions = {},
   ): Promise<NativeEngine> {
-    let own = weights;
-    if (own instanceof Uint8Array) {
-      own = own.slice();
-      holdRowTiles(program, own);
-    }
-    return NativeEngine.open(program, await prepareNative(program, modules, own, options), options);
+    const held: WeightsFor = (mostListed) => {
+      if (!(weights instanceof Uint8Array)) return weights;
+      const own = weights.slice();
+      holdRowTiles(program, own, mostListed);
+      return own;
+    };
+    return NativeEngine.open(program, await prepareNative(program, modules, held, options), options);
   }
 
   /** @param options those that it was prepared with. */

@@ -3,7 +3,7 @@ import { isEigenError } from '../../util/errors.ts';
 import { thisPlatform } from '../../wire/kernels.ts';
 import type { Program } from '../../wire/program.ts';
 import type { Engine, EngineOptions } from './engine.ts';
-import { NativeEngine, type PreparedNative, prepareNative, type ResidentWeights } from './native.ts';
+import { NativeEngine, type PreparedNative, prepareNative, type ResidentWeights, type WeightsFor } from './native.ts';
 import { residentWeights } from './resident.ts';
 import { holdRowTiles } from './row-tiles.ts';
 import { type PreparedWasm, prepareWasm, WasmEngine } from './wasm.ts';
@@ -75,7 +75,7 @@ export async function openWasm(bundle: Bundle, options: EngineOptions = {}): Pro
 
 async function nativeOf(bundle: Bundle, options: EngineOptions): Promise<PreparedNative> {
   const here = thisPlatform();
-  const weights = await residentFile(bundle);
+  const weights: WeightsFor = (mostListed) => residentFile(bundle, mostListed);
   return prepareNative(bundle.manifest.program, here ? kernelsFor(bundle, here) : [], weights, options);
 }
 
@@ -84,11 +84,11 @@ function wasmOf(bundle: Bundle, options: PrepareOptions): PreparedWasm {
   return prepareWasm(bundle.manifest.program, kernelsFor(bundle, 'wasm'), fill, options);
 }
 
-function residentFile(bundle: Bundle): Promise<ResidentWeights> {
+function residentFile(bundle: Bundle, mostListed: number): Promise<ResidentWeights> {
   const received = bundle.received ? `-${bundle.received.segments}` : '';
-  return residentWeights(`${bundle.digest}${received}-rows`, () => {
+  return residentWeights(`${bundle.digest}${received}-rows${1000 * mostListed}`, () => {
     const block = installWeights(bundle);
-    holdRowTiles(bundle.manifest.program, block);
+    holdRowTiles(bundle.manifest.program, block, mostListed);
     return block;
   });
 }

@@ -148,7 +148,6 @@ EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list) {
 }
 ${WIDTHS.map(unpackUnits).join('')}/* eight fields of 1 .. 8 bits, first to last and last to first: the bytes they lie in, and what shifts them to the upper of those two */
 static const u8 ew_fields[2][8][32] = {${fieldTable((i) => i)}, ${fieldTable((i) => 7 - i)}};
-#ifndef EW_OWN_LIST
 /* n fields of width bits, each plus offset, as bytes; groups of eight lie one after another, or from w back where back is 1 */
 EW_INLINE h8 ew_eight_fields(const u8 *w, b16 pick, h8 scale, h8 ones) {
   return v_and(h8_shr_u(h8_mul(b16_swizzle(b16_load(w), pick), scale), 8), ones);
@@ -181,7 +180,6 @@ EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d) {
   }
 }
 #endif
-#endif
 /* the 8 bits of w from bit \`at\` on, and some more above them */
 EW_INLINE u32 ew_bits(const u8 *w, u32 at) { return (u32)(w[at / 8] | w[at / 8 + 1] << 8) >> (at & 7); }
 /* bytes of the tile of an entry, without its list; with EW_ROW_TILES it may be one of sdk/wire/row-tiles.ts */
@@ -207,7 +205,6 @@ EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entr
 }
 /* columns [from, cols) of height rows, which lie at w, to whole vectors at t; what fills those up is \`fill\` */
 EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i32 fill, u8 *t) {
-  const u32 mask = (1u << bits) - 1; u32 at = 0;
   if (height == ${PANEL_ROWS}) {
     /* fewer than 16 columns: columns of eight codes, four of them at a time to rows */
     static const u8 pairs[16] = {0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15};
@@ -220,9 +217,10 @@ EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i3
     return;
   }
   ew_fill(t, fill, (u32)((cols + 15) / 16 * 16 - from) * ${PANEL_ROWS});
-  for (i32 c = 0; c < cols - from; c++) {
-    u8 *d = t + (c >> 2) * 32 + (c & 3);
-    for (i32 r = 0; r < height; r++, at += (u32)bits) d[4 * r] = (u8)(ew_bits(w, at) & mask);
+  for (i32 c = 0; c < cols - from; c += 16, w += 2 * bits * height) {
+    const i32 n = cols - from - c < 16 ? cols - from - c : 16; u8 d[192];
+    ew_unpack_fields(w, bits, 0, n * height, 0, d);
+    for (i32 i = 0; i < n; i++) for (i32 r = 0; r < height; r++) t[((c + i) >> 2) * 32 + 4 * r + (i & 3)] = d[i * height + r];
   }
 }
 /* the height rows of the tile at w; returns what is behind it */

@@ -55,6 +55,8 @@ EW_EXPORT i32 ew_wrong(void) {
   return wrong;
 }
 EW_EXPORT i32 ew_version(void) { return ${SHARED_OBJECT_VERSION}; }
+/* of a thousand codes of a tile that is multiplied with one row, how many may be listed at most where its form of sdk/wire/row-tiles.ts is to be faster */
+EW_EXPORT i32 ew_row_lists(void) { return EW_ROW_LISTS; }
 EW_EXPORT i32 ew_step_count(void) { return ${steps.length}; }
 /* bytes of working memory for each part */
 EW_EXPORT i64 ew_scratch_bytes(void) { return ${scratchBytes}; }
