@@ -205,6 +205,7 @@ EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entr
 }
 /* columns [from, cols) of height rows, which lie at w, to whole vectors at t; what fills those up is \`fill\` */
 EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i32 fill, u8 *t) {
+  const u32 mask = (1u << bits) - 1; u32 at = 0;
   if (height == ${PANEL_ROWS}) {
     /* fewer than 16 columns: columns of eight codes, four of them at a time to rows */
     static const u8 pairs[16] = {0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15};
@@ -217,10 +218,9 @@ EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i3
     return;
   }
   ew_fill(t, fill, (u32)((cols + 15) / 16 * 16 - from) * ${PANEL_ROWS});
-  for (i32 c = 0; c < cols - from; c += 16, w += 2 * bits * height) {
-    const i32 n = cols - from - c < 16 ? cols - from - c : 16; u8 d[192];
-    ew_unpack_fields(w, bits, 0, n * height, 0, d);
-    for (i32 i = 0; i < n; i++) for (i32 r = 0; r < height; r++) t[((c + i) >> 2) * 32 + 4 * r + (i & 3)] = d[i * height + r];
+  for (i32 c = 0; c < cols - from; c++) {
+    u8 *d = t + (c >> 2) * 32 + (c & 3);
+    for (i32 r = 0; r < height; r++, at += (u32)bits) d[4 * r] = (u8)(ew_bits(w, at) & mask);
   }
 }
 /* the height rows of the tile at w; returns what is behind it */
