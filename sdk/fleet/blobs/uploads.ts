@@ -53,13 +53,14 @@ export class Uploads {
    * @throws EigenError EW2101_REQUEST_INVALID for a stretch that leaves a gap or is too long, and for a blob that is another.
    */
   async take(sha256: string, stretch: Stretch): Promise<Held> {
-    const held = await this.held(sha256);
-    if (held.whole) return held;
-    check(stretch, held.bytes);
     if (this.busy.has(sha256))
       throw refused('somebody sends this blob already', 'Ask how far it is, and go on from there.');
+    // Before the first look: what is held does not change from here on.
     this.busy.add(sha256);
     try {
+      const held = await this.held(sha256);
+      if (held.whole) return held;
+      check(stretch, held.bytes);
       await this.clear();
       await mkdir(this.folder, { recursive: true });
       const bytes = await this.write(sha256, stretch);
