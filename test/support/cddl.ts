@@ -1,6 +1,6 @@
 /**
  * Checks values against CDDL (RFC 8610), as much of it as the protocol's file uses: rules, choices, maps, arrays of one kind, literals,
- * ranges, sizes of texts and byte strings. It shares no code with the schemas that it is the counterpart of.
+ * ranges, sizes of texts and byte strings; and that no text has U+0000 in it, which the file says in words. It shares no code with the schemas that it is the counterpart of.
  */
 export function cddlMatcher(text: string): (rule: string, value: unknown) => boolean {
   const rules = new Map<string, Matcher>();
@@ -29,7 +29,7 @@ const BUILT_IN: Readonly<Record<string, Matcher>> = {
   int: (x) => Number.isSafeInteger(x),
   float: (x) => typeof x === 'number' && Number.isFinite(x),
   bool: (x) => typeof x === 'boolean',
-  tstr: (x) => typeof x === 'string',
+  tstr: (x) => typeof x === 'string' && !x.includes('\0'),
   bstr: (x) => x instanceof Uint8Array,
 };
 

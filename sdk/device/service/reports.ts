@@ -47,10 +47,10 @@ export function reportOf(outcome: Outcome, { running, modelBytes }: Facts, recei
   };
 }
 
-/** As much of a text as a message may have. */
+/** As much of a text as a message may have; U+FFFD stands for what it may not. */
 export function textOf(text: string): string {
   const bytes = new Uint8Array(MAX_TEXT);
-  const { written } = new TextEncoder().encodeInto(text, bytes);
+  const { written } = new TextEncoder().encodeInto(text.replaceAll('\0', '\ufffd'), bytes);
   return new TextDecoder().decode(bytes.subarray(0, written));
 }
 

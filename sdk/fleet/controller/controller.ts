@@ -3,7 +3,7 @@ import type { Clock } from '../../util/clock.ts';
 import { isEigenError } from '../../util/errors.ts';
 import { decodeMessage } from '../../wire/protocol/messages.ts';
 import { deviceTopic, everyDevice, parseTopic, shardOf } from '../../wire/protocol/topics.ts';
-import type { Database } from '../database/index.ts';
+import { type Database, isRefusedValue } from '../database/index.ts';
 import { encodeDesired, giveUpLate, takeDue } from '../desired/publish.ts';
 import { BEAT, LeaseLost, Leases } from '../leases/leases.ts';
 import type { Logger } from '../log.ts';
@@ -201,6 +201,7 @@ export class Controller {
         if (attack) metrics.attacks.inc({ attack });
       }
     } catch (error) {
+      if (isRefusedValue(error)) return this.writeApart(mine, error);
       if (!(error instanceof LeaseLost)) {
         this.parts.log.error('write-failed', { messages: mine.length, error });
         throw error;
@@ -212,6 +213,17 @@ export class Controller {
       metrics.batches.observe((clock.monotonic() - from) / 1000);
       metrics.batchSizes.observe(mine.length);
     }
+  }
+
+  /** What the database refuses it refuses for ever, and all that is written with it: the others are written without it. */
+  private async writeApart(heard: readonly Heard[], error: unknown): Promise<void> {
+    const half = heard.length >> 1;
+    if (half > 0) {
+      await this.write(heard.slice(0, half));
+      return this.write(heard.slice(half));
+    }
+    this.parts.metrics.unwritable.inc();
+    this.parts.log.error('message-unwritable', { device: heard[0]!.device, type: heard[0]!.message.type, error });
   }
 
   private async beat(): Promise<void> {

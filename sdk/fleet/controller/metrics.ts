@@ -13,6 +13,10 @@ export class Metrics {
     'Messages that were not, by the code of the error',
     ['code'],
   );
+  readonly unwritable = this.counter(
+    'eigenweights_messages_unwritable_total',
+    'Messages that were left because the database refuses what is in them',
+  );
   readonly dropped = this.gauge(
     'eigenweights_messages_dropped',
     'Messages given up because the database was away for too long',

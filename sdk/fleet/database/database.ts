@@ -23,3 +23,8 @@ export function exactNumber(text: string | bigint): number {
   if (!Number.isSafeInteger(value)) throw new RangeError(`${text} does not fit a number`);
   return value;
 }
+
+/** Whether a statement failed for a value that it was given: a data exception, or one that a constraint forbids. It would fail again. */
+export function isRefusedValue(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^2[23]...$/.test(String(error.code));
+}

@@ -1,3 +1,3 @@
-export { type Database, exactNumber } from './database.ts';
+export { type Database, exactNumber, isRefusedValue } from './database.ts';
 export { openEmbedded } from './embedded.ts';
 export { openServer, type ServerOptions } from './postgres.ts';

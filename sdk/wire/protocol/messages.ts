@@ -37,13 +37,13 @@ const text = textOfSize(MAX_TEXT);
 const digest = bytesOfSize(32, 32);
 const finite = v.pipe(v.number(), v.finite());
 
-/** Byte counts, as CDDL's .size has them. */
+/** Byte counts, as CDDL's .size has them. What databases take for no text is none: the character 0, half of a surrogate pair. */
 function textOfSize(most: number) {
-  const isWithin = (value: string): boolean => {
+  const isText = (value: string): boolean => {
     const size = new TextEncoder().encode(value).length;
-    return size >= 1 && size <= most;
+    return size >= 1 && size <= most && !value.includes('\0') && !/\p{Surrogate}/u.test(value);
   };
-  return v.pipe(v.string(), v.check(isWithin, `must be a text of 1 to ${most} bytes`));
+  return v.pipe(v.string(), v.check(isText, `must be a text of 1 to ${most} bytes without U+0000`));
 }
 
 /** Arrays and byte strings are objects too. */

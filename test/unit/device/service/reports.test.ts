@@ -32,6 +32,7 @@ test('how updates end, in the words of the protocol', () => {
 test('a reason is as long as a message may have it, in whole characters', () => {
   assert.is(textOf('short'), 'short');
   assert.is(textOf(`${'x'.repeat(255)}ü and more`), 'x'.repeat(255));
+  assert.is(textOf('a\0b'), 'a\ufffdb');
   const long = reportOf({ kind: 'failed', failure: { ...FAILURE, reason: '\ud800'.repeat(300) } }, FACTS, 0);
   assert.ok(encodeMessage('up', { type: 'report', epoch: 1, seq: 1, rev: 1, ...long }));
 });

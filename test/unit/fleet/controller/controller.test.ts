@@ -150,6 +150,27 @@ test('while the database is away messages wait, and are written when it is back'
   await until('it is known', async () => (await known(database, 'cam')) !== undefined);
 });
 
+test('a message that the database refuses is left alone, whatever was written with it', async ({ world, database }) => {
+  const refuse = (db: Database): Database => ({
+    ...db,
+    query: (sql, params = []) =>
+      db.query(
+        sql,
+        params.map((p) => (typeof p === 'string' ? p.replaceAll('unwritable', '\\u0000') : p)),
+      ),
+    transaction: (work) => db.transaction((tx) => work(refuse(tx))),
+  });
+  const one = await world.controller('a', { database: refuse(database) });
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  for (const name of names) await world.say(birth(name, 1).message, name);
+  await world.say(status('c', 1, 1, 0, { why: 'unwritable' }).message, 'c');
+  await one.clock.pass(200);
+  await until('all are known', async () => (await database.query('select 1 from devices')).length === names.length);
+  assert.is(await totalOf(one.metrics.unwritable), 1);
+  const left = one.lines.filter((l) => l.event === 'message-unwritable');
+  assert.equal([left[0]!.device, left[0]!.type], ['c', 'status']);
+});
+
 test('desired states wait for the broker, and for devices that were told before', async ({ world, database }) => {
   let waiting = 0;
   const one = await world.controller('a', { queue: () => waiting });

@@ -69,6 +69,7 @@ const ODD: readonly CborMap[string][] = [
   'x'.repeat(256),
   'x'.repeat(257),
   'install',
+  'a\0b',
   new Uint8Array(0),
   new Uint8Array(31),
   new Uint8Array(32),
@@ -82,6 +83,7 @@ const ODD: readonly CborMap[string][] = [
   { root: 1 },
   { a: 1.5 },
   { a: 'b' },
+  { 'a\0b': 1.5 },
 ];
 
 test('schema and CDDL file refuse the same changes of every member', () => {
