@@ -44,8 +44,8 @@ export function previewOf(spec: RolloutSpec, found: readonly DeviceFacts[], take
   }
   const waves = groups.map((group, i) => ({ name: waveName(spec, i), devices: group }));
   const shown = spec.control ? waves : waves.slice(0, -1);
-  const installed = spec.kind === 'agent' ? served.filter((d) => d.running === undefined).length : 0;
-  return { waves: shown, warnings: warningsOf(spec, groups, { without, taken: taken.length, installed }) };
+  const unsaid = spec.kind === 'agent' ? served.filter((d) => d.running === undefined).length : 0;
+  return { waves: shown, warnings: warningsOf(spec, groups, { without, taken: taken.length, unsaid }) };
 }
 
 /** None where no bundle is for it. */
@@ -62,8 +62,8 @@ function warningsOf(
   {
     without,
     taken,
-    installed,
-  }: { readonly without: readonly DeviceFacts[]; readonly taken: number; readonly installed: number },
+    unsaid,
+  }: { readonly without: readonly DeviceFacts[]; readonly taken: number; readonly unsaid: number },
 ): string[] {
   const { success, metrics, absent, minExecuted } = spec.gate;
   const canary = groups[0]!;
@@ -82,8 +82,7 @@ function warningsOf(
     metrics.length > 0 &&
       few < FEWEST &&
       `metrics cannot be compared: ${canary.length} devices in the canary and ${held.length} held back, ${FEWEST} each are the least`,
-    installed > 0 &&
-      `${installed} devices run the agent that they were installed with: a rollback leaves them the new one`,
+    unsaid > 0 && `${unsaid} devices do not say which agent they run: a rollback leaves them the new one`,
     away > absent * canary.length && `${away} of ${canary.length} devices of the canary are away: it waits for them`,
     minExecuted > canary.length &&
       `the canary has ${canary.length} devices, not ${minExecuted}: all of them must have tried it`,

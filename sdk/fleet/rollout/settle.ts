@@ -86,9 +86,11 @@ function endOfRevert(
   told: Told | undefined,
   now: number,
 ): Ending | undefined {
-  const { previous, offered } = member!;
-  if (previous === undefined) return { state: 'REVERTED' };
+  const { previous, target, offered } = member!;
+  if (previous === undefined && spec.kind === 'model') return { state: 'REVERTED' };
   const knows = told !== undefined && told.state !== 'pending';
+  // It was only told to leave the new agent alone, and may have had it by then.
+  if (knows && previous === undefined) return { state: runningOf(spec, facts) === target ? 'COMMITTED' : 'REVERTED' };
   if (knows && (told.state === 'committed' || runningOf(spec, facts) === previous)) return { state: 'REVERTED' };
   if (knows && told.state !== 'delivered') return { state: 'STALLED', ...whyOf(told) };
   return now >= offered! + spec.deadlineMilliseconds ? { state: 'STALLED' } : undefined;

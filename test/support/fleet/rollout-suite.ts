@@ -2,6 +2,8 @@ import * as assert from 'uvu/assert';
 import type { Database } from '../../../sdk/fleet/database/index.ts';
 import { decide } from '../../../sdk/fleet/desired/decide.ts';
 import { RolloutService } from '../../../sdk/fleet/rollout/service.ts';
+import { healthOf } from '../../../sdk/fleet/rollout/store/health.ts';
+import { loadRollout } from '../../../sdk/fleet/rollout/store/rollouts.ts';
 import { type RunOptions, runRollouts } from '../../../sdk/fleet/rollout/store/run.ts';
 import { isEigenError } from '../../../sdk/util/errors.ts';
 import { Rng } from '../../../sdk/util/rng.ts';
@@ -141,6 +143,32 @@ const CASES: Readonly<Record<string, (database: Database) => Promise<void>>> = {
     assert.match(summary.reason!, /canary: accuracy is 5\.\d+ % worse than on devices held back .*; 6 against 6\)/);
     assert.ok(Math.abs(summary.comparisons[0]!.loss - 0.0555) < 0.01);
   },
+  'of an agent counts what was measured before it was told and since it is there': async (database) => {
+    const { fleet, service, run } = await fleetOf(database);
+    const soakMilliseconds = 10 * MINUTE;
+    const gate = { soakMilliseconds, metrics: [{ name: 'accuracy', better: 'higher' as const, margin: 0.03 }] };
+    const waves = [{ count: 5 }, { share: 1 }];
+    const { id } = await service.create(specOf({ kind: 'agent', control: { count: 5 }, waves, gate }), 'ann');
+    const measure = async (accuracy: number): Promise<void> => {
+      await fleet.measure(() => ({ accuracy }));
+      fleet.now += MINUTE;
+    };
+    await measure(1);
+    await service.act(id, { action: 'start', by: 'ann' });
+    await run();
+    await measure(20);
+    await measure(20);
+    await fleet.answer(() => 'committed');
+    await run();
+    await measure(300);
+    const { rollout } = (await loadRollout(database, id))!;
+    const health = [...(await healthOf(database, rollout)).values()].map(({ before, after }) => [
+      before.accuracy!.sum,
+      after.accuracy!.sum,
+    ]);
+    health.sort(([, a], [, b]) => a! - b!);
+    assert.equal(health, [...Array(5).fill([1, 300]), ...Array(5).fill([1, 340])]);
+  },
   'runs at the same time, and runs that die, come to what one run comes to': async (database) => {
     const ends: unknown[] = [];
     for (const disturbed of [false, true]) {
@@ -242,6 +270,8 @@ const CASES: Readonly<Record<string, (database: Database) => Promise<void>>> = {
       }
       assert.is((await service.summary(id)).phase, 'DONE');
     }
+    // As it was written down when there was one kind.
+    await database.query("update rollouts set spec = spec - 'kind' where id = 'model'");
     await fleet.born(['e1'], 'board', OLD);
     const told: string[] = [];
     for (let i = 0; i < 2; i++) {

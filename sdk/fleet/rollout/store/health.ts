@@ -13,8 +13,8 @@ interface Row {
 
 /**
  * What the devices that have the bundle and those that are held back measured since the wave began, and in as much time as a wave may be
- * watched before the first did. With a model counts what it measured, before it what others did; whatever
- * model runs under an agent.
+ * watched before the first did. With a model counts what it measured, before it what others did. Under an agent any model does: there the
+ * time between being told and having the agent is left out.
  */
 export async function healthOf(
   db: Database,
@@ -24,9 +24,12 @@ export async function healthOf(
   const rows = await db.query<Row>(
     `with measured as (
        select h.*, h.at >= $3::bigint as later from health h join rollout_members m on m.device = h.device
+       left join desired t on t.device = m.device and starts_with(t.key, m.rollout || '/')
        where m.rollout = $1 and h.at >= $2::bigint and (
          (m.wave = $4 and m.state = 'WAITING')
-         or (m.state = 'COMMITTED' and ($6 = 'agent' or (h.running = m.target) = (h.at >= $3::bigint))))
+         or (m.state = 'COMMITTED' and case when $6 = 'agent'
+           then h.at >= greatest($3::bigint, m.offered, t.ended) or (h.at < least($3::bigint, m.offered) and m.previous is distinct from m.target)
+           else (h.running = m.target) = (h.at >= $3::bigint) end))
      )
      select device, later, v.name, sum(v.count)::bigint as count, sum(v.sum) as sum
      from measured cross join lateral (

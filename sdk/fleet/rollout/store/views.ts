@@ -24,6 +24,9 @@ const COLUMNS: FactColumns = {
 const FACTS = `d.name as device, coalesce(d.board, '') as board, d.agent, d.profile, d.self, d.running, d.tags, d.last_seen,
   ${COLUMNS.fields.online} as online, ${COLUMNS.fields.p95} as p95, ${COLUMNS.fields.memory} as memory`;
 
+/** Of a rollout `r`: those from before there were others brought models. */
+const KIND = "coalesce(r.spec ->> 'kind', 'model')";
+
 /** Of a rollout `r`: it goes on, and has its devices for itself. */
 const ACTIVE = "r.phase in ('CANARY', 'WAVE', 'PAUSED', 'ABORTING')";
 
@@ -35,9 +38,9 @@ const ACTIVE = "r.phase in ('CANARY', 'WAVE', 'PAUSED', 'ABORTING')";
 const takenSince = (kind: RolloutSpec['kind'], ended: number): string => `(
   exists (select 1 from rollout_members o join rollouts r on r.id = o.rollout
     where o.device = d.name and r.id <> $2 and (${ACTIVE}
-      or (r.phase = 'DONE' and r.spec ->> 'kind' = '${kind}' and (r.state ->> 'ended')::bigint > ${ended})))
+      or (r.phase = 'DONE' and ${KIND} = '${kind}' and (r.state ->> 'ended')::bigint > ${ended})))
   or exists (select 1 from desired s join decisions c on c.key = s.key join rollouts r on c.source = 'rollout/' || r.id
-    where s.device = d.name and s.action = 'install' and s.ended is null and r.spec ->> 'kind' <> '${kind}')
+    where s.device = d.name and s.action = 'install' and s.ended is null and ${KIND} <> '${kind}')
   or exists (select 1 from desired s join decisions c on c.key = s.key
     where s.device = d.name and s.at >= ${ended} and not starts_with(c.source, 'rollout/')))`;
 

@@ -220,6 +220,23 @@ test('agents go back to agents, whatever model runs on them', () => {
   assert.is(fleet.devices.filter((d) => d.self === OLD).length, 8);
 });
 
+test('an agent is taken back from devices that do not say which they run: they end as what they are', () => {
+  const fleet = started(devices(3), { kind: 'agent', waves: [{ share: 1 }], gate: { absent: 0.9 } });
+  fleet.behaviour = () => undefined;
+  fleet.run(MINUTE, 2 * MINUTE);
+  const [quick, slow, away] = fleet.devices;
+  // It has it before it hears that it is not to.
+  quick!.self = NEW;
+  away!.online = false;
+  fleet.take(abort(fleet.rollout, 'revert', 'it leaks', fleet.now));
+  fleet.run(MINUTE, 10 * MINUTE);
+  assert.equal(
+    [quick, slow, away].map((d) => fleet.members.get(d!.name)!.state),
+    ['COMMITTED', 'REVERTED', 'REVERTING'],
+  );
+  assert.is(fleet.rollout.phase, 'ABORTED');
+});
+
 test('why something failed is what the device says, and is forgotten with the next try', () => {
   const fleet = started(devices(5), { waves: [{ share: 1 }], gate: { success: { least: 0.1 }, errors: { count: 5 } } });
   const reason = '9000 bytes are needed, 10 are free';
