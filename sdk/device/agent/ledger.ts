@@ -10,6 +10,8 @@ export interface Failure {
   /** Under which the last attempt was made. */
   readonly release: number;
   readonly attempts: number;
+  /** Of these, those that have cost a download. */
+  readonly costly?: number;
   /** Of the last attempt, milliseconds since 1970. */
   readonly at: number;
   readonly step: StepName;
@@ -53,7 +55,7 @@ const outcome = [
   v.object({
     kind: v.literal('failed'),
     failure: v.object({
-      ...{ sha256: v.string(), release: number, attempts: number, at: number, step },
+      ...{ sha256: v.string(), release: number, attempts: number, costly: v.optional(number), at: number, step },
       ...{ code: v.string(), reason: v.string(), attack: v.optional(v.string()), poisoned: v.boolean() },
     }),
   }),
@@ -77,8 +79,8 @@ function isEntry(value: unknown): value is Entry {
   return v.is(entry, value);
 }
 
-/** Attempts at one blob under one release, where each has cost a download. What waits for a network or for space may wait for ever. */
-const MOST_ATTEMPTS = 8;
+/** Attempts at one blob under one release that have cost a download. What waits for a network or for space may wait for ever. */
+const MOST_COSTLY = 8;
 const CHEAP: ReadonlySet<StepName> = new Set(['CHECK', 'PREFLIGHT', 'FETCH']);
 /** Blobs whose failures are remembered, and deltas. */
 const MOST_FAILURES = 64;
@@ -128,12 +130,13 @@ export class Ledger implements DeltaNotes {
   }
 
   /** Remembers an attempt that failed, also where that cannot be written. */
-  async fail(attempt: Omit<Failure, 'attempts'>): Promise<Failure> {
-    const before = this.failures.get(attempt.sha256);
-    const attempts = before?.release === attempt.release ? before.attempts + 1 : 1;
+  async fail(attempt: Omit<Failure, 'attempts' | 'costly'>): Promise<Failure> {
+    const last = this.failures.get(attempt.sha256);
+    const before = last?.release === attempt.release ? last : undefined;
+    const attempts = (before?.attempts ?? 0) + 1;
     const wrong = attempt.code === 'EW7002_PIECE_REFUSED' || attempt.attack === 'arbitrary-installation';
-    const costly = !CHEAP.has(attempt.step) || wrong;
-    const failure = { ...attempt, attempts, poisoned: attempt.poisoned || (costly && attempts >= MOST_ATTEMPTS) };
+    const costly = (before?.costly ?? 0) + (wrong || !CHEAP.has(attempt.step) ? 1 : 0);
+    const failure = { ...attempt, attempts, costly, poisoned: attempt.poisoned || costly >= MOST_COSTLY };
     await this.note({ kind: 'failed', failure }).catch(() => undefined);
     return failure;
   }

@@ -23,20 +23,23 @@ test('failures are counted by release, and after eight attempts it is enough', a
     assert.is(failure.poisoned, i === 8);
   }
   const later = await Ledger.open(fs.crash('lost'), 'journal');
-  assert.equal(later.failureOf('x'), { ...attempt('x'), attempts: 8, poisoned: true });
+  assert.equal(later.failureOf('x'), { ...attempt('x'), attempts: 8, costly: 8, poisoned: true });
   assert.is((await later.fail(attempt('x', 2))).attempts, 1);
   assert.is(later.failureOf('x')!.poisoned, false);
 });
 
-test('waiting for a network is no reason to give up, fetching the wrong bytes is', async () => {
+test('waiting for a network is no reason to give up, fetching the wrong bytes again and again is', async () => {
   const ledger = await Ledger.open(new CrashFileSystem(), 'journal');
   for (let i = 0; i < 50; i++) await ledger.fail({ ...attempt('x'), step: 'FETCH', code: 'ECONNREFUSED' });
   assert.is(ledger.failureOf('x')!.poisoned, false);
   assert.ok(retryAt(ledger.failureOf('x')!, 'device') <= 5 + 6 * 3600_000);
   const fetching = { ...attempt('x'), step: 'FETCH' } as const;
-  assert.ok((await ledger.fail({ ...fetching, code: 'EW7002_PIECE_REFUSED' })).poisoned);
-  const named = { code: 'EW7104_SOURCE_FAILED', attack: 'arbitrary-installation' };
-  assert.ok((await ledger.fail({ ...fetching, ...named })).poisoned);
+  const refused = { ...fetching, code: 'EW7002_PIECE_REFUSED' };
+  const named = { ...fetching, code: 'EW7104_SOURCE_FAILED', attack: 'arbitrary-installation' };
+  const poisoned: boolean[] = [];
+  for (const wrong of [refused, named, refused, named, refused, named, refused, named])
+    poisoned.push((await ledger.fail(wrong)).poisoned);
+  assert.equal(poisoned, [...Array(7).fill(false), true]);
 });
 
 test('an outcome is there until it was reported, also after a power cut', async () => {
