@@ -59,7 +59,7 @@ export interface DeviceFilter {
   readonly tag?: readonly [name: string, value: string] | undefined;
 }
 
-/** Devices of one answer. */
+/** Most devices of one answer, as the API has it. */
 const PAGE = 1000;
 
 /** Devices in the order of their names, at most so many; and whether there are more. */
@@ -77,12 +77,14 @@ export async function listDevices(
   };
   const devices: FleetDevice[] = [];
   for (let after = ''; ; after = devices.at(-1)!.name) {
-    const limit = Math.min(PAGE, most - devices.length);
+    // One more than are wanted says whether there are more.
+    const limit = Math.min(PAGE, most + 1 - devices.length);
     const query = new URLSearchParams({ ...filter, limit: String(limit), ...(after === '' ? {} : { after }) });
     const path = `/v1/devices?${query}`;
     const page = await client.ask<{ devices: FleetDevice[]; next: string | null }>('GET', path, undefined, signal);
     devices.push(...page.devices);
-    if (page.next === null || devices.length >= most) return { devices, more: page.next !== null };
+    if (page.next === null || devices.length > most)
+      return { devices: devices.slice(0, most), more: devices.length > most };
   }
 }
 

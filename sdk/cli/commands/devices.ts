@@ -7,6 +7,17 @@ import { FLEET_FLAGS, fleetClient } from '../fleet-flags.ts';
 import { readChoice, readCount, readTags, readText } from '../values.ts';
 
 const VERBS = ['list', 'show', 'tag', 'revoke', 'remove'] as const;
+type Verb = (typeof VERBS)[number];
+
+/** Flags that not all take. */
+const TAKEN_BY: Readonly<Record<'board' | 'state' | 'away' | 'tag' | 'most', readonly Verb[]>> = {
+  board: ['list'],
+  state: ['list'],
+  away: ['list'],
+  tag: ['list', 'tag'],
+  most: ['list'],
+};
+
 const STATES = ['pending', 'delivered', 'committed', 'rolled-back', 'refused', 'failed', 'stalled'] as const;
 
 /** Devices that are listed where nobody says how many. */
@@ -34,11 +45,11 @@ export const devices = defineCommand({
   },
   async run({ args, flags }, context): Promise<Answer> {
     const verb = readChoice(VERBS)(args[0]!, 'devices');
+    check(verb, args[1], flags);
     const client = await fleetClient(flags, context);
     const { signal, dryRun } = context;
     if (verb === 'list') return listed(client, flags, signal);
-    const name = args[1];
-    if (name === undefined) throw new EigenError('EW1001_USAGE', `devices ${verb}: say which`);
+    const name = args[1]!;
     if (verb === 'show') {
       const found = await showDevice(client, name, signal);
       return { data: found, text: deviceText(found.device, found.reports, Date.now()) };
@@ -56,6 +67,22 @@ export const devices = defineCommand({
     return { data: { removed: name }, text: `${name} is forgotten` };
   },
 });
+
+/** @throws EigenError EW1001_USAGE for what a verb does not take, and for what it cannot do without. */
+function check(verb: Verb, name: string | undefined, { board, state, away, tag, most }: Filter): void {
+  const tagged = Object.keys(tag).length > 0;
+  const given = { board: board !== undefined, state: state !== undefined, away, tag: tagged, most: most !== undefined };
+  for (const [flag, verbs] of Object.entries(TAKEN_BY))
+    if (given[flag as keyof typeof given] && !verbs.includes(verb))
+      throw usage(verb, `--${flag} is for ${verbs.join(' and ')}`);
+  if (verb === 'list' && name !== undefined) throw usage(verb, `it takes no DEVICE, '${name.slice(0, 128)}' was given`);
+  if (verb !== 'list' && name === undefined) throw usage(verb, 'say which');
+  if (verb === 'tag' && !tagged) throw usage(verb, 'say --tag NAME=VALUE, all that it is to have');
+}
+
+function usage(verb: Verb, problem: string): EigenError {
+  return new EigenError('EW1001_USAGE', `devices ${verb}: ${problem}`, { hint: 'eigenweights devices --help' });
+}
 
 interface Filter {
   readonly board: string | undefined;

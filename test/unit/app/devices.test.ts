@@ -24,6 +24,8 @@ test('devices are listed page by page, up to the number that was asked for', asy
     [0, 10, 1, false],
     [2500, 10_000, 3, false],
     [2500, 1200, 2, true],
+    [2500, 2500, 3, false],
+    [1000, 1000, 2, false],
     [2500, 1, 1, true],
   ] as const) {
     const { client, asked } = controllerOf(count);
