@@ -1,6 +1,6 @@
+import { access, constants } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { bytesSource, describeBlob } from '../bundle/index.ts';
-import { BlobFolder } from '../fleet/blobs/blob-folder.ts';
+import { BlobFolder, describeFile } from '../fleet/blobs/blob-folder.ts';
 import { type Keyring, MetadataStore, Repository, withLock } from '../fleet/trust/index.ts';
 import { EigenError } from '../util/errors.ts';
 import { readBytes } from '../util/files.ts';
@@ -9,7 +9,7 @@ import type { BlobSpec } from '../wire/blob.ts';
 import type { ListedBundle } from '../wire/metadata.ts';
 import type { FleetClient } from './fleet-client.ts';
 import { type KeysRequest, metadataIn, ringFrom, ringOf, storeOf } from './key-files.ts';
-import { changeTargets, type RemoteSigner } from './remote-targets.ts';
+import { changeTargets, checkSigner, type RemoteSigner } from './remote-targets.ts';
 import { type UploadOptions, uploadBlob } from './upload.ts';
 
 /** A controller elsewhere, and what it takes to sign for it here. */
@@ -25,6 +25,8 @@ export type PublishWhere = KeysRequest | ControllerPlace;
 
 /** What publishing does to it. */
 export interface PublishPlace {
+  /** Before anything is brought: throws what `list` would for want of keys, of a role or of a place to write. */
+  check(path: string, role: string): Promise<void>;
   /** Puts a file where devices fetch from. */
   add(file: string): Promise<BlobSpec>;
   /** Lists bundles, in place of what their paths had. @returns the version of the role's metadata. */
@@ -46,6 +48,7 @@ function folderPlace(request: KeysRequest): PublishPlace {
       return repository.targets(role)!.version;
     });
   return {
+    check: async (_, role) => (await Repository.open(storeOf(request.folder))).checkKeys(await ringOf(request), role),
     add: (file) => blobs.add(file),
     list: (bundles, role) => changed(role, (repository, ring) => repository.list(bundles, ring, role)),
     unlist: (path, role) => changed(role, (repository, ring) => repository.unlist([path], ring, role)),
@@ -54,18 +57,30 @@ function folderPlace(request: KeysRequest): PublishPlace {
 }
 
 function controllerPlace({ client, root, keys = [], pem, upload = {} }: ControllerPlace): PublishPlace {
+  const seenBy = (trusted: Uint8Array): string => join(dirname(root), `seen-${sha256(trusted).slice(0, 16)}`);
   const signer = async (): Promise<RemoteSigner> => {
     const trusted = await readBytes(root);
-    const seen = new MetadataStore(join(dirname(root), `seen-${sha256(trusted).slice(0, 16)}`));
+    const seen = new MetadataStore(seenBy(trusted));
     return {
       ...{ client, root: trusted, seen, ring: await ringFrom(keys, pem), now: Date.now },
       ...(upload.signal ? { signal: upload.signal } : {}),
     };
   };
   return {
+    async check(path, role) {
+      const by = await signer();
+      await checkSigner(by, role, path);
+      // It is there by now, and what is seen after the upload is to be kept too.
+      await access(seenBy(by.root), constants.W_OK).catch((e: Error) => {
+        throw new EigenError('EW1003_WRITE_FAILED', `what was seen of the fleet cannot be kept: ${e.message}`, {
+          hint: 'Have the root where files can be written beside it.',
+          cause: e,
+        });
+      });
+    },
     async add(file) {
       await uploadBlob(client, file, upload);
-      return describeBlob(bytesSource(await readBytes(file)));
+      return describeFile(file);
     },
     list: async (bundles, role) => changeTargets(await signer(), role, (targets) => ({ ...targets, ...bundles })),
     unlist: async (path, role) =>

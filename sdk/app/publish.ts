@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { bytesSource, describeBlob, readBundle } from '../bundle/index.ts';
+import { readBundle } from '../bundle/index.ts';
 import { targetPath } from '../fleet/trust/index.ts';
 import { EigenError } from '../util/errors.ts';
-import { readBytes } from '../util/files.ts';
+import { hashOf } from '../util/files.ts';
 import { AGENT_FAMILY, type Delta } from '../wire/assignment.ts';
 import { writeDelta } from './delta.ts';
 import { type PublishPlace, type PublishWhere, placeOf } from './publish-places.ts';
@@ -48,6 +48,7 @@ export async function publishBundle(request: PublishRequest): Promise<PublishRep
   const path = targetPath(family, board, request.name ?? basename(bundle));
   const place = placeOf(request);
   try {
+    await place.check(path, role);
     const blob = await place.add(bundle);
     const deltas: Delta[] = [];
     for (const old of request.from ?? []) deltas.push(await addDelta(place, old, bundle));
@@ -88,8 +89,7 @@ async function addDelta(place: PublishPlace, old: string, bundle: string): Promi
   try {
     const file = join(folder, 'delta');
     await writeDelta(old, bundle, file);
-    const { sha256 } = await describeBlob(bytesSource(await readBytes(old)));
-    return { from: sha256, blob: await place.add(file) };
+    return { from: await hashOf(old), blob: await place.add(file) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

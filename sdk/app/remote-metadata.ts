@@ -31,9 +31,14 @@ export interface RemoteFleet {
 export interface PresentTargets {
   readonly content: TargetsContent;
   readonly keys: RoleKeys;
+  /** Whether it may list a path. */
+  covers(path: string): boolean;
 }
 
 const SEEN = ['root', 'timestamp', 'snapshot'] as const;
+type Seen = Readonly<
+  Record<(typeof SEEN)[number], { readonly bytes: Uint8Array; readonly signed: { version: number } }>
+>;
 
 /**
  * What a role of targets lists now, by the checks of devices: signed by whom the trusted root leads to, fresh, and not older than what was
@@ -60,12 +65,30 @@ export async function presentTargets(fleet: RemoteFleet, role: string): Promise<
     return verifyTargets(await fetched(source, 'targets', meta.version, name), name, by, meta);
   };
   const targets = await targetsOf('targets', root.metadata);
-  for (const [name, { bytes }] of Object.entries({ root, timestamp, snapshot })) await seen.write(name, bytes);
+  await remember(seen, { root, timestamp, snapshot }, root);
   const content = readTargets(targets.bytes);
-  if (role === 'targets') return { content, keys: readRoot(root.bytes).content.roles.targets };
+  if (role === 'targets') return { content, keys: readRoot(root.bytes).content.roles.targets, covers: () => true };
   const delegation = content.delegations.find((d) => d.name === role);
   if (!delegation) throw unknownRole(role);
-  return { content: readTargets((await targetsOf(role, targets.metadata)).bytes), keys: delegation };
+  return {
+    content: readTargets((await targetsOf(role, targets.metadata)).bytes),
+    keys: delegation,
+    covers: (path) => [...(targets.signed.delegations?.rolesForTarget(path) ?? [])].some((d) => d.role === role),
+  };
+}
+
+/** Keeps what is newer than what is kept: others may have seen more meanwhile. What is not believed any more does not count. */
+async function remember(seen: MetadataStore, found: Seen, root: TrustAnchor): Promise<void> {
+  const read: Record<keyof Seen, (bytes: Uint8Array) => Seen[keyof Seen] | undefined> = {
+    root: verifyFirstRoot,
+    timestamp: (bytes) => verifyTimestamp(bytes, root, undefined),
+    snapshot: (bytes) => verifyKnownSnapshot(bytes, root),
+  };
+  for (const name of SEEN) {
+    const bytes = (await seen.read(name))?.bytes;
+    const kept = bytes && ifBelieved(() => read[name](bytes));
+    if (!kept || kept.signed.version < found[name].signed.version) await seen.write(name, found[name].bytes);
+  }
 }
 
 /** TUF 5.3: every root from the one that is trusted. */

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { refused } from '../device/trust/refusal.ts';
 import { type Keyring, LIFETIMES, signTargets, type TargetsContent } from '../fleet/trust/index.ts';
-import { isEigenError } from '../util/errors.ts';
+import { EigenError, isEigenError } from '../util/errors.ts';
 import type { FleetClient } from './fleet-client.ts';
 import { presentTargets, type RemoteFleet } from './remote-metadata.ts';
 
@@ -13,6 +13,28 @@ export interface RemoteSigner extends Omit<RemoteFleet, 'source'> {
   readonly client: FleetClient;
   readonly ring: Keyring;
   readonly signal?: AbortSignal;
+}
+
+/** What there is to sign with, and what is trusted, before anything is brought. Throws as `changeTargets` for what cannot be signed here. */
+export async function checkSigner(signer: RemoteSigner, role: string, path: string): Promise<void> {
+  const { keys, covers } = await presentTargets(fleetOf(signer), role);
+  signer.ring.allFor(role, keys);
+  if (!covers(path))
+    throw new EigenError('EW8105_TARGETS_REFUSED', `${role}: it may not sign for '${path.slice(0, 400)}'`, {
+      hint: 'eigenweights keys show prints who may; --role says who signs.',
+      details: { role },
+    });
+}
+
+function fleetOf(signer: RemoteSigner): RemoteFleet {
+  const { client, signal } = signer;
+  return {
+    ...signer,
+    source: {
+      fetch: (name, version, most) =>
+        client.file(`/metadata/${version === undefined ? '' : `${version}.`}${name}.json`, most, signal),
+    },
+  };
 }
 
 /**
@@ -28,13 +50,7 @@ export async function changeTargets(
   change: (targets: TargetsContent['targets']) => TargetsContent['targets'],
 ): Promise<number> {
   const { client, ring, now, signal } = signer;
-  const fleet: RemoteFleet = {
-    ...signer,
-    source: {
-      fetch: (name, version, most) =>
-        client.file(`/metadata/${version === undefined ? '' : `${version}.`}${name}.json`, most, signal),
-    },
-  };
+  const fleet = fleetOf(signer);
   for (let tries = 1; ; tries++) {
     const { content, keys } = await presentTargets(fleet, role);
     const targets = change(content.targets);

@@ -137,7 +137,8 @@ interface OpenBlob {
   readonly spec: BlobSpec;
 }
 
-async function describeFile(path: string): Promise<BlobSpec> {
+/** A file as devices fetch it. @throws EigenError EW1002_FILE_NOT_FOUND. */
+export async function describeFile(path: string): Promise<BlobSpec> {
   const file = await open(path, 'r').catch((e: Error) => {
     throw new EigenError('EW1002_FILE_NOT_FOUND', `${path}: ${e.message}`, {
       hint: 'Check the path and its permissions.',

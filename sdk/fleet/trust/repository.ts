@@ -117,6 +117,17 @@ export class Repository {
     return undefined;
   }
 
+  /** Throws what a change of a role would for want of the role or of keys: before something is done that takes long. */
+  checkKeys(ring: Keyring, role = 'targets'): void {
+    const { snapshot, timestamp } = this.rootFile.content.roles;
+    for (const [name, keys] of [
+      [role, this.keysOf(role)],
+      ['snapshot', snapshot],
+      ['timestamp', timestamp],
+    ] as const)
+      ring.allFor(name, keys);
+  }
+
   /** Lists bundles, in place of what their paths had. All changes @throws EigenError EW8102_SIGNATURES_MISSING. */
   async list(bundles: Readonly<Record<string, ListedBundle>>, ring: Keyring, role = 'targets'): Promise<void> {
     await this.change(role, ring, (content) => ({ ...content, targets: { ...content.targets, ...bundles } }));

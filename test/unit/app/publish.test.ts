@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -36,6 +36,10 @@ test('a bundle is put where devices fetch it, listed with deltas from what they 
       () => publishBundle({ folder: fleet, bundle: now, family: 'kws', role: 'nobody' }),
     ])
       assert.is(await wrong().catch((e: EigenError) => e.code), 'EW8103_ROLES_INVALID');
+    const unlisted = join(folder, 'unlisted.ewb');
+    await writeFile(unlisted, packBundle(smallSpec({ toolVersion: '0.3.0' })));
+    await publishBundle({ folder: fleet, bundle: unlisted, family: 'kws', role: 'nobody' }).catch(() => undefined);
+    assert.not((await readdir(join(fleet, 'blobs'))).includes(sha256(await readFile(unlisted))));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

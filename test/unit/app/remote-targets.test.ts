@@ -112,6 +112,22 @@ test('several may publish at the same time, each role for its own paths', async 
   assert.is(await codeOf(foreign), 'EW8105_TARGETS_REFUSED');
 });
 
+test('who cannot sign brings nothing', async (scene) => {
+  const { controller, home, place } = scene;
+  const bundle = join(home, 'unsigned.ewb');
+  await writeFile(bundle, packBundle(smallSpec({ toolVersion: '0.3.0' })));
+  const request = { ...place, bundle, family: 'kws' };
+  for (const [change, code] of [
+    [{ keys: [] }, 'EW8102_SIGNATURES_MISSING'],
+    [{ role: 'team' }, 'EW8105_TARGETS_REFUSED'],
+    [{ role: 'nobody' }, 'EW8103_ROLES_INVALID'],
+    [{ root: join(home, 'none.json') }, 'EW1002_FILE_NOT_FOUND'],
+  ] as const)
+    assert.is(await codeOf(publishBundle({ ...request, ...change })), code);
+  const response = await fetch(`${controller.running.url}/blobs/${sha256(await readFile(bundle))}`);
+  assert.is(response.status, 404);
+});
+
 test('nothing is signed for a fleet that is not the trusted one, or without the keys; nor taken from who may not', async (scene) => {
   const { controller, home, place } = scene;
   const request = { bundle: join(home, 'old.ewb'), family: 'kws' };
