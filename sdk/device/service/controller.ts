@@ -127,6 +127,7 @@ export class ControllerUpstream implements Upstream {
   }
 
   begun(kind: Kind, step: InstallStep): void {
+    if (step === 'FETCH') this.source.begin();
     this.statuses.begun(kind, step);
   }
 

@@ -16,9 +16,14 @@ export class CountedSource implements PieceSource {
     this.source = source;
   }
 
-  /** Of what was asked for last, a bundle or a delta. */
+  /** Of what was asked for last, a bundle or a delta; undefined before anything was. */
   get progress(): Progress | undefined {
     return this.latest;
+  }
+
+  /** Something else is about to be fetched. */
+  begin(): void {
+    this.latest = undefined;
   }
 
   async *fetch(...asked: Parameters<PieceSource['fetch']>): ReturnType<PieceSource['fetch']> {

@@ -29,6 +29,7 @@ export class Statuses {
   private said = '';
   private cancel: (() => void) | undefined;
   private urgent = false;
+  private closed = false;
 
   constructor(parts: StatusParts) {
     this.parts = parts;
@@ -47,6 +48,7 @@ export class Statuses {
   }
 
   close(): void {
+    this.closed = true;
     this.cancel?.();
   }
 
@@ -59,6 +61,7 @@ export class Statuses {
 
   private sayAfter(milliseconds: number): void {
     this.cancel?.();
+    if (this.closed) return;
     this.cancel = this.parts.clock.after(milliseconds, () => void this.say());
   }
 

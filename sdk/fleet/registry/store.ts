@@ -140,6 +140,8 @@ const INSERT_HEALTH = `
 const UPDATE_DESIRED = `
   update desired t set
     state = case when t.state = 'stalled' then 'stalled' when d.rev < t.rev then 'pending' when t.state = 'pending' then 'delivered' else t.state end,
+    code = case when d.rev < t.rev and t.state <> 'stalled' then null else t.code end,
+    reason = case when d.rev < t.rev and t.state <> 'stalled' then null else t.reason end,
     ended = case when d.rev < t.rev and t.state <> 'stalled' then null else t.ended end,
     attempts = 0,
     next_at = case when d.rev < t.rev then 0 when t.ended is null then m.last_seen + ${FIRST_QUESTION} end

@@ -9,7 +9,7 @@ import type { Logger } from '../log.ts';
 import { Director } from './director.ts';
 import { type Keyring, readKeys } from './keyring.ts';
 import { withLock } from './lock.ts';
-import { Repository } from './repository.ts';
+import { Repository, type SignedRole } from './repository.ts';
 import { MetadataStore } from './store.ts';
 import { targetsRefused } from './submitted.ts';
 
@@ -37,8 +37,15 @@ export interface FleetTrust {
   readonly renewal: FleetTask;
   /** Bundles that are listed now, by FAMILY/BOARD/NAME. */
   listed(): Promise<ReadonlyMap<string, ListedBundle>>;
-  /** Puts a file of targets online that was signed elsewhere. Throws as `Repository.readSubmitted`, and EW8104_METADATA_IN_USE. */
-  publish(role: string, bytes: Uint8Array): Promise<PublishedTargets>;
+  /**
+   * Puts a file of targets online that was signed elsewhere. Throws as `Repository.readSubmitted`, and EW8104_METADATA_IN_USE.
+   * @param record writes down what is about to be: what it throws keeps it from being. Not called for the file that is valid already.
+   */
+  publish(
+    role: string,
+    bytes: Uint8Array,
+    record: (published: PublishedTargets) => Promise<void>,
+  ): Promise<PublishedTargets>;
 }
 
 /** What became of a file of targets: paths that list something else than before, and those that list nothing any more. */
@@ -75,20 +82,36 @@ export function fleetTrust({ folder, database, blobs, terms = DEFAULT_TERMS, now
   };
   const listed = async (): Promise<ReadonlyMap<string, ListedBundle>> =>
     (await present.look(true))?.repository.bundles() ?? new Map();
-  const publish = (role: string, bytes: Uint8Array): Promise<PublishedTargets> =>
-    withLock(join(folder, 'metadata'), async () => {
+  const publish: FleetTrust['publish'] = async (role, bytes, record) => {
+    // A blob may have to be hashed whole: not while others wait for the lock.
+    const first = await readSubmission(await Repository.open(store, now), role, bytes);
+    for (const path of first.published.listed) await checkThere(role, first.next!.content.targets[path]!, blobs);
+    return withLock(join(folder, 'metadata'), async () => {
       const repository = await Repository.open(store, now);
-      const before = repository.targets(role);
-      const next = await repository.readSubmitted(role, bytes);
-      if (!next) return { version: before!.version, listed: [], withdrawn: [] };
-      const { targets, version } = next.content;
-      const listed = Object.keys(targets).filter((path) => !isDeepStrictEqual(targets[path], before!.targets[path]));
-      for (const path of listed) await checkThere(role, targets[path]!, blobs);
-      await repository.accept(next, await readKeys([join(folder, 'keys')]));
-      const withdrawn = Object.keys(before!.targets).filter((path) => !Object.hasOwn(targets, path));
-      return { version, listed, withdrawn };
+      const { next, published } = await readSubmission(repository, role, bytes);
+      if (!next) return published;
+      const ring = await readKeys([join(folder, 'keys')]);
+      await record(published);
+      await repository.accept(next, ring);
+      return published;
     });
+  };
   return { metadata, renewal, listed, publish };
+}
+
+/** A file that was signed elsewhere, and what becomes of the role with it; `next` is absent where it is the one that is valid. */
+async function readSubmission(
+  repository: Repository,
+  role: string,
+  bytes: Uint8Array,
+): Promise<{ readonly next?: SignedRole; readonly published: PublishedTargets }> {
+  const next = await repository.readSubmitted(role, bytes);
+  const before = repository.targets(role)!;
+  if (!next) return { published: { version: before.version, listed: [], withdrawn: [] } };
+  const { targets, version } = next.content;
+  const listed = Object.keys(targets).filter((path) => !isDeepStrictEqual(targets[path], before.targets[path]));
+  const withdrawn = Object.keys(before.targets).filter((path) => !Object.hasOwn(targets, path));
+  return { next, published: { version, listed, withdrawn } };
 }
 
 /** Devices are not led to what they cannot fetch, or not in these pieces. */

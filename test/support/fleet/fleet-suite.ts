@@ -143,12 +143,13 @@ const CASES: Readonly<Record<string, (db: Database) => Promise<void>>> = {
     assert.equal(await due(db, 10, 'a'), []);
     await say(db, birth('a', 2, 0));
     assert.equal(await due(db, 20, 'a'), [['a', 1]]);
-    await say(db, report('a', 2, 1, 1));
+    await say(db, report('a', 2, 1, 1, { outcome: 'failed', code: 'EIO', reason: 'the disk is full' }));
     await say(db, birth('a', 3, 1));
     assert.equal(await due(db, 30, 'a'), [], 'it knows');
     await say(db, birth('a', 4, 0));
     assert.equal(await due(db, 40, 'a'), [['a', 1]], 'it has forgotten');
-    assert.is((await desiredOf(db, 'a')).state, 'pending');
+    const { state, code, reason } = await desiredOf(db, 'a');
+    assert.equal({ state, code, reason }, { state: 'pending', code: null, reason: null });
   },
   'the newest report counts, whatever order they come in': async (db) => {
     await say(db, birth('a', 1));

@@ -23,16 +23,12 @@ const put = defineRoute({
     withdrawn: v.array(v.string()),
   }),
   async handle({ params, upload, caller }, { publishTargets, audit, clock }) {
-    const published = await publishTargets(params.role, await wholeOf(upload!));
-    const { version, listed, withdrawn } = published;
-    if (listed.length + withdrawn.length > 0)
-      await audit.add([
-        {
-          ...{ at: clock.now(), actor: caller.actor, action: 'targets-publish', subject: params.role },
-          details: { version, listed, withdrawn },
-        },
-      ]);
-    return published;
+    const [subject, { actor }] = [params.role, caller];
+    return publishTargets(subject, await wholeOf(upload!), ({ version, listed, withdrawn }) =>
+      audit.add([
+        { at: clock.now(), actor, action: 'targets-publish', subject, details: { version, listed, withdrawn } },
+      ]),
+    );
   },
 });
 

@@ -22,6 +22,8 @@ test('it counts what it delivers, and how much of what is fetched is there', asy
   }
   assert.is(source.take(), blob.bytes - held + seen.at(-1)!);
   assert.is(source.take(), 0);
+  source.begin();
+  assert.is(source.progress, undefined, 'of the next nothing is known');
 });
 
 test.run();

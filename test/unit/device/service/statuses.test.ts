@@ -87,7 +87,7 @@ test('an agent that is not being updated says nothing about the model', async ()
   statuses.begun('agent', 'FETCH');
   await clock.pass(1000);
   statuses.close();
-  statuses.taken('agent', taken(install('FETCH'), 'failed', 'gone'));
+  statuses.begun('agent', 'VERIFY');
   await clock.pass(60_000);
   assert.equal(
     said.map((s) => s.step),

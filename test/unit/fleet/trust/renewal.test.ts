@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { initKeys } from '../../../../sdk/app/keys.ts';
 import type { Database } from '../../../../sdk/fleet/database/index.ts';
-import { LIFETIMES } from '../../../../sdk/fleet/trust/index.ts';
+import { LIFETIMES, MetadataStore, Repository, readKeys, signTargets } from '../../../../sdk/fleet/trust/index.ts';
 import { fleetTrust } from '../../../../sdk/fleet/trust/service.ts';
 import { DAY } from '../../../support/trust-world.ts';
 
@@ -45,5 +45,39 @@ test('a controller signs what is online in time, and says what people have to si
     await rm(folder, { recursive: true, force: true });
   }
 });
+
+test('a list that was signed elsewhere is written down before it is online, or is not', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'eigenweights-publication-'));
+  try {
+    const log = () => undefined;
+    const blobs = { spec: async () => undefined };
+    const trust = fleetTrust({ folder, database, blobs, now: Date.now, log: { info: log, warn: log, error: log } });
+    const repository = await initialized(folder);
+    const { content } = repository.root;
+    const present = repository.targets()!;
+    const next = { ...present, version: present.version + 1, expires: Date.now() + DAY };
+    const ring = await readKeys([join(folder, 'keys')]);
+    const bytes = signTargets(next, ring.allFor('targets', content.roles.targets));
+    const online = async () => (await Repository.open(repository.folder)).targets()!.version;
+    const full = async () => {
+      throw new Error('the database is away');
+    };
+    assert.is(await trust.publish('targets', bytes, full).catch((e: Error) => e.message), 'the database is away');
+    assert.is(await online(), present.version);
+    const written: unknown[] = [];
+    const record = async (published: unknown) => void written.push([published, await online()]);
+    const published = { version: next.version, listed: [], withdrawn: [] };
+    assert.equal(await trust.publish('targets', bytes, record), published);
+    assert.equal(await trust.publish('targets', bytes, record), published);
+    assert.equal([written, await online()], [[[published, present.version]], next.version]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+async function initialized(folder: string): Promise<Repository> {
+  await initKeys({ folder }, { rootKeys: 1, threshold: 1 });
+  return Repository.open(new MetadataStore(join(folder, 'metadata')));
+}
 
 test.run();
