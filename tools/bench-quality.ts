@@ -174,12 +174,14 @@ async function main(): Promise<number> {
     console.error(`compressing ${i + 1}/${tasks.length} ${task.id}`);
     const key = await keyOf(task, MODELS, sources, values.samples ?? 'all');
     const folder = await openFolder(task, key, values.fresh);
-    folders.set(task, folder);
-    await results(script, task, ['compress'], folder, values.samples);
+    const found = await results(script, task, ['compress'], folder, values.samples);
+    if (isFailure(found)) failures.push(found);
+    else folders.set(task, folder);
   }
-  for (const [i, task] of tasks.entries()) {
-    console.error(`${i + 1}/${tasks.length} ${task.id}`);
-    const found = await results(script, task, STEPS[mode], folders.get(task)!, values.samples);
+  let done = 0;
+  for (const [task, folder] of folders) {
+    console.error(`${++done}/${folders.size} ${task.id}`);
+    const found = await results(script, task, STEPS[mode], folder, values.samples);
     if (isFailure(found)) failures.push(found);
     else if (mode === 'ablation') ablations = replaced(ablations, found.ablation as Ablation);
     else if (mode === 'export') exports = replaced(exports, found.export as ExportStep);

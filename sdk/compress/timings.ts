@@ -16,10 +16,12 @@ export class Timings {
     const before = this.within;
     this.within = 0;
     const from = performance.now();
-    const result = await work();
-    const spent = (performance.now() - from) / 1000;
-    this.seconds[stage] = (this.seconds[stage] ?? 0) + spent - this.within;
-    this.within = before + spent;
-    return result;
+    try {
+      return await work();
+    } finally {
+      const spent = (performance.now() - from) / 1000;
+      this.seconds[stage] = (this.seconds[stage] ?? 0) + spent - this.within;
+      this.within = before + spent;
+    }
   }
 }

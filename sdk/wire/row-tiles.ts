@@ -28,8 +28,8 @@ const NIBBLES = [
   [6, 7],
 ] as const;
 const GROUP = 8;
-/** Of a byte. */
-const MOST = 255;
+/** Largest difference of two places in a list. Kernels of the first bundles take a 255 for no place, so that there is none. */
+const MOST = 254;
 /** Longer rows do not fit sums that count sixteen times. */
 const MOST_COLUMNS = 1 << 15;
 /** A tile of which more has to be added to is faster in panels: share of its codes. */

@@ -80,13 +80,13 @@ EW_INLINE dw_i16 dw_taps_i16(const i16 *p) { return (dw_i16){dw_pair(p, p + 2 * 
 /* a line of \`pixels\` pixels of EW_LANES channels: \`left\` of padding, w of the image (pitch apart), padding; the image's line may lie outside. Bytes are made unsigned, as those of pad are */
 EW_SHARED void dw_line_u8(u8 *d, const i8 *s, i64 pitch, i32 left, i32 w, i32 pixels, i32 outside, const u8 *pad) {
   i32 i = 0; const i32 end = outside ? 0 : left + w < pixels ? left + w : pixels;
-  for (; i < (outside ? 0 : left); i++, d += EW_LANES) dw_copy_i8(d, pad, 0);
+  for (; i < (left < end ? left : end); i++, d += EW_LANES) dw_copy_i8(d, pad, 0);
   for (; i < end; i++, d += EW_LANES, s += pitch) dw_copy_i8(d, s, 0x80);
   for (; i < pixels; i++, d += EW_LANES) dw_copy_i8(d, pad, 0);
 }
 EW_SHARED void dw_line_i16(i16 *d, const i16 *s, i64 pitch, i32 left, i32 w, i32 pixels, i32 outside, const i16 *pad) {
   i32 i = 0; const i32 end = outside ? 0 : left + w < pixels ? left + w : pixels;
-  for (; i < (outside ? 0 : left); i++, d += EW_LANES) dw_copy_i16(d, pad);
+  for (; i < (left < end ? left : end); i++, d += EW_LANES) dw_copy_i16(d, pad);
   for (; i < end; i++, d += EW_LANES, s += pitch) dw_copy_i16(d, s);
   for (; i < pixels; i++, d += EW_LANES) dw_copy_i16(d, pad);
 }

@@ -118,7 +118,7 @@ const MOST_LISTED_512 = 20;
 
 export function rowTileProducts(w: Width): string {
   return `
-${w.lanes === 16 ? `#define EW_ROW_LISTS ${MOST_LISTED_512}` : ''}
+${w.lanes === 16 ? `#undef EW_ROW_LISTS\n#define EW_ROW_LISTS ${MOST_LISTED_512}` : ''}
 ${putOrder(w)}
 ${nibbles(w)}
 ${LIST}

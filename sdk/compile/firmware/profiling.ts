@@ -14,7 +14,7 @@ typedef struct {
   const char *layer;
   const char *kernel;
   /* multiplications and additions */
-  uint32_t macs;
+  uint64_t macs;
   /* activations and weights, each counted once */
   uint32_t bytes;
 } ${name}_step;
@@ -29,7 +29,7 @@ export function stepsTable(source: FirmwareSource): string {
   const { name, planned } = source;
   const N = upper(source);
   const rows = planned.program.steps.map(
-    (s) => `  {${cString(s.node)}, ${cString(s.kind)}, ${s.macs}u, ${Math.round(s.bytes)}u},\n`,
+    (s) => `  {${cString(s.node)}, ${cString(s.kind)}, ${Math.round(s.macs)}ull, ${Math.round(s.bytes)}u},\n`,
   );
   return `
 #ifdef ${N}_PROFILE

@@ -9,8 +9,8 @@ import { sha256 } from '../../util/hash.ts';
 export interface KernelLibrary {
   stepCount(): number;
   scratchBytes(): number;
-  /** Of a thousand codes of a tile, how many may be listed where it is to be held in the form of sdk/wire/row-tiles.ts. */
-  rowLists(): number;
+  /** Of a thousand codes of a tile, how many may be listed where it is to be held in the form of sdk/wire/row-tiles.ts; undefined where none is. */
+  rowLists(): number | undefined;
   /** Known answers that the kernels' own dot product gets wrong. */
   wrong(): number;
   map(path: string | null, bytes: number): bigint | null;
@@ -22,8 +22,8 @@ export interface KernelLibrary {
   view(at: bigint, bytes: number): Uint8Array;
 }
 
-/** What the functions are; the version of sdk/compile/emit/c/shared-object.ts. */
-const VERSION = 2;
+/** What the functions are; the version of sdk/compile/emit/c/shared-object.ts. The first has no ew_row_lists, and all tiles as panels. */
+const VERSIONS = [1, 2];
 
 const loaded = new Map<string, KernelLibrary>();
 
@@ -50,11 +50,11 @@ export async function loadLibrary({ file, digest }: LibraryFile): Promise<Kernel
   try {
     const object = koffi.load(file);
     const func = (declaration: string) => object.func(declaration);
-    const version = func('int32_t ew_version(void)') as () => number;
-    if (version() !== VERSION) throw new Error(`its version is ${version()}, not ${VERSION}`);
+    const version = (func('int32_t ew_version(void)') as () => number)();
+    if (!VERSIONS.includes(version)) throw new Error(`its version is ${version}, not ${VERSIONS.join(' or ')}`);
     library = {
       stepCount: func('int32_t ew_step_count(void)'),
-      rowLists: func('int32_t ew_row_lists(void)'),
+      rowLists: version === 1 ? () => undefined : func('int32_t ew_row_lists(void)'),
       scratchBytes: func('int64_t ew_scratch_bytes(void)'),
       wrong: func('int32_t ew_wrong(void)'),
       map: func('void *ew_map(const char *path, uint64_t bytes)'),

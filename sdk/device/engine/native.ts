@@ -12,8 +12,8 @@ import { holdRowTiles } from './row-tiles.ts';
  */
 export type ResidentWeights = Uint8Array | { readonly file: string };
 
-/** Makes the weights for kernels: tiles of which more than `mostListed` of their codes would be listed are faster as they are. */
-export type WeightsFor = (mostListed: number) => ResidentWeights | Promise<ResidentWeights>;
+/** Makes the weights for kernels: tiles of which more than `mostListed` of their codes would be listed are faster as they are; all are kept as they are for undefined. */
+export type WeightsFor = (mostListed: number | undefined) => ResidentWeights | Promise<ResidentWeights>;
 
 /** What a native engine is made of. It can be made on one thread and used on another. */
 export interface PreparedNative {
@@ -41,7 +41,8 @@ export async function prepareNative(
     if (library.wrong() !== 0) continue;
     if (library.stepCount() !== program.steps.length)
       throw unavailable(`the kernels have ${library.stepCount()} steps, the program ${program.steps.length}`);
-    return { kernels, library: file, weights: await weights(library.rowLists() / 1000) };
+    const lists = library.rowLists();
+    return { kernels, library: file, weights: await weights(lists === undefined ? undefined : lists / 1000) };
   }
   throw unavailable('this processor gives wrong answers to the native kernels');
 }
@@ -82,7 +83,7 @@ export class NativeEngine extends Engine {
     const held: WeightsFor = (mostListed) => {
       if (!(weights instanceof Uint8Array)) return weights;
       const own = weights.slice();
-      holdRowTiles(program, own, mostListed);
+      if (mostListed !== undefined) holdRowTiles(program, own, mostListed);
       return own;
     };
     return NativeEngine.open(program, await prepareNative(program, modules, held, options), options);

@@ -84,11 +84,12 @@ function wasmOf(bundle: Bundle, options: PrepareOptions): PreparedWasm {
   return prepareWasm(bundle.manifest.program, kernelsFor(bundle, 'wasm'), fill, options);
 }
 
-function residentFile(bundle: Bundle, mostListed: number): Promise<ResidentWeights> {
+function residentFile(bundle: Bundle, mostListed: number | undefined): Promise<ResidentWeights> {
   const received = bundle.received ? `-${bundle.received.segments}` : '';
-  return residentWeights(`${bundle.digest}${received}-rows${1000 * mostListed}`, () => {
+  const form = mostListed === undefined ? '' : `-rows${1000 * mostListed}`;
+  return residentWeights(`${bundle.digest}${received}${form}`, () => {
     const block = installWeights(bundle);
-    holdRowTiles(bundle.manifest.program, block, mostListed);
+    if (mostListed !== undefined) holdRowTiles(bundle.manifest.program, block, mostListed);
     return block;
   });
 }

@@ -162,6 +162,22 @@ export const qconv: OpDef = {
       attrs: attrsOf([1, 1], [0, 0, 1, 1]),
       constants: [1, 2, 3, 4],
     },
+    // 81 and 66 rows are no multiple of four, and so many that parts share them out.
+    ...[
+      [9, 9],
+      [6, 11],
+    ].map(([h, w]) => ({
+      name: `pointwise, ${h! * w!} rows`,
+      inputs: [
+        sampleInts('i8', [1, h!, w!, 20], -128, 128),
+        weights(12, 1, 1, 20),
+        sample([12], 3, 0.001, 0.01),
+        sample([12], 4),
+        tensor('i32', [1], [-9]),
+      ],
+      attrs: attrsOf([1, 1], [0, 0, 0, 0]),
+      constants: [1, 2, 3, 4],
+    })),
     {
       name: 'depthwise, zero point per channel',
       inputs: [

@@ -103,9 +103,7 @@ EW_INLINE void b16_store_lo8(void *p, b16 v) { *(ew_any8 *)p = ((ew_i64x2)v)[0];
 `;
 
 const GENERAL = `
-#ifndef EW_ROW_LISTS
 #define EW_ROW_LISTS 60
-#endif
 #ifndef f4_min
 EW_INLINE f4 f4_min(f4 a, f4 b) { return v_select(f4_lt(b, a), b, a); }
 #endif

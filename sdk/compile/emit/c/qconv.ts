@@ -1,7 +1,16 @@
 import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, type ShortVector, share } from './context.ts';
-import { blockedLoops, blockRows, mostRows, raggedLoops, raggedTaps, realRows, rowSplit } from './conv.ts';
+import {
+  blockedLoops,
+  blockRows,
+  mostRows,
+  ROWS_TO_SPLIT,
+  raggedLoops,
+  raggedTaps,
+  realRows,
+  rowSplit,
+} from './conv.ts';
 import { emitEpilogue, emitRowEpilogue, type RowEpilogue, type Space, spaceOf } from './epilogue.ts';
 import { type Done, fittingRows, MR, microDot7, microI16, NR, type Rows, rowsPerTile } from './gemm.ts';
 import { rowForm } from './gemv.ts';
@@ -114,8 +123,9 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const byteBlock = line ? block : blockRows(ctx, geo, 1);
   const copied = mostRows(ctx, geo, 2);
   const windows = line || geo.m < MR ? undefined : windowsOf(geo, unit, copied * 4 + (copied + 4) * kp * 2);
-  // In one block, whatever multiple of a tile's rows that is.
-  const mr = line || windows || block < geo.m ? rowsPerTile(geo.m) : fittingRows(geo.m);
+  // In one block that no two parts share, whatever multiple of a tile's rows that is: parts begin at multiples of four.
+  const apart = line || windows || block < geo.m || geo.m >= ROWS_TO_SPLIT;
+  const mr = apart ? rowsPerTile(geo.m) : fittingRows(geo.m);
   const sums = ctx.scratch(32);
   const rowSums = ctx.scratch(narrow ? 4 * (windows ? windows.rows * geo.ow + MR : byteBlock) : 0);
   const tile = ctx.scratch(8 * kp * 2);

@@ -30,6 +30,7 @@ const SHARED = [MATH, PRELUDE.replace(/\n#ifdef EW_DOT7[\s\S]*/, '\n'), VECTORS]
 /** What follows each step, for whoever includes the text to define: nothing else. */
 const STEP = '#ifndef EW_STEP\n#define EW_STEP(i)\n#endif\n';
 
+/** A function and the items that it is called for: layers that differ in nothing else have one function. */
 interface Kernel {
   readonly name: string;
   readonly split: Split | undefined;
@@ -38,7 +39,7 @@ interface Kernel {
 class FirmwareWriter implements KernelWriter {
   private readonly texts: string[] = [];
   private readonly kernels: Kernel[] = [];
-  private readonly byText = new Map<string, number>();
+  private readonly byText = new Map<string, string>();
   /** Widths of panels that any kernel reads. */
   private readonly widths = new Set<number>();
 
@@ -52,18 +53,19 @@ class FirmwareWriter implements KernelWriter {
     const body = ctx.resolve(text.body);
     const helpers = this.withOwnOperands(ctx, text.helpers, body, all);
     const key = `${all}|${helpers.text}|${helpers.body}`;
+    const index = this.kernels.length;
     const known = this.byText.get(key);
-    if (known !== undefined) return known;
-    const i = this.kernels.length;
-    this.byText.set(key, i);
-    this.kernels.push({ name: `k${i}`, split: text.split });
-    const own = (s: string): string => s.replace(LOCAL, `k${i}_$1(`);
+    this.kernels.push({ name: known ?? `k${index}`, split: text.split });
+    if (known !== undefined) return index;
+    const name = `k${index}`;
+    this.byText.set(key, name);
+    const own = (s: string): string => s.replace(LOCAL, `${name}_$1(`);
     const parameters = [...all, 'u8 *S', ...(text.split ? ['i32 m0', 'i32 m1'] : [])].join(', ');
     const parts = /\bparts?\b/.test(helpers.body) ? '\n  const i32 part = 0, parts = 1;' : '';
     this.texts.push(
-      plainC(own(`${helpers.text}static void k${i}(${parameters}) {\n  (void)S;${parts}\n  ${helpers.body}\n}\n`)),
+      plainC(own(`${helpers.text}static void ${name}(${parameters}) {\n  (void)S;${parts}\n  ${helpers.body}\n}\n`)),
     );
-    return i;
+    return index;
   }
 
   /** The epilogue gets those of the kernel's operands that it uses. */
