@@ -77,7 +77,7 @@ export async function presentTargets(fleet: RemoteFleet, role: string): Promise<
   };
 }
 
-/** Keeps what is newer than what is kept: others may have seen more meanwhile. What is not believed any more does not count. */
+/** Keeps what is newer than what is kept: others may have seen more meanwhile, by a later root too. What is not believed any more does not count. */
 async function remember(seen: MetadataStore, found: Seen, root: TrustAnchor): Promise<void> {
   const read: Record<keyof Seen, (bytes: Uint8Array) => Seen[keyof Seen] | undefined> = {
     root: verifyFirstRoot,
@@ -87,6 +87,7 @@ async function remember(seen: MetadataStore, found: Seen, root: TrustAnchor): Pr
   for (const name of SEEN) {
     const bytes = (await seen.read(name))?.bytes;
     const kept = bytes && ifBelieved(() => read[name](bytes));
+    if (name === 'root' && kept && kept.signed.version > found.root.signed.version) return;
     if (!kept || kept.signed.version < found[name].signed.version) await seen.write(name, found[name].bytes);
   }
 }

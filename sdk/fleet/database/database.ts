@@ -24,7 +24,7 @@ export function exactNumber(text: string | bigint): number {
   return value;
 }
 
-/** Whether a statement failed for a value that it was given: a data exception, or one that a constraint forbids. It would fail again. */
+/** Whether a statement failed for a value that it was given (SQLSTATE 22: data exception): it would fail again. */
 export function isRefusedValue(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^2[23]...$/.test(String(error.code));
+  return error instanceof Error && 'code' in error && /^22...$/.test(String(error.code));
 }

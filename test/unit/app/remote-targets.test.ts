@@ -8,6 +8,7 @@ import { FleetClient } from '../../../sdk/app/fleet-client.ts';
 import { delegateTo, initKeys } from '../../../sdk/app/keys.ts';
 import { type PublishRequest, publishBundle, withdrawBundle } from '../../../sdk/app/publish.ts';
 import type { ControllerPlace } from '../../../sdk/app/publish-places.ts';
+import { presentTargets, type RemoteFleet } from '../../../sdk/app/remote-metadata.ts';
 import { changeTargets } from '../../../sdk/app/remote-targets.ts';
 import { packBundle } from '../../../sdk/bundle/index.ts';
 import { runCli } from '../../../sdk/cli/app.ts';
@@ -161,6 +162,24 @@ test('nothing is signed for a fleet that is not the trusted one, or without the 
     [`kws/${BOARD}/x`]: { family: 'kws', board: BOARD, blob: missing },
   }));
   assert.is(await codeOf(listing), 'EW8105_TARGETS_REFUSED');
+});
+
+test('what somebody else has seen meanwhile is kept', async ({ controller, home, place }) => {
+  const metadata = join(controller.folder, 'metadata');
+  await cp(metadata, join(home, 'earlier'), { recursive: true });
+  await publishBundle({ ...place, bundle: join(home, 'new.ewb'), family: 'kws', name: 'later' });
+  const [earlier, later] = [new MetadataStore(join(home, 'earlier')), new MetadataStore(metadata)];
+  const seen = new MetadataStore(join(home, 'seen-by-two'));
+  const source: RemoteFleet['source'] = {
+    async fetch(role, version) {
+      if (role === 'snapshot') await seen.write('timestamp', (await later.read('timestamp'))!.bytes);
+      return (await earlier.read(role, version))?.bytes;
+    },
+  };
+  const root = new Uint8Array(await readFile(place.root));
+  await presentTargets({ source, root, seen, now: Date.now }, 'targets');
+  const versions = await Promise.all([later, seen, earlier].map(async (s) => (await s.read('timestamp'))!.version));
+  assert.equal(versions, [versions[0], versions[0], versions[0]! - 1]);
 });
 
 test('the commands take an address in place of a folder', async (scene) => {
