@@ -11,6 +11,9 @@ interface Row {
   readonly sum: number;
 }
 
+/** What one measurement counts for at most: sums of what devices make up must be numbers still. */
+const MOST = '1e100';
+
 /**
  * What the devices that have the bundle and those that are held back measured since the wave began, and in as much time as a wave may be
  * watched before the first did. With a model counts what it measured, before it what others did. Under an agent any model does: there the
@@ -36,7 +39,7 @@ export async function healthOf(
        select 'failures' as name, runs as count, failures::double precision as sum where runs > 0
        union all select 'p95', 1, p95::double precision / 1000 where p95 is not null
        union all select 'memory', 1, memory::double precision where memory is not null
-       union all select key, 1, (value #>> '{}')::double precision from jsonb_each(metrics)
+       union all select key, 1, greatest(least((value #>> '{}')::double precision, ${MOST}), -${MOST}) from jsonb_each(metrics)
      ) v
      where v.name in (select jsonb_array_elements_text($5::jsonb))
      group by device, later, v.name`,
