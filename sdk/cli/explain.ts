@@ -80,7 +80,8 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   EW3001_MODEL_UNREADABLE: {
     meaning: 'The model file could not be read.',
     causes: 'A truncated download, a file of another format, or an external data file that is missing or too short.',
-    remedy: 'Export or download the model again; keep external data files beside it.',
+    remedy:
+      'Export or download the model again; keep external data files beside it. Models of other tools (TensorFlow Lite, Keras, PyTorch) become ONNX first: the message has the command.',
   },
   EW3002_MODEL_INVALID: {
     meaning: 'The file was read, but the graph in it is not a valid model.',

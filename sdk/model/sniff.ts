@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, resolve, sep } from 'node:path';
 import type { Graph } from '../ir/graph.ts';
 import { EigenError } from '../util/errors.ts';
+import { FOREIGN, type ForeignFormat, foreignFormat, tf2onnx } from './foreign.ts';
 import { type OnnxOptions, readOnnx } from './onnx/index.ts';
 
-export type ModelFormat = 'onnx' | 'tfjs' | 'ewb' | 'unknown';
+export type ModelFormat = 'onnx' | 'tfjs' | 'ewb' | ForeignFormat | 'unknown';
 
 /** Options of `loadModel`: how dynamic dimensions and inputs are bound. */
 export type LoadOptions = Omit<OnnxOptions, 'external'>;
@@ -13,7 +14,7 @@ export type LoadOptions = Omit<OnnxOptions, 'external'>;
 export function sniff(bytes: Uint8Array): ModelFormat {
   if (isBundle(bytes)) return 'ewb';
   if (isTfjs(bytes)) return 'tfjs';
-  return looksLikeOnnx(bytes) ? 'onnx' : 'unknown';
+  return foreignFormat(bytes) ?? (looksLikeOnnx(bytes) ? 'onnx' : 'unknown');
 }
 
 /** A bundle is a ustar archive whose first file is manifest.json: the name at byte 0, the magic at byte 257 of the first header. */
@@ -49,26 +50,40 @@ export function loadModel(path: string, options: LoadOptions = {}): Graph {
     const name = options.name ?? basename(path).replace(/\.onnx$/i, '');
     return readOnnx(bytes, { ...options, name, external: externalReader(dirname(path)) });
   }
-  const what = {
-    tfjs: 'a TensorFlow.js model',
-    ewb: 'a bundle that is compiled already',
-    unknown: 'of an unknown format',
-  }[format];
-  throw new EigenError('EW3001_MODEL_UNREADABLE', `'${path}' is ${what}, not an ONNX model`, {
-    hint: format === 'tfjs' ? 'Convert it to ONNX first, for example with tfjs2onnx.' : 'Give an ONNX file.',
+  throw notOnnx(path, format);
+}
+
+function notOnnx(path: string, format: Exclude<ModelFormat, 'onnx'>): EigenError {
+  const { what, hint } = described(path, format);
+  return new EigenError('EW3001_MODEL_UNREADABLE', `'${path}' is ${what}, not an ONNX model`, {
+    hint,
     details: { path, format },
   });
+}
+
+function described(path: string, format: Exclude<ModelFormat, 'onnx'>): { what: string; hint: string } {
+  if (format === 'unknown') return { what: 'of an unknown format', hint: 'Give an ONNX file.' };
+  if (format === 'tfjs') {
+    return { what: 'a TensorFlow.js model', hint: `Convert it to ONNX: ${tf2onnx(`--tfjs ${path}`)}` };
+  }
+  if (format === 'ewb') {
+    const hint = 'It runs, exports and compares as it is; to compile anew, give the ONNX file it was made from.';
+    return { what: 'a bundle that is compiled already', hint };
+  }
+  const { what, convert } = FOREIGN[format];
+  return { what, hint: convert(path) };
 }
 
 function readBytes(path: string, what: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (e) {
+    const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
     throw new EigenError(
       'EW1002_FILE_NOT_FOUND',
       `cannot read the ${what} '${path}': ${e instanceof Error ? e.message : String(e)}`,
       {
-        hint: 'Check the path and its permissions.',
+        hint: folder ? 'It is a folder: give the file in it.' : 'Check the path and its permissions.',
         cause: e,
       },
     );

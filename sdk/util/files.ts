@@ -88,11 +88,16 @@ function unreadable(path: string, e: unknown): never {
   const code = codeOf(e);
   const message = code === 'ENOENT' ? `${path}: no such file` : `${path}: cannot be read (${reasonOf(e)})`;
   throw new EigenError('EW1002_FILE_NOT_FOUND', message, {
-    hint: code === 'EACCES' ? 'Check the permissions of the file and its folder.' : 'Check the path.',
+    hint: READ_HINTS[code] ?? 'Check the path.',
     details: { path, code },
     cause: e,
   });
 }
+
+const READ_HINTS: Record<string, string> = {
+  EACCES: 'Check the permissions of the file and its folder.',
+  EISDIR: 'It is a folder: give the file in it.',
+};
 
 /**
  * Writes a file so that its name holds either the old content or all of the new: temporary file in the same folder,
