@@ -37,14 +37,6 @@ const root = resolve(import.meta.dirname, '..');
 const OUT = join(root, 'out');
 /** Tasks that an ablation takes when none are named. */
 const ABLATED = ['kws_dscnn', 'cifar_resnet8_large', 'lm_charrnn_shakespeare'];
-/** Tasks that are exported when none are named: convolutions small and large, attention, recurrence. */
-const EXPORTED = [
-  'kws_dscnn',
-  'cifar_resnet8',
-  'imagenet_mobilenet_v1',
-  'lm_gpt_shakespeare',
-  'lm_charrnn_shakespeare',
-];
 /** What is measured of a task, step by step. */
 const STEPS = {
   quality: ['compress', 'smallest', 'evaluate'],
@@ -134,8 +126,7 @@ function replaced<T extends { readonly task: string }>(all: readonly T[], one: T
 
 function chosen(filter: string, mode: Mode): QualityTask[] {
   const parts = filter.split(',').filter(Boolean);
-  const usual = { quality: undefined, ablation: ABLATED, export: EXPORTED }[mode];
-  if (parts.length === 0 && usual) return TASKS.filter((t) => usual.includes(t.id));
+  if (parts.length === 0 && mode === 'ablation') return TASKS.filter((t) => ABLATED.includes(t.id));
   return TASKS.filter((t) => parts.length === 0 || parts.some((p) => t.id.includes(p)));
 }
 

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { EigenError } from '../../../sdk/util/errors.ts';
 import { coarsen, pointsOf } from '../../../sdk/util/nested.ts';
 import {
+  type CodedWeights,
   codeSizes,
   decodeCodes,
   encodeCodes,
@@ -101,20 +102,32 @@ test('damaged bases and planes are refused or bounded, never more than an EigenE
   }
 });
 
-test('decoding is fast', () => {
-  const codes = normalCodes(500, 2000, 3.15);
-  const { base, planes } = encodeCodes(codes, 500, 2000, FREE);
-  const out = new Int8Array(codes.length);
+/** Microseconds of processor time that decoding takes, the least of many short rounds: others on the machine do not count. */
+function decodingTime({ base, planes }: Pick<CodedWeights, 'base' | 'planes'>, out: Int8Array): number {
   let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < 9; i++) {
+  for (let i = 0; i < 40; i++) {
     const start = process.cpuUsage();
     decodeCodes(base, planes, out);
     const used = process.cpuUsage(start);
     best = Math.min(best, used.user + used.system);
   }
-  assert.equal(out, codes);
-  // 200 million codes a second on an idle machine; a shared one must still reach a fifth.
-  assert.ok(best < 25_000, `${best} us for a million codes`);
+  return best;
+}
+
+test('decoding is fast: at least 200 million codes a second', () => {
+  const [rows, cols] = [500, 2000];
+  // Of 3.7 and 5.7 bits.
+  for (const sd of [3.15, 12.8]) {
+    const codes = normalCodes(rows, cols, sd, 127);
+    const out = new Int8Array(codes.length);
+    const whole = decodingTime(encodeCodes(codes, rows, cols), out);
+    assert.equal(out, codes);
+    assert.ok(whole < codes.length / 200, `${whole} us for a million codes`);
+    // Two planes are two more passes: 200 million on a machine of its own (npm run bench:decode), on a shared one at least half of it.
+    const planed = decodingTime(encodeCodes(codes, rows, cols, FREE), out);
+    assert.equal(out, codes);
+    assert.ok(planed < codes.length / 100, `${planed} us for a million codes in planes`);
+  }
 });
 
 test.run();

@@ -15,11 +15,12 @@ const EXPORTS = [
 
 /** README text with the measured tables between their markers; a table whose tasks are not all measured stays as it is. */
 export function withQuality(readme: string, document: QualityDocument): string {
-  const complete = TASKS.every((t) => document.rows.some((r) => r.task === t.id));
-  const tables = complete ? between(readme, QUALITY, documentMarkdown(document)) : readme;
+  const complete = (found: readonly { readonly task: string }[]): boolean =>
+    TASKS.every((t) => found.some((r) => r.task === t.id));
+  const tables = complete(document.rows) ? between(readme, QUALITY, documentMarkdown(document)) : readme;
   const stages =
     document.ablations.length < 3 ? tables : between(tables, ABLATION, ablationMarkdown(document.ablations));
-  return document.exports.length < 5 ? stages : between(stages, EXPORTS, exportMarkdown(document.exports));
+  return complete(document.exports) ? between(stages, EXPORTS, exportMarkdown(document.exports)) : stages;
 }
 
 /** Replaces what is between two markers. Throws when the text has lost them. */

@@ -123,6 +123,10 @@ const EXPORTS: readonly Column<ExportRow>[] = [
   { title: 'form', text: true, cell: ({ file }) => (file.form === 'qdq' ? 'QDQ' : 'MatMulNBits') },
   { title: 'bundle', cell: (r) => r.bundle.toFixed(4) },
   { title: 'ONNX', cell: ({ file }) => file.judgement.score.toFixed(4) },
+  {
+    title: "of the bundle's (95 %)",
+    cell: ({ file: { judgement: j } }) => `${percent(j.retention)} (${interval(j)})`,
+  },
   { title: 'same answer', cell: ({ file }) => percent(file.judgement.agreement) },
   { title: 'divergence, nats', cell: ({ file }) => file.judgement.divergence.toPrecision(2) },
   { title: 'file, share of fp32', cell: (r) => percent(r.file.bytes / r.originalBytes, 1) },
