@@ -4,6 +4,7 @@ import { footprintOn, type Model } from '../pipeline.ts';
 import { encodeCodes, panelPoints } from '../wire/codes.ts';
 import { encodedSize } from '../wire/ints.ts';
 import { residentCodeBytes } from '../wire/panels.ts';
+import { ROW_TILE_BITS } from '../wire/row-tiles.ts';
 import { codesWireSize } from '../wire/weights.ts';
 
 /** A limit for the weights on the wire: as a factor of their fp32 bytes, or absolute. */
@@ -49,6 +50,8 @@ export function optionsFor(
   return {
     ...DEFAULT_OPTIONS,
     weightBits,
+    // Where memory is limited, there is no room for the form in which kernels multiply such codes.
+    ...(runtime === 'firmware' || isLimited(request) ? {} : { oneRowBits: ROW_TILE_BITS }),
     minQuality: minQuality ?? DEFAULT_OPTIONS.minQuality,
     seed: request.seed ?? DEFAULT_OPTIONS.seed,
     sizer: (data, rows, cols) =>
@@ -65,6 +68,9 @@ export function optionsFor(
     ...request.stages,
   };
 }
+
+const isLimited = ({ residentBytes, maxRamBytes }: Limits): boolean =>
+  residentBytes !== undefined || maxRamBytes !== undefined;
 
 export function budgetBytes(model: Model, budget: WireBudget): number {
   return 'bytes' in budget ? budget.bytes : Math.floor(model.originalBytes / budget.factor);

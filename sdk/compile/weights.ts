@@ -53,7 +53,7 @@ function withRoom(items: readonly WeightItem[], oneRow: ReadonlySet<string>, spa
     const { layout } = item.slot;
     if (layout.kind !== 'panels' || !oneRow.has(weightKey(item.value, layout)) || left < WEIGHT_ALIGN) return item;
     const wanted = rowTileRoom(layout, packWeight(layout, item.tensor));
-    const room = Math.floor(Math.min(wanted, left) / WEIGHT_ALIGN) * WEIGHT_ALIGN;
+    const room = Math.min(align(wanted), Math.floor(left / WEIGHT_ALIGN) * WEIGHT_ALIGN);
     left -= room;
     return room === 0
       ? item

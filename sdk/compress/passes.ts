@@ -52,6 +52,14 @@ export function isAlike(within: Judged, without: Judged, minQuality: number): bo
   return times <= MEMORY_PRICE && within.quality >= GOAL_QUALITY;
 }
 
+/** Quality that a network keeps with its whole interval where nothing else is asked for speed. */
+const FAST_QUALITY = 0.995;
+
+/** Whether a network is so good that a slower one need not be looked at. */
+export function isHarmless({ divergence, low }: Pick<FrontierPoint, 'divergence' | 'low'>, minQuality: number): boolean {
+  return divergence <= HARMLESS && low >= Math.max(FAST_QUALITY, minQuality);
+}
+
 /** Fits of one prepared network at any number of sizes. */
 export class Passes {
   readonly prepared: Prepared;
@@ -76,13 +84,30 @@ export class Passes {
   ): Promise<Candidate> {
     const { plan, planner } = this.prepared;
     const free = { ...plan, choices: planner.allocateFor(plan, wireBytes) };
-    const tight = planner.towardsGoal(free, wireBytes);
-    const candidate =
-      tight === free
-        ? await this.within(free, wireBytes, dampings)
-        : await this.withGoal(tight, free, wireBytes, dampings);
+    const fast = planner.narrowedOf(free, wireBytes);
+    const candidate = fast
+      ? await this.fasterOf(fast, free, wireBytes, dampings)
+      : await this.ofPlan(free, wireBytes, dampings);
     this.frontier.push(candidate.point);
     return candidate;
+  }
+
+  /** The plan that is faster where that loses next to nothing, else the one that is not. */
+  private async fasterOf(fast: Plan, free: Plan, wireBytes: number, dampings: readonly number[]): Promise<Candidate> {
+    const { minQuality, smallest } = this.prepared.ctx.options;
+    const faster = await this.ofPlan(fast, wireBytes, dampings);
+    if (isHarmless(faster.point, minQuality)) return faster;
+    const slower = await this.ofPlan(free, wireBytes, dampings);
+    // Where the size is sought, time is no reason to miss the quality.
+    const kept = !smallest || faster.point.low >= minQuality;
+    const alike = kept && faster.point.divergence <= GOAL_DIVERGENCE * slower.point.divergence;
+    if (alike) this.install(faster);
+    return alike ? faster : slower;
+  }
+
+  private ofPlan(free: Plan, wireBytes: number, dampings: readonly number[]): Promise<Candidate> {
+    const tight = this.prepared.planner.towardsGoal(free, wireBytes);
+    return tight === free ? this.within(free, wireBytes, dampings) : this.withGoal(tight, free, wireBytes, dampings);
   }
 
   /** The plan within the memory goal where that loses next to nothing, else the one without. */
@@ -164,9 +189,10 @@ export class Passes {
     const { ctx, pair, planner } = this.prepared;
     let best: Measured | undefined;
     let bestOver = Number.POSITIVE_INFINITY;
-    // A plan that memory limits does not use the whole budget.
+    // A plan that memory or time limits does not use the whole budget.
     const room = wireBytes * (1 - SLACK) - plan.side.wire;
-    let aim = (Number.isFinite(plan.limit.bytes) ? Math.min(room, planner.codesOf(plan)) : room) + this.correction;
+    const limited = plan.narrow !== undefined || Number.isFinite(plan.limit.bytes);
+    let aim = (limited ? Math.min(room, planner.codesOf(plan)) : room) + this.correction;
     for (let attempt = 0; attempt < 3; attempt++) {
       const quantized = await quantizeAll(ctx, pair, samples, { ...plan, codeBytes: Math.max(0, aim) }, note);
       const { graph, names } = planner.integerGraph(plan, quantized);

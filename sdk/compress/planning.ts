@@ -15,6 +15,7 @@ import type { Context } from './context.ts';
 import { buildInteger, emptyLayer, type IntegerGraph, type QuantizedLayer } from './integer.ts';
 import type { Layer } from './layers.ts';
 import { narrowings, type ResidentLimit, residentLimit } from './limits.ts';
+import { narrowed, oneRowLayers } from './one-row.ts';
 import { planActivations } from './plan-activations.ts';
 import { inputScales } from './quantize.ts';
 import { codeBytes } from './sequential.ts';
@@ -44,6 +45,8 @@ export interface Plan {
   /** Bytes of everything but the codes. */
   readonly side: { readonly wire: number; readonly resident: number };
   readonly excess?: ReadonlyMap<Layer, Excess>;
+  /** Layers with codes narrow enough to be multiplied as they lie in memory (one-row.ts). */
+  readonly narrow?: ReadonlySet<Layer>;
   /** Factor on the damping of every fit; 1 when absent. */
   readonly damping?: number;
 }
@@ -127,6 +130,16 @@ export class Planner {
     return cheap && this.residentOf(tight) <= free.goal * (1 + SLACK) ? tight : free;
   }
 
+  /** The plan with codes of layers whose time depends on it so narrow that they are fast; undefined where they are anyway, or no kernel cares. */
+  narrowedOf(free: Plan, wireBytes: number): Plan | undefined {
+    const { oneRowBits } = this.ctx.options;
+    if (oneRowBits === undefined) return undefined;
+    const narrow = oneRowLayers(this.ctx, free.activations);
+    if ([...narrow].every((l) => free.choices.get(l)!.bits <= oneRowBits)) return undefined;
+    const plan = { ...free, narrow };
+    return { ...plan, choices: this.allocateFor(plan, wireBytes) };
+  }
+
   /** Whether the plan would be another one without its limit on the weights in memory. */
   isLimited(plan: Plan, wireBytes: number): boolean {
     if (plan.limit.bytes === Number.POSITIVE_INFINITY) return false;
@@ -159,14 +172,15 @@ export class Planner {
   }
 
   allocateFor(
-    { surveys, side, excess, limit }: Pick<Plan, 'surveys' | 'side' | 'excess' | 'limit'>,
+    { surveys, side, excess, limit, narrow }: Pick<Plan, 'surveys' | 'side' | 'excess' | 'limit' | 'narrow'>,
     wireBytes = this.ctx.options.wireBudgetBytes,
   ): Map<Layer, Choice> {
     const { layers, options } = this.ctx;
     const units = withFloor(
       layers.map((l): Unit => {
         const more = excess?.get(l);
-        return { ...surveys.get(l)!.unit, ...(more ? { excess: more } : {}) };
+        const unit = { ...surveys.get(l)!.unit, ...(more ? { excess: more } : {}) };
+        return (narrow?.has(l) && narrowed(unit, options.oneRowBits!)) || unit;
       }),
     );
     const wireBits = 8 * Math.max(0, wireBytes * (1 - SLACK) - side.wire);

@@ -37,6 +37,8 @@ export interface CompressOptions {
   readonly minQuality: number;
   /** Resident code widths the target can read, ascending, within 2..8. */
   readonly weightBits: readonly number[];
+  /** Codes of at most so many bits are multiplied with one row as they lie in memory, which is faster: taken for such layers where that costs next to no quality. Absent: no kernel does so. */
+  readonly oneRowBits?: number;
   readonly seed: number;
   /** Share of the samples held out for sensitivities and the gate. */
   readonly holdout: number;

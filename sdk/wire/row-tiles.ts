@@ -28,6 +28,8 @@ const NIBBLES = [
   [6, 7],
 ] as const;
 const GROUP = 8;
+/** Codes of up to so many bits need no list. */
+export const ROW_TILE_BITS = 4;
 /** Largest difference of two places in a list. Kernels of the first bundles take a 255 for no place, so that there is none. */
 const MOST = 254;
 /** Longer rows do not fit sums that count sixteen times. */

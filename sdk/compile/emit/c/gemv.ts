@@ -77,6 +77,7 @@ EW_SHARED void ew_gemv_${suffix}(ew_place *at, const u8 *p, i32 tile, i32 rows, 
  */
 const ROW_TILES = `EW_SHARED void ew_nibbles_i16(const u8 *t, i32 cols, const i16 *x, i32 sum, i32 *out) {
   const h8 low = h8_splat(15), high = h8_splat(240);
+  EW_COUNT(cols);
   i4 c0 = i4_splat(-8 * sum), c1 = c0, d0 = i4_splat(0), d1 = d0;
   EW_ROLLED for (i32 k = 0; k < cols; k += 8, t += 32, x += 8) {
     const h8 e0 = h8_load_splat2(x), e1 = h8_load_splat2(x + 2), e2 = h8_load_splat2(x + 4), e3 = h8_load_splat2(x + 6);

@@ -43,6 +43,7 @@ typedef i32 ew_any4 __attribute__((aligned(1), may_alias));
 #define EW_ROW_TILES
 /* of use to WebAssembly alone */
 #define EW_POINTER(p) (void)(p)
+#define EW_COUNT(n) (void)(n)
 
 EW_INLINE f4 f4_load(const void *p) { return *(const ew_any16 *)p; }
 #define f4_store(p, v) (*(ew_any16 *)(p) = (v))
