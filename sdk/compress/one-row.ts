@@ -3,8 +3,9 @@ import type { Unit } from './allocate.ts';
 import { type Context, needsMoments } from './context.ts';
 import type { Layer } from './layers.ts';
 
-/** Layers with a smaller share of a network's multiplications have no say in how long a run takes. */
-const SHARE = 1 / 32;
+/** Shares of a network's multiplications: where such layers have less of them together, time is no reason for a plan, and a layer that has less is left as it is. */
+const TOGETHER = 1 / 8;
+const ALONE = 1 / 32;
 
 /**
  * Layers whose time depends on how wide their codes are: products of bytes with one row, where nothing that is unpacked serves a second one, as far as they
@@ -12,13 +13,15 @@ const SHARE = 1 / 32;
  */
 export function oneRowLayers(ctx: Context, activations: Activations): Set<Layer> {
   const work = (l: Layer): number => (needsMoments(l) ? l.params * l.positions : 0);
-  const least = SHARE * ctx.layers.reduce((sum, l) => sum + work(l), 0);
+  const total = (layers: readonly Layer[]): number => layers.reduce((sum, l) => sum + work(l), 0);
+  const all = total(ctx.layers);
   const isOne = (l: Layer): boolean => {
     const plan = activations.get(l)!;
     const bytes = plan.mode === 'dynamic' || (plan.mode === 'static' && plan.bits === 8);
-    return l.positions === 1 && isWhole(l) && bytes && work(l) >= least;
+    return l.positions === 1 && isWhole(l) && bytes && work(l) >= ALONE * all;
   };
-  return new Set(ctx.layers.filter(isOne));
+  const found = ctx.layers.filter(isOne);
+  return new Set(total(found) >= TOGETHER * all ? found : []);
 }
 
 /** Every output is a product with all of the row. */
