@@ -25,8 +25,7 @@ export function oneRowLayers(ctx: Context, activations: Activations): Set<Layer>
 }
 
 /** Every output is a product with all of the row. */
-const isWhole = ({ spec }: Layer): boolean =>
-  spec?.kind === 'linear' || (spec?.kind === 'conv' && spec.groups === 1);
+const isWhole = ({ spec }: Layer): boolean => spec?.kind === 'linear' || (spec?.kind === 'conv' && spec.groups === 1);
 
 /**
  * The unit with codes of at most so many bits, which take as many in memory; undefined where there are none. What codes took beyond the curves in memory was

@@ -56,7 +56,10 @@ export function isAlike(within: Judged, without: Judged, minQuality: number): bo
 const FAST_QUALITY = 0.995;
 
 /** Whether a network is so good that a slower one need not be looked at. */
-export function isHarmless({ divergence, low }: Pick<FrontierPoint, 'divergence' | 'low'>, minQuality: number): boolean {
+export function isHarmless(
+  { divergence, low }: Pick<FrontierPoint, 'divergence' | 'low'>,
+  minQuality: number,
+): boolean {
   return divergence <= HARMLESS && low >= Math.max(FAST_QUALITY, minQuality);
 }
 
@@ -98,9 +101,10 @@ export class Passes {
     const faster = await this.ofPlan(fast, wireBytes, dampings);
     if (isHarmless(faster.point, minQuality)) return faster;
     const slower = await this.ofPlan(free, wireBytes, dampings);
+    const { divergence, quality, low } = faster.point;
     // Where the size is sought, time is no reason to miss the quality.
-    const kept = !smallest || faster.point.low >= minQuality;
-    const alike = kept && faster.point.divergence <= GOAL_DIVERGENCE * slower.point.divergence;
+    const kept = (smallest ? low : quality) >= minQuality;
+    const alike = kept && divergence <= GOAL_DIVERGENCE * slower.point.divergence;
     if (alike) this.install(faster);
     return alike ? faster : slower;
   }
