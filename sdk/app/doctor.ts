@@ -8,7 +8,7 @@ import type { Target } from '../compile/target.ts';
 import { COMPILER_SETTING } from '../compile/toolchains/compiler.ts';
 import { probeDot7 } from '../device/engine/probe.ts';
 import { processorFlags, runnable } from '../device/engine/processor.ts';
-import { preferredVariant } from '../device/engine/wasm.ts';
+import { preferredVariant } from '../device/engine/wasm-kernels.ts';
 import { probeHost } from '../device/probe.ts';
 import { profileDigest } from '../device/profile-digest.ts';
 import { hasOracle } from '../measure/oracle/ort.ts';
@@ -104,8 +104,8 @@ const SIMD_MODULE = Uint8Array.of(
 
 function wasmFindings(): Finding[] {
   const simd = WebAssembly.validate(SIMD_MODULE);
-  const dot = probeDot7();
-  const { variant, reason } = preferredVariant(dot);
+  const { variant, reason } = preferredVariant(probeDot7());
+  const fast = variant !== 'simd128';
   return [
     simd
       ? { name: 'wasm simd', status: 'ok', found: 'yes' }
@@ -117,9 +117,14 @@ function wasmFindings(): Finding[] {
         },
     {
       name: 'wasm kernels',
-      status: dot.right ? 'ok' : 'optional',
+      status: fast ? 'ok' : 'optional',
       found: `${variant}: ${reason}`,
-      ...(dot.right ? {} : { remedy: 'for faster integer kernels use Node 22 or newer; the results are the same' }),
+      ...(fast
+        ? {}
+        : {
+            remedy:
+              'for faster integer kernels use Node 20 or newer on a processor that gains from them; the results are the same',
+          }),
     },
   ];
 }

@@ -2,11 +2,11 @@ import { type Bundle, openBundle } from '../bundle/open.ts';
 import type { NamedType } from '../data/samples.ts';
 import type { Engine, EngineOptions } from '../device/engine/engine.ts';
 import { openEngine, openNative, openWasm } from '../device/engine/open.ts';
+import { WASM_VARIANTS } from '../device/engine/wasm-kernels.ts';
 import { readBytes } from '../util/files.ts';
 import type { Tensor } from '../util/tensor.ts';
 import { type SelfTest, testKernels } from './self-test.ts';
 
-const WASM_VARIANTS = ['simd128', 'dot7'] as const;
 /** Of those that one bundle has several of. */
 const NATIVE_VARIANTS = ['sse4', 'avx2', 'avxvnni', 'avx512vnni'] as const;
 

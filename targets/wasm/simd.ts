@@ -51,6 +51,7 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define v_select(mask, a, b) wasm_v128_bitselect((a), (b), (mask))
 #define i4_load(p) wasm_v128_load(p)
 #define i4_load_u16(p) wasm_u32x4_load16x4(p)
+#define i4_make wasm_i32x4_make
 #define i4_store(p, v) wasm_v128_store((p), (v))
 #define i4_store_lane(p, v, i) wasm_v128_store32_lane((p), (v), i)
 #define i4_splat wasm_i32x4_splat
@@ -107,6 +108,16 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #ifdef EW_DOT7
 /* acc + sum over 4 of (signed 8 bit a) * (7 bit w); exact because w < 128 */
 #define b16_dot7(a, w, acc) wasm_i32x4_relaxed_dot_i8x16_i7x16_add((a), (w), (acc))
+/* 8 x i16: sums over 2 of the same products; exact where they fit */
+#define h8_dot7(a, w) wasm_i16x8_relaxed_dot_i8x16_i7x16((a), (w))
+#define h8_pairs_u8(v) wasm_u16x8_extadd_pairwise_u8x16(v)
+#define h8_any_above(v, n) wasm_v128_any_true(wasm_i16x8_gt((v), wasm_i16x8_splat(n)))
+#define b16_min_u wasm_u8x16_min
+/* sums of neighbours added; the compiler would make one b16_dot7 of this and h8_dot7, which may be wrong where that is not */
+EW_INLINE i4 i4_add_pairs(i4 acc, h8 v) { __asm__("" : "+r"(v)); return wasm_i32x4_add(acc, wasm_i32x4_extadd_pairwise_i16x8(v)); }
+/* 1 where products are to be summed in 16 bits first, because b16_dot7 is wrong or slow here; engines say it before the first step */
+static i32 ew_chained;
+void ew_set_chained(i32 on) { ew_chained = on; }
 #endif
 /* four bools (0/1 bytes) as 0.0f/1.0f */
 EW_INLINE f4 f4_load_bool(const u8 *p) {

@@ -42,6 +42,7 @@ export async function buildWasm(
     ...variant.flags,
     ...variant.defines.map((d) => `-D${d}`),
     ...exportNames.map((e) => `-Wl,--export=${e}`),
+    ...(variant.defines.includes('EW_DOT7') ? ['-Wl,--export=ew_set_chained'] : []),
   ];
   const key = createHash('sha256')
     .update(`${RECIPE}\n${flags.join(' ')}\n${source}`)

@@ -50,7 +50,7 @@ const BUNDLES: readonly Bundled[] = [
 const compiler = await hostTarget.toolchain();
 
 const KERNELS: readonly { engine: EngineName; threads: number }[] = (
-  [...(['simd128', 'dot7'] as const), ...nativeVariants()] as const
+  [...(['simd128', 'dot7', 'dot7x16'] as const), ...nativeVariants()] as const
 ).flatMap((engine) => [1, 2].map((threads) => ({ engine, threads })));
 
 /** Variants of native kernels that this machine builds and runs. */
@@ -115,7 +115,8 @@ async function compareEngines(path: string, model: SmallModel, firstBytes?: numb
   assert.is(reference.proof.cases, 2);
   let first: Result | undefined;
   for (const { engine, threads } of KERNELS) {
-    if (engine === 'dot7' && !probeDot7().right) continue;
+    if (engine === 'dot7' && !probeDot7().whole.right) continue;
+    if (engine === 'dot7x16' && !probeDot7().chained.right) continue;
     const got = await runOn(path, model, { engine, threads, firstBytes });
     assert.is(got.proof.comparison, firstBytes === undefined ? 'hashes' : 'none');
     first ??= got;
@@ -144,7 +145,7 @@ for (const bundled of BUNDLES) {
 
 if (!compiler) test('native kernels', () => skip('every bundle on native kernels', 'no C compiler for x86-64 here'));
 
-if (!probeDot7().right)
+if (!probeDot7().whole.right)
   test('dot7', () => skip('every bundle on dot7', 'this Node has no right relaxed dot product', 'unsupported'));
 
 test.run();

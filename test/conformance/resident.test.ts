@@ -18,6 +18,7 @@ import { thisPlatform } from '../../sdk/wire/kernels.ts';
 import type { WeightLayout } from '../../sdk/wire/program.ts';
 import { hostTarget } from '../../targets/host/index.ts';
 import { wasmTarget } from '../../targets/wasm/index.ts';
+import { wasmVariants } from '../support/engines.ts';
 
 /**
  * Constants in the forms that devices hold them in (weight codes at mixed widths with lists of wide ones, scales as exponents, biases
@@ -212,11 +213,7 @@ async function nativeCases(): Promise<{ variant: string; run(threads: number): P
 
 const expected = await outputsOf(plain, 'simd128', 1);
 const exact = evaluateGraph(graph, inputs);
-for (const { variant, bytes } of short.modules) {
-  if (!WebAssembly.validate(bytes)) {
-    console.log(`# skip resident forms on ${variant}: this Node has no relaxed SIMD`);
-    continue;
-  }
+for (const variant of short.modules.flatMap((m) => wasmVariants(m.variant))) {
   for (const threads of [1, 2]) {
     test(`${variant}, ${threads} threads: the same outputs`, async () => {
       const got = await outputsOf(short, variant, threads);

@@ -1,6 +1,7 @@
 import { type CompiledProgram, type CompileOptions, compileGraph } from '../../sdk/compile/index.ts';
 import type { Engine } from '../../sdk/device/engine/engine.ts';
 import { NativeEngine } from '../../sdk/device/engine/native.ts';
+import { probeDot7 } from '../../sdk/device/engine/probe.ts';
 import { processorFlags, runnable } from '../../sdk/device/engine/processor.ts';
 import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
 import type { Graph } from '../../sdk/ir/graph.ts';
@@ -14,6 +15,15 @@ export interface EngineCase {
   readonly name: string;
   readonly compiled: CompiledProgram;
   load(threads: number): Promise<Engine>;
+}
+
+/** The ways to run a WebAssembly module that are right here; others are named. */
+export function wasmVariants(module: string): string[] {
+  if (module !== 'dot7') return [module];
+  const { whole, chained } = probeDot7();
+  if (!whole.right) skip('kernels of wasm dot7', 'this Node has no right relaxed dot product', 'unsupported');
+  if (!chained.right) skip('kernels of wasm dot7x16', 'this Node has no relaxed SIMD', 'unsupported');
+  return [...(whole.right ? ['dot7'] : []), ...(chained.right ? ['dot7x16'] : [])];
 }
 
 /** Everything that can run a graph here: every variant of every target. What cannot is named. */
@@ -30,14 +40,11 @@ export async function engineCases(graph: Graph, options: CompileOptions = {}): P
     for (const module of compiled.modules) {
       const name = `${target.id} ${module.variant}`;
       if (target.platform === 'wasm') {
-        if (!WebAssembly.validate(module.bytes as Uint8Array<ArrayBuffer>))
-          skip(`kernels of ${name}`, 'this Node has no relaxed SIMD', 'unsupported');
-        else
+        for (const variant of wasmVariants(module.variant))
           cases.push({
-            name,
+            name: `${target.id} ${variant}`,
             compiled,
-            load: (threads) =>
-              WasmEngine.load(compiled.program, [module], weights, { threads, variant: module.variant }),
+            load: (threads) => WasmEngine.load(compiled.program, [module], weights, { threads, variant }),
           });
       } else if (runnable([module], thisPlatform(), processorFlags()).length === 0)
         skip(`kernels of ${name}`, 'this processor does not run them', 'unsupported');

@@ -1,50 +1,13 @@
-import { EigenError } from '../../util/errors.ts';
-import type { KernelId, KernelModule } from '../../wire/kernels.ts';
+import type { KernelModule } from '../../wire/kernels.ts';
 import type { Program } from '../../wire/program.ts';
 import { Engine, type EngineOptions } from './engine.ts';
-import { type DotProbe, probeDot7 } from './probe.ts';
 import { holdRowTiles } from './row-tiles.ts';
 import { type StepFunction, Team } from './team.ts';
+import { SET_CHAINED, type WasmKernels, wasmKernels } from './wasm-kernels.ts';
 
 const PAGE = 65536;
 const STACK = 65536;
 const align = (n: number, to: number): number => Math.ceil(n / to) * to;
-
-/** The relaxed dot product has to be this much faster than the plain one in the probe before it is used. */
-const WORTH_IT = 1.1;
-
-/** The kernel variant that this machine runs best, and why. */
-export function preferredVariant(probe: DotProbe = probeDot7()): { variant: 'dot7' | 'simd128'; reason: string } {
-  if (!probe.right) {
-    const fault = probe.fault === 'wrong' ? 'computed wrongly by this Node' : 'not known to this Node';
-    return { variant: 'simd128', reason: `the relaxed dot product is ${fault}` };
-  }
-  const times = `${probe.speedup.toFixed(2)} times as fast as the plain one (measured)`;
-  if (probe.speedup >= WORTH_IT) return { variant: 'dot7', reason: `the relaxed dot product is right and ${times}` };
-  return { variant: 'simd128', reason: `the relaxed dot product is right, but only ${times}; ${WORTH_IT} is needed` };
-}
-
-/** The WebAssembly kernels for this machine. */
-export function chooseModule(all: readonly KernelModule[], wanted?: string): KernelModule {
-  const modules = all.filter((m) => m.platform === 'wasm');
-  if (wanted) {
-    const hit = modules.find((m) => m.variant === wanted);
-    if (!hit)
-      throw new EigenError(
-        'EW5003_ENGINE_UNAVAILABLE',
-        `no kernels of variant '${wanted}'; there are: ${modules.map((m) => m.variant).join(', ')}`,
-      );
-    return hit;
-  }
-  const dot7 = modules.find((m) => m.variant === 'dot7');
-  if (dot7 && preferredVariant().variant === 'dot7') return dot7;
-  const plain = modules.find((m) => m.variant === 'simd128');
-  if (!plain)
-    throw new EigenError('EW5003_ENGINE_UNAVAILABLE', 'the bundle has no kernels that this machine can run', {
-      hint: 'Build it again for this board.',
-    });
-  return plain;
-}
 
 /** Where what lies in the memory of a program, bytes: stacks first, then these one after another. */
 interface Places {
@@ -55,9 +18,7 @@ interface Places {
 }
 
 /** What an engine of WebAssembly is made of. It can be made on one thread and used on another: nothing of it is copied on its way. */
-export interface PreparedWasm {
-  readonly kernels: KernelId;
-  readonly module: WebAssembly.Module;
+export interface PreparedWasm extends WasmKernels {
   /** Where the module's own data ends, bytes. */
   readonly heap: number;
   /** With the weights in it. */
@@ -75,16 +36,15 @@ export function prepareWasm(
   fill: (block: Uint8Array) => void,
   { threads, variant, spare }: EngineOptions & { readonly spare?: WebAssembly.Memory } = {},
 ): PreparedWasm {
-  const { bytes, ...kernels } = chooseModule(modules, variant);
-  const module = new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
+  const chosen = wasmKernels(modules, variant);
   // Only an instance can tell; stacks come first in the memory, so it is small.
-  const heap = align(heapBase(module), 64);
+  const heap = align(heapBase(chosen.module), 64);
   const { weights, bytes: needed } = placesOf(program, heap, partsOf(threads));
   const memory = memoryOf(needed, spare);
   const block = new Uint8Array(memory.buffer, weights, program.weightBytes);
   fill(block);
   holdRowTiles(program, block);
-  return { kernels, module, heap, memory };
+  return { ...chosen, heap, memory };
 }
 
 function partsOf(threads = 1): number {
@@ -120,12 +80,13 @@ export class WasmEngine extends Engine {
   private readonly team: Team | undefined;
   private readonly places: Places;
 
-  private constructor(program: Program, { kernels, module, heap, memory }: PreparedWasm, threads: number) {
+  private constructor(program: Program, { kernels, module, chained, heap, memory }: PreparedWasm, threads: number) {
     super(program, kernels, threads, program.scratchBytes);
     this.memory = memory;
     const places = placesOf(program, heap, threads);
     this.places = places;
     const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    if (chained) (exports[SET_CHAINED] as (on: number) => void)(1);
     this.steps = program.steps.map((_, i) => exports[`ew_step_${i}`] as StepFunction);
     const member = {
       module,

@@ -55,7 +55,12 @@ interface Inner {
   readonly results: (row: number) => [string, string];
   /** What is added before the loop, with rows where \`at\` says. */
   readonly before?: ((at: (row: number) => string) => string) | undefined;
+  /** Another loop in place of this one, where a C expression says so. */
+  readonly instead?: { readonly where: string; readonly loop: Loop };
 }
+
+/** Text of a loop over a piece of the rows, up to `end`; `next` moves all pointers to rows on. */
+type Loop = (at: (row: number) => string, next: string) => string;
 
 /** The loop all three products share. Where fewer rows may be real, results pass through a small array, so that the text that uses them stands once. */
 function micro(mr: number, rows: Rows, tileType: string, tile: string, inner: Inner, done: Done): string {
@@ -75,21 +80,27 @@ function micro(mr: number, rows: Rows, tileType: string, tile: string, inner: In
     ${list.map(store).join(' ')}
     ${rolled(count, done.use('f4_load(acc + 8 * r)', 'f4_load(acc + 8 * r + 4)'))}`;
   const pieces = 'pitch' in rows ? rows.pieces : undefined;
-  const loop = (
-    iterations: number | string,
-  ): string => `const ${tileType} *const end = b + ${typeof iterations === 'number' ? iterations * inner.stepB : `(${iterations}) * ${inner.stepB}`};
-    do {
+  const steps: Loop = () => `do {
       EW_POINTER(b);${one ? ' EW_POINTER(a);' : ''}
       ${inner.loads} b += ${inner.stepB};
       ${list.map((r) => inner.update(r, at(r))).join('\n      ')}
       ${next}
     } while (b != end);`;
+  const loop = (
+    iterations: number | string,
+    text: Loop,
+  ): string => `const ${tileType} *const end = b + ${typeof iterations === 'number' ? iterations * inner.stepB : `(${iterations}) * ${inner.stepB}`};
+    ${text(at, next)}`;
+  const whole = (text: Loop): string =>
+    pieces
+      ? `EW_ROLLED for (i32 piece = 0; piece < ${pieces.count}; piece++) { ${loop(pieces.length / inner.stepA, text)} a += ${pieces.apart - pieces.length}; }`
+      : loop(inner.iterations, text);
   return `{
     ${pointers}
     ${list.map(inner.start).join(' ')}
     ${inner.before ? inner.before(at) : ''}
     const ${tileType} *b = ${tile};
-    ${pieces ? `EW_ROLLED for (i32 piece = 0; piece < ${pieces.count}; piece++) { ${loop(pieces.length / inner.stepA)} a += ${pieces.apart - pieces.length}; }` : loop(inner.iterations)}
+    ${inner.instead ? `if (${inner.instead.where}) { ${whole(inner.instead.loop)} } else { ${whole(steps)} }` : whole(steps)}
     ${done.rows ? collected(done.rows) : list.map((r) => `{ const i32 r = ${r}; ${done.use(...inner.results(r))} }`).join('\n    ')}
   }`;
 }
@@ -211,6 +222,31 @@ function beforeDot7(mr: number, { count, codes, columns, offset }: Rest): Inner[
     }`;
 }
 
+/** Where products are summed in 16 bits first (C expression), and for how many steps; without that, one. */
+export interface Chain {
+  readonly where: string;
+  readonly steps?: string;
+}
+
+/** The loop of `microDot7` with sums of `chain` steps in 16 bits. */
+function chained(mr: number, chain: string | undefined): Loop {
+  const list = ROWS.slice(0, mr);
+  return (at, next) => {
+    const step = (update: (lane: string, half: number) => string): string =>
+      `{ EW_POINTER(b); EW_POINTER(a); const b16 b0 = b16_load(b), b1 = b16_load(b + 16); b += 32;
+      ${list.map((r) => `{ const b16 s = b16_load_splat4(${at(r)}); ${[0, 1].map((h) => update(`${r}${h}`, h)).join(' ')} }`).join('\n      ')}
+      ${next} }`;
+    if (chain === undefined) return `do ${step((i, h) => `c${i} = ew_add7(s, b${h}, c${i});`)} while (b != end);`;
+    return `do {
+      const u8 *const stop = b + 32 * ${chain} < end ? b + 32 * ${chain} : end;
+      h8 ${list.map((r) => `s${r}0, s${r}1`).join(', ')};
+      ${step((i, h) => `s${i} = h8_dot7(s, b${h});`)}
+      EW_ROLLED while (b != stop) ${step((i, h) => `s${i} = h8_add(s${i}, h8_dot7(s, b${h}));`)}
+      ${list.map((r) => `c${r}0 = i4_add_pairs(c${r}0, s${r}0); c${r}1 = i4_add_pairs(c${r}1, s${r}1);`).join(' ')}
+    } while (b != end);`;
+  };
+}
+
 /** i8 x u7 -> i32 with the dot product of bytes; the tile is [K/4][8][4] u8, `kp` is K rounded up to a multiple of 4, of 16 with
  * `sums`, which takes no rest. */
 export function microDot7(
@@ -221,7 +257,7 @@ export function microDot7(
   tile: string,
   init: (r: number) => [string, string],
   done: Done,
-  rest?: Rest,
+  { rest, chain }: { readonly rest?: Rest | undefined; readonly chain?: Chain } = {},
 ): string {
   const shared = { type: 'i8', result: 'i32' } as const;
   const inner: Inner = sums
@@ -238,6 +274,7 @@ export function microDot7(
         stepB: 32,
         iterations: kp / 4,
         before: rest && beforeDot7(mr, rest),
+        ...(chain ? { instead: { where: chain.where, loop: chained(mr, chain.steps) } } : {}),
         ...plainSums(init),
         loads: 'b16 b0 = b16_load(b), b1 = b16_load(b + 16);',
         update: (r, a) =>

@@ -20,6 +20,8 @@ interface Form {
   /** Elements of the row that an iteration takes, a multiple of four, and what it adds to sums c0 and d0 of the upper rows, c1 and d1 of the lower ones. */
   readonly step: number;
   readonly products: string;
+  /** The same with sums in 16 bits first, for engines that want those. */
+  readonly chained?: string;
 }
 
 /** Elements of the row in the order 0 2 1 3 of every four: the even ones meet the low bytes of lanes, the odd ones the high bytes. */
@@ -34,15 +36,18 @@ const PLAIN: Form = {
     c1 = i4_add(c1, h8_dot(v_and(v, low), e)); d1 = i4_add(d1, h8_dot(h8_shr_u(v, 8), o));`,
 };
 
+const DOT7_PRODUCTS = `const b16 a = b16_load_splat4(x), b = b16_load_splat4(x + 4);
+    c0 = b16_dot7(a, b16_load(t), c0); c1 = b16_dot7(a, b16_load(t + 16), c1);
+    d0 = b16_dot7(b, b16_load(t + 32), d0); d1 = b16_dot7(b, b16_load(t + 48), d1);`;
+
 const DOT7: Form = {
   suffix: 'u7',
   offset: DOT7_OFFSET,
   type: 'i8',
   declare: '',
   step: 8,
-  products: `const b16 a = b16_load_splat4(x), b = b16_load_splat4(x + 4);
-    c0 = b16_dot7(a, b16_load(t), c0); c1 = b16_dot7(a, b16_load(t + 16), c1);
-    d0 = b16_dot7(b, b16_load(t + 32), d0); d1 = b16_dot7(b, b16_load(t + 48), d1);`,
+  products: DOT7_PRODUCTS,
+  chained: DOT7_PRODUCTS.replaceAll('b16_dot7', 'ew_add7'),
 };
 
 /**
@@ -54,12 +59,15 @@ export function rowForm(type: 'i8' | 'i16', bits: number, zero: boolean): 'i16' 
 }
 
 /** The functions of a form: two chains of sums for each half of the rows, since instructions take several cycles. */
-function functions({ suffix, offset, type, declare, step, products }: Form): string {
+function functions({ suffix, offset, type, declare, step, products, chained }: Form): string {
+  const loop = (
+    text: string,
+  ): string => `EW_ROLLED for (i32 k = 0; k < padded; k += ${step}, t += ${8 * step}, x += ${step}) {
+    ${text}
+  }`;
   return `EW_SHARED void ew_bytes_${suffix}(const u8 *t, i32 padded, const ${type} *x, i32 sum, i32 *out) {
   ${declare} i4 c0 = i4_splat(-${offset} * sum), c1 = c0, d0 = i4_splat(0), d1 = d0;
-  EW_ROLLED for (i32 k = 0; k < padded; k += ${step}, t += ${8 * step}, x += ${step}) {
-    ${products}
-  }
+  ${chained ? `if (ew_chained) ${loop(chained)} else ` : ''}${loop(products)}
   i4_store(out, i4_add(c0, d0)); i4_store(out + 4, i4_add(c1, d1));
 }
 EW_SHARED void ew_gemv_${suffix}(ew_place *at, const u8 *p, i32 tile, i32 rows, i32 cols, const ${type} *x, i32 sum, u8 *t, i32 *out) {
@@ -95,6 +103,13 @@ EW_SHARED void ew_nibbles_u7(const u8 *t, i32 cols, const i8 *x, i32 sum, i32 *o
   static const u8 order[32] = {0, 4, 2, 6, 0, 4, 2, 6, 0, 4, 2, 6, 0, 4, 2, 6, 1, 5, 3, 7, 1, 5, 3, 7, 1, 5, 3, 7, 1, 5, 3, 7};
   const b16 first = b16_load(order), second = b16_load(order + 16), low = b16_splat(15);
   i4 c0 = i4_splat(-8 * sum), c1 = c0, d0 = i4_splat(0), d1 = d0;
+#ifdef h8_dot7
+  if (ew_chained) EW_ROLLED for (i32 k = 0; k < cols; k += 8, t += 32, x += 8) {
+    const b16 e = b16_load(x), a = b16_pick(e, first), b = b16_pick(e, second), u = b16_load(t), v = b16_load(t + 16);
+    c0 = i4_add_pairs(c0, h8_add(h8_dot7(a, v_and(u, low)), h8_dot7(b, v_and(h8_shr_u(u, 4), low))));
+    c1 = i4_add_pairs(c1, h8_add(h8_dot7(a, v_and(v, low)), h8_dot7(b, v_and(h8_shr_u(v, 4), low))));
+  } else
+#endif
   EW_ROLLED for (i32 k = 0; k < cols; k += 8, t += 32, x += 8) {
     const b16 e = b16_load(x), a = b16_pick(e, first), b = b16_pick(e, second), u = b16_load(t), v = b16_load(t + 16);
     c0 = b16_dot7(a, v_and(u, low), c0); d0 = b16_dot7(b, v_and(h8_shr_u(u, 4), low), d0);
@@ -171,7 +186,7 @@ typedef i8 ew_row_u7;
 EW_INLINE i32 ew_sum_row_u7(i8 *d, i32 n) {
   const i32 padded = (n + 15) / 16 * 16; const b16 one = b16_splat(1); i4 s = i4_splat(0);
   for (i32 k = n; k < padded; k++) d[k] = 0;
-  for (i32 k = 0; k < padded; k += 16) s = b16_dot7(b16_load(d + k), one, s);
+  for (i32 k = 0; k < padded; k += 16) s = ew_add7(b16_load(d + k), one, s);
   return ew_sum_i4(s);
 }
 EW_SHARED i32 ew_make_row_u7(const i8 *x, i32 n, i32 zp, i8 *d) { (void)zp; ew_copy(d, x, (u32)n); return ew_sum_row_u7(d, n); }

@@ -1,4 +1,5 @@
 import { LIST_BITS, PANEL_ROWS, planesOf, TILES_PER_START } from '../../../wire/panels.ts';
+import { MOST_SUM, REACHES } from './dot7-chains.ts';
 
 /**
  * Reading panels of weight codes (sdk/wire/panels.ts): a row tile at a time is unpacked into working memory, so that the width of
@@ -281,7 +282,7 @@ EW_SHARED void ew_panel_u7(const u8 *p, i32 tile, i32 rows, i32 cols, u8 *t, i32
   ew_panel(p, tile, rows, cols, ${DOT7_OFFSET}, t, t + padded * ${PANEL_ROWS});
   if (!sums) return;
   const b16 one = b16_splat(1); i4 s0 = i4_splat(0), s1 = i4_splat(0);
-  for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = b16_dot7(one, b16_load(t), s0); s1 = b16_dot7(one, b16_load(t + 16), s1); }
+  for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = ew_add7(one, b16_load(t), s0); s1 = ew_add7(one, b16_load(t + 16), s1); }
   const i4 all = i4_splat(${DOT7_OFFSET} * padded);
   i4_store(sums, i4_sub(s0, all)); i4_store(sums + 4, i4_sub(s1, all));
 }
@@ -299,17 +300,48 @@ EW_SHARED i32 ew_panel_u7s(const u8 *p, i32 tile, i32 rows, i32 cols, u8 *t, i32
         u[i] = b16_add(b16_sub(u[i], up), down);
         const b16 rest = b16_sub(b16_add(b16_splat(${DOT7_REST}), up), down);
         b16_store(t + 16 * i, u[i]); b16_store(d + 32 * groups + 16 * i, rest);
-        const i4 sum = b16_dot7(one, rest, i4_splat(-4 * ${DOT7_REST}));
+        const i4 sum = ew_add7(one, rest, i4_splat(-4 * ${DOT7_REST}));
         if (i) s1 = i4_add(s1, sum); else s0 = i4_add(s0, sum);
       }
       columns[groups++] = k;
     }
-    s0 = b16_dot7(one, u[0], s0); s1 = b16_dot7(one, u[1], s1);
+    s0 = ew_add7(one, u[0], s0); s1 = ew_add7(one, u[1], s1);
   }
   if (!sums) return groups;
   const i4 all = i4_splat(${DOT7_OFFSET} * padded);
   i4_store(sums, i4_sub(s0, all)); i4_store(sums + 4, i4_sub(s1, all));
   return groups;
 }
+#ifdef h8_dot7
+/* whether products of codes with bytes fit 16 bits when summed over chains of so many steps, of \`pieces\` times \`steps\` ones */
+EW_SHARED i32 ew_fits(const u8 *t, i32 pieces, i32 steps, i32 reach) {
+  h8 most = h8_splat(0);
+  for (; pieces > 0; pieces--) {
+    for (i32 k = 0; k < steps; ) {
+      h8 s0 = h8_splat(0), s1 = s0;
+      for (const i32 end = k + reach < steps ? k + reach : steps; k < end; k++, t += 32) {
+        s0 = h8_add(s0, h8_pairs_u8(b16_load(t))); s1 = h8_add(s1, h8_pairs_u8(b16_load(t + 16)));
+      }
+      most = h8_max(most, h8_max(s0, s1));
+    }
+    if (h8_any_above(most, ${MOST_SUM})) return 0;
+  }
+  return 1;
+}
+EW_SHARED i32 ew_reach(u8 *t, i32 pieces, i32 steps, i32 *offset) {
+  const i32 n = pieces * steps * 32;
+  u8 lanes[16]; b16 least = b16_splat(127);
+  for (i32 k = 0; k < n; k += 16) least = b16_min_u(least, b16_load(t + k));
+  b16_store(lanes, least);
+  for (i32 i = 1; i < 16; i++) if (lanes[i] < lanes[0]) lanes[0] = lanes[i];
+  least = b16_splat((i8)lanes[0]);
+  for (i32 k = 0; k < n; k += 16) b16_store(t + k, b16_sub(b16_load(t + k), least));
+  *offset = ${DOT7_OFFSET} - lanes[0];
+  static const u8 reaches[] = {${REACHES.join(', ')}};
+  const u8 *reach = reaches;
+  while (*reach > 1 && !ew_fits(t, pieces, steps, *reach)) reach++;
+  return *reach;
+}
+#endif
 #endif
 `;

@@ -73,6 +73,13 @@ static void ew_fill16(i16 *d, i32 v, i32 n) {
   for (; i < n; i++) d[i] = (i16)v;
 }
 #ifdef EW_DOT7
+/* b16_dot7 for sums of two products that fit 16 bits, where it is not to be used (\`ew_chained\`) either */
+#ifdef h8_dot7
+#define ew_add7(a, w, acc) i4_add_pairs((acc), h8_dot7((a), (w)))
+#else
+#define ew_add7 b16_dot7
+#define ew_chained 0
+#endif
 /* -offset * sum of each of mb rows, which are so many pieces of kp codes, a multiple of 4, some distance apart */
 static void ew_row_sums(const i8 *d, i32 *s, i32 mb, i32 kp, i32 pitch, i32 pieces, i32 apart, i32 offset) {
   const b16 one = b16_splat(1);
@@ -80,8 +87,8 @@ static void ew_row_sums(const i8 *d, i32 *s, i32 mb, i32 kp, i32 pitch, i32 piec
     i4 c = i4_splat(0), t = c; const i8 *p = d;
     for (i32 j = 0; j < pieces; j++, p += apart) {
       i32 k = 0;
-      for (; k + 16 <= kp; k += 16) c = b16_dot7(b16_load(p + k), one, c);
-      for (; k < kp; k += 4) t = b16_dot7(b16_load_splat4(p + k), one, t);
+      for (; k + 16 <= kp; k += 16) c = ew_add7(b16_load(p + k), one, c);
+      for (; k < kp; k += 4) t = ew_add7(b16_load_splat4(p + k), one, t);
     }
     s[i] = -offset * (((i4_lane(c, 0) + i4_lane(c, 1)) + (i4_lane(c, 2) + i4_lane(c, 3))) + i4_lane(t, 0));
   }

@@ -11,6 +11,7 @@ import {
   realRows,
   rowSplit,
 } from './conv.ts';
+import { paysChains } from './dot7-chains.ts';
 import { emitEpilogue, emitRowEpilogue, type RowEpilogue, type Space, spaceOf } from './epilogue.ts';
 import { type Done, fittingRows, MR, microDot7, microI16, NR, type Rows, rowsPerTile } from './gemm.ts';
 import { rowForm } from './gemv.ts';
@@ -156,10 +157,18 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
   if (!narrow || (split && !paysSplit(ctx, v.w, geo.k)))
     return { ...plain, helpers: plain.helpers + epi.text, ...rest };
-  const dot7 = dot7Product(shared);
+  const chains = !split && !ctx.tuning.sums && chainsPay(ctx, v.w, geo, windows ? geo.kh : 1);
+  const dot7 = dot7Product({ ...shared, chains });
+  if (chains || ctx.tuning.sums)
+    return {
+      helpers: `#ifdef EW_DOT7\n${dot7.helpers}#else\n${plain.helpers}#endif\n${epi.text}`,
+      body: `#ifdef EW_DOT7\n${dot7.body}\n#else\n${plain.body}\n#endif`,
+      ...rest,
+    };
+  const renamed = (text: string): string => text.replace(/\bgather\(/g, 'gather16(');
   return {
-    helpers: `#ifdef EW_DOT7\n${dot7.helpers}#else\n${plain.helpers}#endif\n${epi.text}`,
-    body: `#ifdef EW_DOT7\n${dot7.body}\n#else\n${plain.body}\n#endif`,
+    helpers: `#ifdef EW_DOT7\n${dot7.helpers}#endif\n${renamed(plain.helpers)}${epi.text}`,
+    body: `#ifdef EW_DOT7\n  if (!ew_chained) {\n  ${dot7.body}\n  return;\n  }\n#endif\n  ${renamed(plain.body)}`,
     ...rest,
   };
 }
@@ -246,6 +255,12 @@ function paysSplit(ctx: KernelContext, w: string, k: number): boolean {
   return wide.size <= tiles * groups * MOST_WIDE && [...inTile.values()].every((n) => n <= (groups * 7) / 8);
 }
 
+/** Whether products with constant codes of 7 bits that are summed in 16 bits first are faster than plain ones (dot7-chains.ts). */
+function chainsPay(ctx: KernelContext, w: string, { m, k, o }: Geometry, segments: number): boolean {
+  const codes = ctx.constant(w)?.data;
+  return codes !== undefined && paysChains({ data: codes, rows: o, cols: k, segments }, m);
+}
+
 /** Share of groups up to which it is: one costs twice what it does otherwise, which is half of what it costs as a plain product. */
 const MOST_WIDE = 0.4;
 
@@ -318,8 +333,8 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
  * the row sums of the gathered rows are taken back afterwards; both include the padding columns, where q = 0. Of codes in two pieces
  * the second one takes care of itself.
  */
-function dot7Product(p: Product): ProductText {
-  const { geo } = p;
+function dot7Product(p: Product & { readonly chains: boolean }): ProductText {
+  const { geo, chains } = p;
   const kp = columnsOf(geo.k, p.ctx.tuning.sums ? 16 : 4);
   const pitch = p.line?.step ?? kp;
   const helpers = gatherOf({ ...p, kp }, { from: 'i8', to: 'i8' });
@@ -331,13 +346,18 @@ function dot7Product(p: Product): ProductText {
         offset: DOT7_REST,
       }
     : undefined;
+  const times = chains ? ' * offset' : '';
+  const offset = chains ? `(ew_chained ? 1 : ${DOT7_OFFSET})` : `${DOT7_OFFSET}`;
   const init = (r: number): [string, string] => [
-    `i4_add(z0, i4_splat(rs[m - mb + ${r}]))`,
-    `i4_add(z1, i4_splat(rs[m - mb + ${r}]))`,
+    `i4_add(z0, i4_splat(rs[m - mb + ${r}]${times}))`,
+    `i4_add(z1, i4_splat(rs[m - mb + ${r}]${times}))`,
   ];
   const rows = p.windows ? inWindows(p, p.windows, 'i8') : { base: `(i8 *)${p.rows} + (m - mb) * ${pitch}`, pitch };
-  const micro = microDot7(p.ctx.tuning.sums, kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p), rest);
-  const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); ew_row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb, ${kp}, ${pitch}, 1, 0, ${DOT7_OFFSET}); const i32 *rs = (const i32 *)${p.rowSums};`;
+  const micro = microDot7(p.ctx.tuning.sums, kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p), {
+    rest,
+    ...(chains ? { chain: { where: 'chain', steps: 'chain' } } : {}),
+  });
+  const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); ew_row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb, ${kp}, ${pitch}, 1, 0, ${offset}); const i32 *rs = (const i32 *)${p.rowSums};`;
   const unpack = perTile(p, p.split ? 'ew_panel_u7s' : 'ew_panel_u7', 'u8');
   const w = p.windows;
   // Columns of the rest are those of a row in one piece.
@@ -345,14 +365,15 @@ function dot7Product(p: Product): ProductText {
     w && rest
       ? `for (i32 i = 0; i < groups; i++) ((i32 *)${rest.columns})[i] += ${rest.columns}[i] / ${w.segment} * ${geo.dilations[0] * w.apart - w.segment};`
       : '';
-  const tile = p.split ? `const i32 groups = ${unpack} ${moved}` : unpack;
+  const reach = `i32 offset = 1; const i32 chain = ew_chained ? ew_reach((u8 *)${p.tile}, ${w ? geo.kh : 1}, ${w ? w.segment / 4 : kp / 4}, &offset) : 0;`;
+  const tile = p.split ? `const i32 groups = ${unpack} ${moved}` : chains ? `${unpack} ${reach}` : unpack;
   const rs = `(i32 *)${p.rowSums}`;
   const body = w
     ? windowLoops(geo, w, {
         src: p.src,
         type: 'i8',
         lines: p.rows,
-        block: `${windowSums(geo, w, p.rows, rs, DOT7_OFFSET)} const i32 *rs = ${rs};`,
+        block: `${windowSums(geo, w, p.rows, rs, offset)} const i32 *rs = ${rs};`,
         tile,
         micro,
       })

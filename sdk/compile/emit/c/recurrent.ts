@@ -304,6 +304,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
       once ? `(u8 *)${inputTile}` : `(u8 *)${tile}`,
       init,
       store,
+      ctx.tuning.sums ? {} : { chain: { where: 'ew_chained' } },
     );
     return `${copy} ew_row_sums(${rows7}, ${rowSums}, mn, ${ip}, ${ip}, 1, 0, ${DOT7_OFFSET});
       ${tilesOfDirection(gh, `${once ? '' : unpackInput7} for (i32 m = 0; m < mn; m += ${mr}) ${micro7}`)}`;

@@ -111,7 +111,7 @@ export function windowAt(geo: Geometry, w: Windows, type: string, lines: string)
 }
 
 /** Sums of the activations of windows as rs[m - mb], for all rows of a block. */
-export function windowSums(geo: Geometry, w: Windows, lines: string, rs: string, offset: number): string {
+export function windowSums(geo: Geometry, w: Windows, lines: string, rs: string, offset: string): string {
   return `for (i32 m = mb; m < me;) {
       const i32 left = ${geo.ow} - m % ${geo.ow} < me - m ? ${geo.ow} - m % ${geo.ow} : me - m;
       ew_row_sums(${windowAt(geo, w, 'i8', lines)}, ${rs} + (m - mb), left, ${w.segment}, ${w.step}, ${geo.kh}, ${geo.dilations[0] * w.apart}, ${offset});
