@@ -67,21 +67,31 @@ export abstract class Engine {
     for (const slot of this.program.inputs) {
       const t = inputs[slot.name];
       checkType('input', slot, t, this.program.inputs);
-      (this.view(slot) as Float32Array).set(t.data as Float32Array);
+      this.copyIn(slot, t.data);
     }
   }
 
   /** Copy of a slot's present content, in a tensor of its type where one is given. */
   readSlot(slot: Slot, into?: Tensor): Tensor {
-    const view = this.view(slot);
-    if (!into) return tensor(slot.dtype, slot.shape, view.slice());
-    (into.data as Float32Array).set(view as Float32Array);
-    return into;
+    const data = this.copyOut(slot, into?.data);
+    return into ?? tensor(slot.dtype, slot.shape, data);
   }
 
   /** A slot's content in place: it changes when the engine runs. */
   viewSlot(slot: Slot): Tensor {
     return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, this.arena(slot.offset, byteLength(slot))));
+  }
+
+  protected copyIn(slot: Slot, data: TypedArray): void {
+    (this.view(slot) as Float32Array).set(data as Float32Array);
+  }
+
+  /** Into `data` where it is given. */
+  protected copyOut(slot: Slot, data?: TypedArray): TypedArray {
+    const view = this.view(slot);
+    if (!data) return view.slice();
+    (data as Float32Array).set(view as Float32Array);
+    return data;
   }
 
   private view(slot: Slot): TypedArray {

@@ -4,6 +4,7 @@ import { cacheFolder, keep, used } from '../../util/cache.ts';
 import { EigenError } from '../../util/errors.ts';
 import { readBytes } from '../../util/files.ts';
 import { sha256 } from '../../util/hash.ts';
+import type { TypedArray } from '../../util/tensor.ts';
 
 /** The functions of a shared object of kernels (sdk/compile/emit/c/shared-object.ts); addresses are numbers. */
 export interface KernelLibrary {
@@ -17,13 +18,17 @@ export interface KernelLibrary {
   unmap(at: bigint, bytes: number): void;
   open(weights: bigint, arena: bigint, scratch: bigint, parts: number): bigint | null;
   run(team: bigint, from: number, to: number): void;
+  /** Copies bytes by all threads; undefined where the kernels are of a version that cannot. */
+  readonly bring:
+    | ((team: bigint, to: bigint | TypedArray, from: bigint | TypedArray, bytes: number) => void)
+    | undefined;
   close(team: bigint): void;
   /** Memory at an address, in place. */
   view(at: bigint, bytes: number): Uint8Array;
 }
 
-/** What the functions are; the version of sdk/compile/emit/c/shared-object.ts. The first has no ew_row_lists, and all tiles as panels. */
-const VERSIONS = [1, 2];
+/** What the functions are; the version of sdk/compile/emit/c/shared-object.ts. The first has no ew_row_lists, and all tiles as panels; the third has ew_bring. */
+const VERSIONS = [1, 2, 3];
 
 const loaded = new Map<string, KernelLibrary>();
 
@@ -51,7 +56,7 @@ export async function loadLibrary({ file, digest }: LibraryFile): Promise<Kernel
     const object = koffi.load(file);
     const func = (declaration: string) => object.func(declaration);
     const version = (func('int32_t ew_version(void)') as () => number)();
-    if (!VERSIONS.includes(version)) throw new Error(`its version is ${version}, not ${VERSIONS.join(' or ')}`);
+    if (!VERSIONS.includes(version)) throw new Error(`its version is ${version}, not ${VERSIONS.join(', ')}`);
     library = {
       stepCount: func('int32_t ew_step_count(void)'),
       rowLists: version === 1 ? () => undefined : func('int32_t ew_row_lists(void)'),
@@ -61,6 +66,7 @@ export async function loadLibrary({ file, digest }: LibraryFile): Promise<Kernel
       unmap: func('void ew_unmap(void *at, uint64_t bytes)'),
       open: func('void *ew_open(void *weights, void *arena, void *scratch, int32_t parts)'),
       run: func('void ew_run(void *team, int32_t from, int32_t to)'),
+      bring: version < 3 ? undefined : func('void ew_bring(void *team, void *to, const void *from, uint64_t bytes)'),
       close: func('void ew_close(void *team)'),
       view: (at, length) => new Uint8Array(koffi.view(at, length)),
     };

@@ -1,10 +1,14 @@
 import { EigenError } from '../../util/errors.ts';
+import { byteLength, newArray, sizeOf, type TypedArray } from '../../util/tensor.ts';
 import { type KernelId, type KernelModule, thisPlatform } from '../../wire/kernels.ts';
-import type { Program } from '../../wire/program.ts';
+import type { Program, Slot } from '../../wire/program.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { type KernelLibrary, type LibraryFile, libraryFile, loadLibrary } from './library.ts';
 import { processorFlags, runnable } from './processor.ts';
 import { holdRowTiles } from './row-tiles.ts';
+
+/** Bytes of an input or output that more than one thread copies. */
+const SHARED_COPY = 65536;
 
 /**
  * The resident block of a program: its bytes, or a file of them, whose pages all processes share that have it open. Tiles may be in the form of
@@ -50,7 +54,8 @@ export async function prepareNative(
 /** Runs a program in this process on a shared object. Weights, arena and scratch are mapped memory. */
 export class NativeEngine extends Engine {
   private readonly library: KernelLibrary;
-  private readonly mappings: readonly Mapping[];
+  /** Weights, arena, scratch. */
+  private readonly mappings: readonly [Mapping, Mapping, Mapping];
   private readonly memory: { readonly weights: Uint8Array; readonly arena: Uint8Array };
   private team: bigint | undefined;
 
@@ -107,6 +112,30 @@ export class NativeEngine extends Engine {
       this.library.run(this.team!, i, i + 1);
       ended(i);
     }
+  }
+
+  protected override copyIn(slot: Slot, data: TypedArray): void {
+    if (this.shares(slot, data)) this.library.bring!(this.team!, this.addressOf(slot), data, data.byteLength);
+    else super.copyIn(slot, data);
+  }
+
+  protected override copyOut(slot: Slot, data?: TypedArray): TypedArray {
+    // Memory that is new takes longer to be given by the system than to be copied to: threads share that too.
+    const to = data ?? (byteLength(slot) < SHARED_COPY ? undefined : newArray(slot.dtype, sizeOf(slot.shape)));
+    if (!to || !this.shares(slot, to)) return super.copyOut(slot, to);
+    this.library.bring!(this.team!, to, this.addressOf(slot), to.byteLength);
+    return to;
+  }
+
+  /** Whether all threads copy it. */
+  private shares(slot: Slot, { byteLength: bytes, buffer }: TypedArray): boolean {
+    const { threads, library } = this;
+    if (threads === 1 || !library.bring || bytes < SHARED_COPY) return false;
+    return bytes === byteLength(slot) && !(buffer instanceof SharedArrayBuffer);
+  }
+
+  private addressOf({ offset }: Slot): bigint {
+    return this.mappings[1].at + BigInt(offset);
   }
 
   override arena(offset: number, bytes: number): Uint8Array {

@@ -5,7 +5,7 @@ import { threads } from './threads.ts';
  * What a shared object has behind its kernels: the functions that an engine calls (sdk/device/engine/native.ts). The memory of a
  * model is mapped here, threads are in emit/c/threads.ts. Bumped when the functions change, or the forms of weights that they read: an engine takes its own version only.
  */
-export const SHARED_OBJECT_VERSION = 2;
+export const SHARED_OBJECT_VERSION = 3;
 
 export function sharedObjectEntry({ steps, scratchBytes }: Pick<Program, 'steps' | 'scratchBytes'>): string {
   return `
