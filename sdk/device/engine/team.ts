@@ -1,49 +1,90 @@
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { Step } from '../../wire/program.ts';
 
-/** Slots of the control block shared with the workers (i32 each). */
-const EPOCH = 0;
-const FROM = 1;
-const TO = 2;
-const ARRIVED = 3;
-const READY = 4;
-/** Value of ARRIVED when the present run began. It only grows (and wraps): a late waiter must never see it fall. */
-const BASE = 5;
-const CONTROL_WORDS = 16;
-/** Value of FROM that tells workers to leave. */
-const LEAVE = -1;
-/** Polls before a waiting thread sleeps, within a run and after it: a few microseconds, the length of a short step. */
-const SPINS = 4000;
+/** Words of the control block that the threads share (i32 each), those that change at different times in lines of their own. */
+const FROM = 0;
+const BASE = 1;
+/** Steps asked for, of which those after the first BASE are the present run, from step FROM on. Counters only grow, and wrap. */
+const ISSUED = 16;
+/** Threads that sleep until ISSUED changes. */
+const IDLE = 17;
+const CLOSING = 18;
+/** Steps that have ended. */
+const ENDED = 32;
+/** Threads that sleep until ENDED changes. */
+const WAITING = 33;
+/** Parts of the present step that have ended. */
+const ARRIVED = 48;
+const READY = 64;
+/** Word of part p: how many steps have had it taken. */
+const TAKEN = 80;
+const APART = 16;
+
+/** Whoever has nothing to do polls for so long before it sleeps, ms. */
+const POLL_MS = 0.05;
+/** Reads between two looks at the clock. */
+const READS = 100;
+/** Threads that sleep are woken where a run takes one thread about so long, or where it comes so soon after the last one, ms: it takes several microseconds. */
+const WORTH_MS = 0.06;
+const SOON_MS = 0.1;
+
+/** Steps of less work than this are not split: to meet another thread takes about a microsecond. */
+const LEAST_MACS = 100_000;
+const LEAST_BYTES = 64 * 1024;
+/** What kernels do in a millisecond. */
+const MACS_A_MS = 60e6;
+const BYTES_A_MS = 10e6;
 
 /**
- * The workers' program, as text so that it needs no file beside the bundled SDK. Every part runs every step; a counter
- * that only grows is the barrier between two steps.
+ * The workers' program, as text so that it needs no file beside the bundled SDK. What a thread does is what `Team.help` says.
  */
 const WORKER = `
 const { workerData: d } = require('node:worker_threads');
 const c = new Int32Array(d.control);
 const e = new WebAssembly.Instance(d.module, { env: { memory: d.memory } }).exports;
 e.__stack_pointer.value = d.stackTop;
-const steps = Array.from({ length: d.steps }, (_, i) => e['ew_step_' + i]);
-const barrier = (target) => {
-  if (((Atomics.add(c, ${ARRIVED}, 1) + 1 - target) | 0) === 0) { Atomics.notify(c, ${ARRIVED}); return; }
-  for (let s = 0; s < ${SPINS}; s++) if (((Atomics.load(c, ${ARRIVED}) - target) | 0) >= 0) return;
-  for (let v = Atomics.load(c, ${ARRIVED}); ((v - target) | 0) < 0; v = Atomics.load(c, ${ARRIVED})) Atomics.wait(c, ${ARRIVED}, v);
+const steps = d.small.map((_, i) => e['ew_step_' + i]);
+const sleep = (word, sleepers, seen) => {
+  for (const end = performance.now() + d.poll; d.poll > 0;) {
+    for (let s = 0; s < ${READS}; s++) if (Atomics.load(c, word) !== seen) return;
+    if (performance.now() > end) break;
+  }
+  Atomics.add(c, sleepers, 1);
+  Atomics.wait(c, word, seen);
+  Atomics.sub(c, sleepers, 1);
 };
-Atomics.add(c, ${READY}, 1); Atomics.notify(c, ${READY});
+const help = (issued) => {
+  for (let step; ((step = Atomics.load(c, ${ENDED})) - issued | 0) < 0;) {
+    let took = false;
+    for (let k = 0; k < d.parts; k++) {
+      const part = (d.part + k) % d.parts, next = step + 1 | 0;
+      if (Atomics.compareExchange(c, ${TAKEN} + ${APART} * part, step, next) !== step) continue;
+      took = true;
+      const i = c[${FROM}] + (step - c[${BASE}] | 0);
+      if (!d.small[i]) steps[i](d.weights, d.arena, d.scratch, part, d.parts);
+      else if (part === 0) steps[i](d.weights, d.arena, d.scratch, 0, 1);
+      if (Atomics.add(c, ${ARRIVED}, 1) + 1 === d.parts) {
+        Atomics.store(c, ${ARRIVED}, 0);
+        Atomics.store(c, ${ENDED}, next);
+        if (Atomics.load(c, ${WAITING}) > 0) Atomics.notify(c, ${ENDED});
+      }
+    }
+    if (!took) sleep(${ENDED}, ${WAITING}, step);
+  }
+};
+Atomics.add(c, ${READY}, 1);
 for (let seen = 0; ; ) {
-  for (let s = 0; s < ${SPINS} && Atomics.load(c, ${EPOCH}) === seen; s++);
-  Atomics.wait(c, ${EPOCH}, seen);
-  seen = Atomics.load(c, ${EPOCH});
-  const from = c[${FROM}], to = c[${TO}], base = c[${BASE}];
-  if (from === ${LEAVE}) break;
-  for (let i = from; i < to; i++) { steps[i](d.weights, d.arena, d.scratch, d.part, d.parts); barrier((base + (i - from + 1) * d.parts) | 0); }
+  sleep(${ISSUED}, ${IDLE}, seen);
+  if (Atomics.load(c, ${CLOSING})) break;
+  help(seen = Atomics.load(c, ${ISSUED}));
 }
 `;
 
 export interface TeamMember {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
-  readonly steps: number;
+  readonly steps: readonly Step[];
   readonly weights: number;
   readonly arena: number;
   /** Scratch address of part p. */
@@ -54,16 +95,30 @@ export interface TeamMember {
 
 export type StepFunction = (weights: number, arena: number, scratch: number, part: number, parts: number) => void;
 
-/** Worker threads that run the parts 1..n-1 of every step; the caller's thread runs part 0. */
+/**
+ * Worker threads that run parts of every step with the caller's. Every thread takes the part with its own number, since that has its data in its caches, and
+ * then those that nobody has taken: a thread that the system does not run holds up nobody, unless it is in the middle of a part.
+ */
 export class Team {
-  private readonly control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
+  private readonly control: Int32Array;
   private readonly workers: Worker[] = [];
   private readonly parts: number;
   private readonly member: TeamMember;
+  /** Steps that one thread does all of. */
+  private readonly small: readonly boolean[];
+  /** How long each step takes one thread, about. */
+  private readonly ms: readonly number[];
+  private readonly poll: number;
+  private last = Number.NEGATIVE_INFINITY;
 
   private constructor(member: TeamMember, parts: number) {
     this.member = member;
     this.parts = parts;
+    this.control = new Int32Array(new SharedArrayBuffer((TAKEN + APART * parts) * 4));
+    this.small = member.steps.map(({ macs, bytes }) => macs < LEAST_MACS && bytes < LEAST_BYTES);
+    this.ms = member.steps.map(({ macs, bytes }) => macs / MACS_A_MS + bytes / BYTES_A_MS);
+    // Where threads have no processor each, who polls may hold up who works.
+    this.poll = availableParallelism() < parts ? 0 : POLL_MS;
   }
 
   static start(member: TeamMember, parts: number): Team {
@@ -76,11 +131,12 @@ export class Team {
           control: team.control.buffer,
           module: member.module,
           memory: member.memory,
-          steps: member.steps,
+          small: team.small,
           weights: member.weights,
           arena: member.arena,
           scratch: member.scratch(part),
           stackTop: member.stackTop(part),
+          poll: team.poll,
           part,
           parts,
         },
@@ -98,36 +154,76 @@ export class Team {
 
   /** Runs steps [from, to) on all parts and returns when all are done; `ended` is told of each. */
   run(steps: readonly StepFunction[], from: number, to: number, ended?: (step: number) => void): void {
-    const { control: c, member: m, parts } = this;
     if (from >= to) return;
-    const base = Atomics.load(c, ARRIVED);
-    c[BASE] = base;
-    c[FROM] = from;
-    c[TO] = to;
-    Atomics.add(c, EPOCH, 1);
-    Atomics.notify(c, EPOCH);
+    if (!ended) {
+      this.issue(steps, from, to);
+      return;
+    }
     for (let i = from; i < to; i++) {
-      steps[i]!(m.weights, m.arena, m.scratch(0), 0, parts);
-      this.barrier((base + (i - from + 1) * parts) | 0);
-      ended?.(i);
+      this.issue(steps, i, i + 1);
+      ended(i);
     }
   }
 
   close(): void {
-    this.control[FROM] = LEAVE;
-    Atomics.add(this.control, EPOCH, 1);
-    Atomics.notify(this.control, EPOCH);
+    const { control: c } = this;
+    // No step more is issued: who is about to sleep, and misses this, is terminated in its sleep.
+    Atomics.store(c, CLOSING, 1);
+    Atomics.notify(c, ISSUED);
     for (const w of this.workers) void w.terminate();
   }
 
-  private barrier(target: number): void {
-    const c = this.control;
-    const reached = (v: number): boolean => ((v - target) | 0) >= 0;
-    if (reached(Atomics.add(c, ARRIVED, 1) + 1)) {
-      Atomics.notify(c, ARRIVED);
-      return;
+  private issue(steps: readonly StepFunction[], from: number, to: number): void {
+    const { control: c } = this;
+    const base = Atomics.load(c, ISSUED);
+    c[FROM] = from;
+    c[BASE] = base;
+    Atomics.store(c, ISSUED, (base + to - from) | 0);
+    if (Atomics.load(c, IDLE) > 0 && this.pays(from, to)) Atomics.notify(c, ISSUED);
+    this.help(steps, (base + to - from) | 0);
+    this.last = performance.now();
+  }
+
+  /** Whether threads that sleep are to be woken for a run. */
+  private pays(from: number, to: number): boolean {
+    if (performance.now() - this.last < SOON_MS) return true;
+    let ms = 0;
+    for (let i = from; i < to && ms < WORTH_MS; i++) ms += this.ms[i]!;
+    return ms >= WORTH_MS;
+  }
+
+  /** Takes parts until so many steps have ended; the run does not change while a part that was taken has not arrived. */
+  private help(steps: readonly StepFunction[], issued: number): void {
+    const { control: c, member: m, small, parts } = this;
+    const scratch = m.scratch(0);
+    for (let step = Atomics.load(c, ENDED); ((step - issued) | 0) < 0; step = Atomics.load(c, ENDED)) {
+      let took = false;
+      const next = (step + 1) | 0;
+      for (let part = 0; part < parts; part++) {
+        if (Atomics.compareExchange(c, TAKEN + APART * part, step, next) !== step) continue;
+        took = true;
+        const i = c[FROM]! + ((step - c[BASE]!) | 0);
+        if (!small[i]) steps[i]!(m.weights, m.arena, scratch, part, parts);
+        else if (part === 0) steps[i]!(m.weights, m.arena, scratch, 0, 1);
+        if (Atomics.add(c, ARRIVED, 1) + 1 === parts) {
+          Atomics.store(c, ARRIVED, 0);
+          Atomics.store(c, ENDED, next);
+          if (Atomics.load(c, WAITING) > 0) Atomics.notify(c, ENDED);
+        }
+      }
+      if (!took) this.wait(step);
     }
-    for (let s = 0; s < SPINS; s++) if (reached(Atomics.load(c, ARRIVED))) return;
-    for (let v = Atomics.load(c, ARRIVED); !reached(v); v = Atomics.load(c, ARRIVED)) Atomics.wait(c, ARRIVED, v);
+  }
+
+  /** Until a step has ended. */
+  private wait(step: number): void {
+    const { control: c } = this;
+    for (const end = performance.now() + this.poll; this.poll > 0; ) {
+      for (let s = 0; s < READS; s++) if (Atomics.load(c, ENDED) !== step) return;
+      if (performance.now() > end) break;
+    }
+    Atomics.add(c, WAITING, 1);
+    Atomics.wait(c, ENDED, step);
+    Atomics.sub(c, WAITING, 1);
   }
 }

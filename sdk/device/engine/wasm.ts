@@ -91,7 +91,7 @@ export class WasmEngine extends Engine {
     const member = {
       module,
       memory,
-      steps: program.steps.length,
+      steps: program.steps,
       weights: places.weights,
       arena: places.arena,
       scratch: (part: number) => places.scratch + part * program.scratchBytes,

@@ -113,10 +113,11 @@ static void *ew_work(void *p) {
   const ew_member *m = p; ew_team *t = m->team;
   for (u64 steps = 0;;) {
     ew_await(t, &t->issued, steps + 1);
-    if (t->closing) return 0;
+    /* in this order: closing counts as a step that must not be run */
+    steps = __atomic_load_n(&t->issued.count, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&t->closing, __ATOMIC_SEQ_CST)) return 0;
     const i32 cpu = sched_getcpu();
     if (cpu == __atomic_load_n(&t->cpu, __ATOMIC_SEQ_CST)) ew_leave(t, cpu);
-    steps = __atomic_load_n(&t->issued.count, __ATOMIC_SEQ_CST);
     ew_help(t, m->part, steps);
   }
 }
@@ -131,7 +132,7 @@ static void ew_issue(ew_team *t, i32 from, i32 to, i64 ns) {
 }
 EW_EXPORT void ew_close(ew_team *t) {
   if (t->parts > 1) {
-    t->closing = 1;
+    __atomic_store_n(&t->closing, 1, __ATOMIC_SEQ_CST);
     __atomic_add_fetch(&t->issued.count, 1, __ATOMIC_SEQ_CST);
     ew_wake(t, &t->issued);
     for (i32 i = 1; i < t->parts; i++) pthread_join(t->members[i].thread, 0);
