@@ -15,8 +15,8 @@ export interface WasmRunnerOptions {
   readonly threads?: number;
 }
 
-/** Kernels that only measure: what full optimization would gain them is less than it takes. */
-const QUICK = ['-O1'] as const;
+/** Kernels that only measure: what full optimization would gain them is less than it takes, and so is another form of their loops. */
+const QUICK = ['-O1', '-mllvm', '-disable-lsr'] as const;
 
 /** Which nodes of a graph are compiled into one kernel. */
 export function kernelsOf(graph: Graph): Map<string, number> {
@@ -40,6 +40,7 @@ export function wasmRunner(options: WasmRunnerOptions): Runner {
         variants: ['simd128'],
         compact: true,
         flags: QUICK,
+        ...(threads > 1 ? { pieces: 2 } : {}),
       });
       session.onProgress?.(1, 1);
       const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), {

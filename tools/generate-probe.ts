@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { wasmTarget } from '../targets/wasm/index.ts';
 import { WASM_SIMD_HEADER } from '../targets/wasm/simd.ts';
 import { buildWasm } from '../targets/wasm/toolchain.ts';
 
@@ -78,11 +79,15 @@ i32 ew_time_i16(const u8 *p, i32 rounds) {
 }
 `;
 
-const { bytes } = await buildWasm(
-  SOURCE,
-  { id: 'dot7', defines: ['EW_DOT7'], flags: ['-msimd128', '-mrelaxed-simd'] },
-  ['ew_wrong', 'ew_wrong_chained', 'ew_sum', 'ew_time_dot7', 'ew_time_chained', 'ew_time_i16'],
-);
+const dot7 = wasmTarget.variants.find((v) => v.id === 'dot7')!;
+const { bytes } = await buildWasm([SOURCE], dot7, [
+  'ew_wrong',
+  'ew_wrong_chained',
+  'ew_sum',
+  'ew_time_dot7',
+  'ew_time_chained',
+  'ew_time_i16',
+]);
 const base64 = Buffer.from(bytes).toString('base64');
 const lines = base64.match(/.{1,140}/g) ?? [];
 await writeFile(

@@ -41,12 +41,16 @@ export interface CompileOptions {
   readonly variants?: readonly string[];
   /** For the compiler, after its own: results do not depend on them. */
   readonly flags?: readonly string[];
+  /** Translation units that are compiled at one time, where the target takes several; all kernels are in one by default. */
+  readonly pieces?: number;
 }
 
 export interface CompiledProgram {
   readonly program: Program;
   readonly weights: readonly WeightItem[];
   readonly source: string;
+  /** The same as several translation units; empty where one was asked for. */
+  readonly pieces: readonly string[];
   readonly modules: readonly KernelModule[];
   /** Smallest possible arena for this order of steps, bytes. */
   readonly arenaLowerBound: number;
@@ -71,7 +75,11 @@ export async function compileGraph(
     const own = v.vectors ? planProgram(graph, v.vectors, options) : planned;
     if (!samePlan(own.program, planned.program)) throw new Error(`variant ${v.id} has a program of its own`);
     const variant = { ...v, flags: [...v.flags, ...(options.flags ?? [])] };
-    return target.build(own.source, variant, names, options.toolchain).catch((e: unknown) => {
+    const module =
+      own.pieces.length > 0 && target.buildPieces
+        ? target.buildPieces(own.pieces, variant, names)
+        : target.build(own.source, variant, names, options.toolchain);
+    return module.catch((e: unknown) => {
       if (v.optional && isEigenError(e) && e.code === 'EW5002_COMPILER_FAILED') return undefined;
       throw e;
     });
@@ -151,6 +159,7 @@ function plan(graph: Graph, emission: Emission, options: CompileOptions): Planne
     program,
     weights: weights.items,
     source: module.source(calls, program),
+    pieces: (options.pieces && module.pieces?.(calls, options.pieces)) || [],
     arenaLowerBound: lowerBound,
     ...index(graph, written, bands, lives, alias, slot),
   };

@@ -68,6 +68,12 @@ export interface Target {
    * toolchain.
    */
   build(source: string, variant: KernelVariant, exportsNames: readonly string[], own?: string): Promise<KernelModule>;
+  /** As `build`, of several translation units, which are compiled at one time where there is room; of a variant whose header has no state. */
+  buildPieces?(
+    sources: readonly string[],
+    variant: KernelVariant,
+    exportsNames: readonly string[],
+  ): Promise<KernelModule>;
   /** Ends what stays in memory between two builds. */
   rest?(): void;
 }

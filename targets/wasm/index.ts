@@ -1,7 +1,7 @@
 import type { Target } from '../../sdk/compile/target.ts';
 import { endCompiler } from './compiler.ts';
 import { WASM_SIMD_HEADER } from './simd.ts';
-import { buildWasm } from './toolchain.ts';
+import { buildWasm, feature } from './toolchain.ts';
 
 /** WebAssembly SIMD: runs wherever Node runs, compiled by the clang that npm carries. */
 export const wasmTarget: Target = {
@@ -10,12 +10,13 @@ export const wasmTarget: Target = {
   platform: 'wasm',
   vectors: { header: WASM_SIMD_HEADER },
   variants: [
-    { id: 'simd128', defines: [], flags: ['-msimd128'] },
+    { id: 'simd128', defines: [], flags: feature('simd128') },
     // Signed 8 bit by unsigned 7 bit dot products; an engine uses it only after a known-answer test (sdk/device/engine/probe.ts).
-    { id: 'dot7', defines: ['EW_DOT7'], flags: ['-msimd128', '-mrelaxed-simd'] },
+    { id: 'dot7', defines: ['EW_DOT7'], flags: [...feature('simd128'), ...feature('relaxed-simd')] },
   ],
   serves: () => true,
   toolchain: async () => '@yowasp/clang',
-  build: buildWasm,
+  build: (source, variant, names) => buildWasm([source], variant, names),
+  buildPieces: buildWasm,
   rest: endCompiler,
 };

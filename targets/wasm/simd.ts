@@ -127,7 +127,7 @@ EW_INLINE f4 f4_load_bool(const u8 *p) {
 #define ew_fill(d, v, n) __builtin_memset((d), (v), (n))
 /* Clang turns some counting loops into closed forms with 128-bit products, and there is no runtime library to take them from. */
 typedef unsigned __int128 ew_u128;
-ew_u128 __multi3(ew_u128 a, ew_u128 b) {
+__attribute__((weak)) ew_u128 __multi3(ew_u128 a, ew_u128 b) {
   const unsigned long long al = (unsigned long long)a, bl = (unsigned long long)b;
   const unsigned long long a0 = al & 0xffffffffu, a1 = al >> 32, b0 = bl & 0xffffffffu, b1 = bl >> 32;
   const unsigned long long p00 = a0 * b0, p01 = a0 * b1, p10 = a1 * b0, p11 = a1 * b1;

@@ -6,48 +6,70 @@ import type { KernelModule } from '../../sdk/wire/kernels.ts';
 import { compileC } from './compiler.ts';
 
 /** Bumped when flags below change, so that cached modules are not reused. */
-const RECIPE = 1;
+const RECIPE = 2;
 
-const FLAGS = [
-  '--target=wasm32',
+/** The compiler proper, without the driver in front, which takes as long as the linker to say what its arguments mean. */
+const COMPILE = [
+  '-cc1',
+  '-triple',
+  'wasm32',
+  '-emit-obj',
   '-std=gnu11',
-  '-O3',
+  '-fgnuc-version=4.2.1',
   '-ffp-contract=off',
-  '-fno-math-errno',
+  '-fno-rounding-math',
   '-ffreestanding',
-  '-fno-vectorize',
-  '-fno-slp-vectorize',
-  '-nostdlib',
-  '-matomics',
-  '-mbulk-memory',
+  '-fvisibility=hidden',
+  '-mrelocation-model',
+  'static',
+  '-mframe-pointer=none',
+  '-target-cpu',
+  'generic',
+  ...feature('atomics'),
+  ...feature('bulk-memory'),
+  '-resource-dir',
+  '/usr',
+  '-internal-isystem',
+  '/usr/include',
+  '-disable-free',
+  '-clear-ast-before-backend',
   '-Wno-unused',
-  '-Wl,--no-entry',
-  '-Wl,--import-memory',
-  '-Wl,--shared-memory',
-  '-Wl,--max-memory=4294967296',
-  '-Wl,--stack-first',
-  '-Wl,-z,stack-size=65536',
-  '-Wl,--export=__stack_pointer',
-  '-Wl,--export=__heap_base',
+  '-x',
+  'c',
 ] as const;
 
-/** Compiles one C file to a WebAssembly module that imports a shared memory `env.memory`. */
+const LINK = [
+  '-m',
+  'wasm32',
+  '--no-entry',
+  '--import-memory',
+  '--shared-memory',
+  '--max-memory=4294967296',
+  '--stack-first',
+  '-z',
+  'stack-size=65536',
+  '--export=__stack_pointer',
+  '--export=__heap_base',
+] as const;
+
+/** Instructions beyond the first version of WebAssembly, for the compiler. */
+export function feature(name: string): string[] {
+  return ['-target-feature', `+${name}`];
+}
+
+/** Compiles C files to a WebAssembly module that imports a shared memory `env.memory`. */
 export async function buildWasm(
-  source: string,
+  sources: readonly string[],
   variant: KernelVariant,
   exportNames: readonly string[],
 ): Promise<KernelModule> {
-  const flags = [
-    ...FLAGS,
-    ...variant.flags,
-    ...variant.defines.map((d) => `-D${d}`),
-    ...exportNames.map((e) => `-Wl,--export=${e}`),
-    ...(variant.defines.includes('EW_DOT7') ? ['-Wl,--export=ew_set_chained'] : []),
-  ];
+  const compile = [...COMPILE, '-O3', ...variant.flags, ...variant.defines.map((d) => `-D${d}`)];
+  const own = variant.defines.includes('EW_DOT7') ? ['ew_set_chained'] : [];
+  const link = [...LINK, ...[...exportNames, ...own].map((e) => `--export=${e}`)];
   const key = createHash('sha256')
-    .update(`${RECIPE}\n${flags.join(' ')}\n${source}`)
+    .update(JSON.stringify([RECIPE, compile, link, sources]))
     .digest('hex');
   // Not validated: Node 20 does not know the relaxed instructions.
-  const bytes = await cached(join('kernels', `${key}.wasm`), () => compileC(source, flags));
+  const bytes = await cached(join('kernels', `${key}.wasm`), () => compileC({ sources, compile, link }));
   return { platform: 'wasm', variant: variant.id, bytes };
 }
