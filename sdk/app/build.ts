@@ -54,7 +54,7 @@ export interface FloatBuild {
 /** Model file -> float bundle. Throws EW2003_DOES_NOT_FIT when the board is too small, before anything is written. */
 export async function buildFloat(model: ModelRequest, request: FloatRequest, work: Work = {}): Promise<FloatBuild> {
   refuseTuning(request);
-  const profile = openProfile(request.target);
+  const profile = openProfile(request.target, true);
   work.progress?.({ stage: 'read', done: 0, total: 1 });
   const opened = await openModel(model);
   work.progress?.({ stage: 'read', done: 1, total: 1 });
@@ -121,7 +121,7 @@ export interface CompressedBuild extends CompressionPlan {
   readonly weightWireBytes?: number;
   readonly fit?: FitReport;
   readonly native?: NativeBuild;
-  /** One run in one thread: by the board's cost model, timed where the board is this machine and its time was limited. */
+  /** One run in one thread: by the board's cost model, timed where the board is this machine. */
   readonly latency?: Sourced;
   /** Whether limits, quality and board are all met. */
   readonly passed?: boolean;
@@ -139,7 +139,7 @@ export async function buildCompressed(
 ): Promise<CompressedBuild> {
   refuseTuning(request);
   const { maxLatencyMs } = request;
-  const profile = openProfile(request.target, maxLatencyMs !== undefined);
+  const profile = openProfile(request.target, true);
   const judge = await loadMetric(request.metric ?? 'agreement', request.cwd);
   await checkToolchain(profile, work.toolchain);
   const opened = await openModel(model);
@@ -171,8 +171,8 @@ export async function buildCompressed(
   const bundle = openBundle(built.bytes);
   const evaluation =
     request.evaluation === undefined ? undefined : await evaluateBoth(opened, bundle, request.evaluation, judge, work);
-  const timed = maxLatencyMs !== undefined && request.target === HOST;
-  const latency = timed ? await timeHere(bundle, source.data.samples[0]!, work.signal) : built.fit.latency.ms;
+  const latency =
+    request.target === HOST ? await timeHere(bundle, source.data.samples[0]!, work.signal) : built.fit.latency.ms;
   const passed =
     report.budgetMet &&
     latency.value <= (maxLatencyMs ?? Number.POSITIVE_INFINITY) &&
