@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, mkdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { TARGETS } from '../../targets/index.ts';
@@ -13,6 +13,7 @@ import { probeHost } from '../device/probe.ts';
 import { profileDigest } from '../device/profile-digest.ts';
 import { hasOracle } from '../measure/oracle/ort.ts';
 import { cacheFolder } from '../util/cache.ts';
+import { makeFolder } from '../util/folders.ts';
 import { thisPlatform } from '../wire/kernels.ts';
 
 export interface Finding {
@@ -139,7 +140,7 @@ async function cacheFinding(env: Readonly<Record<string, string | undefined>>): 
     };
   const folder = cacheFolder(env)!;
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await access(folder, constants.W_OK);
     return { name: 'cache', status: 'ok', found: folder };
   } catch {

@@ -1,6 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { EigenError } from './errors.ts';
+import { isNoPlace, makeFolder } from './folders.ts';
 
 /** Where things are kept that can be made again; EIGEN_CACHE moves it, EIGEN_CACHE=off turns it off. */
 export function cacheFolder(env: Readonly<Record<string, string | undefined>> = process.env): string | undefined {
@@ -10,7 +12,10 @@ export function cacheFolder(env: Readonly<Record<string, string | undefined>> = 
   return join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'eigenweights');
 }
 
-/** The cached bytes of `name` (a path in the cache, named by its content), made where they are not there. */
+/**
+ * The cached bytes of `name` (a path in the cache, named by its content), made where they are not there.
+ * @throws EigenError EW1003_WRITE_FAILED before anything is made where there can be no such folder.
+ */
 export async function cached(name: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
   const folder = cacheFolder();
   const file = folder && join(folder, name);
@@ -20,10 +25,18 @@ export async function cached(name: string, make: () => Promise<Uint8Array>): Pro
     // Whole, because it was renamed into place.
     return new Uint8Array(hit);
   }
+  if (file) await makeFolder(dirname(file)).catch((e) => isNoPlace(e) && refuse(folder!, e));
   const bytes = await make();
   // Read-only or full: made again next time.
   if (file) await keep(file, bytes).catch(() => undefined);
   return bytes;
+}
+
+function refuse(folder: string, cause: unknown): never {
+  throw new EigenError('EW1003_WRITE_FAILED', `the cache cannot be in ${folder}: no folder can be made there`, {
+    hint: 'Set EIGEN_CACHE to a folder that can be written, or to off.',
+    cause,
+  });
 }
 
 /** What one folder of the cache may hold before what was not used for longest goes, bytes. */
@@ -35,7 +48,7 @@ const MOST_BYTES = 256 << 20;
  */
 export async function keep(file: string, bytes: Uint8Array, mostBytes = MOST_BYTES): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
-  await mkdir(dirname(file), { recursive: true });
+  await makeFolder(dirname(file));
   await writeFile(temporary, bytes);
   await rename(temporary, file);
   await prune(dirname(file), file, mostBytes);

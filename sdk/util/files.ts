@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EigenError } from './errors.ts';
+import { makeFolder } from './folders.ts';
 import { sha256OfFile } from './hash.ts';
 
 /**
@@ -52,9 +53,7 @@ export const nodeFileSystem: FileSystem = {
     await syncFolder(dirname(to));
   },
   remove: (path) => rm(path, { recursive: true, force: true }),
-  async makeFolder(path) {
-    await mkdir(path, { recursive: true });
-  },
+  makeFolder: (path) => makeFolder(path),
   exists: (path) =>
     stat(path).then(
       () => true,

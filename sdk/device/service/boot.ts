@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { EigenError } from '../../util/errors.ts';
+import { makeFolder } from '../../util/folders.ts';
 import { NodeDeviceFileSystem } from '../fs/node.ts';
 import { type SlotContent, Slots } from '../store/slots.ts';
 import { lockFolder } from './lock.ts';
@@ -43,7 +43,7 @@ export async function bootAgent(
   installed: AgentModule,
 ): Promise<Ended> {
   const state = stateFolder(configFile, configText);
-  await mkdir(state, { recursive: true, mode: 0o700 });
+  await makeFolder(state, 0o700);
   const unlock = await lockFolder(state);
   try {
     const { module, running } = (await slotAgent(state)) ?? { module: installed };

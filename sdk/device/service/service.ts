@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, systemClock } from '../../util/clock.ts';
+import { makeFolder } from '../../util/folders.ts';
 import type { Agent } from '../agent/agent.ts';
 import { localModel } from '../client/local-client.ts';
 import type { ModelClient } from '../client/model-client.ts';
@@ -142,7 +142,7 @@ export interface Device {
  * @throws EigenError EW1006_STATE_IN_USE.
  */
 export async function openDevice(config: AgentConfig, around: Surroundings): Promise<Device> {
-  await mkdir(config.state, { recursive: true, mode: 0o700 });
+  await makeFolder(config.state, 0o700);
   const unlock = await lockFolder(config.state);
   try {
     const service = await DeviceService.start(config, around);
@@ -172,6 +172,6 @@ function factsOf({ host, installed }: Agent, self: Self | undefined): Facts {
 }
 
 async function openApi(socket: string, { agent, monitor }: ModelLane): Promise<LocalApi> {
-  await mkdir(dirname(socket), { recursive: true });
+  await makeFolder(dirname(socket));
   return LocalApi.open(socket, agent.host, monitor);
 }

@@ -1,6 +1,7 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EigenError } from '../../util/errors.ts';
+import { makeFolder } from '../../util/folders.ts';
 
 /**
  * The data folder of a controller:
@@ -31,7 +32,7 @@ export class DataFolder {
   static async open(path: string): Promise<DataFolder> {
     const folder = new DataFolder(path);
     try {
-      await mkdir(path, { recursive: true, mode: 0o700 });
+      await makeFolder(path, 0o700);
       await folder.lock();
     } catch (e) {
       if (e instanceof EigenError) throw e;

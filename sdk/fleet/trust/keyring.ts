@@ -1,7 +1,8 @@
-import { mkdir, open, readdir, stat } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EigenError } from '../../util/errors.ts';
 import { readBytes } from '../../util/files.ts';
+import { makeFolder } from '../../util/folders.ts';
 import { keyUnusable, type PublicKey, publicKeyFromPem, publicPem, Signer } from './keys.ts';
 
 /** The secret keys that are at hand. */
@@ -72,7 +73,7 @@ export function writePublicKey(folder: string, name: string, key: PublicKey): Pr
 
 async function writeNew(folder: string, name: string, content: { readonly text: string; readonly mode: number }) {
   const path = join(folder, name);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder, 0o700);
   const file = await open(path, 'wx', content.mode);
   try {
     await file.writeFile(content.text);
