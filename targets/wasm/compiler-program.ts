@@ -3,15 +3,14 @@
  */
 
 /**
- * The process ends when nothing was asked of it for a while, at once beside a parent of more than this many kilobytes: loading the compiler
- * again and compiling its functions anew takes a second, but what follows may need the memory.
+ * Beside a parent of less than this many kilobytes, as the compression of a small network is, there is room for a second thread, which takes
+ * 70 MB, and the process stays for a while: loading the compiler again and compiling its functions anew takes a second. Beside a larger one
+ * it has one thread, and ends when nothing is left to do: what follows may need the memory.
  */
-const SMALL_PARENT_KB = 185_000;
+const SMALL_PARENT_KB = 205_000;
 const LINGER_MS = 10_000;
 /** Time between two looks at the parent. */
 const LOOK_MS = 50;
-/** A second thread, for the half of a module or the other variant, takes 70 MB: beside a parent of so many kilobytes at most. */
-const ROOM_FOR_TWO_KB = 205_000;
 
 /** The headers that kernels include, of a tar file with 12 MB of headers and as much of libraries. */
 const HEADERS = String.raw`/^(\.\/)?include\/?((wasm_simd128|(__)?std\w+)\.h)?$/`;
@@ -88,9 +87,9 @@ for (const n of ['', '2', '3', '4']) {
 const parts = { entry, modules, headers: headersOf(readFileSync(fileOf('llvm-resources.tar'))) };
 const run = await openCompiler(parts);
 // Where the system does not tell, the parent counts as large.
-function besideLess(kilobytes) {
+function besideSmall() {
   try {
-    return Number(/^VmRSS:\\s+(\\d+)/m.exec(readFileSync('/proc/' + process.ppid + '/status', 'utf8'))[1]) < kilobytes;
+    return Number(/^VmRSS:\\s+(\\d+)/m.exec(readFileSync('/proc/' + process.ppid + '/status', 'utf8'))[1]) < ${SMALL_PARENT_KB};
   } catch {
     return false;
   }
@@ -98,7 +97,7 @@ function besideLess(kilobytes) {
 
 // The second thread is asked first, so that this one can still hear of the next job.
 let second;
-let free = { first: true, second: availableParallelism() > 1 && besideLess(${ROOM_FOR_TWO_KB}) };
+let free = { first: true, second: availableParallelism() > 1 && besideSmall() };
 const jobs = [];
 function start() {
   if (free.second && jobs.length > 0) {
@@ -126,7 +125,7 @@ async function build({ sources, compile, link }) {
 }
 
 function linger(spent) {
-  if (spent >= ${LINGER_MS} || !besideLess(${SMALL_PARENT_KB})) process.exit();
+  if (spent >= ${LINGER_MS} || !besideSmall()) process.exit();
   idle = setTimeout(linger, ${LOOK_MS}, spent + ${LOOK_MS});
 }
 // Counted here and not where it is used: that thread may be busy for long.
