@@ -145,7 +145,8 @@ function calibrationOf(flags: Flags, { cwd }: Context): string | InputRange {
 }
 
 const DATA_FREE_NOTE =
-  'no calibration data: quality and agreement below are on made-up inputs and say little about real ones; all activations have 16 bits, which takes memory and time. Judge with --eval, or give --calib.';
+  'no calibration data: quality and agreement below are on made-up inputs and say little about real ones; all activations have 16 bits, which takes memory and time. ' +
+  'A range that is not that of real inputs ruins the model and does not show below. Judge with --eval, or give --calib.';
 
 function answer(built: CompressedBuild, out: string, context: Context): Answer {
   if (!built.report) return { data: built, text: estimateText(built) };
