@@ -42,19 +42,8 @@ export function tokenTables(
   bits: number,
   symbolOf: (token: number) => number,
 ): SymbolTables {
-  const entries = new Uint32Array(classes.length * 2 * 2 ** bits);
-  let at = 0;
-  for (const frequencies of classes) {
-    for (let t = 0; t < frequencies.length; t++) {
-      const symbol = symbolOf(t) & 0xffff;
-      const frequency = frequencies[t];
-      for (let k = 0; k < frequency; k++) {
-        entries[at++] = symbol | (k << 16);
-        entries[at++] = frequency;
-      }
-    }
-  }
-  return { bits, entries };
+  const length = Math.max(...classes.map((f) => f.length));
+  return { bits, classes, symbols: Uint16Array.from({ length }, (_, token) => symbolOf(token)) };
 }
 
 /** Largest coarse value of any class, from the frequencies of the codes. */
@@ -97,14 +86,10 @@ export function digitSteps(classes: readonly Uint16Array[], reach: number): Step
 
 /** What a decoder needs for digits. */
 export function digitTables(classes: readonly Uint16Array[], reach: number): DigitTables {
-  const entries = new Uint32Array((classes.length * (2 * reach + 1)) << DIGIT_BITS);
-  classes.forEach((frequencies, c) => {
-    for (let k = -reach; k <= reach; k++) {
-      let slot = (c * (2 * reach + 1) + k + reach) << DIGIT_BITS;
-      digitFrequencies(frequencies, k)?.forEach((f, digit) => {
-        for (let i = 0; i < f; i++) entries[slot++] = digit | (i << 4) | (f << 16);
-      });
-    }
+  const tables = classes.map((frequencies) => {
+    const digits = new Uint16Array(3 * (2 * reach + 1));
+    for (let k = -reach; k <= reach; k++) digits.set(digitFrequencies(frequencies, k) ?? [], 3 * (k + reach));
+    return digits;
   });
-  return { reach, entries };
+  return { reach, classes: tables };
 }

@@ -102,17 +102,20 @@ export function readStream(reader: ByteReader, shape: Shape, end: StreamEnd): St
   return { states, words: reader.bytes(2 * count) };
 }
 
-/** Decoding table of a class: one entry a slot (rans.c: READ_SYMBOL). Frequencies sum to 2^bits. */
+/** What the tables that decode symbols are made of (rans.c: fillSymbols). */
 export interface SymbolTables {
   readonly bits: number;
-  /** Two words a slot, the classes one after the other. */
-  readonly entries: Uint32Array;
+  /** Frequencies of every class, by token, summing to 2^bits. */
+  readonly classes: readonly Uint16Array[];
+  /** What is put out for a token. */
+  readonly symbols: Uint16Array;
 }
 
-/** Decoding tables of digits: 2^DIGIT_BITS entries for every coarse value from -reach to reach, the classes one after the other. */
+/** What the tables that decode digits are made of (rans.c: fillDigits). */
 export interface DigitTables {
   readonly reach: number;
-  readonly entries: Uint32Array;
+  /** Of every class the frequencies of three digits for every coarse value from -reach to reach, summing to 2^DIGIT_BITS or to 0. */
+  readonly classes: readonly Uint16Array[];
 }
 
 export const DIGIT_BITS = 8;
@@ -127,35 +130,60 @@ export function decodePlanes(
   planes: readonly { readonly stream: Stream; readonly tables: DigitTables }[],
   out: Int8Array,
 ): void {
-  const first: Pass = { ...base, decode: 'decode8', stride: 2 ** base.tables.bits, centre: 0, bits: base.tables.bits };
-  const refined = planes.map(({ stream, tables: { entries, reach } }): Pass => {
-    const stride = (2 * reach + 1) << DIGIT_BITS;
-    return {
+  const first: Pass = { ...symbolPass(base.tables), stream: base.stream, decode: 'decode8' };
+  const refined = planes.map(
+    ({ stream, tables: { reach, classes } }): Pass => ({
       stream,
-      tables: { entries },
       decode: 'refine',
-      stride,
-      centre: 4 * (reach << DIGIT_BITS),
       bits: DIGIT_BITS,
-    };
-  });
+      classes: classes.length,
+      stride: (2 * reach + 1) << DIGIT_BITS,
+      entryBytes: 4,
+      centre: 4 * (reach << DIGIT_BITS),
+      fill: (heap, at, c) => heap.lib.fillDigits(at, heap.put(classes[c]), 2 * reach + 1),
+    }),
+  );
   decode(shape, [first, ...refined], out);
 }
 
 /** Decodes symbols of up to 16 bits. @throws EigenError EW6002_BUNDLE_TAMPERED. */
 export function decodeSymbols(shape: Shape, stream: Stream, tables: SymbolTables, out: Uint16Array): void {
-  decode(shape, [{ stream, tables, decode: 'decode16', stride: 2 ** tables.bits, centre: 0, bits: tables.bits }], out);
+  decode(shape, [{ ...symbolPass(tables), stream, decode: 'decode16' }], out);
+}
+
+function symbolPass({ bits, classes, symbols }: SymbolTables): Omit<Pass, 'stream' | 'decode'> {
+  return {
+    bits,
+    classes: classes.length,
+    stride: 2 ** bits,
+    entryBytes: 8,
+    centre: 0,
+    fill: (heap, at, c) => heap.lib.fillSymbols(at, heap.put(classes[c]), heap.put(symbols), classes[c].length),
+  };
 }
 
 interface Pass {
   readonly stream: Stream;
-  readonly tables: { readonly entries: Uint32Array };
   readonly decode: 'decode8' | 'decode16' | 'refine';
+  readonly bits: number;
+  /** Tables, as many as classes. */
+  readonly classes: number;
   /** Entries of a class. */
   readonly stride: number;
+  readonly entryBytes: number;
   /** Byte offset of what a table is addressed by. */
   readonly centre: number;
-  readonly bits: number;
+  /** Fills the table of class `c` at an address. */
+  fill(heap: Heap, at: number, c: number): void;
+}
+
+/** A pass whose stream and tables are in memory. */
+interface Placed extends Pass {
+  readonly states: number;
+  readonly table: number;
+  /** Words that are read next, and where they end. */
+  at: number;
+  readonly end: number;
 }
 
 function decode(shape: Shape, passes: readonly Pass[], out: Int8Array | Uint16Array): void {
@@ -165,22 +193,17 @@ function decode(shape: Shape, passes: readonly Pass[], out: Int8Array | Uint16Ar
   const lanes = lanesOf(shape);
   const classes = shape.classes ? heap.put(shape.classes) : 0;
   const symbols = heap.alloc(most * out.BYTES_PER_ELEMENT);
-  const placed = passes.map(({ stream, tables, ...pass }) => {
-    const states = heap.alloc(4 * MAX_LANES);
-    new Uint8Array(heap.buffer, states, stream.states.length).set(stream.states);
-    const table = heap.put(tables.entries) + pass.centre;
-    // One word a symbol beyond the end: the decoders look at the place they have reached only between windows.
-    const words = heap.alloc(stream.words.length + 2 * most + 2);
-    new Uint8Array(heap.buffer, words, stream.words.length).set(stream.words);
-    return { ...pass, states, table, at: words, end: words + stream.words.length };
-  });
+  const placed = passes.map((pass) => place(heap, pass, most));
+  const together = lanes === 1 && placed.length > 1;
   for (const { from, row, rows, cols } of windows) {
-    for (const p of placed) {
-      const rowClasses = classes === 0 ? 0 : classes + row;
-      const run = heap.lib[p.decode];
-      p.at = run(p.states, p.at, p.table, p.stride, rowClasses, rows, cols, lanes, p.bits, symbols);
-      if (p.at > p.end) throw damaged('entropy-coded data ends too early');
-    }
+    const rowClasses = classes === 0 ? 0 : classes + row;
+    if (together) decodeTogether(heap, placed, { rowClasses, rows, cols, symbols });
+    else
+      for (const p of placed) {
+        const run = heap.lib[p.decode];
+        p.at = run(p.states, p.at, p.table, p.stride, rowClasses, rows, cols, lanes, p.bits, symbols);
+      }
+    if (placed.some((p) => p.at > p.end)) throw damaged('entropy-coded data ends too early');
     const length = rows * cols;
     if (out instanceof Int8Array) out.set(new Int8Array(heap.buffer, symbols, length), from);
     else out.set(new Uint16Array(heap.buffer, symbols, length), from);
@@ -191,6 +214,48 @@ function decode(shape: Shape, passes: readonly Pass[], out: Int8Array | Uint16Ar
       throw damaged('entropy-coded data does not end where it should');
   }
   heap.close();
+}
+
+function place(heap: Heap, pass: Pass, most: number): Placed {
+  const { stream, classes, stride, entryBytes } = pass;
+  const states = heap.alloc(4 * MAX_LANES);
+  new Uint8Array(heap.buffer, states, stream.states.length).set(stream.states);
+  const bytes = stride * entryBytes;
+  const tables = heap.alloc(classes * bytes);
+  // Coarse values that do not occur have no digits.
+  new Uint8Array(heap.buffer, tables, classes * bytes).fill(0);
+  for (let c = 0; c < classes; c++) pass.fill(heap, tables + c * bytes, c);
+  // One word a symbol beyond the end: the decoders look at the place they have reached only between windows.
+  const words = heap.alloc(stream.words.length + 2 * most + 2);
+  new Uint8Array(heap.buffer, words, stream.words.length).set(stream.words);
+  return { ...pass, states, table: tables + pass.centre, at: words, end: words + stream.words.length };
+}
+
+/** Where symbols are put, and of which rows. */
+interface Part {
+  readonly rowClasses: number;
+  readonly rows: number;
+  readonly cols: number;
+  readonly symbols: number;
+}
+
+/** Words of a `Stream` of rans.c, and how many of them a matrix has. */
+const STREAM_WORDS = 4;
+const STREAMS = 4;
+
+/** A base and all of its planes in one pass: streams with one state. */
+function decodeTogether(heap: Heap, placed: readonly Placed[], { rowClasses, rows, cols, symbols }: Part): void {
+  const streams = heap.alloc(4 * STREAM_WORDS * STREAMS);
+  const of = new Uint32Array(heap.buffer, streams, STREAM_WORDS * STREAMS).fill(0);
+  placed.forEach((p, i) => {
+    of.set([new Uint32Array(heap.buffer, p.states, 1)[0], p.at, p.table, p.stride], STREAM_WORDS * i);
+  });
+  const run = [heap.lib.planes1, heap.lib.planes2, heap.lib.planes3][placed.length - 2];
+  run(streams, rowClasses, rows, cols, placed[0].bits, symbols);
+  placed.forEach((p, i) => {
+    new Uint32Array(heap.buffer, p.states, 1)[0] = of[STREAM_WORDS * i];
+    p.at = of[STREAM_WORDS * i + 1];
+  });
 }
 
 interface Window {
@@ -228,11 +293,18 @@ type Decoder = (
   out: number,
 ) => number;
 
+type Together = (streams: number, classes: number, rows: number, cols: number, bits: number, out: number) => void;
+
 interface Exports {
   readonly __heap_base: WebAssembly.Global;
   readonly decode8: Decoder;
   readonly decode16: Decoder;
   readonly refine: Decoder;
+  readonly planes1: Together;
+  readonly planes2: Together;
+  readonly planes3: Together;
+  fillSymbols(table: number, frequencies: number, symbols: number, count: number): void;
+  fillDigits(tables: number, frequencies: number, count: number): void;
   encode(
     states: number,
     end: number,
@@ -279,7 +351,7 @@ class Heap {
     return at;
   }
 
-  put(data: Uint8Array | Uint32Array): number {
+  put(data: Uint8Array | Uint16Array | Uint32Array): number {
     const at = this.alloc(data.byteLength);
     new Uint8Array(this.buffer, at, data.byteLength).set(bytesOf(data));
     return at;
