@@ -52,11 +52,10 @@ DECODER(decode16, u64, u16, READ_SYMBOL)
 
 /*
  * One digit in {-1, 0, 1} for a coarse value k, which becomes 3 k + digit. Entry of slot s in the table of k, at
- * k << 8: (digit + 1) | (s - start) << 4 | frequency << 16.
+ * k << 8: (3 k + digit) & 255 | (s - start) << 8 | frequency << 16.
  */
 #define READ_DIGIT(x, o, t)                                                                                            \
-  { i32 k = o; u32 e = t[(k << 8) + (i32)(x & 255)]; x = (e >> 16) * (x >> 8) + ((e >> 4) & 255);                      \
-    o = (i8)(3 * k + (i32)(e & 3) - 1); }
+  { u32 e = t[(o << 8) + (i32)(x & 255)]; o = (i8)e; x = (e >> 16) * (x >> 8) + ((e >> 8) & 255); }
 DECODER(refine, u32, i8, READ_DIGIT)
 
 /* A stream on the way: its state, its words from here on, its tables. */
@@ -101,12 +100,12 @@ API(fillSymbols) void fillSymbols(u64 *t, const u16 *frequencies, const u16 *sym
     for (u32 s = 0, f = frequencies[i]; s < f; s++) *t++ = (u64)f << 32 | s << 16 | symbols[i];
 }
 
-/* Fills tables for READ_DIGIT from the frequencies of the three digits of each of `count` coarse values. */
-API(fillDigits) void fillDigits(u32 *tables, const u16 *frequencies, i32 count) {
-  for (i32 k = 0; k < count; k++) {
-    u32 *t = tables + (k << 8);
-    for (u32 digit = 0; digit < 3; digit++)
-      for (u32 s = 0, f = frequencies[3 * k + digit]; s < f; s++) *t++ = f << 16 | s << 4 | digit;
+/* Fills tables for READ_DIGIT from the frequencies of the three digits of each coarse value from -reach to reach. */
+API(fillDigits) void fillDigits(u32 *tables, const u16 *frequencies, i32 reach) {
+  for (i32 k = -reach; k <= reach; k++, tables += 256) {
+    u32 *t = tables;
+    for (i32 digit = -1; digit <= 1; digit++)
+      for (u32 s = 0, f = *frequencies++, code = (3 * k + digit) & 255; s < f; s++) *t++ = f << 16 | s << 8 | code;
   }
 }
 

@@ -140,7 +140,7 @@ export function decodePlanes(
       stride: (2 * reach + 1) << DIGIT_BITS,
       entryBytes: 4,
       centre: 4 * (reach << DIGIT_BITS),
-      fill: (heap, at, c) => heap.lib.fillDigits(at, heap.put(classes[c]), 2 * reach + 1),
+      fill: (heap, at, c) => heap.lib.fillDigits(at, heap.put(classes[c]), reach),
     }),
   );
   decode(shape, [first, ...refined], out);
@@ -304,7 +304,7 @@ interface Exports {
   readonly planes2: Together;
   readonly planes3: Together;
   fillSymbols(table: number, frequencies: number, symbols: number, count: number): void;
-  fillDigits(tables: number, frequencies: number, count: number): void;
+  fillDigits(tables: number, frequencies: number, reach: number): void;
   encode(
     states: number,
     end: number,
