@@ -100,12 +100,13 @@ API(fillSymbols) void fillSymbols(u64 *t, const u16 *frequencies, const u16 *sym
     for (u32 s = 0, f = frequencies[i]; s < f; s++) *t++ = (u64)f << 32 | s << 16 | symbols[i];
 }
 
-/* Fills tables for READ_DIGIT from the frequencies of the three digits of each coarse value from -reach to reach. */
+/* Fills tables for READ_DIGIT from the frequencies of the three digits of each coarse value from -reach to reach; all are 0 where it never is. */
 API(fillDigits) void fillDigits(u32 *tables, const u16 *frequencies, i32 reach) {
   for (i32 k = -reach; k <= reach; k++, tables += 256) {
     u32 *t = tables;
     for (i32 digit = -1; digit <= 1; digit++)
       for (u32 s = 0, f = *frequencies++, code = (3 * k + digit) & 255; s < f; s++) *t++ = f << 16 | s << 8 | code;
+    while (t < tables + 256) *t++ = 0;
   }
 }
 
