@@ -20,13 +20,11 @@ import { contentsOf, provedOn } from './contents.ts';
 import { probeHost } from './device/probe.ts';
 import type { Graph } from './ir/graph.ts';
 import { normalize } from './ir/passes/index.ts';
-import { loadModel } from './model/sniff.ts';
+import { loadModel, modelDigest } from './model/sniff.ts';
 import { wasmRunner } from './runner.ts';
 import { nativeBlocks, wasmBlocks } from './tune-here.ts';
 import { EigenError } from './util/errors.ts';
-import { readBytes } from './util/files.ts';
 import { collectGarbage } from './util/garbage.ts';
-import { sha256 } from './util/hash.ts';
 import type { Progress } from './util/progress.ts';
 import { byteLength, tensor } from './util/tensor.ts';
 import type { KernelModule } from './wire/kernels.ts';
@@ -93,7 +91,7 @@ export async function openModel(request: ModelRequest): Promise<Model> {
   const graph = normalize(imported);
   // Folding removes weights and can also expand them; the smaller count is the honest basis of a ratio.
   const originalBytes = Math.min(floatBytes(imported), floatBytes(graph));
-  return { request, graph, sha256: sha256(await readBytes(request.path)), originalBytes };
+  return { request, graph, sha256: modelDigest(request.path), originalBytes };
 }
 
 /** A model whose caches of keys and values are int8 codes, and the data that fits it. Throws EW1001_USAGE when it has none. */

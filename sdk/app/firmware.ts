@@ -6,6 +6,7 @@ import type { FirmwareSource } from '../compile/firmware/source.ts';
 import { doesNotFit, type FitReport, fitFirmware } from '../compile/fit.ts';
 import { planFirmware } from '../compile/index.ts';
 import { samplesOf } from '../data/samples.ts';
+import { modelFile } from '../model/files.ts';
 import { sniff } from '../model/sniff.ts';
 import { buildBundle, type ModelRequest, openModel, openProfile, type Work } from '../pipeline.ts';
 import { residentBlock } from '../runner.ts';
@@ -48,7 +49,7 @@ export async function writeFirmware(
   request: FirmwareRequest,
   work: Work = {},
 ): Promise<FirmwareReport> {
-  const file = await readBytes(model.path);
+  const file = await readBytes(modelFile(model.path));
   const given = sniff(file) === 'ewb' ? openBundle(file) : undefined;
   const target = request.target ?? given?.manifest.target.id;
   if (target === undefined)

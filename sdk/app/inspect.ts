@@ -11,6 +11,7 @@ import { planFirmware } from '../compile/index.ts';
 import type { Profile, RuntimeKind } from '../compile/profile.ts';
 import type { NamedType } from '../data/samples.ts';
 import { valueNamed } from '../ir/graph.ts';
+import { modelFile } from '../model/files.ts';
 import { sniff } from '../model/sniff.ts';
 import { type ModelRequest, nativeTarget, openModel, openProfile } from '../pipeline.ts';
 import { readBytes } from '../util/files.ts';
@@ -52,14 +53,14 @@ export interface BundleInspection {
 
 /** What a model or bundle file holds. */
 export async function inspectPath(request: ModelRequest): Promise<ModelInspection | BundleInspection> {
-  const bytes = await readBytes(request.path);
+  const bytes = await readBytes(modelFile(request.path));
   return sniff(bytes) === 'ewb' ? inspectBundle(bytes) : inspectModel(request);
 }
 
 /** Whether a model (estimated) or bundle (as compiled) fits a board. */
 export async function fitPath(request: ModelRequest, target: string, options: FitOptions = {}): Promise<FitReport> {
   const profile = openProfile(target, true);
-  const bytes = await readBytes(request.path);
+  const bytes = await readBytes(modelFile(request.path));
   if (sniff(bytes) !== 'ewb') return fitGraph((await openModel(request)).graph, profile, options);
   const bundle = openBundle(bytes);
   const runtime = options.runtime ?? runtimeOf(bundle, profile);

@@ -5,7 +5,7 @@
 export type ForeignFormat = 'tflite' | 'tf-saved-model' | 'tf-graph' | 'keras' | 'torch' | 'safetensors';
 
 /** The command that converts what `from` names. */
-export const tf2onnx = (from: string): string =>
+const tf2onnx = (from: string): string =>
   `pip install tf2onnx tensorflow; python -m tf2onnx.convert ${from} --output model.onnx`;
 const toOnnx = (from: string): string => `Convert it to ONNX: ${tf2onnx(from)}`;
 

@@ -1,9 +1,11 @@
-import { readFileSync, statSync } from 'node:fs';
-import { basename, dirname, resolve, sep } from 'node:path';
+import { dirname } from 'node:path';
 import type { Graph } from '../ir/graph.ts';
 import { EigenError } from '../util/errors.ts';
-import { FOREIGN, type ForeignFormat, foreignFormat, tf2onnx } from './foreign.ts';
+import { sha256 } from '../util/hash.ts';
+import { modelFile, modelName, readerBeside, readModelBytes } from './files.ts';
+import { FOREIGN, type ForeignFormat, foreignFormat } from './foreign.ts';
 import { type OnnxOptions, readOnnx } from './onnx/index.ts';
+import { readTfjs, tfjsShards } from './tfjs/index.ts';
 
 export type ModelFormat = 'onnx' | 'tfjs' | 'ewb' | ForeignFormat | 'unknown';
 
@@ -40,68 +42,47 @@ function looksLikeOnnx(bytes: Uint8Array): boolean {
 }
 
 /**
- * Reads a model file, with its external data from the same folder, into a graph. Throws EW1002 when the file is not there and EW3001 when it
- * is not a model that can be read.
+ * Reads a model file, or the folder of a TensorFlow.js model, with the files of weights beside it, into a graph. Throws EW1002 when one of
+ * them is not there and EW3001 when it is not a model that can be read.
  */
 export function loadModel(path: string, options: LoadOptions = {}): Graph {
-  const bytes = readBytes(path, 'model');
+  const file = modelFile(path);
+  const bytes = readModelBytes(file, 'model');
   const format = sniff(bytes);
-  if (format === 'onnx') {
-    const name = options.name ?? basename(path).replace(/\.onnx$/i, '');
-    return readOnnx(bytes, { ...options, name, external: externalReader(dirname(path)) });
-  }
-  throw notOnnx(path, format);
+  const [name, read] = [options.name ?? modelName(file), readerBeside(dirname(file))];
+  if (format === 'onnx') return readOnnx(bytes, { ...options, name, external: read });
+  if (format === 'tfjs') return readTfjs(bytes, { ...options, name, shards: read });
+  throw notModel(file, format);
 }
 
-function notOnnx(path: string, format: Exclude<ModelFormat, 'onnx'>): EigenError {
+/**
+ * Identifies a model: the SHA-256 of its file, of a TensorFlow.js model that of model.json and all files of weights. Throws what loadModel
+ * does.
+ */
+export function modelDigest(path: string): string {
+  const file = modelFile(path);
+  const bytes = readModelBytes(file, 'model');
+  if (sniff(bytes) !== 'tfjs') return sha256(bytes);
+  return sha256(Buffer.concat([bytes, ...tfjsShards(bytes).map(readerBeside(dirname(file)))]));
+}
+
+type Unread = Exclude<ModelFormat, 'onnx' | 'tfjs'>;
+
+function notModel(path: string, format: Unread): EigenError {
   const { what, hint } = described(path, format);
-  return new EigenError('EW3001_MODEL_UNREADABLE', `'${path}' is ${what}, not an ONNX model`, {
+  return new EigenError('EW3001_MODEL_UNREADABLE', `'${path}' is ${what}, not an ONNX or TensorFlow.js model`, {
     hint,
     details: { path, format },
   });
 }
 
-function described(path: string, format: Exclude<ModelFormat, 'onnx'>): { what: string; hint: string } {
-  if (format === 'unknown') return { what: 'of an unknown format', hint: 'Give an ONNX file.' };
-  if (format === 'tfjs') {
-    return { what: 'a TensorFlow.js model', hint: `Convert it to ONNX: ${tf2onnx(`--tfjs ${path}`)}` };
-  }
+function described(path: string, format: Unread): { what: string; hint: string } {
+  if (format === 'unknown')
+    return { what: 'of an unknown format', hint: 'Give an ONNX file, or the model.json of a TensorFlow.js model.' };
   if (format === 'ewb') {
-    const hint = 'It runs, exports and compares as it is; to compile anew, give the ONNX file it was made from.';
+    const hint = 'It runs, exports and compares as it is; to compile anew, give the model that it was made from.';
     return { what: 'a bundle that is compiled already', hint };
   }
   const { what, convert } = FOREIGN[format];
   return { what, hint: convert(path) };
-}
-
-function readBytes(path: string, what: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (e) {
-    const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
-    throw new EigenError(
-      'EW1002_FILE_NOT_FOUND',
-      `cannot read the ${what} '${path}': ${e instanceof Error ? e.message : String(e)}`,
-      {
-        hint: folder ? 'It is a folder: give the file in it.' : 'Check the path and its permissions.',
-        cause: e,
-      },
-    );
-  }
-}
-
-/** Files of external data, each read once; a location must stay inside the model's folder. */
-function externalReader(folder: string): (location: string) => Uint8Array {
-  const files = new Map<string, Uint8Array>();
-  return (location) => {
-    const path = resolve(folder, location);
-    if (!path.startsWith(resolve(folder) + sep)) {
-      throw new EigenError('EW3001_MODEL_UNREADABLE', `the model keeps data in '${location}', outside its folder`, {
-        hint: 'Put the data file beside the model.',
-      });
-    }
-    const known = files.get(path) ?? readBytes(path, 'data file');
-    files.set(path, known);
-    return known;
-  };
 }

@@ -15,17 +15,22 @@ const MAX_FOLDED_BYTES = 2 ** 28;
 /** Where ONNX names lead: the main graph, or a branch of an If inside it. */
 export type Scope = Map<string, string>;
 
+/** What messages call a node. */
+export type DescribeNode = (node: NodeProto) => string;
+
 /** Turns ONNX nodes into IR nodes on a builder. */
 export class Importer {
   readonly builder: GraphBuilder;
   readonly opset: number;
   readonly external: ExternalReader | undefined;
   private readonly nodeNames = new Set<string>();
+  private readonly describe: DescribeNode;
 
-  constructor(name: string, opset: number, external: ExternalReader | undefined) {
+  constructor(name: string, opset: number, external: ExternalReader | undefined, describe?: DescribeNode) {
     this.builder = new GraphBuilder(name);
     this.opset = opset;
     this.external = external;
+    this.describe = describe ?? ((node) => `${node.opType} ${labelOf(node)} (opset ${opset})`);
   }
 
   /** Imports the nodes of a graph whose initializers are in `scope` already; node order is made topological. */
@@ -38,7 +43,7 @@ export class Importer {
     scope.set(name, this.builder.constant(name, value));
   }
 
-  private importNode(proto: NodeProto, scope: Scope): void {
+  importNode(proto: NodeProto, scope: Scope): void {
     if (proto.opType === 'If') {
       this.importIf(proto, scope);
       return;
@@ -50,7 +55,7 @@ export class Importer {
     try {
       importer(node);
     } catch (e) {
-      throw contextual(e, node);
+      throw contextual(e, node, this.describe(proto));
     }
     proto.output.forEach((o, i) => {
       if (o !== '' && this.builder.values.has(outputs[i]!)) scope.set(o, outputs[i]!);
@@ -121,9 +126,8 @@ export class Importer {
 
   private view(proto: NodeProto, scope: Scope, outputs: readonly string[]): OnnxNode {
     const { builder, opset } = this;
-    const label = labelOf(proto);
     const reject = (reason: string): never => {
-      throw new EigenError('EW3103_OP_INVALID', `${proto.opType} ${label} (opset ${opset}): ${reason}`, {
+      throw new EigenError('EW3103_OP_INVALID', `${this.describe(proto)}: ${reason}`, {
         hint: 'Export the model with another operator or attribute here, or report the case.',
         details: { op: proto.opType, node: proto.name, opset },
       });
@@ -178,7 +182,7 @@ export class Importer {
     );
     for (const t of types)
       if (!(sizeOf(t.shape) <= MAX_ELEMENTS))
-        throw invalidModel(`${proto.opType} ${labelOf(proto)} makes a tensor ${formatType(t)}, which is too large`);
+        throw invalidModel(`${this.describe(proto)} makes a tensor ${formatType(t)}, which is too large`);
     const stem = own.find((o) => o !== '') ?? (proto.name || proto.opType);
     const outputs = types.map((_, i) => {
       if (to === undefined) return builder.fresh(`${stem}.${op}`);
@@ -225,10 +229,9 @@ export function labelOf(proto: NodeProto): string {
 }
 
 /** Says which node an error of an operator came from. */
-function contextual(e: unknown, node: OnnxNode): unknown {
+function contextual(e: unknown, node: OnnxNode, description: string): unknown {
   if (!(e instanceof EigenError) || e.details.opset !== undefined || e.code !== 'EW3103_OP_INVALID') return e;
-  const label = node.name !== '' ? `'${node.name}'` : `computing '${node.outputs[0] ?? ''}'`;
-  return new EigenError(e.code, `${node.opType} ${label} (opset ${node.opset}): ${e.message}`, {
+  return new EigenError(e.code, `${description}: ${e.message}`, {
     ...(e.hint ? { hint: e.hint } : {}),
     details: { ...e.details, node: node.name, opset: node.opset },
     cause: e,

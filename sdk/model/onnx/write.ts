@@ -6,6 +6,7 @@ import {
   type GraphProto,
   GraphProtoSchema,
   ModelProtoSchema,
+  type NodeProto,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
   StringStringEntryProtoSchema,
@@ -114,20 +115,22 @@ function graphProto(spec: OnnxGraphSpec, name: string): GraphProto {
     input: (spec.inputs ?? []).map(valueInfo),
     output: spec.outputs.map((o) => valueInfo(typeof o === 'string' ? { name: o } : o)),
     initializer: Object.entries(spec.initializers ?? {}).map(([n, t]) => onnxTensor(n, t)),
-    node: spec.nodes.map((n) =>
-      create(NodeProtoSchema, {
-        opType: n.op,
-        name: n.name ?? '',
-        domain: n.domain ?? '',
-        input: [...n.inputs],
-        output: [...n.outputs],
-        attribute: Object.entries(n.attrs ?? {}).map(([key, value]) => attribute(key, value)),
-      }),
-    ),
+    node: spec.nodes.map(nodeProto),
   });
 }
 
-function valueInfo(v: OnnxValueSpec): ValueInfoProto {
+export function nodeProto(n: OnnxNodeSpec): NodeProto {
+  return create(NodeProtoSchema, {
+    opType: n.op,
+    name: n.name ?? '',
+    domain: n.domain ?? '',
+    input: [...n.inputs],
+    output: [...n.outputs],
+    attribute: Object.entries(n.attrs ?? {}).map(([key, value]) => attribute(key, value)),
+  });
+}
+
+export function valueInfo(v: OnnxValueSpec): ValueInfoProto {
   if (!v.shape && !v.dtype) return create(ValueInfoProtoSchema, { name: v.name });
   const dim = v.shape?.map((d) => ({
     value:
