@@ -25,7 +25,8 @@ export interface Source {
 export class Emitter {
   private readonly importer: Importer;
   private readonly scope: Scope = new Map();
-  private readonly reserved = new Set<string>();
+  /** Names of values, and those that only the inputs and outputs of the graph may have. */
+  private readonly taken = new Set<string>();
   private source: Source = { kind: 'Model', name: '' };
 
   constructor(name: string) {
@@ -34,7 +35,7 @@ export class Emitter {
 
   /** Declares the inputs; no other value may have the name of an input or output. Throws what the inputs of ONNX models do. */
   begin(inputs: readonly OnnxValueSpec[], outputs: readonly string[], bindings: Bindings): void {
-    for (const name of outputs) this.reserved.add(name);
+    for (const name of [...inputs.map((i) => i.name), ...outputs]) this.taken.add(name);
     defineInputs(this.importer, inputs.map(valueInfo), this.scope, bindings);
   }
 
@@ -104,8 +105,9 @@ export class Emitter {
   }
 
   private fresh(stem: string): string {
-    let name = stem === '' ? 'value' : stem;
-    for (let i = 1; this.scope.has(name) || this.reserved.has(name); i++) name = `${stem}.${i}`;
+    let name = stem;
+    for (let i = 1; name === '' || this.taken.has(name); i++) name = `${stem}.${i}`;
+    this.taken.add(name);
     return name;
   }
 }

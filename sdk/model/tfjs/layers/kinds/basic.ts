@@ -55,10 +55,15 @@ function flatten(l: LayerCall): string {
 
 function reshapeTo(l: LayerCall): string {
   const [batch, ...rest] = l.shape() as [number, ...number[]];
-  const shape = l.list('target_shape');
+  // The size that is left open is -1, or null where TensorFlow.js wrote it.
+  const target = l.config.target_shape ?? null;
+  const shape = Array.isArray(target) ? target.map((d) => d ?? -1) : target;
+  if (!isSizes(shape)) l.wrong('target_shape', target);
   const open = sizeOf(rest) / sizeOf(shape.filter((d) => d !== -1));
   return reshape(l.e, l.x, [batch, ...shape.map((d) => (d === -1 ? open : d))]);
 }
+
+const isSizes = (v: unknown): v is number[] => Array.isArray(v) && v.every(Number.isSafeInteger);
 
 function repeat(l: LayerCall): string {
   const [batch, size] = l.shape() as [number, number];
