@@ -1,21 +1,19 @@
 import { cpus } from 'node:os';
-import { dirname, join } from 'node:path';
 import { probeHost } from '../device/probe.ts';
 import { type Contestant, compareSpeed, type Timing } from '../measure/benchmark.ts';
 import { hasOracle, type Oracle, openOracle } from '../measure/oracle/ort.ts';
-import { externalFiles, fixedInputs } from '../model/onnx/index.ts';
 import type { Work } from '../pipeline.ts';
 import { EigenError } from '../util/errors.ts';
-import { readBytes } from '../util/files.ts';
 import { packageVersion } from '../util/package.ts';
-import { type Tensor, tensor } from '../util/tensor.ts';
+import type { Tensor } from '../util/tensor.ts';
+import { readOriginal } from './original.ts';
 import { relativeError } from './reference-test.ts';
 import { firstSample } from './sample.ts';
-import { type BundleSession, type EngineName, openSession } from './session.ts';
+import { type EngineName, openSession } from './session.ts';
 
 export interface BenchRequest {
   readonly bundle: string;
-  /** The ONNX model that the bundle was made from. */
+  /** The model that the bundle was made from. */
   readonly model: string;
   /** .npz whose first sample is used; the bundle's golden inputs otherwise. */
   readonly input?: string;
@@ -41,18 +39,17 @@ export interface BenchReport {
 
 /** Times a bundle against the original model in onnxruntime-web, and onnxruntime-node where it is installed, and compares their outputs. */
 export async function benchBundle(request: BenchRequest, work: Work = {}): Promise<BenchReport> {
-  const model = await readBytes(request.model);
-  const externalData = await Promise.all(
-    externalFiles(model).map(async (path) => ({ path, data: await readBytes(join(dirname(request.model), path)) })),
-  );
   const session = await openSession(request.bundle, { engine: request.engine, threads: request.threads });
   const oracles: Oracle[] = [];
   try {
+    const { dims = {} } = session.bundle.manifest.settings;
+    const settings = { dims: dims as Record<string, number>, fixed: session.fixed };
+    const { bytes, externalData, fixed } = await readOriginal(request.model, settings);
     for (const name of ['onnxruntime-web', 'onnxruntime-node'] as const) {
-      if (hasOracle(name)) oracles.push(await openOracle(name, model, { threads: request.threads, externalData }));
+      if (hasOracle(name)) oracles.push(await openOracle(name, bytes, { threads: request.threads, externalData }));
     }
     const inputs = await firstSample(session, request.input);
-    const all = { ...inputs, ...fixedOf(session, model) };
+    const all = { ...inputs, ...fixed };
     const ours = await session.run(inputs);
     const errors = new Map<string, number>();
     for (const o of oracles) errors.set(o.name, largestError(ours, await firstRun(o, all)));
@@ -97,13 +94,6 @@ async function firstRun(oracle: Oracle, inputs: Readonly<Record<string, Tensor>>
       },
     );
   }
-}
-
-/** The original still has the inputs that the bundle was built without: their values, as the model declares them. */
-function fixedOf(session: BundleSession, model: Uint8Array): Record<string, Tensor> {
-  const fixed = Object.fromEntries(Object.entries(session.fixed).map(([name, v]) => [name, tensor('f64', [], [v])]));
-  const { dims = {} } = session.bundle.manifest.settings;
-  return fixedInputs(model, { fixed, dims: dims as Record<string, number> });
 }
 
 /** Of all outputs; infinite when one is missing or has another size. */

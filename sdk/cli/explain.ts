@@ -79,13 +79,15 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   EW3001_MODEL_UNREADABLE: {
     meaning: 'The model file could not be read.',
-    causes: 'A truncated download, a file of another format, or an external data file that is missing or too short.',
+    causes:
+      'A truncated download, a file of another format, or a file of weights beside the model that is missing or too short.',
     remedy:
-      'Export or download the model again; keep external data files beside it. Models of other tools (TensorFlow Lite, Keras, PyTorch) become ONNX first: the message has the command.',
+      'Export or download the model again; keep files of weights beside it (external data of ONNX, shards of TensorFlow.js). Models of other tools (TensorFlow Lite, Keras, PyTorch) become ONNX first: the message has the command.',
   },
   EW3002_MODEL_INVALID: {
     meaning: 'The file was read, but the graph in it is not a valid model.',
-    causes: 'A cycle, a value that no node produces, a type or shape that contradicts itself.',
+    causes:
+      'A cycle, a value that no node produces, a layer without its weights, a type or shape that contradicts itself.',
     remedy: 'Check the model with its exporter (for ONNX: onnx.checker), then export again.',
   },
   EW3003_DIM_UNBOUND: {
@@ -99,10 +101,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: 'Look at the weight named in the message and export a sound checkpoint.',
   },
   EW3102_OP_UNSUPPORTED: {
-    meaning: 'The model uses operators that this version does not support. All of them are listed.',
+    meaning: 'The model uses operators or layers that this version does not support. All of them are listed.',
     causes: 'An operator outside the supported set, or one from a custom domain.',
     remedy:
-      'Export with other layers or a simpler opset, or add the operator: one file in sdk/ir/ops (ARCHITECTURE.md).',
+      'Export with other layers or a simpler opset, or add the operator: one file in sdk/ir/ops (ARCHITECTURE.md). A detector: export it without the post-processing that selects boxes.',
   },
   EW3103_OP_INVALID: {
     meaning: 'An operator is known, but not in the form the model uses it.',

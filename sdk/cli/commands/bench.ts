@@ -12,7 +12,11 @@ export const bench = defineCommand({
   ],
   args: [{ name: 'BUNDLE', help: 'a .ewb file' }],
   flags: {
-    against: requiredFlag('MODEL', 'the ONNX file that the bundle was made from', readText),
+    against: requiredFlag(
+      'MODEL',
+      'the model that the bundle was made from: an ONNX file, or the model.json of TensorFlow.js',
+      readText,
+    ),
     input: valueFlag('FILE', '.npz whose first sample is used; the golden inputs of the bundle by default', readText),
     engine: valueFlag(
       'ENGINE',

@@ -11,7 +11,7 @@ export const compile = defineCommand({
     'eigenweights compile model.onnx --target raspberry-pi-5 -o model.ewb',
     'eigenweights compile text.onnx --target host --dim width=320 -o text.ewb',
   ],
-  args: [{ name: 'MODEL', help: 'an ONNX file' }],
+  args: [{ name: 'MODEL', help: 'an ONNX file, or the model.json of a TensorFlow.js model or its folder' }],
   flags: {
     target: requiredFlag('BOARD', 'board id or profile file', readText),
     out: requiredFlag('FILE', 'the bundle to write, .ewb', readOutput('.ewb'), 'o'),

@@ -30,7 +30,7 @@ export const compress = defineCommand({
     'eigenweights compress model.onnx --target host --calib calib.npz -o model.ewb --dry-run',
     'eigenweights compress model.onnx --target host --data-free 0,255 -o model.ewb',
   ],
-  args: [{ name: 'MODEL', help: 'an ONNX file' }],
+  args: [{ name: 'MODEL', help: 'an ONNX file, or the model.json of a TensorFlow.js model or its folder' }],
   flags: {
     target: requiredFlag('BOARD', 'board id or profile file', readText),
     calib: valueFlag('FILE', '.npz with one array per model input, first axis = samples', readText),

@@ -10,7 +10,7 @@ export const firmware = defineCommand({
     'eigenweights firmware keywords.ewb --target raspberry-pi-pico-2 -o keywords/',
     'eigenweights firmware model.onnx --target coral-dev-board-micro --name scorer -o scorer/',
   ],
-  args: [{ name: 'FILE', help: 'a .ewb bundle, or an ONNX model to be compiled as it is, in float' }],
+  args: [{ name: 'FILE', help: 'a .ewb bundle, or a model (ONNX, TensorFlow.js) to be compiled as it is, in float' }],
   flags: {
     out: requiredFlag('FOLDER', 'where to write the C files', readText, 'o'),
     target: valueFlag('BOARD', 'board id or profile file; the board of the bundle by default', readText),

@@ -13,7 +13,7 @@ export const fit = defineCommand({
     'eigenweights fit model.ewb --target raspberry-pi-4b',
     'eigenweights fit model.onnx --target coral-dev-board-micro --runtime firmware --max-latency 50ms',
   ],
-  args: [{ name: 'FILE', help: 'an ONNX model or a .ewb bundle' }],
+  args: [{ name: 'FILE', help: 'a model (ONNX, TensorFlow.js) or a .ewb bundle' }],
   flags: {
     target: requiredFlag('BOARD', 'board id or profile file', readText),
     runtime: valueFlag(

@@ -16,7 +16,7 @@ export const frontier = defineCommand({
     'eigenweights frontier model.onnx --target host --calib calib.npz --points 12 --from 3x --to 20x -o frontier.html',
     'eigenweights frontier model.onnx --target raspberry-pi-5 --calib calib.npz --max-ram 1MB --resume points.json --json',
   ],
-  args: [{ name: 'MODEL', help: 'an ONNX file' }],
+  args: [{ name: 'MODEL', help: 'an ONNX file, or the model.json of a TensorFlow.js model or its folder' }],
   flags: {
     target: requiredFlag('BOARD', 'board id or profile file', readText),
     calib: requiredFlag('FILE', '.npz with one array per model input, first axis = samples', readText),

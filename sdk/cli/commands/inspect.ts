@@ -13,7 +13,7 @@ export const inspect = defineCommand({
     'eigenweights inspect model.ewb -v',
     'eigenweights inspect model.onnx --json',
   ],
-  args: [{ name: 'FILE', help: 'an ONNX model or a .ewb bundle' }],
+  args: [{ name: 'FILE', help: 'a model (ONNX, TensorFlow.js) or a .ewb bundle' }],
   flags: { ...MODEL_FLAGS },
   next: 'eigenweights fit FILE --target BOARD',
   async run({ args, flags }, context) {

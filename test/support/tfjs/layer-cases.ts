@@ -15,7 +15,7 @@ export interface LayerCase {
 
 let made = 0;
 
-function layer(kind: string, config: object = {}, name = `${kind.toLowerCase()}_${++made}`): LayerJson {
+export function layer(kind: string, config: object = {}, name = `${kind.toLowerCase()}_${++made}`): LayerJson {
   return { class_name: kind, config: { name, trainable: true, ...config } };
 }
 
@@ -26,7 +26,7 @@ function chain(name: string, shape: readonly number[], layers: readonly LayerJso
   return { name, topology: sequential([whole, ...rest]), ...(tokens ? { tokens } : {}) };
 }
 
-const sequential = (layers: readonly LayerJson[]): LayerJson =>
+export const sequential = (layers: readonly LayerJson[]): LayerJson =>
   layer('Sequential', { layers: layers.map(({ class_name, config }) => ({ class_name, config })) });
 
 const input = (name: string, shape: readonly number[], dtype = 'float32'): LayerJson => ({
