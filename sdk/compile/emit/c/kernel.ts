@@ -21,7 +21,8 @@ import { emitPool } from './pool.ts';
 import { emitQConv, emitQLinear, emitRaggedQConv } from './qconv.ts';
 import { emitQDepthwise } from './qdepthwise.ts';
 import { emitGru, emitLstm, emitQLstm } from './recurrent.ts';
-import { emitArgReduce, emitLayerNorm, emitReduce, emitSoftmax } from './reduce.ts';
+import { emitArgReduce, emitLayerNorm, emitReduce } from './reduce.ts';
+import { emitSoftmax } from './softmax.ts';
 
 type Kind = KernelSpec['kind'];
 type Renderer<K extends Kind> = (ctx: KernelContext, l: Lowered<Extract<KernelSpec, { kind: K }>>) => KernelText;

@@ -1,5 +1,4 @@
 import type { KernelContext } from './context.ts';
-import { MR } from './gemm.ts';
 import { emitGather, type Geometry } from './geometry.ts';
 
 /** Where the rows of a product on wide vectors come from (wide-product.ts): the matrix as it lies, copied, or lines of an image. */
@@ -55,11 +54,9 @@ export interface Source {
 /** Rows where they lie, or copied; columns past the end may be anything, codes are zero there. */
 export function matrixRows(ctx: KernelContext, geo: Geometry, { src, from, type, kp, mr }: RowsFrom): Source {
   const bytes = type === 'u8' ? 1 : 2;
-  const block = Math.max(
-    mr,
-    Math.floor(Math.min(Math.ceil(geo.m / MR) * MR, ctx.tuning.blockBytes / 2 / (kp * bytes)) / mr) * mr,
-  );
   const inPlace = geo.pointwise && from === 'i16' && !ctx.overlapped;
+  const most = Math.max(mr, Math.floor(((inPlace ? 4 : 1) * ctx.tuning.blockBytes) / (kp * bytes) / mr) * mr);
+  const block = Math.ceil(geo.m / Math.ceil(geo.m / most) / mr) * mr;
   const flipped = geo.pointwise && type === 'u8';
   const pitch = inPlace || flipped ? geo.k : kp;
   const apart = `static const i32 apart[] = ${evenly(pitch * bytes, mr)}; me = mb + ${block} < m1 ? mb + ${block} : m1;`;
