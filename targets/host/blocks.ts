@@ -100,7 +100,7 @@ function block(form: string): string {
   const i32 padded = (cols + 15) / 16 * 16;
   EW_TILES(x, p, tile, tiles, rows, cols) {
     ew_panel_at(x.w, x.entry, x.height, cols, 0, room, room + padded * ${PANEL_ROWS});
-    if (segments == 1) ew_place_tile${form}(room, t, 4 * width, padded / 4, sums);
+    if (cols % (4 * segments) == 0 || segments == 1) ew_place_tile${form}(room, t, 4 * width, padded / 4, sums);
     else ew_place_segments${form}(room, t, 4 * width, segments, cols / segments, steps, sums);
     t += 4 * ${PANEL_ROWS}; sums += ${PANEL_ROWS};
   }
