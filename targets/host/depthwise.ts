@@ -73,6 +73,8 @@ EW_INLINE dw_i16 dw_filter_i16(const i8 *p) {
 }
 EW_INLINE ix dw_dot_pair(ix acc, ix a, ix w);
 EW_INLINE ix dw_dot_i16(ix acc, dw_i16 a, dw_i16 w) { return dw_dot_pair(dw_dot_pair(acc, a.even, w.even), a.odd, w.odd); }
+/* where taps 1 to 3 are none */
+EW_INLINE ix dw_dot_one(ix acc, dw_i16 a, dw_i16 w) { return dw_dot_pair(acc, a.even, w.even); }
 `;
 
 const DEPTHWISE = `

@@ -134,6 +134,7 @@ function plain(w: Width, name: string, rows: number, columns: number, step: Step
     range(sets)
       .map((s) => acc(r, c, s))
       .reduce((x, y) => `${mm}_add_epi32(${x}, ${y})`);
+  // What is left of a short segment is no loop: pointers of all rows move on after every pass.
   const next = (n: number): string => `b += ${n * columns * bytes}, ${moved(rows, String(4 * n))}`;
   return `${head(name, rows, columns, '')}
   ${start.join(' ')}
@@ -142,7 +143,8 @@ function plain(w: Width, name: string, rows: number, columns: number, step: Step
     for (; k >= ${PASS}; k -= ${PASS}, ${next(PASS)}) {
       ${range(PASS).map(one).join('\n      ')}
     }
-    for (; k > 0; k--, ${next(1)}) ${one(0)}
+    if (k & 2) { ${range(2).map(one).join('\n      ')} ${next(2)}; }
+    if (k & 1) { ${one(0)} ${next(1)}; }
   }
   ${cells.map(([r, c]) => `EW_STOREX(acc + ${(r * columns + c) * lanes}, ${total(r, c)});`).join(' ')}
 }`;

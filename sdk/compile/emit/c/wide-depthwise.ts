@@ -86,6 +86,31 @@ export function suitsWideDepthwise(ctx: KernelContext, geo: Geometry): boolean {
   );
 }
 
+/** Lines up to this length are copied pixel by pixel without a loop. */
+const SHORT_LINE = 16;
+
+/** C text that copies line `line` of the image with its padding to place i of the copied lines. */
+function copyLine(
+  { h, w, c, pads }: Geometry,
+  lanes: number,
+  pixels: number,
+  { type, src, lines }: { type: 'u8' | 'i16'; src: string; lines: string },
+): string {
+  const left = pads[1];
+  const to = `${lines} + i * ${pixels * lanes}`;
+  const from = `${src} + ((i64)image * ${h} + (outside ? 0 : line)) * ${w * c} + n`;
+  if (pixels > SHORT_LINE) return `dw_line_${type}(${to}, ${from}, ${c}, ${left}, ${w}, ${pixels}, outside, pad);`;
+  const [pad, copy] =
+    type === 'u8'
+      ? [(at: string) => `dw_copy_i8(${at}, pad, 0);`, (at: string, s: string) => `dw_copy_i8(${at}, ${s}, 0x80);`]
+      : [(at: string) => `dw_copy_i16(${at}, pad);`, (at: string, s: string) => `dw_copy_i16(${at}, ${s});`];
+  const places = Array.from({ length: pixels }, (_, x) => ({ x: x - left, at: `d + ${x * lanes}` }));
+  const all = places.map(({ at }) => pad(at)).join(' ');
+  const inside = places.map(({ x, at }) => (x >= 0 && x < w ? copy(at, `s + ${x * c}`) : pad(at))).join(' ');
+  return `${type} *const d = ${to}; const __typeof__(*${src}) *const s = ${from};
+        if (outside) { ${all} } else { ${inside} }`;
+}
+
 /**
  * Integer depthwise convolution on wide vectors. The lines of the image that a few rows of results need are copied a vector of channels at
  * a time, with their padding, so that neighbouring pixels lie side by side; four of them are turned into four taps a channel and multiplied
@@ -98,7 +123,7 @@ export function wideDepthwise(
   v: WideDepthwise,
 ): Omit<KernelText, 'macs'> {
   const [sh, sw] = geo.strides;
-  const [top, left] = geo.pads;
+  const top = geo.pads[0];
   const rows = rowsAtOnce(geo.oh, ROWS[lanes]);
   const quads = Math.ceil(geo.kw / 4);
   const pixels = (geo.ow - 1) * sw + 4 * quads;
@@ -117,11 +142,16 @@ export function wideDepthwise(
   const zeroOf = (c: string): string => (v.zeroPerChannel ? `${v.zero}[${c}]` : `*${v.zero}`);
   const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
   const tapsOf = range(geo.kh).flatMap((ky) => range(quads).map((q) => ({ ky, q, name: `w${ky}_${q}` })));
+  // Of four taps in pairs, the last one of a line of 5 is alone in the first pair.
+  const alone = geo.kw % 4 === 1 && (form === 'i16' || (form === 'u8' && !vnni));
   /** What taps of a line add to the sums that meet it. */
   const dots = (line: number, q: number, sums: string): string =>
     range(rows)
       .filter((r) => line - r * sh >= 0 && line - r * sh < geo.kh)
-      .map((r) => `${sums}${r} = dw_dot_${form}(${sums}${r}, t, w${line - r * sh}_${q});`)
+      .map((r) => {
+        const dot = alone && q === quads - 1 ? 'dw_dot_one' : `dw_dot_${form}`;
+        return `${sums}${r} = ${dot}(${sums}${r}, t, w${line - r * sh}_${q});`;
+      })
       .join(' ');
   const skips = skipsLines(geo, rows, lineCount);
   const first = form === 'sums' ? 'i4_splat(0)' : 'first';
@@ -192,7 +222,7 @@ export function wideDepthwise(
       for (i32 i = 0; i < (rows - 1) * ${sh} + ${geo.kh}; i++) {
         const i32 line = py * ${sh} - ${top} + i, outside = line < 0 || line >= ${geo.h};
         ${skips ? 'if (outside) continue;' : ''}
-        dw_line_${type}(${lines} + i * ${pixels * lanes}, ${v.src} + ((i64)image * ${geo.h} + (outside ? 0 : line)) * ${geo.w * geo.c} + n, ${geo.c}, ${left}, ${geo.w}, ${pixels}, outside, pad);
+        ${copyLine(geo, lanes, pixels, { type, src: v.src, lines })}
       }
       {
         ${widened(block)}
