@@ -90,16 +90,17 @@ export function biasInit(ctx: KernelContext, bias: string | undefined): [string,
 /** Rows of a block at most, where elements have two bytes or more. */
 const MOST_ROWS = 256;
 
-/** As many rows as stay in cache next to the weight tile; a multiple of the tile's rows. */
-export function mostRows(ctx: KernelContext, geo: Geometry, elementBytes: number): number {
-  const fit = Math.floor(ctx.tuning.blockBytes / (geo.k * elementBytes) / MR) * MR;
-  const most = elementBytes === 1 ? 2 * MOST_ROWS : MOST_ROWS;
+/** As many rows as stay in cache next to the weight tile, twice as many where they are read `inPlace`, not copied; a multiple of the tile's rows. */
+export function mostRows(ctx: KernelContext, geo: Geometry, elementBytes: number, inPlace = false): number {
+  const bytes = inPlace ? elementBytes / 2 : elementBytes;
+  const fit = Math.floor(ctx.tuning.blockBytes / (geo.k * bytes) / MR) * MR;
+  const most = bytes === 1 ? 2 * MOST_ROWS : MOST_ROWS;
   return Math.max(MR * 2, Math.min(fit, most, Math.ceil(geo.m / MR) * MR));
 }
 
 /** Rows of a block. All are of about the same length, since weights are unpacked for a short one too. */
-export function blockRows(ctx: KernelContext, geo: Geometry, elementBytes: number): number {
-  const blocks = Math.ceil(geo.m / mostRows(ctx, geo, elementBytes));
+export function blockRows(ctx: KernelContext, geo: Geometry, elementBytes: number, inPlace = false): number {
+  const blocks = Math.ceil(geo.m / mostRows(ctx, geo, elementBytes, inPlace));
   return Math.max(MR * 2, Math.ceil(geo.m / blocks / MR) * MR);
 }
 

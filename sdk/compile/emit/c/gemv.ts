@@ -141,7 +141,7 @@ const eitherTile = ({
   if (entry >> ${LIST_BITS}) { ew_gemv_${suffix}(at, p, tile, rows, cols, x, sum, t, out); return; }
   const u8 *w = at->tile == tile ? at->next : ew_tile(p, tile, rows, cols, &entry), *const list = w + ew_row_tile_bytes(cols);
   ew_nibbles_${suffix}(w, cols, x, sum, out);
-  ew_above(list, entry, signs, out);
+  if (entry) ew_above(list, entry, signs, out);
   at->next = list + entry; at->tile = tile + 1;
 }
 `;

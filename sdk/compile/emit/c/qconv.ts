@@ -27,7 +27,7 @@ import {
 } from './geometry.ts';
 import { NARROW } from './lanes.ts';
 import { DOT7_BITS, DOT7_COLUMNS, DOT7_OFFSET, DOT7_REST } from './panels.ts';
-import { eightOf } from './vectors.ts';
+import { eightOf, expanded } from './vectors.ts';
 import { wideProduct } from './wide-product.ts';
 import { isWideRow, wideRow } from './wide-row.ts';
 import { emitLines, type Windows, windowAt, windowLoops, windowRows, windowSums, windowsOf } from './windows.ts';
@@ -108,9 +108,9 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     const p = { geo, src, panels, ...v };
     return { ...(isWideRow(ctx, p) ? wideRow : wideProduct)(ctx, wide, p, space), ...rest };
   }
-  const scaling = scalingOf(ctx, v);
   if (oneRow && (ctx.type(v.x).dtype === 'i8' || v.zp === '0'))
-    return productOfRow(ctx, geo, { ...v, src, panels, bits }, scaling);
+    return productOfRow(ctx, geo, { ...v, src, panels, bits });
+  const scaling = scalingOf(ctx, v);
   const kp = Math.ceil(geo.k / 16) * 16;
   const narrow = ctx.type(v.x).dtype === 'i8';
   const epi = emitRowEpilogue(ctx, 'epi', space, v.y, NARROW);
@@ -120,7 +120,7 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const inPlace =
     !narrow && geo.pointwise && geo.k % (ctx.tuning.sums ? 8 : 2) === 0 && geo.m % MR === 0 && !ctx.overlapped;
   // Rows that are not copied leave room for more of them, as do copies of bytes.
-  const block = line ? Math.min(fit, Math.ceil(geo.m / MR) * MR) : blockRows(ctx, geo, inPlace ? 1 : 2);
+  const block = line ? Math.min(fit, Math.ceil(geo.m / MR) * MR) : blockRows(ctx, geo, 2, inPlace);
   const byteBlock = line ? block : blockRows(ctx, geo, 1);
   const copied = mostRows(ctx, geo, 2);
   const windows = line || geo.m < MR ? undefined : windowsOf(geo, unit, copied * 4 + (copied + 4) * kp * 2);
@@ -173,12 +173,14 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   };
 }
 
+/** Channels of one row whose scales and biases are made plain together. */
+const ROW_CHANNELS = 64;
+
 /** One row: a tile of codes at a time is unpacked and multiplied. */
 function productOfRow(
   ctx: KernelContext,
   geo: Geometry,
   v: Operands & { readonly src: string; readonly panels: string; readonly bits: number },
-  scaling: Scaling,
 ): KernelText {
   const { src, panels, bits } = v;
   const kp = Math.ceil(geo.k / 16) * 16;
@@ -193,6 +195,17 @@ function productOfRow(
   // Both signs of every element, where tiles may be held for it.
   const signs = type === 'i8' ? `((i16 *)${ctx.scratch(kp * 4)})` : '';
   const epi = emitEpilogue(ctx, 'epi', space, v.y);
+  const real = space.whole ? undefined : 'real';
+  const [scales, biases] = [v.multiplier, v.bias].map((s) =>
+    expanded(s, 'from', 'width', () => ctx.scratch(ROW_CHANNELS * 4), real),
+  ) as [ReturnType<typeof expanded>, ReturnType<typeof expanded>];
+  const four = (at: string): [string, string] => [`f4_load(${at} + n - from)`, `f4_load(${at} + n - from + 4)`];
+  const scaling: Scaling = {
+    multiplier: four(scales.at),
+    bias: four(biases.at),
+    setup: '',
+    ...(v.rowScale === undefined ? {} : { rowScale: v.rowScale }),
+  };
   const { use } = finish({ ctx, geo, scaling, mr: 1 });
   const body = `const i32 zp = ${v.zp}; (void)zp;
   ${share(geo.o, NR, 'n0', 'n1')}
@@ -201,10 +214,14 @@ function productOfRow(
   const i32 sum = ${type === 'i8' ? `ew_make_row_${form}(${gathered}, ${geo.k}, zp, ${row})` : `ew_make_row16_${form}(${gathered}, ${geo.k}, ${row})`}, G = 0, m = 0, r = 0;
   ${signs ? `ew_make_signs(${gathered}, ${geo.k}, zp, ${signs});` : ''}
   ew_place at = {${panels}, -1};
-  for (i32 n = n0; n < n1; n += ${NR}) {
-    const i32 nv = ${geo.o} - n < ${NR} ? ${geo.o} - n : ${NR}; (void)nv;
-    ${signs ? `ew_gemv_rows_${form}` : `ew_gemv_${form}`}(&at, ${panels}, n / ${NR}, ${geo.o}, ${geo.k}, ${row}, ${signs ? `${signs}, ` : ''}sum, ${room}, ${out}); ${scaling.setup}
-    ${use(`i4_load(${out})`, `i4_load(${out} + 4)`)}
+  for (i32 from = n0; from < n1; from += ${ROW_CHANNELS}) {
+    const i32 real = n1 - from < ${ROW_CHANNELS} ? n1 - from : ${ROW_CHANNELS}, width = (real + ${NR - 1}) / ${NR} * ${NR};
+    ${scales.setup} ${biases.setup}
+    for (i32 n = from; n < from + real; n += ${NR}) {
+      const i32 nv = n1 - n < ${NR} ? n1 - n : ${NR}; (void)nv;
+      ${signs ? `ew_gemv_rows_${form}` : `ew_gemv_${form}`}(&at, ${panels}, n / ${NR}, ${geo.o}, ${geo.k}, ${row}, ${signs ? `${signs}, ` : ''}sum, ${room}, ${out});
+      ${use(`i4_load(${out})`, `i4_load(${out} + 4)`)}
+    }
   }`;
   return { helpers: gather + epi, body, macs: geo.k * geo.o };
 }

@@ -29,8 +29,9 @@ export function wideRow(
   const row = `((i8 *)${ctx.scratch(rowBytes * kp)})`;
   const room = `((u8 *)${ctx.scratch(2 * NR * (kp + 4))})`;
   const out = `((i32 *)${ctx.scratch(CHANNELS * 4)})`;
+  const real = geo.og % lanes === 0 ? undefined : 'width';
   const [scales, biases] = [multiplier, bias].map((v) =>
-    expanded(v, 'n', 'width', () => ctx.scratch((CHANNELS + 16) * 4)),
+    expanded(v, 'n', 'filled', () => ctx.scratch((CHANNELS + 16) * 4), real),
   ) as [ReturnType<typeof expanded>, ReturnType<typeof expanded>];
   const tail = hasLanewiseTail(ctx) ? wideLanes(lanes) : NARROW;
   const epi = emitEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0 }, y, tail);
@@ -53,7 +54,7 @@ export function wideRow(
   const i32 sum = ew_make_row(${gathered}, ${geo.k}, zp, ${row});
   for (i32 n = n0; n < n1; n += ${CHANNELS}) {
     const i32 width = n1 - n < ${CHANNELS} ? n1 - n : ${CHANNELS};
-    const i32 tiles = (width + ${NR - 1}) / ${NR};
+    const i32 tiles = (width + ${NR - 1}) / ${NR}, filled = (width + ${lanes - 1}) / ${lanes} * ${lanes}; (void)filled;
     ${reachText(reaches, 'n', 'tiles')}
     ew_row_tiles(reach, ${panels}, n / ${NR}, tiles, ${geo.o}, ${geo.k}, ${row}, sum, zp, ${room}, ${out});
     ${scales.setup} ${biases.setup}
