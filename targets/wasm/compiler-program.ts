@@ -97,13 +97,13 @@ function besideSmall() {
 
 // The second thread is asked first, so that this one can still hear of the next job.
 let second;
-let free = { first: true, second: availableParallelism() > 1 && besideSmall() };
+const free = { first: true, second: availableParallelism() > 1 && besideSmall() };
 const jobs = [];
 function start() {
   if (free.second && jobs.length > 0) {
     free.second = false;
     const { job, done } = jobs.shift();
-    second ??= new Worker(${JSON.stringify(SECOND_THREAD)}, { eval: true, workerData: parts, stderr: true });
+    second ??= new Worker(${JSON.stringify(SECOND_THREAD)}, { eval: true, workerData: parts });
     second.once('message', (answer) => { free.second = true; done(answer); start(); });
     second.postMessage(job);
   }
