@@ -1,6 +1,6 @@
 /**
  * A small program that has kernels compiled, as it is shipped: without a loader of TypeScript, which would make it larger.
- * `rule`: a module while it is small, two at once, one more after it has grown, and tells which processes it has.
+ * `rule`: a module while it is small, two at once, two more after it has grown, and tells which processes it has.
  * `bundle MODEL OUT MEGABYTES`: a bundle for this machine, beside so much that the program holds.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -44,7 +44,7 @@ if (mode === 'rule') {
   grow(400);
   // It looks at its parent while it waits for more.
   await ended(second);
-  await compile(4);
+  await Promise.all([compile(4), compile(5)]);
   await ended(children());
   console.log(JSON.stringify({ first, second }));
   wasmTarget.rest?.();
