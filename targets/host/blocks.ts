@@ -48,7 +48,8 @@ EW_SHARED void ew_line_i16(i16 *d, const i16 *s, i32 left, i32 w, i32 n, i32 zp)
 /**
  * `ew_block(p, tile, tiles, rows, cols, segments, steps, t, width, room, sums)`: tiles of the panels at p into a block of `width` channels
  * at t, as [step of four columns][channel][4], and the sum of each channel's codes; with more than one segment, those are filled up to so
- * many steps each. `ew_block16`: as [step of two columns][channel][2 i16]. room: see sdk/compile/emit/c/panels.ts.
+ * many steps each, and what a block ends with is written over. `ew_block16`: as [step of two columns][channel][2 i16]. room: see
+ * sdk/compile/emit/c/panels.ts.
  */
 const unpacking = (lanes: 8 | 16): string => `
 EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entry);
@@ -133,7 +134,7 @@ EW_SHARED void ew_place_tile${name}(const u8 *s, i8 *t, i64 stride, i32 steps, i
 /* a tile of codes, [column / 4][8 channels][4], in segments of \`length\` columns: as [segment][step], segments filled up to so many steps; the sum of each channel's codes */
 EW_SHARED void ew_place_segments${name}(const u8 *s, i8 *t, i64 stride, i32 segments, i32 length, i32 steps, i32 *sums) {
   __m256i sum = _mm256_setzero_si256();
-  for (i32 i = 0; i < segments; i++) for (i32 k = 0; k < 4 * steps; k += 4, t += ${steps} * stride) {
+  for (i32 i = 0; i < segments; i++) for (i32 k = 0, left = steps; left > 0; k += 4, t += (left < ${steps} ? left : ${steps}) * stride, left -= ${steps}) {
     __m256i v = _mm256_setzero_si256();
     if (k < length) {
       const i32 at = i * length + k, n = length - k < 4 ? length - k : 4, shift = 8 * (at & 3);

@@ -23,6 +23,8 @@ export interface WideDepthwise {
 
 /** Rows of results at a time, as registers allow: lines of the image are copied once for all of them. */
 const ROWS = { 8: 4, 16: 8 } as const;
+/** Bytes of copied lines at most, beside what else is in the first cache. */
+const LINE_BYTES = 16 * 1024;
 /** Vectors of filter taps that registers hold beside the rest. */
 const MOST_TAPS = 10;
 
@@ -111,8 +113,15 @@ function copyLine(
         if (outside) { ${all} } else { ${inside} }`;
 }
 
+/** Passes of which the lines are copied at once: neighbouring ones share some. */
+function bandOf(passes: number, bytes: (passes: number) => number): number {
+  let n = passes;
+  while (n > 1 && bytes(n) > LINE_BYTES) n--;
+  return n;
+}
+
 /**
- * Integer depthwise convolution on wide vectors. The lines of the image that a few rows of results need are copied a vector of channels at
+ * Integer depthwise convolution on wide vectors. The lines of the image that a band of rows of results needs are copied a vector of channels at
  * a time, with their padding, so that neighbouring pixels lie side by side; four of them are turned into four taps a channel and multiplied
  * with the taps of every row of filters that they meet. Bytes are made unsigned by 128 more.
  */
@@ -133,7 +142,9 @@ export function wideDepthwise(
   const filterBytes = geo.kh * quads * lanes * 4;
   const [type, bytes, turned] = v.from === 'i8' ? (['u8', 1, 128] as const) : (['i16', 2, 0] as const);
   const form = v.from === 'i16' || vnni ? type : formOf(v.codes, geo);
-  const lines = `((${type} *)${ctx.scratch(lineCount * pixels * lanes * bytes)})`;
+  const line = pixels * lanes;
+  const band = rows * bandOf(Math.ceil(geo.oh / rows), (n) => ((n * rows - 1) * sh + geo.kh) * line * bytes);
+  const lines = `((${type} *)${ctx.scratch(((band - 1) * sh + geo.kh) * line * bytes)})`;
   const filters = `((i8 *)${ctx.scratch(blocks * filterBytes)})`;
   const start = `((i32 *)${ctx.scratch(blocks * lanes * 4)})`;
   const tile = `((u8 *)${ctx.scratch(16 * (Math.ceil(taps / 16) * 16 + 2))})`;
@@ -178,8 +189,11 @@ export function wideDepthwise(
         const i8 *f = ${filters} + at / ${lanes} * ${filterBytes};
         const dw_${form} ${tapsOf.map(({ name }, i) => `${name} = dw_filter_${form}(f + ${i * lanes * 4})`).join(', ')};
         const f4 m = f4_load(${v.multiplier} + n), b = f4_load(${v.bias} + n); ${epi.setup('n')}
+        for (i32 row0 = band0, rows; row0 < band0 + band; row0 += rows) {
+        const i32 py = top + row0 - band0; (void)py;
+        rows = band0 + band - row0 < ${rows} ? band0 + band - row0 : ${rows};
         ${skips ? starts : ''}
-        const ${type} *p = ${lines};
+        const ${type} *p = ${lines} + (row0 - band0) * ${sh * line};
         for (i32 px = 0; px < ${geo.ow}; px++, p += ${sw * lanes}) {
           i4 ${range(rows)
             .map((r) => `c${r} = ${skips ? `s${r}` : first}`)
@@ -202,13 +216,14 @@ export function wideDepthwise(
               .join(' ')}
             for (i32 r = 0; r < rows; r++) ${finish('r', `i4_load(${acc} + r * ${lanes})`)}
           }
+        }
         }`;
   const body = `${depthwiseShare(ctx, geo, lanes)}
   ew_filters(${v.filter}, n0 / ${NR}, (n1 - n0 + ${NR - 1}) / ${NR}, ${geo.c}, ${geo.kh}, ${geo.kw}, ${filters}, ${tile}, ${start});
-  for (i32 row0 = r0, rows; row0 < r1; row0 += rows) {
-    const i32 py = row0 % ${geo.oh}, image = row0 / ${geo.oh};
-    rows = r1 - row0 < ${geo.oh} - py ? r1 - row0 : ${geo.oh} - py;
-    if (rows > ${rows}) rows = ${rows};
+  for (i32 band0 = r0, band; band0 < r1; band0 += band) {
+    const i32 top = band0 % ${geo.oh}, image = band0 / ${geo.oh};
+    band = r1 - band0 < ${geo.oh} - top ? r1 - band0 : ${geo.oh} - top;
+    if (band > ${band}) band = ${band};
     for (i32 at = 0; n0 + at < n1; at += ${lanes}) {
       const i32 n = n0 + at, nv = n1 - n < ${lanes} ? n1 - n : ${lanes}; (void)nv;
       ${type} pad[${skips ? 4 * lanes : lanes}];
@@ -219,8 +234,8 @@ export function wideDepthwise(
               .join('')
           : 'pad[j] = '
       } (${type})(${zeroOf(v.zeroPerChannel ? '(n + j < n1 ? n + j : n)' : 'n')} + ${turned});
-      for (i32 i = 0; i < (rows - 1) * ${sh} + ${geo.kh}; i++) {
-        const i32 line = py * ${sh} - ${top} + i, outside = line < 0 || line >= ${geo.h};
+      for (i32 i = 0; i < (band - 1) * ${sh} + ${geo.kh}; i++) {
+        const i32 line = top * ${sh} - ${top} + i, outside = line < 0 || line >= ${geo.h};
         ${skips ? 'if (outside) continue;' : ''}
         ${copyLine(geo, lanes, pixels, { type, src: v.src, lines })}
       }

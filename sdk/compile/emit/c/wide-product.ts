@@ -57,6 +57,8 @@ export function wideProduct(
   const bytes = chains.form === 'bytes';
   const type = bytes ? 'u8' : 'i16';
   const size = bytes ? 1 : 2;
+  // Words are multiplied two columns at a time.
+  const passes = bytes ? steps : Math.ceil(geo.k / segments / 2);
   const columns = Math.max(
     1,
     Math.min(wide.columns, Math.ceil(geo.og / lanes), Math.floor(BLOCK_BYTES / (kp * lanes * size))),
@@ -111,13 +113,13 @@ export function wideProduct(
         width = columns * ${lanes};
         ${real ? 'const i32 real = n1 - n < width ? n1 - n : width;' : ''}
         const i32 tiles = (n1 - n + ${NR - 1}) / ${NR} < columns * ${lanes / NR} ? (n1 - n + ${NR - 1}) / ${NR} : columns * ${lanes / NR};
-        ew_block${bytes ? '' : '16'}(${p.panels}, (G + n) / ${NR}, tiles, ${geo.o}, ${geo.k}, ${segments}, ${steps}, ${codes}, width, ${tile}, ${start});
+        ew_block${bytes ? '' : '16'}(${p.panels}, (G + n) / ${NR}, tiles, ${geo.o}, ${geo.k}, ${segments}, ${passes}, ${codes}, width, ${tile}, ${start});
         ${widened(`for (i32 i = 0; i < width; i += ${lanes}) i4_store(${start} + i, i4_mul(i4_load(${start} + i), i4_splat(-${offset})));`)}
         ${reach}
         ${multiplier.setup} ${bias.setup}
         for (i32 m = mb, rows; m < me; m += rows) {
           rows = me - m < ${mr} ? me - m : ${mr};
-          ${dot}${source.row}, rows, ${codes}, columns, ${segments}, ${source.apart}, ${steps * size}, ${start}, ${acc});
+          ${dot}${source.row}, rows, ${codes}, columns, ${segments}, ${source.apart}, ${passes}, ${start}, ${acc});
           ${tail.wide ? widened(finish) : finish}
         }
       }
