@@ -227,6 +227,30 @@ export const qconv: OpDef = {
       constants: [1, 2, 3, 4],
     },
     {
+      name: 'depthwise, more lines than are copied at once',
+      inputs: [
+        sampleInts('i8', [1, 41, 61, 9], -128, 128),
+        weights(9, 3, 3, 1),
+        sample([9], 3, 0.001, 0.01),
+        sample([9], 4),
+        sampleInts('i32', [9], -128, 128, 5),
+      ],
+      attrs: attrsOf([1, 1], [1, 1, 1, 1], 9),
+      constants: [1, 2, 3, 4],
+    },
+    {
+      name: 'depthwise, 16 bits, lines of five taps',
+      inputs: [
+        sampleInts('i16', [1, 11, 7, 20], -2000, 2001),
+        weights(20, 5, 5, 1),
+        sample([20], 3, 0.001, 0.01),
+        sample([20], 4),
+        sampleInts('i32', [20], -128, 128, 5),
+      ],
+      attrs: attrsOf([2, 2], [2, 1, 2, 2], 20),
+      constants: [1, 2, 3, 4],
+    },
+    {
       name: 'i16 input',
       inputs: [
         sampleInts('i16', [1, 6, 6, 3], -2000, 2000),

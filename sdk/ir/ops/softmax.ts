@@ -65,6 +65,7 @@ export const softmax: OpDef = {
   onnx: { Softmax: importSoftmax(false), LogSoftmax: importSoftmax(true) },
   cases: [
     { name: 'last axis', inputs: [sample([3, 4, 11], 1, -9, 9)], attrs: { axis: 2, log: false } },
+    { name: 'long rows', inputs: [sample([3, 55], 2, -30, 30)], attrs: { axis: 1, log: false } },
     { name: 'middle axis', inputs: [sample([2, 5, 3])], attrs: { axis: 1, log: false } },
     { name: 'log', inputs: [sample([3, 10])], attrs: { axis: 1, log: true } },
   ],
