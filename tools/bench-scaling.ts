@@ -1,6 +1,6 @@
 /**
  * How the time of a layer grows with its work: layers of one kind from 1 to 100 million multiply-accumulates, in one thread and in two,
- * on every engine. Prints how far each is from the line through all sizes of its kind, and how much faster two threads are.
+ * on every engine, with outputs written to the tensors of the run before. Prints how far each is from the line through all sizes of its kind, and how much faster two threads are.
  * Writes out/scaling.json and out/scaling.html.
  *
  * --engine LIST  engines to time (native,wasm)   --filter TEXT  kinds whose description has it   --rounds N  rounds that count (9)
@@ -77,7 +77,8 @@ async function timed(layer: Built, engine: string, children: readonly Child[], r
   for (const [i, child] of children.entries()) {
     const outputs = join(FOLDER, `outputs-${i}.npz`);
     const { bundle, inputs } = layer;
-    await child.ask({ type: 'open', runtime: 'ours', paths: [bundle], inputs, outputs, engine, threads: i + 1 });
+    const message = { runtime: 'ours', paths: [bundle], inputs, outputs, engine, threads: i + 1, reuse: true } as const;
+    await child.ask({ type: 'open', ...message });
   }
   const takers = children.map((child, i) => ({ id: String(i), turn: (ms: number) => child.ask({ type: 'turn', ms }) }));
   const { seconds } = await takeRounds(takers, { rounds, turnMs: TURN_MS });

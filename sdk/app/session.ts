@@ -46,7 +46,11 @@ export interface BundleSession {
   readonly fixed: Readonly<Record<string, number>>;
   /** Resident weights, activations and scratch, bytes. */
   readonly modelBytes: number;
-  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  /** Kernels write outputs to the tensors of `into` where it has them, e.g. those of the run before: large new ones take longer than a copy. */
+  run(
+    inputs: Readonly<Record<string, Tensor>>,
+    into?: Readonly<Record<string, Tensor>>,
+  ): Promise<Record<string, Tensor>>;
   /**
    * One inference that tells of every step as it ends: of the program's steps by their index, of the graph's nodes with the reference
    * engine. What a profile is timed by.
@@ -102,7 +106,7 @@ async function loadKernels(bundle: Bundle, { engine, threads = 1 }: SessionReque
 }
 
 function onEngine(bundle: Bundle, loaded: Engine): Loaded {
-  const run = async (inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> => loaded.run(inputs);
+  const run: BundleSession['run'] = async (inputs, into) => loaded.run(inputs, into);
   return {
     engine: `${loaded.platform === 'wasm' ? 'wasm' : 'native'} ${loaded.variant}`,
     variant: loaded.variant,

@@ -171,6 +171,7 @@ async function outputsOf(compiled: CompiledProgram, variant: string, threads: nu
   const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), {
     variant,
     threads,
+    splitAll: true,
   });
   const outputs = engine.run(inputs);
   engine.close();
@@ -203,7 +204,7 @@ async function nativeCases(): Promise<{ variant: string; run(threads: number): P
   return runnable(compiled.modules, thisPlatform(), processorFlags()).map((module) => ({
     variant: module.variant,
     run: async (threads) => {
-      const engine = await NativeEngine.load(compiled.program, [module], weights, { threads });
+      const engine = await NativeEngine.load(compiled.program, [module], weights, { threads, splitAll: true });
       const outputs = engine.run(inputs);
       engine.close();
       return outputs;

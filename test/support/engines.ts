@@ -44,7 +44,8 @@ export async function engineCases(graph: Graph, options: CompileOptions = {}): P
           cases.push({
             name: `${target.id} ${variant}`,
             compiled,
-            load: (threads) => WasmEngine.load(compiled.program, [module], weights, { threads, variant }),
+            load: (threads) =>
+              WasmEngine.load(compiled.program, [module], weights, { threads, variant, splitAll: true }),
           });
       } else if (runnable([module], thisPlatform(), processorFlags()).length === 0)
         skip(`kernels of ${name}`, 'this processor does not run them', 'unsupported');
@@ -52,7 +53,7 @@ export async function engineCases(graph: Graph, options: CompileOptions = {}): P
         cases.push({
           name,
           compiled,
-          load: (threads) => NativeEngine.load(compiled.program, [module], weights, { threads }),
+          load: (threads) => NativeEngine.load(compiled.program, [module], weights, { threads, splitAll: true }),
         });
     }
   }

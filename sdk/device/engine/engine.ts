@@ -14,6 +14,8 @@ import type { Program, Slot } from '../../wire/program.ts';
 export interface EngineOptions {
   /** Parts of every step that run at the same time; 1 by default. Results do not depend on it. */
   readonly threads?: number;
+  /** Whether threads share steps, too, that are too small for it to pay: kernels are tested so. */
+  readonly splitAll?: boolean;
   /** Forces a kernel variant; by default what the machine can do decides. */
   readonly variant?: string;
 }

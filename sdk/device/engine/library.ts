@@ -22,12 +22,14 @@ export interface KernelLibrary {
   readonly bring:
     | ((team: bigint, to: bigint | TypedArray, from: bigint | TypedArray, bytes: number) => void)
     | undefined;
+  /** Small steps are split too; undefined as above. */
+  readonly split: ((team: bigint) => void) | undefined;
   close(team: bigint): void;
   /** Memory at an address, in place. */
   view(at: bigint, bytes: number): Uint8Array;
 }
 
-/** What the functions are; the version of sdk/compile/emit/c/shared-object.ts. The first has no ew_row_lists, and all tiles as panels; the third has ew_bring. */
+/** What the functions are; the version of sdk/compile/emit/c/shared-object.ts. The first has no ew_row_lists, and all tiles as panels; the third has ew_bring and ew_split. */
 const VERSIONS = [1, 2, 3];
 
 const loaded = new Map<string, KernelLibrary>();
@@ -67,6 +69,7 @@ export async function loadLibrary({ file, digest }: LibraryFile): Promise<Kernel
       open: func('void *ew_open(void *weights, void *arena, void *scratch, int32_t parts)'),
       run: func('void ew_run(void *team, int32_t from, int32_t to)'),
       bring: version < 3 ? undefined : func('void ew_bring(void *team, void *to, const void *from, uint64_t bytes)'),
+      split: version < 3 ? undefined : func('void ew_split(void *team)'),
       close: func('void ew_close(void *team)'),
       view: (at, length) => new Uint8Array(koffi.view(at, length)),
     };

@@ -59,7 +59,12 @@ export class NativeEngine extends Engine {
   private readonly memory: { readonly weights: Uint8Array; readonly arena: Uint8Array };
   private team: bigint | undefined;
 
-  private constructor(program: Program, { kernels, weights }: PreparedNative, library: KernelLibrary, threads: number) {
+  private constructor(
+    program: Program,
+    { kernels, weights }: PreparedNative,
+    library: KernelLibrary,
+    { threads = 1, splitAll = false }: EngineOptions,
+  ) {
     const scratch = Number(library.scratchBytes());
     super(program, kernels, threads, scratch);
     this.library = library;
@@ -76,6 +81,7 @@ export class NativeEngine extends Engine {
     const team = library.open(w.at, a.at, s.at, threads);
     if (!team) throw unavailable(`${threads} threads cannot be started`);
     this.team = team;
+    if (splitAll) library.split?.(team);
   }
 
   /** Throws what `prepareNative` does. Bytes are those that a bundle installs; the engine has a copy of them in the form of its kernels. */
@@ -95,12 +101,9 @@ export class NativeEngine extends Engine {
   }
 
   /** @param options those that it was prepared with. */
-  static async open(
-    program: Program,
-    prepared: PreparedNative,
-    { threads = 1 }: EngineOptions = {},
-  ): Promise<NativeEngine> {
-    return new NativeEngine(program, prepared, await loadLibrary(prepared.library), Math.max(1, threads));
+  static async open(program: Program, prepared: PreparedNative, options: EngineOptions = {}): Promise<NativeEngine> {
+    const threads = Math.max(1, options.threads ?? 1);
+    return new NativeEngine(program, prepared, await loadLibrary(prepared.library), { ...options, threads });
   }
 
   override runSteps(from: number, to: number, ended?: (step: number) => void): void {

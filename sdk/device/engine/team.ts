@@ -111,18 +111,19 @@ export class Team {
   private readonly poll: number;
   private last = Number.NEGATIVE_INFINITY;
 
-  private constructor(member: TeamMember, parts: number) {
+  private constructor(member: TeamMember, parts: number, splitAll: boolean) {
     this.member = member;
     this.parts = parts;
     this.control = new Int32Array(new SharedArrayBuffer((TAKEN + APART * parts) * 4));
-    this.small = member.steps.map(({ macs, bytes }) => macs < LEAST_MACS && bytes < LEAST_BYTES);
+    this.small = member.steps.map(({ macs, bytes }) => !splitAll && macs < LEAST_MACS && bytes < LEAST_BYTES);
     this.ms = member.steps.map(({ macs, bytes }) => macs / MACS_A_MS + bytes / BYTES_A_MS);
     // Where threads have no processor each, who polls may hold up who works.
     this.poll = availableParallelism() < parts ? 0 : POLL_MS;
   }
 
-  static start(member: TeamMember, parts: number): Team {
-    const team = new Team(member, parts);
+  /** @param splitAll whether threads share the smallest steps, too. */
+  static start(member: TeamMember, parts: number, splitAll: boolean): Team {
+    const team = new Team(member, parts, splitAll);
     for (let part = 1; part < parts; part++) {
       const worker = new Worker(WORKER, {
         eval: true,

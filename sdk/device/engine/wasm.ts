@@ -80,7 +80,11 @@ export class WasmEngine extends Engine {
   private readonly team: Team | undefined;
   private readonly places: Places;
 
-  private constructor(program: Program, { kernels, module, chained, heap, memory }: PreparedWasm, threads: number) {
+  private constructor(
+    program: Program,
+    { kernels, module, chained, heap, memory }: PreparedWasm,
+    { threads = 1, splitAll = false }: EngineOptions,
+  ) {
     super(program, kernels, threads, program.scratchBytes);
     this.memory = memory;
     const places = placesOf(program, heap, threads);
@@ -97,7 +101,7 @@ export class WasmEngine extends Engine {
       scratch: (part: number) => places.scratch + part * program.scratchBytes,
       stackTop: (part: number) => heap + STACK * part,
     };
-    this.team = threads > 1 ? Team.start(member, threads) : undefined;
+    this.team = threads > 1 ? Team.start(member, threads, splitAll) : undefined;
   }
 
   /** `weights` is the resident block of the program (see sdk/wire/weights.ts). */
@@ -115,8 +119,8 @@ export class WasmEngine extends Engine {
   }
 
   /** @param options those that it was prepared with. */
-  static async open(program: Program, prepared: PreparedWasm, { threads }: EngineOptions = {}): Promise<WasmEngine> {
-    const engine = new WasmEngine(program, prepared, partsOf(threads));
+  static async open(program: Program, prepared: PreparedWasm, options: EngineOptions = {}): Promise<WasmEngine> {
+    const engine = new WasmEngine(program, prepared, { ...options, threads: partsOf(options.threads) });
     await engine.team?.ready();
     return engine;
   }

@@ -51,9 +51,9 @@ typedef struct ew_team ew_team;
 typedef struct { ew_team *team; i32 part; pthread_t thread; u64 taken; u8 apart[64]; } ew_member;
 typedef struct { u64 count; u32 sleepers; pthread_cond_t wake; u8 apart[64]; } ew_counter;
 /* issued: steps asked for, of which those after the first \`base\` are the present run, from step \`from\` on, asked for by a thread on
-   processor \`cpu\`; arrived: parts that have ended; ended: when the last run did, ns; cpus: those that threads may run on, none where that is not known */
+   processor \`cpu\`; arrived: parts that have ended; ended: when the last run did, ns; cpus: those that threads may run on, none where that is not known; split: whether small steps are split too */
 struct ew_team {
-  const u8 *weights; u8 *arena, *scratch, *to; const u8 *of; u64 bytes; i32 parts, from, closing, cpu; i64 poll, ended; u64 base, cpus[16];
+  const u8 *weights; u8 *arena, *scratch, *to; const u8 *of; u64 bytes; i32 parts, from, closing, cpu, split; i64 poll, ended; u64 base, cpus[16];
   u8 apart[64]; ew_counter issued, arrived; pthread_mutex_t lock; ew_member members[];
 };
 static i64 ew_now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return (i64)t.tv_sec * 1000000000 + t.tv_nsec; }
@@ -91,7 +91,7 @@ static void ew_part(ew_team *t, i32 step, u8 *scratch, i32 part) {
     const u64 pages = (t->bytes + 4095) / 4096, at = pages * (u64)part / (u64)t->parts * 4096, next = pages * (u64)(part + 1) / (u64)t->parts * 4096, end = next < t->bytes ? next : t->bytes;
     ew_copy(t->to + at, t->of + at, end - at);
   }
-  else if (!ew_small[step]) ew_steps[step](t->weights, t->arena, scratch, part, t->parts);
+  else if (!ew_small[step] || t->split) ew_steps[step](t->weights, t->arena, scratch, part, t->parts);
   else if (part == 0) ew_steps[step](t->weights, t->arena, scratch, 0, 1);
 }
 /* takes parts until so many steps have ended; the run does not change while a part that was taken has not arrived */
@@ -157,6 +157,8 @@ EW_EXPORT ew_team *ew_open(const u8 *weights, u8 *arena, u8 *scratch, i32 parts)
   }
   return t;
 }
+/* every step is split from now on, however small: kernels are tested so */
+EW_EXPORT void ew_split(ew_team *t) { t->split = 1; }
 /* steps [from, to), all parts of each before the next */
 EW_EXPORT void ew_run(ew_team *t, i32 from, i32 to) {
   if (t->parts == 1) { for (i32 i = from; i < to; i++) ew_steps[i](t->weights, t->arena, t->scratch, 0, 1); return; }

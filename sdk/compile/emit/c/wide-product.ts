@@ -1,6 +1,6 @@
 import type { WideVectors } from '../../target.ts';
 import { type KernelContext, type KernelText, type ShortVector, share } from './context.ts';
-import { ROWS_TO_SPLIT } from './conv.ts';
+import { ROWS_TO_SPLIT, rowSplit } from './conv.ts';
 import { emitRowEpilogue, hasLanewiseTail, type Space } from './epilogue.ts';
 import { MR, NR } from './gemm.ts';
 import type { Geometry } from './geometry.ts';
@@ -96,10 +96,9 @@ export function wideProduct(
               ${rowScale} epi(${ctx.arguments()}, m + r, G + n + c, nv, ${tail.pieces.map((_, i) => value(i)).join(', ')}${epi.more});
             }
           }`;
-  const split =
-    geo.m >= ROWS_TO_SPLIT
-      ? `${share(geo.m, MR, 'm0', 'm1')} const i32 n0 = 0, n1 = ${geo.og};`
-      : `${share(geo.og, lanes, 'n0', 'n1')} const i32 m0 = 0, m1 = ${geo.m};`;
+  const split = sharesRows(ctx, geo, lanes)
+    ? `${share(geo.m, MR, 'm0', 'm1')} const i32 n0 = 0, n1 = ${geo.og};`
+    : `${share(geo.og, lanes, 'n0', 'n1')} const i32 m0 = 0, m1 = ${geo.m};`;
   const body = `const i32 zp = ${p.zp}; (void)zp;
   ${split}
   if (m0 >= m1 || n0 >= n1) return;
@@ -126,6 +125,19 @@ export function wideProduct(
     }
   }`;
   return { helpers: `${source.helpers}${epi.text}`, body };
+}
+
+/** Vectors of channels that can be shared out fairly. */
+const VECTORS_TO_SPLIT = 8;
+
+/**
+ * Whether parts share out rows, each unpacking all codes, or channels, each copying all rows: what there is less of is done more than once. Rows where results are written
+ * over them, or in bands.
+ */
+function sharesRows(ctx: KernelContext, geo: Geometry, lanes: number): boolean {
+  if (geo.m < ROWS_TO_SPLIT) return false;
+  const inBands = (rowSplit(geo).split?.bands ?? 1) > 1;
+  return ctx.overlapped || inBands || geo.og < geo.m || geo.og < VECTORS_TO_SPLIT * lanes;
 }
 
 /** Rows of a micro-kernel, so that few of them are left over; a call takes as long as a row more. */
