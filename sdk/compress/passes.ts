@@ -52,7 +52,7 @@ export function isAlike(within: Judged, without: Judged, minQuality: number): bo
   return times <= MEMORY_PRICE && within.quality >= GOAL_QUALITY;
 }
 
-/** Quality that a network keeps with its whole interval where nothing else is asked for speed. */
+/** Quality that a network made for speed keeps with its whole interval, or one that is not is looked at as well. */
 const FAST_QUALITY = 0.995;
 
 /** Whether a network is so good that a slower one need not be looked at. */
