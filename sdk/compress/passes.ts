@@ -1,3 +1,4 @@
+import { divergenceOf } from './allocate.ts';
 import type { Context } from './context.ts';
 import { type Evaluation, evaluate, type HeldOut } from './evaluate.ts';
 import { gateOf } from './gate.ts';
@@ -87,24 +88,26 @@ export class Passes {
   ): Promise<Candidate> {
     const { plan, planner } = this.prepared;
     const free = { ...plan, choices: planner.allocateFor(plan, wireBytes) };
-    const fast = planner.narrowedOf(free, wireBytes);
-    const candidate = fast
-      ? await this.fasterOf(fast, free, wireBytes, dampings)
-      : await this.ofPlan(free, wireBytes, dampings);
+    const candidate = await this.fasterOrNot(free, wireBytes, dampings);
     this.frontier.push(candidate.point);
     return candidate;
   }
 
-  /** The plan that is faster where that loses next to nothing, else the one that is not. */
-  private async fasterOf(fast: Plan, free: Plan, wireBytes: number, dampings: readonly number[]): Promise<Candidate> {
-    const { minQuality, smallest } = this.prepared.ctx.options;
+  /** The plan that is faster where there is one that loses next to nothing, else the one given. */
+  private async fasterOrNot(free: Plan, wireBytes: number, dampings: readonly number[]): Promise<Candidate> {
+    const { ctx, planner } = this.prepared;
+    const { minQuality, smallest } = ctx.options;
+    const fast = planner.narrowedOf(free, wireBytes);
+    if (!fast) return this.ofPlan(free, wireBytes, dampings);
+    const expected = divergenceOf(fast.choices.values()) / divergenceOf(free.choices.values());
+    if (expected <= GOAL_DIVERGENCE) return this.ofPlan(fast, wireBytes, dampings);
+    // Where the size is sought, time is no reason to miss the quality.
+    if (smallest) return this.ofPlan(free, wireBytes, dampings);
     const faster = await this.ofPlan(fast, wireBytes, dampings);
     if (isHarmless(faster.point, minQuality)) return faster;
     const slower = await this.ofPlan(free, wireBytes, dampings);
-    const { divergence, quality, low } = faster.point;
-    // Where the size is sought, time is no reason to miss the quality.
-    const kept = (smallest ? low : quality) >= minQuality;
-    const alike = kept && divergence <= GOAL_DIVERGENCE * slower.point.divergence;
+    const { divergence, quality } = faster.point;
+    const alike = quality >= minQuality && divergence <= GOAL_DIVERGENCE * slower.point.divergence;
     if (alike) this.install(faster);
     return alike ? faster : slower;
   }
