@@ -51,11 +51,14 @@ export interface Source {
   readonly apart: number;
 }
 
+/** Rows that are not copied cost no memory: of these, a block has as many times more. Codes are unpacked once a block. */
+const IN_PLACE = 4;
+
 /** Rows where they lie, or copied; columns past the end may be anything, codes are zero there. */
 export function matrixRows(ctx: KernelContext, geo: Geometry, { src, from, type, kp, mr }: RowsFrom): Source {
   const bytes = type === 'u8' ? 1 : 2;
   const inPlace = geo.pointwise && from === 'i16' && !ctx.overlapped;
-  const most = Math.max(mr, Math.floor(((inPlace ? 4 : 1) * ctx.tuning.blockBytes) / (kp * bytes) / mr) * mr);
+  const most = Math.max(mr, Math.floor(((inPlace ? IN_PLACE : 1) * ctx.tuning.blockBytes) / (kp * bytes) / mr) * mr);
   const block = Math.ceil(geo.m / Math.ceil(geo.m / most) / mr) * mr;
   const flipped = geo.pointwise && type === 'u8';
   const pitch = inPlace || flipped ? geo.k : kp;
