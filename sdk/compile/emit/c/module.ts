@@ -11,7 +11,7 @@ import { QUANTIZE_ROW } from './quantize-row.ts';
 import { VECTORS } from './vectors.ts';
 
 /** Names that kernels use for their own helpers; each gets the kernel's name in front. */
-const LOCAL = /\b(epi|gather|gather16|pair_filters|tap_filters)\(/g;
+const LOCAL = /\b(epi|gather|gather16|pair_filters|tap_filters|line_filters|line_pair|line_tap)\(/g;
 
 /** What kernels call of emit/c/gemv.ts. */
 const USES_GEMV = /\bew_(gemv|bytes|make_row)_/;

@@ -3,6 +3,7 @@ import type { Tensor } from '../../../util/tensor.ts';
 import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, splitOf } from './context.ts';
 import { clip, depthwiseShare } from './conv.ts';
+import { lineDepthwise, suitsLines } from './dw-lines.ts';
 import { emitEpilogue, spaceOf } from './epilogue.ts';
 import { NR } from './gemm.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
@@ -36,8 +37,8 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   };
   const from = ctx.type(x).dtype as 'i8' | 'i16';
   if (wide && suitsWideDepthwise(ctx, geo)) return { ...wideDepthwise(ctx, wide, geo, { ...v, codes, from }), ...rest };
-  if (from !== 'i8') return { ...paired(ctx, v), ...rest };
-  return { ...(safe >= Math.min(geo.kw, LEAST_SAFE) ? summed(ctx, v) : paired(ctx, v)), ...rest };
+  if (from === 'i8' && safe >= Math.min(geo.kw, LEAST_SAFE)) return { ...summed(ctx, v), ...rest };
+  return { ...(suitsLines(ctx, geo) ? lineDepthwise(ctx, { ...v, type: from }) : paired(ctx, v)), ...rest };
 }
 
 /** C expressions of what a kernel reads, and the value that it makes. */

@@ -1,0 +1,173 @@
+import type { KernelContext, KernelText } from './context.ts';
+import { depthwiseShare } from './conv.ts';
+import { emitEpilogue, spaceOf } from './epilogue.ts';
+import { NR, rolled } from './gemm.ts';
+import type { Geometry } from './geometry.ts';
+
+/**
+ * Depthwise convolution with wide codes: two lines of the image at a time are copied less their zero point, with their padding, as pairs of
+ * values one above the other, so that one dot product of 16 bits adds two taps of a column and every output that a pair of lines takes part
+ * in finds it ready. Rows of outputs begin at the first or at the second line of a pair; there are filters for both.
+ */
+
+/** Operands, all read already. */
+export interface LineDepthwise {
+  readonly geo: Geometry;
+  readonly src: string;
+  readonly type: 'i8' | 'i16';
+  /** Panels of the codes. */
+  readonly filter: string;
+  readonly zero: string;
+  readonly zeroPerChannel: boolean;
+  readonly multiplier: string;
+  readonly bias: string;
+  readonly y: string;
+}
+
+/** Loads and accumulators of a block that WebAssembly engines keep in registers. */
+const REGISTERS = 15;
+/** Elements of a column of a pair of lines: eight channels of two. */
+const COLUMN = 2 * NR;
+
+interface Shape {
+  /** Outputs of a row that are computed together. */
+  readonly pixels: number;
+  /** Pairs of lines that an output takes at most: so many are held. */
+  readonly pairs: number;
+  readonly blocks: number;
+  /** Columns of a line with what is beside the image, as far as tiles of outputs reach. */
+  readonly columns: number;
+  /** Elements of a pair of lines. */
+  readonly size: number;
+}
+
+function shapeOf({ kh, kw, strides, pads, w, ow, c }: Geometry): Shape {
+  const sx = strides[1];
+  const fits = (n: number): boolean => kw + (n - 1) * sx + kw + n <= REGISTERS;
+  const most = [4, 3, 2].find(fits) ?? 1;
+  const pixels = [most, most - 1].find((n) => n > 1 && ow % n === 0) ?? most;
+  const columns = Math.max(pads[1] + w, (Math.ceil(ow / pixels) * pixels - 1) * sx + kw);
+  const blocks = Math.ceil(c / NR);
+  return { pixels, pairs: Math.floor(kh / 2) + 1, blocks, columns, size: blocks * columns * COLUMN };
+}
+
+/** Whether the kernel takes it. */
+export function suitsLines(ctx: KernelContext, geo: Geometry): boolean {
+  const { pairs, size } = shapeOf(geo);
+  return (
+    geo.dilations.every((d) => d === 1) &&
+    geo.pads.every((p) => p >= 0) &&
+    geo.kw <= MOST_TAPS &&
+    pairs * size * 2 <= ctx.tuning.blockBytes
+  );
+}
+
+const MOST_TAPS = 5;
+
+export function lineDepthwise(ctx: KernelContext, v: LineDepthwise): Pick<KernelText, 'helpers' | 'body'> {
+  const { geo, src, type, zero, multiplier: mult, bias } = v;
+  const { kh, kw, c, h, w, ow } = geo;
+  const [sy, sx] = geo.strides;
+  const shape = shapeOf(geo);
+  const { pixels, pairs, blocks, columns, size } = shape;
+  const taps = kh * kw;
+  const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(v.y).shape), v.y);
+  const filters = `((i16 *)${ctx.scratch(2 * blocks * pairs * kw * COLUMN * 2)})`;
+  const lines = `((i16 *)${ctx.scratch(pairs * size * 2)})`;
+  const tile = `((i16 *)${ctx.scratch(16 * (Math.ceil(taps / 16) * 16 + 2))})`;
+  const z = v.zeroPerChannel ? `h8_narrow(i4_load(${zero} + n), i4_load(${zero} + n + 4))` : `h8_splat((i16)*${zero})`;
+  // Pairs are counted from an even number of lines above the image on.
+  const above = Math.ceil(geo.pads[0] / 2) * 2;
+  const k = Array.from({ length: pixels }, (_, i) => i);
+  const finish = (at: string, c0: string, c1: string): string =>
+    `epi(${ctx.arguments()}, row0 * ${ow} + px + ${at}, n, nv, f4_add(f4_mul(f4_from_i4(${c0}), m0), b0), f4_add(f4_mul(f4_from_i4(${c1}), m1), b1));`;
+  const exact = ow % pixels === 0;
+  const sum = (at: number | 'r', half: number): string => `i4_load(acc + 8 * ${at} + ${half})`;
+  const results = exact
+    ? k.map((i) => finish(`${i}`, sum(i, 0), sum(i, 4))).join(' ')
+    : rolled(`(${ow} - px < ${pixels} ? ${ow} - px : ${pixels})`, finish('r', sum('r', 0), sum('r', 4)));
+  const body = `i16 *const filters = ${filters}, *const lines = ${lines};
+  line_filters(${v.filter}, ${tile}, filters);
+  ew_fill(lines, 0, ${pairs * size * 2});
+  ${depthwiseShare(ctx, geo)}
+  for (i32 row0 = r0, made = -1, image = -1; row0 < r1; row0++) {
+    const i32 b = row0 / ${geo.oh}, first = row0 % ${geo.oh} * ${sy} + ${above - geo.pads[0]}, from = first / 2, odd = first & 1, count = (odd + ${kh + 1}) / 2;
+    if (b != image) { image = b; made = -1; }
+    for (i32 p = made < from ? from : made + 1; p < from + count; p++) {
+      const i32 y = 2 * p - ${above}; const ${type} *const s = ${src} + (b * ${h} + y) * ${w * c};
+      i16 *const to = lines + p % ${pairs} * ${size} + ${geo.pads[1] * COLUMN};
+      for (i32 n = n0; n < n1; n += ${NR}) line_pair(s + n, y >= 0 && y < ${h}, y >= -1 && y < ${h - 1}, ${z}, to + n / ${NR} * ${columns * COLUMN});
+    }
+    made = from + count - 1;
+    for (i32 n = n0; n < n1; n += ${NR}) {
+      const i32 nv = ${c} - n < ${NR} ? ${c} - n : ${NR}; (void)nv;
+      const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${bias} + n), b1 = f4_load(${bias} + n + 4);
+      const i16 *const f0 = filters + (odd * ${blocks} + n / ${NR}) * ${pairs * kw * COLUMN}, *const l0 = lines + n / ${NR} * ${columns * COLUMN};
+      for (i32 px = 0; px < ${ow}; px += ${pixels}) {
+        i32 acc[${8 * pixels}];
+        ${sums(shape, kw, sx)}
+        ${results}
+      }
+    }
+  }`;
+  return { helpers: `${linePair(type, w, c)}${lineFilters(geo, shape)}${epi}`, body };
+}
+
+/** Sums of a tile of outputs as acc[pixel][channel], of four channels at a time. Loops stay loops: engines load everything of a block before they multiply. */
+function sums({ pixels, pairs, size }: Shape, kw: number, sx: number): string {
+  const k = Array.from({ length: pixels }, (_, i) => i);
+  const taps = Array.from({ length: kw }, (_, t) => t);
+  const columns = [...new Set(k.flatMap((i) => taps.map((t) => i * sx + t)))].sort((a, b) => a - b);
+  return `EW_ROLLED for (i32 q = 0; q < 8; q += 4) {
+          i4 ${k.map((i) => `c${i} = i4_splat(0)`).join(', ')};
+          const i16 *f = f0 + 2 * q, *end = f + count * ${kw * COLUMN}; i32 slot = from % ${pairs};
+          EW_POINTER(end);
+          do {
+            const i16 *s = l0 + slot * ${size} + px * ${sx * COLUMN} + 2 * q;
+            EW_POINTER(s); EW_POINTER(f);
+            const h8 ${[...taps.map((t) => `w${t} = h8_load(f + ${t * COLUMN})`), ...columns.map((x) => `x${x} = h8_load(s + ${x * COLUMN})`)].join(', ')};
+            ${k.map((i) => taps.map((t) => `c${i} = i4_add(c${i}, h8_dot(x${i * sx + t}, w${t}));`).join(' ')).join('\n            ')}
+            slot = slot + 1 == ${pairs} ? 0 : slot + 1; f += ${kw * COLUMN};
+          } while (f != end);
+          ${k.map((i) => `i4_store(acc + ${8 * i} + q, c${i});`).join(' ')}
+        }`;
+}
+
+/** Eight channels of two lines, of which each may be outside the image, as pairs. */
+function linePair(type: 'i8' | 'i16', w: number, c: number): string {
+  const load = (at: string): string => `h8_sub(${type === 'i8' ? 'h8_load_i8' : 'h8_load'}(${at}), z)`;
+  const loop = (u: string, v: string): string =>
+    `for (i32 x = 0; x < ${w}; x++, s += ${c}, d += ${COLUMN}) { const h8 u = ${u}, v = ${v}; h8_store(d, h8_zip_lo(u, v)); h8_store(d + ${NR}, h8_zip_hi(u, v)); }`;
+  return `static void line_pair(const ${type} *s, i32 upper, i32 lower, h8 z, i16 *d) {
+  const h8 none = h8_splat(0);
+  if (upper && lower) ${loop(load('s'), load(`s + ${w * c}`))}
+  else if (upper) ${loop(load('s'), 'none')}
+  else if (lower) ${loop('none', load(`s + ${w * c}`))}
+  else ew_fill(d, 0, ${w * COLUMN * 2});
+}
+`;
+}
+
+/** Panels of filters [channel][tap] -> [first or second line][channels / 8][pair][column][8 channels][2], zero where a pair has no tap. */
+function lineFilters({ kh, kw, c, strides, pads }: Geometry, { blocks, pairs }: Shape): string {
+  // Rows of outputs that are an even number of lines apart begin at the same line of a pair.
+  const [first, last] = strides[0] % 2 === 0 ? [pads[0] & 1, pads[0] & 1] : [0, 1];
+  const tap = (y: string, k: number): string => `line_tap(tile, (${y}) * ${kw} + x, ${k})`;
+  const half = (k: number): string =>
+    `h8_store(q + ${k}, v_or(y < 0 ? none : v_and(${tap('y', k)}, low), y + 1 < ${kh} ? i4_shl(${tap('y + 1', k)}, 16) : none));`;
+  return `static i4 line_tap(const i16 *tile, i32 t, i32 k) {
+  const i4 u = i4_load(tile + (t >> 1) * ${COLUMN} + k);
+  return t & 1 ? i4_shr(u, 16) : u;
+}
+static void line_filters(const u8 *w, i16 *tile, i16 *d) {
+  const i4 low = i4_splat(0xffff), none = i4_splat(0);
+  for (i32 n = 0; n < ${blocks}; n++) {
+    ew_panel_i16(w, n, ${c}, ${kh * kw}, tile, (i32 *)0);
+    for (i32 odd = ${first}; odd <= ${last}; odd++) {
+      i16 *q = d + (odd * ${blocks} + n) * ${pairs * kw * COLUMN};
+      for (i32 y = -odd; y < ${kh}; y += 2) for (i32 x = 0; x < ${kw}; x++, q += ${COLUMN}) { ${half(0)} ${half(NR)} }
+    }
+  }
+}
+`;
+}
