@@ -5,6 +5,7 @@ import { channelsLast } from './channels-last.ts';
 import { decompose } from './decompose.ts';
 import { foldAffine } from './fold-affine.ts';
 import { foldForward } from './fold-forward.ts';
+import { foldPadding } from './fold-padding.ts';
 import { fuseLayerNorm } from './layer-norm.ts';
 import { linearize } from './linearize.ts';
 import { mergeConstants } from './merge-constants.ts';
@@ -18,6 +19,7 @@ export {
   decompose,
   foldAffine,
   foldForward,
+  foldPadding,
   fuseLayerNorm,
   linearize,
   mergeConstants,
@@ -32,6 +34,7 @@ const PASSES: readonly ((graph: Graph) => Graph)[] = [
   linearize,
   foldAffine,
   fuseLayerNorm,
+  foldPadding,
   channelsLast,
   sinkTransposes,
   simplify,
@@ -42,6 +45,7 @@ const PASSES: readonly ((graph: Graph) => Graph)[] = [
   foldForward,
   foldForward,
   foldAffine,
+  foldPadding,
   absorbTransposes,
   decompose,
   simplify,

@@ -4,7 +4,7 @@ import { broadcast } from '../ops/lib/check.ts';
 import { compose, isFree, isIdentity } from './lib/perm.ts';
 import { type Rewrite, rewrite } from './lib/rewrite.ts';
 
-/** Removes what computes nothing, merges chains of Reshape and of Transpose, folds constants, shares equal nodes. */
+/** Removes what computes nothing, merges chains of Reshape, of Transpose and of Slice, folds constants, shares equal nodes. */
 export function simplify(graph: Graph): Graph {
   const producer = new Map<string, Node>();
   const known = new Map<string, readonly string[]>();
@@ -115,6 +115,8 @@ function merge(node: Node, source: Node | undefined, r: Rewrite): Node {
       attrs: { perm: compose(source.attrs.perm as number[], node.attrs.perm as number[]) },
     };
   }
+  if (node.op === 'Slice' && source?.op === 'Slice')
+    out = { ...node, inputs: [source.inputs[0]!], attrs: sliced(source, node) };
   if (out.op === 'Transpose') {
     const shape = r.type(out.inputs[0]!).shape;
     const perm = out.attrs.perm as number[];
@@ -124,4 +126,15 @@ function merge(node: Node, source: Node | undefined, r: Rewrite): Node {
     }
   }
   return out;
+}
+
+/** What a slice of a slice takes. */
+function sliced(first: Node, second: Node): Node['attrs'] {
+  const of = (node: Node, name: string): readonly number[] => node.attrs[name] as readonly number[];
+  const steps = of(first, 'steps');
+  return {
+    starts: of(second, 'starts').map((s, i) => of(first, 'starts')[i]! + s * steps[i]!),
+    sizes: of(second, 'sizes'),
+    steps: of(second, 'steps').map((s, i) => s * steps[i]!),
+  };
 }

@@ -73,6 +73,31 @@ test('batch normalization with nothing before it is a product and a sum', () => 
   assert.is(opsOf(chain([2, 3, 4, 4], bn(3), BN, ['Relu'])), 'Mul Add Relu');
 });
 
+test('zeros around an image are padding of the convolution that reads it', () => {
+  const w = {
+    w: sample([4, 3, 3, 3]),
+    p: ints(0, 0, 1, 0, 0, 0, 2, 1),
+    c: ints(0, 1, 0, 0, 0, 0, 0, 0),
+    v: sample([4, 4, 3, 3]),
+  };
+  assert.is(
+    opsOf(chain([1, 3, 5, 5], w, ['Pad', ['p']], ['Conv', ['w'], { pads: [0, 1, 0, 1] }])),
+    'Transpose Conv Transpose',
+  );
+  assert.is(opsOf(chain([1, 3, 5, 5], w, ['Pad', ['c']], ['Conv', ['v']])), 'Pad Transpose Conv Transpose', 'channels');
+  assert.is(
+    opsOf(chain([1, 3, 5, 5], w, ['Pad', ['p'], { mode: 'edge' }], ['Conv', ['w']])),
+    'Pad Transpose Conv Transpose',
+  );
+});
+
+test('a slice of a slice is one, and none when it takes everything', () => {
+  const w = { far: ints(9), near: ints(-9), last: ints(-1), axis: ints(1), back: ints(-1), one: ints(1) };
+  const turn: Step = ['Slice', ['last', 'near', 'axis', 'back']];
+  assert.is(opsOf(chain([2, 4], w, turn, ['Slice', ['one', 'far', 'axis']], ['Relu'])), 'Slice Relu');
+  assert.is(opsOf(chain([2, 4], w, turn, turn, ['Relu'])), 'Relu');
+});
+
 test('what follows an activation folds into the next convolution, the sum only without padding', () => {
   const w = { a: sample([4, 3, 1, 1]), b: sample([5, 4, 1, 1], 2), ...bn(4) };
   assert.is(
