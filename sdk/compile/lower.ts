@@ -16,6 +16,12 @@ export function isKind<K extends KernelKind>(l: Lowered, kind: K): l is Lowered<
 
 /** Every node of a normalized graph as a kernel class, in graph order. */
 export function lowerGraph(graph: Graph): Lowered[] {
+  const known = graph.outputs.find((v) => valueNamed(graph, v).data);
+  if (known !== undefined)
+    throw new EigenError('EW3103_OP_INVALID', `output '${known}' is the same for all inputs`, {
+      hint: 'Leave it out of the outputs of the model: nothing has to be computed for it.',
+      details: { output: known },
+    });
   return graph.nodes.map((node) => {
     const def = opOf(node.op);
     const inputs = node.inputs.map((v) => (v === '' ? undefined : valueNamed(graph, v).type));

@@ -46,6 +46,11 @@ export class LayerCall {
     return this.weights.get(this.path, name);
   }
 
+  /** A weight that versions of Keras name in two ways. */
+  anyWeight(name: string, other: string): string {
+    return this.weight(this.weights.has(this.path, name) ? name : other);
+  }
+
   /** A weight that exists only when a switch of the config, on by default, is on. */
   weightIf(name: string, option: string): string | undefined {
     return this.bool(option, true) ? this.weight(name) : undefined;

@@ -23,6 +23,10 @@ export class LayerWeights {
     return made;
   }
 
+  has(path: string, name: string): boolean {
+    return this.candidates(path, name).length > 0;
+  }
+
   /** Whether there are weights under a path. */
   knows(path: string): boolean {
     return [...this.weights.keys()].some((k) => k.startsWith(`${path}/`));

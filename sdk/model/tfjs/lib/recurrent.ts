@@ -110,7 +110,7 @@ function unrolled(e: Emitter, x: string, r: Recurrence): Run {
   const products = e.op('MatMul', [x, r.kernel]);
   const all = inner === undefined ? products : e.op('Add', [products, inner]);
   const parts = split(e, all, new Array<number>(steps).fill(1), 1);
-  const zero = e.constant(tensor('f32', [batch, r.units]));
+  const zero = e.op('Expand', [e.scalar(0), e.list([batch, r.units])]);
   let states = r.initial.length > 0 ? r.initial : r.cell === 'LSTM' ? [zero, zero] : [zero];
   const hidden: string[] = [];
   const step = STEPS[r.cell](e, r, outer);

@@ -27,6 +27,7 @@ export function moved(rank: number, from: number, to: number): number[] {
 }
 
 export function concat(e: Emitter, values: readonly string[], axis: number): string {
+  if (values.length === 0) e.reject('has no inputs');
   return values.length === 1 ? values[0]! : e.op('Concat', values, { axis });
 }
 

@@ -58,8 +58,7 @@ const likes =
   (value: number): Translate =>
   (n) => {
     const { dtype, shape } = n.e.type(n.input(0));
-    const fill = tensor(dtype, shape);
-    return n.e.constant({ ...fill, data: fill.data.fill(value as never) } as typeof fill);
+    return n.e.op('Expand', [n.e.constant(tensor(dtype, [], [value])), n.e.list(shape)]);
   };
 
 export const ELEMENTWISE: TranslateTable = {

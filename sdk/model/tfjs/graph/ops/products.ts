@@ -31,9 +31,14 @@ function batchNorm(n: TfNode): string {
   return normalizeBatch(n.e, n.input(0), { scale, offset, mean, variance, epsilon }, axis);
 }
 
+/** Classes of a one-hot code: more would be too large a table. */
+const MOST_CLASSES = 4096;
+
 /** A row of the identity for every index. */
 function oneHot(n: TfNode): string {
   const [depth, on, off] = [n.number(1, 'the depth'), n.input(2), n.input(3)];
+  if (!(depth > 0 && depth <= MOST_CLASSES))
+    n.e.reject(`a depth of ${depth} is not supported (1 to ${MOST_CLASSES} are)`);
   const axis = n.attrs.int('axis', -1);
   const values = n.e.op(
     'Concat',

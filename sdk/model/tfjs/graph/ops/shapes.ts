@@ -1,4 +1,4 @@
-import { sizeOf, type Tensor, tensor } from '../../../../util/tensor.ts';
+import { sizeOf, tensor } from '../../../../util/tensor.ts';
 import { batchToSpace, concat, pad, reshape, slice, spaceToBatch, split, transpose } from '../../lib/shape.ts';
 import type { TfNode, Translate, TranslateTable } from '../node.ts';
 import { stridedSlice } from './strided-slice.ts';
@@ -107,12 +107,13 @@ function reverse(n: TfNode): string {
 /** x in a larger shape, whose axes of one element are repeated. */
 const expand = (n: TfNode, x: string, shape: readonly number[]): string => n.e.op('Expand', [x, n.e.list(shape)]);
 
-function fill(n: TfNode): string {
-  const shape = n.numbers(0, 'the shape');
-  const value: Tensor | undefined = n.e.known(n.input(1));
-  return value?.dtype === 'f32' && value.data[0] === 0
-    ? n.e.constant(tensor('f32', shape))
-    : expand(n, n.input(1), shape);
+/** More numbers than this are no shape or list of indices. */
+const MOST_NUMBERS = 2 ** 24;
+
+function range(n: TfNode): string {
+  const [from, to, step] = [n.number(0, 'the start'), n.number(1, 'the limit'), n.number(2, 'the step')];
+  if (!((to - from) / step <= MOST_NUMBERS)) n.e.reject(`from ${from} to ${to} in steps of ${step} is not possible`);
+  return n.e.op('Range', [n.input(0), n.input(1), n.input(2)]);
 }
 
 const padding: Translate = (n) => pad(n.e, n.input(0), n.pairs(1, 'the paddings'), 'constant', n.inputs[2]);
@@ -139,9 +140,9 @@ export const SHAPES: TranslateTable = {
   Pack: pack,
   Unpack: unpack,
   Tile: (n) => n.e.op('Tile', [n.input(0), n.e.list(n.numbers(1, 'the repeats'))]),
-  Fill: fill,
+  Fill: (n) => expand(n, n.input(1), n.numbers(0, 'the shape')),
   BroadcastTo: (n) => expand(n, n.input(0), n.numbers(1, 'the shape')),
-  Range: (n) => n.e.op('Range', [n.input(0), n.input(1), n.input(2)]),
+  Range: range,
   Pad: padding,
   PadV2: padding,
   MirrorPad(n) {

@@ -1,4 +1,4 @@
-import { sizeOf, tensor } from '../../../../util/tensor.ts';
+import { sizeOf } from '../../../../util/tensor.ts';
 import { activate, generalRelu, leakyRelu } from '../../lib/activation.ts';
 import { normalizeBatch, softmax, withNumber } from '../../lib/arithmetic.ts';
 import { axisOf, reshape, transpose } from '../../lib/shape.ts';
@@ -37,14 +37,11 @@ function layerNormalization(l: LayerCall): string {
   const named = Array.isArray(l.config.axis) ? l.list('axis') : [l.number('axis', -1)];
   const axes = named.map((a) => axisOf(l.e, a, rank)).sort((a, b) => a - b);
   if (axes.some((a, i) => a !== rank - axes.length + i)) l.e.reject(`its axes ${named.join()} are not the last ones`);
-  const shape = l.shape().slice(axes[0]);
-  const scale = l.weightIf('gamma', 'scale') ?? l.e.constant(ones(shape));
+  const scale = l.weightIf('gamma', 'scale') ?? l.e.op('Expand', [l.e.scalar(1), l.e.list(l.shape().slice(axes[0]))]);
   const offset = l.weightIf('beta', 'center');
   const inputs = [l.x, scale, ...(offset === undefined ? [] : [offset])];
   return l.e.op('LayerNormalization', inputs, { axis: axes[0]!, epsilon: { float: l.number('epsilon', 1e-3) } });
 }
-
-const ones = (shape: readonly number[]) => tensor('f32', shape, new Float32Array(sizeOf(shape)).fill(1));
 
 function flatten(l: LayerCall): string {
   const rank = l.shape().length;

@@ -49,7 +49,11 @@ function conv1d(l: LayerCall): string {
 }
 
 function depthwise2d(l: LayerCall): string {
-  const spec: ConvSpec = { ...window(l), filter: l.weight('depthwise_kernel'), bias: l.weightIf('bias', 'use_bias') };
+  const spec: ConvSpec = {
+    ...window(l),
+    filter: l.anyWeight('depthwise_kernel', 'kernel'),
+    bias: l.weightIf('bias', 'use_bias'),
+  };
   return activate(l.e, depthwise(l.e, l.x, spec), l.activation());
 }
 

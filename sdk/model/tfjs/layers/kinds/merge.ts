@@ -4,7 +4,7 @@ import type { LayerCall, LayerTable, TranslateLayer } from '../layer.ts';
 const merged =
   (op: string): TranslateLayer =>
   (l) =>
-    l.inputs.reduce((a, b) => l.e.op(op, [a, b]));
+    l.inputs.slice(1).reduce((a, b) => l.e.op(op, [a, b]), l.x);
 
 /** Products of vectors along one axis of each input; with more axes, of all pairs. */
 function dot(l: LayerCall): string {
