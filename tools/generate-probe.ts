@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { deflateRawSync } from 'node:zlib';
 import { wasmTarget } from '../targets/wasm/index.ts';
 import { WASM_SIMD_HEADER } from '../targets/wasm/simd.ts';
 import { buildWasm } from '../targets/wasm/toolchain.ts';
@@ -80,7 +81,8 @@ i32 ew_time_i16(const u8 *p, i32 rounds) {
 `;
 
 const dot7 = wasmTarget.variants.find((v) => v.id === 'dot7')!;
-const { bytes } = await buildWasm([SOURCE], dot7, [
+const small = { ...dot7, flags: [...dot7.flags, '-Os', '-Wl,--strip-all'] };
+const { bytes } = await buildWasm([SOURCE], small, [
   'ew_wrong',
   'ew_wrong_chained',
   'ew_sum',
@@ -88,9 +90,9 @@ const { bytes } = await buildWasm([SOURCE], dot7, [
   'ew_time_chained',
   'ew_time_i16',
 ]);
-const base64 = Buffer.from(bytes).toString('base64');
+const base64 = deflateRawSync(bytes, { level: 9 }).toString('base64');
 const lines = base64.match(/.{1,140}/g) ?? [];
 await writeFile(
   new URL('../sdk/device/engine/probe-module.ts', import.meta.url),
-  `/** WebAssembly module of tools/generate-probe.ts, base64. */\nexport const PROBE_MODULE =\n${lines.map((l) => `  '${l}'`).join(' +\n')};\n`,
+  `/** WebAssembly module of tools/generate-probe.ts, deflated, base64. */\nexport const PROBE_MODULE =\n${lines.map((l) => `  '${l}'`).join(' +\n')};\n`,
 );

@@ -1,3 +1,4 @@
+import { inflateRawSync } from 'node:zlib';
 import { PROBE_MODULE } from './probe-module.ts';
 import { compileModule } from './relaxed.ts';
 
@@ -49,7 +50,7 @@ function measure(now: () => number): DotProbe {
   const none: Dot = { right: false, speedup: 0 };
   let module: WebAssembly.Module;
   try {
-    module = compileModule(Buffer.from(PROBE_MODULE, 'base64'));
+    module = compileModule(inflateRawSync(Buffer.from(PROBE_MODULE, 'base64')));
   } catch {
     return { known: false, whole: none, chained: none };
   }
