@@ -81,7 +81,7 @@ i32 ew_time_i16(const u8 *p, i32 rounds) {
 `;
 
 const dot7 = wasmTarget.variants.find((v) => v.id === 'dot7')!;
-const small = { ...dot7, flags: [...dot7.flags, '-Os', '-Wl,--strip-all'] };
+const small = { ...dot7, flags: [...dot7.flags, '-Os'] };
 const { bytes } = await buildWasm([SOURCE], small, [
   'ew_wrong',
   'ew_wrong_chained',

@@ -115,9 +115,9 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define b16_min_u wasm_u8x16_min
 /* sums of neighbours added; the compiler would make one b16_dot7 of this and h8_dot7, which may be wrong where that is not */
 EW_INLINE i4 i4_add_pairs(i4 acc, h8 v) { __asm__("" : "+r"(v)); return wasm_i32x4_add(acc, wasm_i32x4_extadd_pairwise_i16x8(v)); }
-/* 1 where products are to be summed in 16 bits first, because b16_dot7 is wrong or slow here; engines say it before the first step */
-static i32 ew_chained;
-void ew_set_chained(i32 on) { ew_chained = on; }
+/* 1 where products are to be summed in 16 bits first, because b16_dot7 is wrong or slow here; engines say it before the first step. One for all translation units */
+__attribute__((weak)) i32 ew_chained;
+__attribute__((weak)) void ew_set_chained(i32 on) { ew_chained = on; }
 #endif
 /* four bools (0/1 bytes) as 0.0f/1.0f */
 EW_INLINE f4 f4_load_bool(const u8 *p) {
