@@ -7,7 +7,14 @@ const folder = new URL('../sdk/wire/', import.meta.url);
 /** Compiles sdk/wire/rans.c and returns the text of sdk/wire/rans-wasm.ts. */
 export function generateRans(): Promise<string> {
   const flags = '-Wl,-z,stack-size=1024';
-  return wasmText({ folder, name: 'rans', flags, constant: 'RANS_WASM', tool: 'tools/generate-rans.ts' });
+  return wasmText({
+    folder,
+    name: 'rans',
+    flags,
+    constant: 'RANS_WASM',
+    tool: 'tools/generate-rans.ts',
+    deflated: true,
+  });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,3 +1,4 @@
+import { inflateRawSync } from 'node:zlib';
 import { bytesOf } from '../util/tensor.ts';
 import { RANS_WASM } from './rans-wasm.ts';
 
@@ -89,7 +90,7 @@ export class Heap {
 }
 
 function newInstance(): Instance {
-  compiled ??= new WebAssembly.Module(Buffer.from(RANS_WASM, 'base64'));
+  compiled ??= new WebAssembly.Module(inflateRawSync(Buffer.from(RANS_WASM, 'base64')));
   const memory = new WebAssembly.Memory({ initial: 8 });
   const lib = new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Exports;
   return { memory, lib };

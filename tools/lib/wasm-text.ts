@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { deflateRawSync } from 'node:zlib';
 import { runClang } from '@yowasp/clang';
 
 export interface WasmSource {
@@ -12,10 +13,12 @@ export interface WasmSource {
   readonly constant: string;
   /** The tool, for the comment at the top. */
   readonly tool: string;
+  /** The module is to be small in files. */
+  readonly deflated?: boolean;
 }
 
 /** Compiles a C file that imports its memory, and returns the text of a TypeScript module that holds it as base64. */
-export async function wasmText({ folder, name, flags, constant, tool }: WasmSource): Promise<string> {
+export async function wasmText({ folder, name, flags, constant, tool, deflated }: WasmSource): Promise<string> {
   const source = await readFile(new URL(`${name}.c`, folder), 'utf8');
   const all =
     `clang --target=wasm32 -O3 -ffp-contract=off -nostdlib -msimd128 -fno-builtin -Wl,--no-entry -Wl,--import-memory ` +
@@ -24,9 +27,7 @@ export async function wasmText({ folder, name, flags, constant, tool }: WasmSour
   const wasm = files?.[`${name}.wasm`];
   if (!(wasm instanceof Uint8Array)) throw new Error(`clang wrote no ${name}.wasm`);
   const lines =
-    Buffer.from(wasm)
-      .toString('base64')
-      .match(/.{1,110}/g) ?? [];
+    (deflated ? deflateRawSync(wasm, { level: 9 }) : Buffer.from(wasm)).toString('base64').match(/.{1,110}/g) ?? [];
   const body = lines.map((line) => `  '${line}',`).join('\n');
-  return `/** ${name}.c as WebAssembly, base64. Written by ${tool}; do not edit. */\nexport const ${constant} = [\n${body}\n].join('');\n`;
+  return `/** ${name}.c as WebAssembly, ${deflated ? 'deflated, ' : ''}base64. Written by ${tool}; do not edit. */\nexport const ${constant} = [\n${body}\n].join('');\n`;
 }
