@@ -178,6 +178,19 @@ export const qconv: OpDef = {
       attrs: attrsOf([1, 1], [0, 0, 0, 0]),
       constants: [1, 2, 3, 4],
     })),
+    // More channels than pixels, so many that parts share out channels.
+    ...[1, 3].map((k) => ({
+      name: `${k}x${k}, 72 pixels of 203 channels`,
+      inputs: [
+        sampleInts('i8', [1, 8, 9, 16], -128, 128),
+        withWide(sampleInts('i8', [203, k, k, 16], -64, 64, 2)),
+        sample([203], 3, 0.001, 0.01),
+        sample([203], 4),
+        tensor('i32', [1], [-9]),
+      ],
+      attrs: attrsOf([1, 1], k === 3 ? [1, 1, 1, 1] : [0, 0, 0, 0]),
+      constants: [1, 2, 3, 4],
+    })),
     {
       name: 'depthwise, zero point per channel',
       inputs: [
