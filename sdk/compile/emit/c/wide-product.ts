@@ -131,8 +131,8 @@ export function wideProduct(
 const VECTORS_TO_SPLIT = 8;
 
 /**
- * Whether parts share out rows, each unpacking all codes, or channels, each copying all rows: what there is less of is done more than once. Rows where results are written
- * over them, or in bands.
+ * Whether parts share out rows, each unpacking all codes, or channels, each copying all rows: what there is less of is done more than once.
+ * Rows where results are written over them, or in bands.
  */
 function sharesRows(ctx: KernelContext, geo: Geometry, lanes: number): boolean {
   if (geo.m < ROWS_TO_SPLIT) return false;
