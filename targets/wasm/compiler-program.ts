@@ -49,6 +49,9 @@ async function openCompiler({ entry, modules, headers }) {
       return { bytes: made[wanted] };
     } catch (error) {
       return { log: log || String(error) };
+    } finally {
+      // Also when nothing follows: the parent may need the memory.
+      setTimeout(gc, 1);
     }
   };
 }
