@@ -258,7 +258,7 @@ export const GRAPH_CASES: readonly GraphCase[] = [
     'functions of two numbers',
     'x y',
     [
-      ...['Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Div', 'FloorDiv', 'FloorMod', 'Maximum', 'Minimum'],
+      ...['Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Div', 'FloorDiv', 'FloorMod', 'Mod', 'Maximum', 'Minimum'],
       ...['SquaredDifference', 'Prelu', 'DivNoNan'],
     ],
     { inputs: { x: [2, 3, 4] }, weights: { y: sample([4], 3) } },

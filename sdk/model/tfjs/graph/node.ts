@@ -1,5 +1,6 @@
 import { type Tensor, toNumbers } from '../../../util/tensor.ts';
 import type { Emitter } from '../emitter.ts';
+import { axisOf } from '../lib/shape.ts';
 import type { NodeAttributes } from './attributes.ts';
 
 /** What the translation of an operator sees of a node. */
@@ -53,9 +54,7 @@ export class TfNode {
 
   /** An axis among those of input `of`, `extra` more for operators that add one. */
   axis(value: number, of: number, extra = 0): number {
-    const rank = this.shape(of).length + extra;
-    const a = value < 0 ? value + rank : value;
-    return a >= 0 && a < rank ? a : this.e.reject(`axis ${value} is not one of ${rank}`);
+    return axisOf(this.e, value, this.shape(of).length + extra);
   }
 }
 

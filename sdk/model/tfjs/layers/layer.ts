@@ -10,7 +10,6 @@ export type ApplyLayer = (spec: LayerSpec, path: string, inputs: readonly string
 /** What the translation of a layer sees of one application. */
 export class LayerCall {
   readonly e: Emitter;
-  readonly name: string;
   readonly inputs: readonly string[];
   readonly config: JsonObject;
   readonly apply: ApplyLayer;
@@ -27,7 +26,6 @@ export class LayerCall {
   ) {
     this.e = e;
     this.weights = weights;
-    this.name = spec.name;
     this.config = spec.config;
     this.path = path;
     this.inputs = inputs;

@@ -13,13 +13,13 @@ export function reshape(e: Emitter, x: string, shape: readonly number[]): string
   return e.op('Reshape', [x, e.list(shape)], { allowzero: 1 });
 }
 
-/** An axis that may count from the end; `extra` more than the value has for operators that add one. */
+/** One of `rank` axes, which may be counted from the end. */
 export function axisOf(e: Emitter, axis: number, rank: number): number {
   const a = axis < 0 ? axis + rank : axis;
   return Number.isInteger(a) && a >= 0 && a < rank ? a : e.reject(`axis ${axis} is not one of ${rank}`);
 }
 
-/** The same axis order with one axis moved: `from` becomes `to`. */
+/** The order of axes in which axis `from` has become axis `to`. */
 export function moved(rank: number, from: number, to: number): number[] {
   const rest = Array.from({ length: rank }, (_, i) => i).filter((i) => i !== from);
   rest.splice(to, 0, from);
@@ -61,7 +61,7 @@ export function pad(
   return e.op('Pad', value === undefined ? inputs : [...inputs, value], { mode });
 }
 
-/** Blocks of an NHWC image's rows and columns, moved to the batch: the batch index counts blocks first. */
+/** Every block of elements along the axes from 1 on, moved to the batch: places in a block count first. */
 export function spaceToBatch(
   e: Emitter,
   x: string,

@@ -71,8 +71,9 @@ export const ELEMENTWISE: TranslateTable = {
   RealDiv: same('Div', 2),
   FloorDiv: divide,
   DivNoNan: divideNoNan,
-  Mod: (n) => n.e.op('Mod', [n.input(0), n.input(1)], { fmod: n.e.type(n.input(0)).dtype === 'f32' ? 1 : 0 }),
-  FloorMod: (n) => n.e.op('Mod', [n.input(0), n.input(1)]),
+  // Both have the sign of the divisor in TensorFlow.js.
+  Mod: same('Mod', 2),
+  FloorMod: same('Mod', 2),
   Maximum: same('Max', 2),
   Minimum: same('Min', 2),
   Pow: same('Pow', 2),

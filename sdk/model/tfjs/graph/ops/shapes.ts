@@ -37,14 +37,14 @@ function reshapeTo(n: TfNode): string {
 }
 
 function splitEvenly(n: TfNode): readonly string[] {
-  const axis = axisOf(n, n.number(0, 'the axis'), 1);
+  const axis = n.axis(n.number(0, 'the axis'), 1);
   const [size, count] = [n.shape(1)[axis]!, n.attrs.int('num_split')];
   if (size % count !== 0) n.e.reject(`${size} elements are not ${count} equal parts`);
   return split(n.e, n.input(1), new Array<number>(count).fill(size / count), axis);
 }
 
 function splitBySizes(n: TfNode): readonly string[] {
-  const axis = axisOf(n, n.number(2, 'the axis'), 0);
+  const axis = n.axis(n.number(2, 'the axis'), 0);
   const sizes = n.numbers(1, 'the sizes');
   const rest = n.shape(0)[axis]! - sizes.filter((s) => s >= 0).reduce((a, b) => a + b, 0);
   return split(
@@ -54,8 +54,6 @@ function splitBySizes(n: TfNode): readonly string[] {
     axis,
   );
 }
-
-const axisOf = (n: TfNode, axis: number, of: number): number => n.axis(axis, of);
 
 function sliceOf(n: TfNode): string {
   const [begin, size] = [n.numbers(1, 'begin'), n.numbers(2, 'size')];
@@ -131,8 +129,8 @@ export const SHAPES: TranslateTable = {
   Squeeze: squeeze,
   ExpandDims: expandDims,
   Transpose: (n) => transpose(n.e, n.input(0), n.numbers(1, 'the order of axes')),
-  Concat: (n) => concat(n.e, n.inputs.slice(1), axisOf(n, n.number(0, 'the axis'), 1)),
-  ConcatV2: (n) => concat(n.e, n.inputs.slice(0, -1), axisOf(n, n.number(n.inputs.length - 1, 'the axis'), 0)),
+  Concat: (n) => concat(n.e, n.inputs.slice(1), n.axis(n.number(0, 'the axis'), 1)),
+  ConcatV2: (n) => concat(n.e, n.inputs.slice(0, -1), n.axis(n.number(n.inputs.length - 1, 'the axis'), 0)),
   Split: splitEvenly,
   SplitV: splitBySizes,
   Slice: sliceOf,
