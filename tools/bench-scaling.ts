@@ -22,6 +22,7 @@ import {
   writeArrays,
 } from '../sdk/index.ts';
 import { writeAtomic } from '../sdk/util/files.ts';
+import { ROW_TILE_BITS } from '../sdk/wire/row-tiles.ts';
 import { fitTime, timeBy } from './speed/fit.ts';
 import { type Layer, layersOfSizes } from './speed/layers.ts';
 import { type SampleModel, samplesFor } from './speed/models.ts';
@@ -45,7 +46,7 @@ interface Built {
   readonly bytes: number;
 }
 
-/** Times depend on shapes and bit widths, not on how well weights are rounded: plain rounding is enough. */
+/** Times depend on shapes and bit widths, not on how well weights are rounded: plain rounding is enough, with the widths that are shipped. */
 async function built(layer: Layer, key: string): Promise<Built> {
   const stem = join(FOLDER, `${layer.id}-${key.slice(0, 16)}`);
   const paths = { bundle: `${stem}.ewb`, inputs: `${stem}-inputs.npz` };
@@ -57,7 +58,7 @@ async function built(layer: Layer, key: string): Promise<Built> {
     const calibration = `${stem}-samples.npz`;
     await writeArrays(calibration, arrays);
     await writeArrays(paths.inputs, samplesOf(arrays, inputs).at(0));
-    const stages = { ...ROUND_TO_NEAREST, frontierPoints: 0 };
+    const stages = { ...ROUND_TO_NEAREST, oneRowBits: ROW_TILE_BITS, frontierPoints: 0 };
     await buildCompressed(model, {
       target: 'host',
       calibration,

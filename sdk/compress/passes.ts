@@ -28,7 +28,7 @@ export interface Candidate {
   /** The size that was asked for. */
   readonly wireBytes: number;
   readonly footprint: Footprint | undefined;
-  /** Whether memory or time made the plan another one. */
+  /** Whether memory made the plan another one. */
   readonly limited: boolean;
 }
 
@@ -100,14 +100,15 @@ export class Passes {
     const fast = planner.narrowedOf(free, wireBytes);
     if (!fast) return this.ofPlan(free, wireBytes, dampings);
     const expected = divergenceOf(fast.choices.values()) / divergenceOf(free.choices.values());
-    if (expected <= GOAL_DIVERGENCE) return this.ofPlan(fast, wireBytes, dampings);
-    // Where the size is sought, time is no reason to miss the quality.
-    if (smallest) return this.ofPlan(free, wireBytes, dampings);
+    const near = expected <= GOAL_DIVERGENCE;
+    if (smallest && !near) return this.ofPlan(free, wireBytes, dampings);
     const faster = await this.ofPlan(fast, wireBytes, dampings);
-    if (isHarmless(faster.point, minQuality)) return faster;
+    const kept = faster.point.low >= minQuality;
+    if (near ? kept : isHarmless(faster.point, minQuality)) return faster;
     const slower = await this.ofPlan(free, wireBytes, dampings);
     const { divergence, quality } = faster.point;
-    const alike = quality >= minQuality && divergence <= GOAL_DIVERGENCE * slower.point.divergence;
+    // Where the size is sought, time is no reason to miss the quality.
+    const alike = (smallest ? kept : quality >= minQuality) && divergence <= GOAL_DIVERGENCE * slower.point.divergence;
     if (alike) this.install(faster);
     return alike ? faster : slower;
   }

@@ -106,6 +106,7 @@ export const ROUND_TO_NEAREST: Partial<CompressOptions> = {
   biasCorrection: false,
   entropyAllocation: false,
   lowRank: false,
+  oneRowBits: 8,
   spectrum: false,
 };
 
