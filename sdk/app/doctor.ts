@@ -13,7 +13,7 @@ import { probeHost } from '../device/probe.ts';
 import { profileDigest } from '../device/profile-digest.ts';
 import { hasOracle } from '../measure/oracle/ort.ts';
 import { cacheFolder } from '../util/cache.ts';
-import { makeFolder } from '../util/folders.ts';
+import { isNoPlace, makeFolder } from '../util/folders.ts';
 import { thisPlatform } from '../wire/kernels.ts';
 
 export interface Finding {
@@ -143,7 +143,14 @@ async function cacheFinding(env: Readonly<Record<string, string | undefined>>): 
     await makeFolder(folder);
     await access(folder, constants.W_OK);
     return { name: 'cache', status: 'ok', found: folder };
-  } catch {
+  } catch (e) {
+    if (isNoPlace(e))
+      return {
+        name: 'cache',
+        status: 'missing',
+        found: `no folder can be made at ${folder}`,
+        remedy: 'nothing can be compiled: set EIGEN_CACHE to a folder that can be written, or to off',
+      };
     return {
       name: 'cache',
       status: 'optional',

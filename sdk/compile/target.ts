@@ -68,7 +68,10 @@ export interface Target {
    * toolchain.
    */
   build(source: string, variant: KernelVariant, exportsNames: readonly string[], own?: string): Promise<KernelModule>;
-  /** As `build`, of several translation units, which are compiled at one time where there is room; of a variant whose header has no state. */
+  /**
+   * As `build`, of several translation units, which are compiled at one time where there is room. A variable in the target's header has to be
+   * one for all of them, as weak ones are.
+   */
   buildPieces?(
     sources: readonly string[],
     variant: KernelVariant,

@@ -1,28 +1,35 @@
+import { dirname } from 'node:path';
+
 /**
  * Formats of trained models that are not read here, known by their content, with the way from each to ONNX. Converters are programs of
  * Python: tf2onnx (github.com/onnx/tensorflow-onnx), torch.onnx and optimum.
  */
-export type ForeignFormat = 'tflite' | 'tf-saved-model' | 'tf-graph' | 'keras' | 'torch' | 'safetensors';
+export type ForeignFormat = 'tflite' | 'tf-saved-model' | 'tf-graph' | 'keras' | 'hdf5' | 'torch' | 'safetensors';
 
-/** The command that converts what `from` names. */
-const tf2onnx = (from: string): string =>
-  `pip install tf2onnx tensorflow; python -m tf2onnx.convert ${from} --output model.onnx`;
-const toOnnx = (from: string): string => `Convert it to ONNX: ${tf2onnx(from)}`;
+/** The command that converts a file or folder, with what it has to be told beside. */
+const toOnnx = (option: string, path: string, rest = ''): string =>
+  `Convert it to ONNX: pip install tf2onnx tensorflow; python -m tf2onnx.convert --${option} ${word(path)}${rest} --output model.onnx`;
+
+/** A path as one word of a command, for shells of Unix and PowerShell. */
+function word(path: string): string {
+  return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
 
 /** What a format is called, and how to get from a file of it to ONNX. */
 export const FOREIGN: Readonly<
   Record<ForeignFormat, { readonly what: string; readonly convert: (path: string) => string }>
 > = {
-  tflite: { what: 'a TensorFlow Lite model', convert: (path) => toOnnx(`--tflite ${path}`) },
+  tflite: { what: 'a TensorFlow Lite model', convert: (path) => toOnnx('tflite', path) },
   'tf-saved-model': {
     what: 'a TensorFlow SavedModel',
-    convert: (path) => toOnnx(`--saved-model ${path.replace(/[/\\]?[^/\\]*$/, '') || '.'}`),
+    convert: (path) => toOnnx('saved-model', dirname(path)),
   },
   'tf-graph': {
     what: 'a frozen TensorFlow graph',
-    convert: (path) => toOnnx(`--graphdef ${path} --inputs INPUT:0 --outputs OUTPUT:0`),
+    convert: (path) => toOnnx('graphdef', path, ' --inputs INPUT:0 --outputs OUTPUT:0'),
   },
-  keras: { what: 'a Keras model', convert: (path) => toOnnx(`--keras ${path}`) },
+  keras: { what: 'a Keras model', convert: (path) => toOnnx('keras', path) },
+  hdf5: { what: 'an HDF5 file, most likely a Keras model', convert: (path) => toOnnx('keras', path) },
   torch: {
     what: 'a PyTorch file',
     convert: () =>
@@ -43,7 +50,7 @@ const LOOK = 65536;
 /** Which of the formats it is by its content; undefined when it is none of them. */
 export function foreignFormat(bytes: Uint8Array): ForeignFormat | undefined {
   if (ascii(bytes, 4, 4) === 'TFL3') return 'tflite';
-  if (ascii(bytes, 1, 7) === 'HDF\r\n\x1a\n') return 'keras';
+  if (ascii(bytes, 1, 7) === 'HDF\r\n\x1a\n') return 'hdf5';
   if (ascii(bytes, 0, 4) === 'PK\x03\x04') return archived(bytes);
   if (isSafetensors(bytes)) return 'safetensors';
   if (isPickle(bytes)) return 'torch';

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -47,10 +48,15 @@ const MOST_BYTES = 256 << 20;
  * a removed file mapped keeps what is in it.
  */
 export async function keep(file: string, bytes: Uint8Array, mostBytes = MOST_BYTES): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
+  const temporary = `${file}.${randomUUID()}.tmp`;
   await makeFolder(dirname(file));
-  await writeFile(temporary, bytes);
-  await rename(temporary, file);
+  try {
+    await writeFile(temporary, bytes);
+    await rename(temporary, file);
+  } catch (e) {
+    await rm(temporary, { force: true });
+    throw e;
+  }
   await prune(dirname(file), file, mostBytes);
 }
 

@@ -81,7 +81,7 @@ export function writeStream(
   heap.close();
 }
 
-/** A stream as read, with the tables that decode it. */
+/** A stream as read: the first states of its decoder and the words that follow. */
 export interface Stream {
   readonly states: Uint8Array;
   readonly words: Uint8Array;
@@ -136,7 +136,7 @@ export function decodePlanes(
       stride: (2 * reach + 1) << DIGIT_BITS,
       entryBytes: 4,
       centre: 4 * (reach << DIGIT_BITS),
-      fill: (heap, at, c) => heap.lib.fillDigits(at, heap.put(classes[c]), reach),
+      filler: (heap) => (at, c) => heap.lib.fillDigits(at, heap.put(classes[c]), reach),
     }),
   );
   decode(shape, [first, ...refined], out);
@@ -154,7 +154,10 @@ function symbolPass({ bits, classes, symbols }: SymbolTables): Omit<Pass, 'strea
     stride: 2 ** bits,
     entryBytes: 8,
     centre: 0,
-    fill: (heap, at, c) => heap.lib.fillSymbols(at, heap.put(classes[c]), heap.put(symbols), classes[c].length),
+    filler: (heap) => {
+      const from = heap.put(symbols);
+      return (at, c) => heap.lib.fillSymbols(at, heap.put(classes[c]), from, classes[c].length);
+    },
   };
 }
 
@@ -169,8 +172,8 @@ interface Pass {
   readonly entryBytes: number;
   /** Byte offset of what a table is addressed by. */
   readonly centre: number;
-  /** Fills the table of class `c` at an address. */
-  fill(heap: Heap, at: number, c: number): void;
+  /** What fills the table of class `c` at an address. */
+  filler(heap: Heap): (at: number, c: number) => void;
 }
 
 /** A pass whose stream and tables are in memory. */
@@ -218,7 +221,8 @@ function place(heap: Heap, pass: Pass, most: number): Placed {
   new Uint8Array(heap.buffer, states, stream.states.length).set(stream.states);
   const bytes = stride * entryBytes;
   const tables = heap.alloc(classes * bytes);
-  for (let c = 0; c < classes; c++) pass.fill(heap, tables + c * bytes, c);
+  const fill = pass.filler(heap);
+  for (let c = 0; c < classes; c++) fill(tables + c * bytes, c);
   // One word a symbol beyond the end: the decoders look at the place they have reached only between windows.
   const words = heap.alloc(stream.words.length + 2 * most + 2);
   new Uint8Array(heap.buffer, words, stream.words.length).set(stream.words);

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { EigenError } from '../../sdk/util/errors.ts';
 import { collectGarbage } from '../../sdk/util/garbage.ts';
@@ -37,8 +38,15 @@ interface Answer {
   readonly log?: string;
 }
 
+/** Characters of what a process says that are kept. */
+const SAID = 4000;
+
 /** A running compiler. */
 class Compiler {
+  /** Whether it has answered anything: it works, and where its parent is large it ends after that. */
+  hasAnswered = false;
+  /** The end of what it wrote to stderr. */
+  said = '';
   private readonly process: ChildProcess;
   private readonly waiting = new Map<number, (answer: Answer | undefined) => void>();
   private next = 0;
@@ -46,13 +54,21 @@ class Compiler {
   constructor(entry: string) {
     collectGarbage();
     this.process = spawn(process.execPath, [...FLAGS, '--input-type=module', '-e', PROGRAM], {
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
       env: { ...process.env, EIGEN_COMPILER: entry, NODE_OPTIONS: '', MALLOC_ARENA_MAX: '1' },
     });
-    this.process.on('message', (answer: Answer) => this.settle(answer.id, answer));
+    this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.said = (this.said + text).slice(-SAID);
+    });
+    this.process.on('message', (answer: Answer) => {
+      this.hasAnswered = true;
+      this.settle(answer.id, answer);
+    });
     this.process.on('error', () => this.lost());
-    this.process.on('exit', () => this.lost());
+    this.process.on('exit', () => this.leave());
+    // After what it said has been read.
+    this.process.on('close', () => this.lost());
     this.hold(false);
   }
 
@@ -62,11 +78,14 @@ class Compiler {
     this.hold(true);
     return new Promise((resolve) => {
       this.waiting.set(id, resolve);
-      this.process.send({ id, ...module }, (error) => error && this.lost());
+      this.process.send({ id, ...module }, (error) => error && this.process.kill());
     });
   }
 
+  /** Ends it, unless something is waited for: then it ends by itself, later. */
   end(): void {
+    if (this.waiting.size > 0) return;
+    this.leave();
     this.process.kill();
   }
 
@@ -81,17 +100,23 @@ class Compiler {
     const method = busy ? 'ref' : 'unref';
     this.process[method]();
     this.process.channel?.[method]();
+    (this.process.stderr as Socket | null)?.[method]();
+  }
+
+  /** What is asked next is asked of another one. */
+  private leave(): void {
+    if (running === this) running = undefined;
   }
 
   private lost(): void {
-    if (running === this) running = undefined;
+    this.leave();
     for (const id of [...this.waiting.keys()]) this.settle(id, undefined);
   }
 }
 
 let running: Compiler | undefined;
 
-/** Processes that are asked for one module: the first may have been about to end. */
+/** Processes that may end without an answer to anything before a module is given up: the first may have been about to end. */
 const TRIES = 3;
 
 /**
@@ -100,26 +125,50 @@ const TRIES = 3;
  */
 export async function compileC(module: ModuleRequest): Promise<Uint8Array> {
   let answer: Answer | undefined;
-  for (let i = 0; i < TRIES && !answer; i++) {
+  let said = '';
+  for (let tries = 0; tries < TRIES && !answer; ) {
     running ??= new Compiler(entryPoint());
-    answer = await running.build(module);
+    const compiler = running;
+    answer = await compiler.build(module);
+    said = compiler.said;
+    // Otherwise it ended because it had made another module, as one does beside a large parent.
+    if (!compiler.hasAnswered) tries++;
   }
   if (answer?.bytes) return answer.bytes;
-  const log = answer?.log ?? 'its process ended; is there enough memory?';
-  throw new EigenError(
+  throw answer?.log === undefined ? ended(said) : refused(answer.log);
+}
+
+function refused(log: string): EigenError {
+  const message = log.split('\n').find((l) => l.includes('error')) ?? log;
+  return new EigenError('EW5002_COMPILER_FAILED', `the kernel compiler failed: ${message}`, {
+    hint: 'If memory is not short, this is a defect of the generated code; set EIGEN_DEBUG=1 and report it with the model.',
+    details: { log: log.slice(0, 4000) },
+  });
+}
+
+function ended(said: string): EigenError {
+  const why = lastWords(said);
+  return new EigenError(
     'EW5002_COMPILER_FAILED',
-    `the kernel compiler failed: ${log.split('\n').find((l) => l.includes('error')) ?? log}`,
+    `the process of the kernel compiler ended${why ? `: ${why}` : '; is there enough memory?'}`,
     {
-      hint: 'If memory is not short, this is a defect of the generated code; set EIGEN_DEBUG=1 and report it with the model.',
-      details: { log: log.slice(0, 4000) },
+      hint: 'It takes 300 MB. If memory is not short, run npm install again: the package @yowasp/clang may be damaged.',
+      details: { log: said },
     },
   );
 }
 
-/** Ends a compiler that waits for more to do. */
+/** Of what a process of Node wrote before it ended, the line that says why; empty where it said nothing. */
+export function lastWords(said: string): string {
+  const lines = said.split('\n').map((l) => l.trim());
+  const told = lines.filter((l) => l && !l.startsWith('Node.js v'));
+  // Above it is the line of source, below it are the calls.
+  return lines.findLast((l) => /^(\w*Error|FATAL ERROR)\b/.test(l)) ?? told.at(-1) ?? '';
+}
+
+/** Ends a compiler that waits for more to do; one that is at work for another build goes on. */
 export function endCompiler(): void {
   running?.end();
-  running = undefined;
 }
 
 function entryPoint(): string {

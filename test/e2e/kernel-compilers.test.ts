@@ -42,6 +42,16 @@ test('the compiler stays for more beside a small program, and ends beside one th
   assert.equal(second, first);
 });
 
+test('beside a large program as many modules as are asked for are made, one a process', () => {
+  assert.is(JSON.parse(run({ EIGEN_CACHE: 'off' }, 'many')).length, 5);
+});
+
+test('a compiler at work for one build is not ended by another', () => {
+  const { before, after } = JSON.parse(run({ EIGEN_CACHE: 'off' }, 'rest'));
+  assert.is(before.length, 1);
+  assert.equal(after, before);
+});
+
 const BESIDE =
   'native kernels are compiled beside those for WebAssembly where there is room, and the bundle is the same';
 test(BESIDE, () => {

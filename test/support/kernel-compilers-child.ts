@@ -1,6 +1,8 @@
 /**
  * A small program that has kernels compiled, as it is shipped: without a loader of TypeScript, which would make it larger.
  * `rule`: a module while it is small, two at once, two more after it has grown, and tells which processes it has.
+ * `many`: five at once, beside more than leaves room for two in one process.
+ * `rest`: a module while another build says that the compiler may end.
  * `bundle MODEL OUT MEGABYTES`: a bundle for this machine, beside so much that the program holds.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -47,6 +49,18 @@ if (mode === 'rule') {
   await Promise.all([compile(4), compile(5)]);
   await ended(children());
   console.log(JSON.stringify({ first, second }));
+  wasmTarget.rest?.();
+} else if (mode === 'many') {
+  grow(400);
+  console.log(JSON.stringify(await Promise.all([1, 2, 3, 4, 5].map(compile))));
+  wasmTarget.rest?.();
+} else if (mode === 'rest') {
+  const work = compile(1);
+  while (children().length === 0) await new Promise(setImmediate);
+  const before = children();
+  wasmTarget.rest?.();
+  await work;
+  console.log(JSON.stringify({ before, after: children() }));
   wasmTarget.rest?.();
 } else {
   const [path = '', out = '', megabytes] = args;

@@ -17,4 +17,12 @@ test('what is not there says what it is for or how to get it', async () => {
   for (const f of await diagnose({ EIGEN_CACHE: 'off' })) assert.is(f.remedy === undefined, f.status === 'ok', f.name);
 });
 
+test('a cache that can be nowhere stops every build, one that is off none', async () => {
+  const cache = async (place: string) => (await diagnose({ EIGEN_CACHE: place })).find((f) => f.name === 'cache')!;
+  const nowhere = await cache(`${process.execPath}/cache`);
+  assert.is(nowhere.status, 'missing');
+  assert.match(nowhere.remedy ?? '', /EIGEN_CACHE/);
+  assert.is((await cache('off')).status, 'optional');
+});
+
 test.run();

@@ -21,10 +21,8 @@ const FILES: Readonly<Record<ForeignFormat, readonly Uint8Array[]>> = {
   tflite: [bytes(0x1c, 0, 0, 0, 'TFL3', 0x14, 0, 0x20, 0)],
   'tf-saved-model': [bytes(8, 1, 0x12, 8, 0x0a, 6, 0x22, 4, 't', 'a', 'g', 's')],
   'tf-graph': [graphDef('input', 'Placeholder'), graphDef('weights/kernel', 'Const')],
-  keras: [
-    bytes(0x89, 'HDF\r\n', 0x1a, '\n', 0, 0, 0),
-    writeZip(['metadata.json', 'config.json', 'model.weights.h5'].map(member)),
-  ],
+  keras: [writeZip(['metadata.json', 'config.json', 'model.weights.h5'].map(member))],
+  hdf5: [bytes(0x89, 'HDF\r\n', 0x1a, '\n', 0, 0, 0)],
   torch: [
     writeZip(['archive/data.pkl', 'archive/data/0', 'archive/version'].map(member)),
     bytes(0x80, 2, 0x8a, 0x0a, 'l', 0xfc, 0x9c, 'F', 0xf9, ' ', 'j', 0xa8, 'P', 0x19, '.'),
@@ -49,6 +47,12 @@ test('the folder of a SavedModel is what is converted', () => {
   const { convert } = FOREIGN['tf-saved-model'];
   assert.ok(convert('nets/a/saved_model.pb').includes('--saved-model nets/a '));
   assert.ok(convert('saved_model.pb').includes('--saved-model . '));
+  assert.ok(convert('/saved_model.pb').includes('--saved-model / '));
+});
+
+test('a path is one word of the command', () => {
+  assert.ok(FOREIGN.tflite.convert("my nets/it's.tflite").includes(`--tflite 'my nets/it'\\''s.tflite' `));
+  assert.ok(FOREIGN.hdf5.convert('netze/größe-2.h5').includes('--keras netze/größe-2.h5 '));
 });
 
 test('an ONNX file and other archives are none of them', () => {

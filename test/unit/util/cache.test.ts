@@ -27,6 +27,12 @@ test('what is kept now stays, however large', async () => {
   assert.equal(readdirSync(folder), ['large']);
 });
 
+test('one file is kept twice at one time', async () => {
+  const bytes = new Uint8Array(1000);
+  await Promise.all(Array.from({ length: 8 }, () => keep(join(folder, 'large'), bytes)));
+  assert.equal(readdirSync(folder), ['large']);
+});
+
 test('a cache where no folder can be is named before anything is made for it', async () => {
   const before = process.env.EIGEN_CACHE;
   process.env.EIGEN_CACHE = join(folder, 'large', 'cache');
