@@ -13,13 +13,13 @@ export type WasmVariant = (typeof WASM_VARIANTS)[number];
 /** What a module of relaxed kernels exports that can sum in 16 bits; the first ones cannot. */
 export const SET_CHAINED = 'ew_set_chained';
 
+const faultOf = (probe: DotProbe): string => (probe.known ? 'computed wrongly by this Node' : 'not known to this Node');
+
 /** How this machine runs kernels fastest, and why. */
 export function preferredVariant(probe: DotProbe = probeDot7()): { variant: WasmVariant; reason: string } {
   const { whole, chained } = probe;
-  if (!whole.right && !chained.right) {
-    const fault = probe.known ? 'computed wrongly by this Node' : 'not known to this Node';
-    return { variant: 'simd128', reason: `the relaxed dot product is ${fault}` };
-  }
+  if (!whole.right && !chained.right)
+    return { variant: 'simd128', reason: `the relaxed dot product is ${faultOf(probe)}` };
   const [variant, speedup] =
     chained.speedup > whole.speedup ? (['dot7x16', chained.speedup] as const) : (['dot7', whole.speedup] as const);
   const sums = variant === 'dot7x16' ? ', with sums in 16 bits,' : '';
@@ -36,20 +36,52 @@ export interface WasmKernels {
   readonly chained: boolean;
 }
 
-/** The WebAssembly kernels for this machine, or those that are wanted. Throws EW5003_ENGINE_UNAVAILABLE when there are none. */
-export function wasmKernels(all: readonly KernelModule[], wanted?: string): WasmKernels {
+/**
+ * The WebAssembly kernels for this machine, or those that are wanted. Throws EW5003_ENGINE_UNAVAILABLE when there are none, or when this
+ * Node computes those that are wanted wrongly.
+ */
+export function wasmKernels(
+  all: readonly KernelModule[],
+  wanted?: string,
+  probe: () => DotProbe = probeDot7,
+): WasmKernels {
   const modules = all.filter((m) => m.platform === 'wasm');
-  const variant = wanted ?? preferredVariant().variant;
-  const found = compiled(modules, variant) ?? (wanted === undefined ? compiled(modules, 'simd128') : undefined);
-  if (found) return found;
-  if (wanted !== undefined)
-    throw new EigenError(
-      'EW5003_ENGINE_UNAVAILABLE',
-      `no kernels of variant '${wanted}'; there are: ${modules.map((m) => m.variant).join(', ')}`,
-    );
+  if (wanted !== undefined) return wantedKernels(modules, wanted, probe);
+  for (const variant of byPreference(probe())) {
+    const found = compiled(modules, variant);
+    if (found) return found;
+  }
   throw new EigenError('EW5003_ENGINE_UNAVAILABLE', 'the bundle has no kernels that this machine can run', {
     hint: 'Build it again for this board.',
   });
+}
+
+/** Ways to run kernels here. Bundles made before sums in 16 bits do without them. */
+function byPreference(probe: DotProbe): WasmVariant[] {
+  const { variant } = preferredVariant(probe);
+  const next = variant === 'dot7x16' && probe.whole.right && probe.whole.speedup >= WORTH_IT;
+  return [variant, ...(next ? (['dot7'] as const) : []), 'simd128'];
+}
+
+function wantedKernels(modules: readonly KernelModule[], wanted: string, probe: () => DotProbe): WasmKernels {
+  refuseWrong(wanted, probe);
+  const found = compiled(modules, wanted);
+  if (found) return found;
+  throw new EigenError(
+    'EW5003_ENGINE_UNAVAILABLE',
+    `no kernels of variant '${wanted}'; there are: ${modules.map((m) => m.variant).join(', ')}`,
+  );
+}
+
+function refuseWrong(variant: string, probe: () => DotProbe): void {
+  if (variant !== 'dot7' && variant !== 'dot7x16') return;
+  const found = probe();
+  if ((variant === 'dot7' ? found.whole : found.chained).right) return;
+  throw new EigenError(
+    'EW5003_ENGINE_UNAVAILABLE',
+    `the relaxed dot product of kernels of variant '${variant}' is ${faultOf(found)}`,
+    { hint: 'Use --engine wasm, which takes the fastest kernels that are right here; it gives the same outputs.' },
+  );
 }
 
 function compiled(modules: readonly KernelModule[], variant: string): WasmKernels | undefined {
