@@ -51,7 +51,7 @@ typedef struct ew_team ew_team;
 typedef struct { ew_team *team; i32 part; pthread_t thread; u64 taken; u8 apart[64]; } ew_member;
 typedef struct { u64 count; u32 sleepers; pthread_cond_t wake; u8 apart[64]; } ew_counter;
 /* issued: steps asked for, of which those after the first \`base\` are the present run, from step \`from\` on, asked for by a thread on
-   processor \`cpu\`; arrived: parts that have ended; ended: when the last run did, ns; cpus: those that threads may run on, none where that is not known; split: whether small steps are split too */
+   processor \`cpu\`; arrived: parts that have ended; ended: when the last run did, ns; cpus: those that threads may run on at first, none where that is not known; split: whether small steps are split too */
 struct ew_team {
   const u8 *weights; u8 *arena, *scratch, *to; const u8 *of; u64 bytes; i32 parts, from, closing, cpu, split; i64 poll, ended; u64 base, cpus[16];
   u8 apart[64]; ew_counter issued, arrived; pthread_mutex_t lock; ew_member members[];
@@ -75,11 +75,11 @@ static void ew_wake(ew_team *t, ew_counter *c) {
   if (!__atomic_load_n(&c->sleepers, __ATOMIC_SEQ_CST)) return;
   pthread_mutex_lock(&t->lock); pthread_cond_broadcast(&c->wake); pthread_mutex_unlock(&t->lock);
 }
-/* Where processors are virtual, systems take idle ones for busy ones and wake a thread on the one of the thread that wakes it: who finds itself there goes to another. */
+/* Where processors are virtual, systems take idle ones for busy ones and wake a thread on the one of the thread that wakes it: who finds itself there goes to another, of those that the process still has: that is what either this thread or the first one may run on, since this one has left some before. */
 static void ew_leave(const ew_team *t, i32 cpu) {
-  u64 others[16], any = 0;
-  if (cpu < 0 || cpu >= 1024) return;
-  for (i32 i = 0; i < 16; i++) { others[i] = t->cpus[i] & ~(i == cpu / 64 ? (u64)1 << cpu % 64 : 0); any |= others[i]; }
+  u64 own[16], first[16], others[16], any = 0;
+  if (cpu < 0 || cpu >= 1024 || sched_getaffinity(0, sizeof own, own) || sched_getaffinity(getpid(), sizeof first, first)) return;
+  for (i32 i = 0; i < 16; i++) { others[i] = t->cpus[i] & (own[i] | first[i]) & ~(i == cpu / 64 ? (u64)1 << cpu % 64 : 0); any |= others[i]; }
   if (any) sched_setaffinity(0, sizeof others, others);
 }
 static i32 ew_take(ew_team *t, i32 part, u64 step) {

@@ -1,6 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import koffi from 'koffi';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compileGraph } from '../../../../sdk/compile/index.ts';
@@ -50,6 +51,48 @@ test('weights in a file are mapped, and what is written to them stays out of it'
     engine.close();
   }
   assert.ok(readFileSync(file).equals(Buffer.from(block)));
+});
+
+/** The processors that every thread of this process may run on, as masks of sched.h. */
+function processorsOf(): Map<number, bigint> {
+  const masks = readdirSync('/proc/self/task').map((id): [number, bigint] => {
+    const [, mask] = /^Cpus_allowed:\t(.*)$/m.exec(readFileSync(`/proc/self/task/${id}/status`, 'utf8'))!;
+    return [Number(id), BigInt(`0x${mask!.replaceAll(',', '')}`)];
+  });
+  return new Map(masks);
+}
+
+test('threads stay on the processors that the process is left with', async () => {
+  if (!compiled || availableParallelism() < 2)
+    return skip('fewer processors', 'no C compiler for x86-64, or one processor');
+  const setMask = koffi.load('libc.so.6').func('int sched_setaffinity(int thread, size_t size, void *mask)');
+  const restrict = (mask: bigint): void => {
+    for (const thread of processorsOf().keys()) setMask(thread, 128, new BigUint64Array(16).fill(mask, 0, 1));
+  };
+  const engine = await NativeEngine.load(compiled.program, compiled.modules, residentBlock(compiled), { threads: 2 });
+  const all = processorsOf().get(process.pid)! & 0xffff_ffff_ffff_ffffn;
+  const run = async (): Promise<void> => {
+    // Threads that sleep are woken for a small network that is run again at once.
+    for (let i = 0; i < 20; i++) {
+      for (let again = 0; again < 5; again++) engine.run(X);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  };
+  // Each of the two first processors, the second when threads may have left one of them before.
+  const [one] = [all & -all];
+  const two = all & ~one & -(all & ~one);
+  try {
+    for (const mask of [one, two]) {
+      restrict(mask);
+      await run();
+      assert.equal([...new Set(processorsOf().values())], [mask]);
+      restrict(all);
+      await run();
+    }
+  } finally {
+    restrict(all);
+    engine.close();
+  }
 });
 
 test('threads that come and go give the same outputs', async () => {
