@@ -75,7 +75,7 @@ static void ew_wake(ew_team *t, ew_counter *c) {
   if (!__atomic_load_n(&c->sleepers, __ATOMIC_SEQ_CST)) return;
   pthread_mutex_lock(&t->lock); pthread_cond_broadcast(&c->wake); pthread_mutex_unlock(&t->lock);
 }
-/* Where processors are virtual, systems take idle ones for busy ones and wake a thread on the one of the thread that wakes it: who finds itself there goes to another, of those that the process still has: that is what either this thread or the first one may run on, since this one has left some before. */
+/* Where processors are virtual, systems take idle ones for busy ones and wake a thread on the one of the thread that wakes it: who finds itself there goes to another that the process still has. This thread has left some by itself, so what the process's first thread may run on counts too. */
 static void ew_leave(const ew_team *t, i32 cpu) {
   u64 own[16], first[16], others[16], any = 0;
   if (cpu < 0 || cpu >= 1024 || sched_getaffinity(0, sizeof own, own) || sched_getaffinity(getpid(), sizeof first, first)) return;
