@@ -7,13 +7,22 @@ const IN_FOLDERS = ['model.json', 'saved_model.pb'] as const;
 
 /** The file that a model begins with: the path itself, or a file in the folder that it is. Throws EW1002 for a folder without one. */
 export function modelFile(path: string): string {
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  if (!isFolder(path)) return path;
   const name = IN_FOLDERS.find((f) => existsSync(join(path, f)));
   if (name !== undefined) return join(path, name);
   throw new EigenError('EW1002_FILE_NOT_FOUND', `'${path}' is a folder without a model.json`, {
     hint: 'Give a model file, or the folder of a TensorFlow.js model.',
     details: { path },
   });
+}
+
+/** False for what cannot be a path at all: it is refused where it is read. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** A model is called as its file is, or as its folder where that is a model.json like all others. */
@@ -27,12 +36,11 @@ export function readModelBytes(path: string, what: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (e) {
-    const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
     throw new EigenError(
       'EW1002_FILE_NOT_FOUND',
       `cannot read the ${what} '${path}': ${e instanceof Error ? e.message : String(e)}`,
       {
-        hint: folder ? 'It is a folder: give the file in it.' : 'Check the path and its permissions.',
+        hint: isFolder(path) ? 'It is a folder: give the file in it.' : 'Check the path and its permissions.',
         cause: e,
       },
     );

@@ -24,7 +24,10 @@ function importClip(node: OnnxNode): void {
     else if (node.inputs[i]) dynamic.push([op, node.inputs[i]!]);
   }
   for (const [op, limit] of dynamic) value = node.emit(op, [value, limit], {})[0]!;
-  if (node.type(0)?.dtype === 'f32') node.emit('Clip', [value], finite(attrs), node.outputs);
+  const limits = finite(attrs);
+  const dtype = node.type(0)?.dtype;
+  if (dtype === 'f32') node.emit('Clip', [value], limits, node.outputs);
+  else if (Object.keys(limits).length > 0) node.reject(`its limits are floats, its input is of type ${dtype}`);
   else node.emit('Identity', [value], {}, node.outputs);
 }
 

@@ -35,6 +35,8 @@ function each(
   return { name, ...parts, nodes, outputs: nodes.map((n) => n[0]) };
 }
 
+const WHOLE = ['Div', 'RealDiv', 'FloorDiv', 'FloorMod', 'Mod', 'clip', 'six'];
+
 /** Graphs that between them have every operator that is translated and that TensorFlow.js runs. */
 export const GRAPH_CASES: readonly GraphCase[] = [
   {
@@ -350,5 +352,31 @@ export const GRAPH_CASES: readonly GraphCase[] = [
       ...['flat', 'turned', 'grown', 'less', 'joined', 'swapped', 'tail', 'cut', 'tiled', 'picked', 'strided', 'stack'],
       ...['back', 'spread', 'ell', 'filled', 'sum'],
     ],
+  },
+  {
+    name: 'whole numbers',
+    inputs: { x: [2, 4] },
+    weights: {
+      four: number(4),
+      n: i32(-7, 7, 9, -1),
+      d: i32(2, -2, 3, -5),
+      low: scalar(-3),
+      high: scalar(4),
+      depth: scalar(6),
+      on: number(2),
+      off: number(-1),
+    },
+    nodes: [
+      ...['Div', 'RealDiv', 'FloorDiv', 'FloorMod', 'Mod'].map((op): NodeLine => [`i_${op}`, op, 'n d']),
+      ['i_clip', 'ClipByValue', 'n low high'],
+      ['i_six', 'Relu6', 'n'],
+      // Devices compute in floats: what is a whole number there is known before.
+      ...WHOLE.map((v): NodeLine => [`f_${v}`, 'Cast', `i_${v}`, { SrcT: type('DT_INT32'), DstT: type('DT_FLOAT') }]),
+      ...WHOLE.map((v): NodeLine => [v, 'Add', `f_${v} x`]),
+      ['far', 'Mul', 'x four'],
+      ['i', 'Cast', 'far', { SrcT: type('DT_FLOAT'), DstT: type('DT_INT32') }],
+      ['hot', 'OneHot', 'i depth on off', { axis: int(-1) }],
+    ],
+    outputs: [...WHOLE, 'hot'],
   },
 ];

@@ -79,6 +79,18 @@ test('files of external data are known by their names', () => {
   assert.equal(externalFiles(model), []);
 });
 
+test('what cannot be a path is refused like a file that is not there', () =>
+  inFolder((folder) => {
+    const path = join(folder, 'net.onnx');
+    writeFileSync(path, model);
+    for (const wrong of [join(path, 'x'), join(folder, 'y'.repeat(300)), `${folder}/a\0b`])
+      assert.is(
+        codeOf(() => loadModel(wrong)),
+        'EW1002_FILE_NOT_FOUND',
+        wrong.slice(-20),
+      );
+  }));
+
 test('missing, truncated and outside data files', () =>
   inFolder((folder) => {
     const path = join(folder, 'net.onnx');

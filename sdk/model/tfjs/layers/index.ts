@@ -7,7 +7,7 @@ import { invalidJson, isObject, type JsonObject, listAt, shown } from '../json.t
 import { refuseUnsupported, type Unsupported } from '../unsupported.ts';
 import { LAYERS } from './kinds/index.ts';
 import { LayerCall } from './layer.ts';
-import { callOf, type LayerSpec, type Network, type PlacedLayer, readLayer, type TensorRef } from './network.ts';
+import { type LayerSpec, type Network, type PlacedLayer, readLayer, type TensorRef } from './network.ts';
 import { LayerWeights } from './weights.ts';
 
 const DTYPES: Readonly<Record<string, 'f32' | 'i32' | 'bool'>> = { float32: 'f32', int32: 'i32', bool: 'bool' };
@@ -88,8 +88,7 @@ class Layers {
       done.set(keyOf(ref.layer, 0), [value]);
     });
     const lookUp = (ref: TensorRef): string => {
-      const layer = network.layers.get(ref.layer)!;
-      const values = done.get(keyOf(ref.layer, callOf(layer, ref)));
+      const values = done.get(keyOf(ref.layer, ref.call));
       return values?.[ref.index] ?? this.e.reject(`output ${ref.index} of layer '${ref.layer}' is not there`);
     };
     for (const { layer, call } of order(network, done)) {
@@ -124,9 +123,9 @@ interface Application {
 function order(network: Network, done: ReadonlyMap<string, unknown>): Application[] {
   const find = (ref: TensorRef): Application => {
     const layer = network.layers.get(ref.layer);
-    const call = layer ? callOf(layer, ref) : 0;
+    const { call } = ref;
     if (layer && (layer.calls[call] || done.has(keyOf(layer.name, call)))) return { layer, call };
-    throw invalidJson(`'${network.name}' reads application ${ref.call} of layer '${ref.layer}', which is not there`);
+    throw invalidJson(`'${network.name}' reads application ${call} of layer '${ref.layer}', which is not there`);
   };
   const out: Application[] = [];
   const state = new Map<string, 'open' | 'done'>([...done.keys()].map((k) => [k, 'done']));

@@ -1,11 +1,15 @@
 import type { Emitter } from '../emitter.ts';
 import { isObject, type Json, type JsonObject, shown } from '../json.ts';
+import { activate, isActivation } from '../lib/activation.ts';
 import type { Padding } from '../lib/image.ts';
-import type { LayerSpec } from './network.ts';
+import { type LayerSpec, readLayer } from './network.ts';
 import type { LayerWeights } from './weights.ts';
 
 /** Emits a layer within another one (Bidirectional, TimeDistributed); `path` is where its weights are. */
 export type ApplyLayer = (spec: LayerSpec, path: string, inputs: readonly string[]) => readonly string[];
+
+/** Layers that are given as activations of others, with their parameters. */
+const ACTIVATION_LAYERS: readonly string[] = ['ReLU', 'LeakyReLU', 'ELU', 'ThresholdedReLU', 'Softmax'];
 
 /** What the translation of a layer sees of one application. */
 export class LayerCall {
@@ -100,11 +104,22 @@ export class LayerCall {
     return Array.isArray(v) && v.every(Number.isSafeInteger) ? (v as number[]) : this.wrong(name, v);
   }
 
-  /** The name of an activation: a text, or an object with a class_name. */
+  /** The name of an activation: a text, or an object with a class_name and no parameters. */
   activation(name = 'activation', fallback = 'linear'): string {
     const v = this.config[name] ?? null;
-    if (isObject(v) && typeof v.class_name === 'string') return v.class_name.toLowerCase();
-    return this.string(name, fallback);
+    if (!isObject(v)) return this.string(name, fallback);
+    const { class_name: kind, config } = v;
+    if (typeof kind !== 'string' || !isActivation(kind))
+      return this.e.reject(`its ${name} ${shown(v)} is not supported`);
+    if (isObject(config) && Object.keys(config).length > 0) this.wrong(name, v);
+    return kind;
+  }
+
+  /** x after the activation of this layer, which may be a layer itself. */
+  activated(x: string): string {
+    const v = this.config.activation ?? null;
+    const isLayer = isObject(v) && ACTIVATION_LAYERS.includes(String(v.class_name));
+    return isLayer ? this.apply(readLayer(v), this.path, [x])[0]! : activate(this.e, x, this.activation());
   }
 
   /** Pairs [before, after] of `axes` axes: one number, one an axis, or two an axis. */

@@ -91,7 +91,25 @@ function readFunctional(name: string, config: JsonObject, depth: number): Networ
     if (refs.length === 0) throw invalidJson(`the network '${name}' has no ${key}`);
     return refs;
   };
-  return { name, layers, inputs: ends('input_layers'), outputs: ends('output_layers') };
+  return renumbered({ name, layers, inputs: ends('input_layers'), outputs: ends('output_layers') });
+}
+
+/**
+ * References by the number of the application. Some networks count their own making as the first one, others do not (a Sequential that
+ * learned its sizes late, all of Keras 3): those that do are never referred to by 0, or by one more than they are applied.
+ */
+function renumbered({ name, layers, inputs, outputs }: Network): Network {
+  const refs = [...outputs, ...[...layers.values()].flatMap((l) => l.calls.flat())];
+  const numbers = new Map<string, Set<number>>();
+  for (const { layer, call } of refs) numbers.set(layer, (numbers.get(layer) ?? new Set()).add(call));
+  const actual = (ref: TensorRef): TensorRef => {
+    const layer = layers.get(ref.layer);
+    const used = numbers.get(ref.layer)!;
+    const countsItself = layer?.network !== undefined && (!used.has(0) || used.has(layer.calls.length));
+    return countsItself && ref.call > 0 ? { ...ref, call: ref.call - 1 } : ref;
+  };
+  const placed = [...layers].map(([key, l]) => [key, { ...l, calls: l.calls.map((c) => c.map(actual)) }] as const);
+  return { name, layers: new Map(placed), inputs, outputs: outputs.map(actual) };
 }
 
 /**
@@ -111,9 +129,4 @@ function refsIn(json: Json | undefined, depth = 0): TensorRef[] {
   if (typeof layer !== 'string' || typeof call !== 'number') return json.flatMap((v) => refsIn(v, depth + 1));
   if (!Number.isSafeInteger(call) || !Number.isSafeInteger(index)) throw invalidJson(`a connection is ${shown(json)}`);
   return [{ layer, call, index: index as number }, ...named.flatMap((v) => refsIn(v, depth + 1))];
-}
-
-/** What a reference means: networks count their own making as the first application. */
-export function callOf(layer: PlacedLayer, { call }: TensorRef): number {
-  return layer.network && call > 0 ? call - 1 : call;
 }

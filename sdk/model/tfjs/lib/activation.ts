@@ -30,9 +30,11 @@ const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   gelu_new: (e, x) => e.op('Gelu', [x], { approximate: 'tanh' }),
 };
 
+export const isActivation = (name: string): boolean => Object.hasOwn(ACTIVATIONS, name);
+
 /** x after an activation; an error for one that is not known. */
 export function activate(e: Emitter, x: string, name: string): string {
-  const apply = Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : undefined;
+  const apply = isActivation(name) ? ACTIVATIONS[name] : undefined;
   return apply ? apply(e, x) : e.reject(`activation '${name}' is not supported`);
 }
 

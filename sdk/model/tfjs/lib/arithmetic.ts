@@ -1,3 +1,4 @@
+import { tensor } from '../../../util/tensor.ts';
 import type { Emitter } from '../emitter.ts';
 import { reshape } from './shape.ts';
 
@@ -6,8 +7,12 @@ export function withNumber(e: Emitter, op: string, x: string, value: number): st
   return e.op(op, [x, e.scalar(value)]);
 }
 
+/** x limited to [low, high], in its own type. */
 export function clip(e: Emitter, x: string, low: number, high: number): string {
-  return e.op('Clip', [x, e.scalar(low), e.scalar(high)]);
+  const { dtype } = e.type(x);
+  if (dtype === 'f32') return e.op('Clip', [x, e.scalar(low), e.scalar(high)]);
+  const limit = (value: number): string => e.constant(tensor(dtype, [], [value]));
+  return e.op('Min', [e.op('Max', [x, limit(low)]), limit(high)]);
 }
 
 export interface Normalization {

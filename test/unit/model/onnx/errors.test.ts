@@ -167,6 +167,17 @@ test('ill-typed operators name the node, the operator set and the shapes', () =>
   assert.match(e.message, /MatMul 'fc' \(opset 17\): .*f32\[1,4\].*f32\[5,3\].*4 and 5/);
 });
 
+test('limits of another type than what they limit are refused', () => {
+  const e = errorOf({
+    inputs: [{ name: 'x', shape: [1, 4], dtype: 'i32' }],
+    outputs: ['y'],
+    initializers: { low: tensor('f32', [], [2]) },
+    nodes: [{ op: 'Clip', inputs: ['x', 'low'], outputs: ['y'], name: 'c' }],
+  });
+  assert.is(e.code, 'EW3103_OP_INVALID');
+  assert.match(e.message, /limits are floats, its input is of type i32/);
+});
+
 test('nodes may come in any order', () => {
   const g = readOnnx(
     onnxModel({

@@ -50,6 +50,68 @@ test('activations with their parameters', () => {
   assert.equal(rounded(run(layer('Activation', { activation: 'exponential' }), v))[0], 0.1353);
 });
 
+test('activations that are layers with parameters', () => {
+  const v = x([1, 4], -2, -1, 1, 8);
+  const act = (class_name: string, config: object): LayerJson =>
+    layer('Activation', { activation: { class_name, config } });
+  assert.equal(rounded(run(act('ReLU', { name: 'r', max_value: 6 }), v)), [0, 0, 1, 6]);
+  assert.equal(rounded(run(act('ELU', { alpha: 0.1 }), v)), [-0.0865, -0.0632, 1, 8]);
+  assert.equal(rounded(run(act('relu', {}), v)), [0, 0, 1, 8]);
+  const activation = { class_name: 'ReLU', config: { max_value: 0.5 } };
+  const dense = layer('Dense', { units: 1, use_bias: false, activation }, 'd');
+  assert.equal(rounded(run(dense, v, { 'd/kernel': [4, 1] })), [0.5]);
+  for (const [kind, config] of [
+    ['relu', { alpha: 1 }],
+    ['PReLU', {}],
+  ] as const)
+    assert.throws(() => run(act(kind, config), v), /its activation (is )?{"class_name":.*/);
+});
+
+/** A network with one inside that is applied to both inputs, referred to by these numbers. */
+function siamese(inner: object, first: number): number[] {
+  const input = (name: string) => ({
+    class_name: 'InputLayer',
+    name,
+    config: { name, batch_input_shape: [null, 2] },
+    inbound_nodes: [],
+  });
+  const base = { ...inner, name: 'base', inbound_nodes: [[['a', 0, 0, {}]], [['b', 0, 0, {}]]] };
+  const topology = {
+    class_name: 'Model',
+    config: {
+      name: 'net',
+      layers: [input('a'), input('b'), base],
+      input_layers: [
+        ['a', 0, 0],
+        ['b', 0, 0],
+      ],
+      output_layers: [
+        ['base', first, 0],
+        ['base', first + 1, 0],
+      ],
+    },
+  };
+  const { json, weights } = smallModel([], { 'd/kernel': [2, 1] });
+  const { weightsManifest } = JSON.parse(new TextDecoder().decode(json)) as { weightsManifest: object[] };
+  const graph = readTfjs(encode({ modelTopology: topology, weightsManifest }), { name: 'net', shards: () => weights });
+  const got = evaluateGraph(graph, { a: x([1, 2], 1, 1), b: x([1, 2], 5, 5) });
+  return graph.outputs.flatMap((o) => rounded(got[o]!));
+}
+
+test('a network that is applied twice, whether or not it counts its own making', () => {
+  const dense = (more: object) => ({
+    class_name: 'Dense',
+    config: { name: 'd', units: 1, use_bias: false, activation: 'linear', ...more },
+  });
+  const late = { class_name: 'Sequential', config: { name: 'base', layers: [dense({})] } };
+  const early = {
+    class_name: 'Sequential',
+    config: { name: 'base', layers: [dense({ batch_input_shape: [null, 2] })] },
+  };
+  assert.equal(siamese(late, 0), [0.1, 0.5]);
+  assert.equal(siamese(early, 1), [0.1, 0.5]);
+});
+
 test('images with their channels first', () => {
   const image = sample([1, 2, 4, 4]);
   const turned = tensor('f32', [1, 4, 4, 2]);

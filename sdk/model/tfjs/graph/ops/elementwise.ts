@@ -32,10 +32,12 @@ function cast(n: TfNode): string {
   return castTo(n, n.input(0), type as 'f32');
 }
 
-/** Whole numbers are divided to whole numbers. */
+/** Whole numbers are divided to whole numbers: TensorFlow.js rounds all their quotients down, ONNX towards zero. */
 function divide(n: TfNode): string {
-  const quotient = n.e.op('Div', [n.input(0), n.input(1)]);
-  return n.e.type(quotient).dtype === 'f32' && n.op === 'FloorDiv' ? n.e.op('Floor', [quotient]) : quotient;
+  const [a, b] = [n.input(0), n.input(1)];
+  if (n.e.type(a).dtype === 'i32') return n.e.op('Div', [n.e.op('Sub', [a, n.e.op('Mod', [a, b])]), b]);
+  const quotient = n.e.op('Div', [a, b]);
+  return n.op === 'FloorDiv' ? n.e.op('Floor', [quotient]) : quotient;
 }
 
 /** A condition of one axis chooses whole rows in the operator's first version. */
@@ -68,7 +70,7 @@ export const ELEMENTWISE: TranslateTable = {
   Sub: same('Sub', 2),
   Mul: same('Mul', 2),
   Div: divide,
-  RealDiv: same('Div', 2),
+  RealDiv: divide,
   FloorDiv: divide,
   DivNoNan: divideNoNan,
   // Both have the sign of the divisor in TensorFlow.js.

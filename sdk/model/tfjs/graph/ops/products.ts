@@ -1,5 +1,6 @@
+import { tensor } from '../../../../util/tensor.ts';
 import { alongAxis, normalizeBatch } from '../../lib/arithmetic.ts';
-import { moved, transpose } from '../../lib/shape.ts';
+import { moved, reshape, transpose } from '../../lib/shape.ts';
 import type { TfNode, TranslateTable } from '../node.ts';
 import { fused, isChannelsLast } from './convolution.ts';
 import { castTo } from './elementwise.ts';
@@ -31,25 +32,27 @@ function batchNorm(n: TfNode): string {
   return normalizeBatch(n.e, n.input(0), { scale, offset, mean, variance, epsilon }, axis);
 }
 
-/** Classes of a one-hot code: more would be too large a table. */
-const MOST_CLASSES = 4096;
+/** More classes than this are no whole floats any more. */
+const MOST_CLASSES = 2 ** 24;
 
-/** A row of the identity for every index. */
+/** `on` where the index is that of the place along the new axis, else `off`; so all is `off` for an index that is no class. */
 function oneHot(n: TfNode): string {
   const [depth, on, off] = [n.number(1, 'the depth'), n.input(2), n.input(3)];
-  if (!(depth > 0 && depth <= MOST_CLASSES))
+  if (!(Number.isInteger(depth) && depth > 0 && depth <= MOST_CLASSES))
     n.e.reject(`a depth of ${depth} is not supported (1 to ${MOST_CLASSES} are)`);
-  const axis = n.attrs.int('axis', -1);
-  const values = n.e.op(
-    'Concat',
-    [off, on].map((v) => n.e.op('Unsqueeze', [v, n.e.list([0])])),
-    { axis: 0 },
+  const shape = [...n.shape(0)];
+  const at = n.axis(n.attrs.int('axis', -1), 0, 1);
+  const classes = tensor(
+    'f32',
+    [depth, ...shape.slice(at).map(() => 1)],
+    Float32Array.from({ length: depth }, (_, i) => i),
   );
-  const range = Array.from({ length: depth }, (_, i) => i);
-  const rows = n.e.op('OneHot', [n.e.list(range), n.e.list([depth]), values], { axis: -1 });
-  const y = n.e.op('Gather', [rows, castTo(n, n.input(0), 'i32')], { axis: 0 });
-  const rank = n.e.shape(y).length;
-  return axis === -1 ? y : transpose(n.e, y, moved(rank, rank - 1, axis));
+  shape.splice(at, 0, 1);
+  // As floats, which devices compare.
+  const indices = reshape(n.e, castTo(n, n.input(0), 'f32'), shape);
+  const [yes, no] = [on, off].map((v) => castTo(n, v, 'f32')) as [string, string];
+  const y = n.e.op('Where', [n.e.op('Equal', [indices, n.e.constant(classes)]), yes, no]);
+  return castTo(n, y, n.e.type(on).dtype as 'f32');
 }
 
 export const PRODUCTS: TranslateTable = {

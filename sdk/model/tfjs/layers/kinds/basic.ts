@@ -1,5 +1,5 @@
 import { sizeOf } from '../../../../util/tensor.ts';
-import { activate, generalRelu, leakyRelu } from '../../lib/activation.ts';
+import { generalRelu, leakyRelu } from '../../lib/activation.ts';
 import { normalizeBatch, softmax, withNumber } from '../../lib/arithmetic.ts';
 import { axisOf, reshape, transpose } from '../../lib/shape.ts';
 import type { LayerCall, LayerTable } from '../layer.ts';
@@ -9,7 +9,7 @@ const unchanged = (l: LayerCall): string => l.x;
 export function dense(l: LayerCall): string {
   const bias = l.weightIf('bias', 'use_bias');
   const y = l.e.op('MatMul', [l.x, l.weight('kernel')]);
-  return activate(l.e, bias === undefined ? y : l.e.op('Add', [y, bias]), l.activation());
+  return l.activated(bias === undefined ? y : l.e.op('Add', [y, bias]));
 }
 
 function embedding(l: LayerCall): string {
@@ -81,7 +81,7 @@ export const BASIC: LayerTable = {
   BatchNormalization: batchNormalization,
   BatchNormalizationV1: batchNormalization,
   LayerNormalization: layerNormalization,
-  Activation: (l) => activate(l.e, l.x, l.activation()),
+  Activation: (l) => l.activated(l.x),
   ReLU: (l) => generalRelu(l.e, l.x, limit(l), l.number('negative_slope', 0), l.number('threshold', 0)),
   LeakyReLU: (l) => leakyRelu(l.e, l.x, l.number(l.has('negative_slope') ? 'negative_slope' : 'alpha', 0.3)),
   PReLU: (l) => l.e.op('PRelu', [l.x, l.weight('alpha')]),

@@ -1,4 +1,3 @@
-import { activate } from '../../lib/activation.ts';
 import {
   type ConvSpec,
   conv,
@@ -24,7 +23,7 @@ function window(l: LayerCall): ImageWindow {
 
 function conv2d(l: LayerCall): string {
   const spec: ConvSpec = { ...window(l), filter: l.weight('kernel'), bias: l.weightIf('bias', 'use_bias') };
-  return activate(l.e, conv(l.e, l.x, spec), l.activation());
+  return l.activated(conv(l.e, l.x, spec));
 }
 
 /** Along the second axis; `causal` pads the past only. */
@@ -41,11 +40,7 @@ function conv1d(l: LayerCall): string {
     filter: reshape(l.e, l.weight('kernel'), [1, k, input, output]),
     bias: l.weightIf('bias', 'use_bias'),
   };
-  return activate(
-    l.e,
-    onRow(l.e, l.x, (image) => conv(l.e, image, spec)),
-    l.activation(),
-  );
+  return l.activated(onRow(l.e, l.x, (image) => conv(l.e, image, spec)));
 }
 
 function depthwise2d(l: LayerCall): string {
@@ -54,7 +49,7 @@ function depthwise2d(l: LayerCall): string {
     filter: l.anyWeight('depthwise_kernel', 'kernel'),
     bias: l.weightIf('bias', 'use_bias'),
   };
-  return activate(l.e, depthwise(l.e, l.x, spec), l.activation());
+  return l.activated(depthwise(l.e, l.x, spec));
 }
 
 function separable2d(l: LayerCall): string {
@@ -67,7 +62,7 @@ function separable2d(l: LayerCall): string {
     filter: l.weight('pointwise_kernel'),
     bias: l.weightIf('bias', 'use_bias'),
   };
-  return activate(l.e, conv(l.e, each, point), l.activation());
+  return l.activated(conv(l.e, each, point));
 }
 
 function transposed2d(l: LayerCall): string {
@@ -82,7 +77,7 @@ function transposed2d(l: LayerCall): string {
       return d * w.strides[a]! + (w.padding === 'same' ? 0 : Math.max(kernel - w.strides[a]!, 0));
     });
   const y = convTranspose(l.e, l.x, { ...w, filter, bias: l.weightIf('bias', 'use_bias') }, [size[0]!, size[1]!]);
-  return activate(l.e, y, l.activation());
+  return l.activated(y);
 }
 
 const pool2d =
