@@ -1,6 +1,6 @@
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { normalize } from '../ir/passes/index.ts';
-import { modelFile } from '../model/files.ts';
+import { modelFile, readerBeside } from '../model/files.ts';
 import { exportOnnx } from '../model/onnx/export/index.ts';
 import { externalFiles, fixedInputs } from '../model/onnx/index.ts';
 import { loadModel, sniff } from '../model/sniff.ts';
@@ -25,15 +25,15 @@ export interface Settings {
 
 /** The ONNX file that a bundle was made from; of a TensorFlow.js model, its float network written as ONNX with the sizes of the bundle. */
 export async function readOriginal(path: string, settings: Settings): Promise<Original> {
-  const bytes = await readBytes(modelFile(path));
+  const file = modelFile(path);
+  const bytes = await readBytes(file);
   const values = Object.entries(settings.fixed).map(([name, v]) => [name, tensor('f64', [], [v])]);
   const bindings = { dims: settings.dims, fixed: Object.fromEntries(values) };
   if (sniff(bytes) === 'tfjs') {
     const graph = normalize(loadModel(path, bindings));
     return { bytes: exportOnnx(graph, { producerVersion: packageVersion() }).bytes, externalData: [], fixed: {} };
   }
-  const externalData = await Promise.all(
-    externalFiles(bytes).map(async (file) => ({ path: file, data: await readBytes(join(dirname(path), file)) })),
-  );
+  const read = readerBeside(dirname(file));
+  const externalData = externalFiles(bytes).map((location) => ({ path: location, data: read(location) }));
   return { bytes, externalData, fixed: fixedInputs(bytes, bindings) };
 }

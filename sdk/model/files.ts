@@ -50,9 +50,11 @@ export function readModelBytes(path: string, what: string): Uint8Array {
 /** Reads files of weights beside a model, each once; a location must stay inside the model's folder. */
 export function readerBeside(folder: string): (location: string) => Uint8Array {
   const files = new Map<string, Uint8Array>();
+  const root = resolve(folder);
+  const inside = root.endsWith(sep) ? root : root + sep;
   return (location) => {
     const path = resolve(folder, location);
-    if (!path.startsWith(resolve(folder) + sep)) {
+    if (!path.startsWith(inside)) {
       throw new EigenError('EW3001_MODEL_UNREADABLE', `the model keeps data in '${location}', outside its folder`, {
         hint: 'Put the data file beside the model.',
       });

@@ -25,9 +25,9 @@ function isBundle(bytes: Uint8Array): boolean {
   return text.startsWith('manifest.json\0') && text.slice(257) === 'ustar';
 }
 
-/** model.json of TensorFlow.js: a JSON object that names its topology or weights. */
+/** model.json of TensorFlow.js: a JSON object, after a byte order mark or none, that names its topology or weights. */
 function isTfjs(bytes: Uint8Array): boolean {
-  const text = new TextDecoder('latin1').decode(bytes.subarray(0, 65536));
+  const text = new TextDecoder().decode(bytes.subarray(0, 65536));
   return /^\s*\{/.test(text) && /"(modelTopology|weightsManifest)"/.test(text);
 }
 

@@ -14,7 +14,7 @@ export const bench = defineCommand({
   flags: {
     against: requiredFlag(
       'MODEL',
-      'the model that the bundle was made from: an ONNX file, or the model.json of TensorFlow.js',
+      'the model that the bundle was made from: an ONNX file, or the model.json of TensorFlow.js or its folder',
       readText,
     ),
     input: valueFlag('FILE', '.npz whose first sample is used; the golden inputs of the bundle by default', readText),

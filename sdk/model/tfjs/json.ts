@@ -43,6 +43,11 @@ export function numberAt(v: Json | undefined, where: string): number {
   throw invalidJson(`${where} is ${shown(v)}, not a number`);
 }
 
+/** An entry of a table by a name from a file, which may be that of a property that all objects have. */
+export function entryOf<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
 /** A tensor shape: whole numbers of at least 0. */
 export function shapeAt(v: Json | undefined, where: string): number[] {
   return listAt(v, where).map((d) => {

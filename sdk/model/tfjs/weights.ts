@@ -1,7 +1,18 @@
 import { EigenError } from '../../util/errors.ts';
 import { halvesToFloats } from '../../util/half.ts';
 import { DTYPE_BYTES, type DType, sizeOf, type Tensor, tensor, viewBytes } from '../../util/tensor.ts';
-import { invalidJson, isObject, type Json, listAt, numberAt, objectAt, shapeAt, shown, textAt } from './json.ts';
+import {
+  entryOf,
+  invalidJson,
+  isObject,
+  type Json,
+  listAt,
+  numberAt,
+  objectAt,
+  shapeAt,
+  shown,
+  textAt,
+} from './json.ts';
 
 /** Reads a file beside model.json, by the path that it gives. */
 export type ShardReader = (path: string) => Uint8Array;
@@ -72,11 +83,11 @@ function specOf(json: Json, where: string): WeightSpec {
   const shape = shapeAt(w.shape, `the shape of weight '${name}'`);
   if (!Number.isSafeInteger(sizeOf(shape)))
     throw invalidJson(`weight '${name}' of shape [${shape.join()}] is too large`);
-  const dtype = w.dtype === 'string' ? w.dtype : DTYPES[textAt(w.dtype, `the dtype of weight '${name}'`)];
+  const dtype = w.dtype === 'string' ? w.dtype : entryOf(DTYPES, textAt(w.dtype, `the dtype of weight '${name}'`));
   if (!dtype) throw invalidJson(`weight '${name}' is of type ${shown(w.dtype)}; float32, int32 and bool are read`);
   if (!isObject(w.quantization)) return { name, shape, dtype };
   const kind = textAt(w.quantization.dtype, `the quantization of weight '${name}'`);
-  const stored = QUANTIZED[kind];
+  const stored = entryOf(QUANTIZED, kind);
   if (!stored) throw invalidJson(`weight '${name}' is quantized as ${shown(kind)}; uint8, uint16 and float16 are read`);
   const half = kind === 'float16';
   const value = (key: 'scale' | 'min'): number =>

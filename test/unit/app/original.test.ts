@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readOriginal } from '../../../sdk/app/original.ts';
@@ -8,8 +9,10 @@ import { relativeError } from '../../../sdk/app/reference-test.ts';
 import { evaluateGraph } from '../../../sdk/ir/evaluate.ts';
 import { sample } from '../../../sdk/ir/ops/lib/cases.ts';
 import { openOracle } from '../../../sdk/measure/oracle/ort.ts';
+import { ModelProtoSchema } from '../../../sdk/model/onnx/onnx_pb.ts';
 import { loadModel } from '../../../sdk/model/sniff.ts';
 import { onnxModel } from '../../../sdk/testing/onnx-builder.ts';
+import { isEigenError } from '../../../sdk/util/errors.ts';
 import { layer } from '../../support/tfjs/layer-cases.ts';
 import { smallModel } from '../../support/tfjs/small.ts';
 
@@ -46,6 +49,20 @@ test('an ONNX file is what it is, with the inputs that the bundle has no more', 
   const original = await readOriginal(path, { dims: {}, fixed: { k: 3 } });
   assert.is(Buffer.compare(original.bytes, bytes), 0);
   assert.equal(original.fixed.k!.data, Float32Array.from([3]));
+});
+
+test('weights outside the folder of the model are refused', async () => {
+  const spec = { nodes: [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] }], outputs: ['y'] };
+  const inputs = [{ name: 'x', shape: [1, 4] }];
+  const proto = fromBinary(ModelProtoSchema, onnxModel({ ...spec, inputs, initializers: { w: sample([4, 3]) } }));
+  const w = proto.graph!.initializer[0]!;
+  w.rawData = new Uint8Array();
+  w.dataLocation = 1;
+  w.externalData = [{ $typeName: 'onnx.StringStringEntryProto', key: 'location', value: '../../w.data' }];
+  const path = join(folder, 'outside.onnx');
+  writeFileSync(path, toBinary(ModelProtoSchema, proto));
+  const refused = await readOriginal(path, { dims: {}, fixed: {} }).catch((e: unknown) => e);
+  assert.ok(isEigenError(refused) && refused.code === 'EW3001_MODEL_UNREADABLE', String(refused));
 });
 
 test.run();

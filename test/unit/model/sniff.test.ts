@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, parse, relative } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { sample } from '../../../sdk/ir/ops/lib/cases.ts';
+import { readerBeside } from '../../../sdk/model/files.ts';
 import { externalFiles } from '../../../sdk/model/onnx/index.ts';
 import { ModelProtoSchema } from '../../../sdk/model/onnx/onnx_pb.ts';
 import { loadModel, sniff } from '../../../sdk/model/sniff.ts';
@@ -56,6 +57,7 @@ test('formats are told by content', () => {
     sniff(new TextEncoder().encode('{"format": "graph-model", "modelTopology": {}, "weightsManifest": []}')),
     'tfjs',
   );
+  assert.is(sniff(new TextEncoder().encode('\ufeff{"modelTopology": {}}')), 'tfjs', 'after a byte order mark');
   const header = new Uint8Array(512);
   header.set(new TextEncoder().encode('ustar'), 257);
   assert.is(sniff(header), 'unknown', 'some other archive');
@@ -89,6 +91,13 @@ test('what cannot be a path is refused like a file that is not there', () =>
         'EW1002_FILE_NOT_FOUND',
         wrong.slice(-20),
       );
+  }));
+
+test('a model in the root folder has its data beside it', () =>
+  inFolder((folder) => {
+    writeFileSync(join(folder, 'data'), 'x');
+    const { root } = parse(folder);
+    assert.is(readerBeside(root)(relative(root, join(folder, 'data'))).length, 1);
   }));
 
 test('missing, truncated and outside data files', () =>

@@ -1,6 +1,16 @@
 import type { DType } from '../../../util/tensor.ts';
 import type { OnnxValueSpec } from '../../onnx/write.ts';
-import { invalidJson, isObject, type Json, type JsonObject, listAt, objectAt, shown, textAt } from '../json.ts';
+import {
+  entryOf,
+  invalidJson,
+  isObject,
+  type Json,
+  type JsonObject,
+  listAt,
+  objectAt,
+  shown,
+  textAt,
+} from '../json.ts';
 import { NodeAttributes } from './attributes.ts';
 
 /** One output of a node. */
@@ -96,7 +106,7 @@ function inputSpec(
   type: string | undefined,
   shape: OnnxValueSpec['shape'],
 ): Topology['inputs'][number] {
-  const dtype = TF_TYPES[type ?? 'DT_FLOAT'];
+  const dtype = entryOf(TF_TYPES, type ?? 'DT_FLOAT');
   if (!dtype) throw invalidJson(`input '${name}' is of type ${shown(type)}; numbers and booleans are read`);
   return { name, node, dtype, ...(shape ? { shape } : {}) };
 }

@@ -3,7 +3,7 @@ import type { Tensor } from '../../../util/tensor.ts';
 import type { Bindings } from '../../onnx/inputs.ts';
 import type { OnnxValueSpec } from '../../onnx/write.ts';
 import { Emitter } from '../emitter.ts';
-import { invalidJson, isObject, type JsonObject, listAt, shown } from '../json.ts';
+import { entryOf, invalidJson, isObject, type JsonObject, listAt, shown } from '../json.ts';
 import { refuseUnsupported, type Unsupported } from '../unsupported.ts';
 import { LAYERS } from './kinds/index.ts';
 import { LayerCall } from './layer.ts';
@@ -31,7 +31,7 @@ export function readLayersModel(
     bindings,
   );
   const inputs = network.inputs.map((ref) => ref.layer);
-  const values = new Layers(e, new LayerWeights(weights, e)).run(network, inputs);
+  const values = new Layers(e).run(network, inputs, new LayerWeights(weights, e));
   return e.finish(names.map((n, i) => [n, values[i]!]));
 }
 
@@ -47,7 +47,7 @@ function inputOf({ name, config }: PlacedLayer): OnnxValueSpec {
   const shape = config.batch_input_shape ?? config.batch_shape ?? null;
   if (shape === null) throw invalidJson(`the layer '${name}' that the network begins with has no batch_input_shape`);
   const type = isObject(config.dtype) ? 'float32' : (config.dtype ?? 'float32');
-  const dtype = typeof type === 'string' ? DTYPES[type] : undefined;
+  const dtype = typeof type === 'string' ? entryOf(DTYPES, type) : undefined;
   if (!dtype) throw invalidJson(`input '${name}' is of type ${shown(type)}; float32, int32 and bool are read`);
   const sizes = listAt(shape, `the shape of '${name}'`).map((d) => {
     if (d === null || d === -1) return '';
@@ -62,26 +62,27 @@ function invalidSize(name: string, size: string): never {
 
 /** Layers without a translation, those inside others included. */
 function unsupportedIn(network: Network): Unsupported[] {
-  const visit = (layer: LayerSpec): Unsupported[] => {
-    if (layer.network) return [...layer.network.layers.values()].flatMap(visit);
+  const visitAll = ({ layers }: Network, depth: number): Unsupported[] =>
+    [...layers.values()].flatMap((l) => visit(l, depth + 1));
+  const visit = (layer: LayerSpec, depth: number): Unsupported[] => {
+    if (layer.network) return visitAll(layer.network, depth);
     if (layer.kind !== 'InputLayer' && !LAYERS.has(layer.kind)) return [{ kind: layer.kind, name: layer.name }];
-    return isObject(layer.config.layer) ? visit(readLayer(layer.config.layer)) : [];
+    const inner = [layer.config.layer, layer.config.backward_layer].filter(isObject);
+    return inner.flatMap((l) => visit(readLayer(l, depth + 1), depth + 1));
   };
-  return [...network.layers.values()].flatMap(visit);
+  return visitAll(network, 0);
 }
 
 /** Emits networks, layer by layer in the order that the outputs need. */
 class Layers {
   private readonly e: Emitter;
-  private readonly weights: LayerWeights;
 
-  constructor(e: Emitter, weights: LayerWeights) {
+  constructor(e: Emitter) {
     this.e = e;
-    this.weights = weights;
   }
 
   /** Values of the network's outputs from those of its inputs. */
-  run(network: Network, inputs: readonly string[]): string[] {
+  run(network: Network, inputs: readonly string[], weights: LayerWeights): string[] {
     const done = new Map<string, readonly string[]>();
     network.inputs.forEach((ref, i) => {
       const value = inputs[i] ?? this.e.reject(`the network '${network.name}' is given ${inputs.length} inputs`);
@@ -93,21 +94,21 @@ class Layers {
     };
     for (const { layer, call } of order(network, done)) {
       const given = layer.calls[call]!.map(lookUp);
-      done.set(keyOf(layer.name, call), this.apply(layer, layer.name, given));
+      done.set(keyOf(layer.name, call), this.apply(layer, layer.name, given, weights));
     }
     return network.outputs.map(lookUp);
   }
 
-  private apply(spec: LayerSpec, path: string, inputs: readonly string[]): readonly string[] {
-    if (spec.network) return this.run(spec.network, inputs);
+  private apply(spec: LayerSpec, path: string, inputs: readonly string[], weights: LayerWeights): readonly string[] {
+    if (spec.network) return this.run(spec.network, inputs, weights.inside(spec.name));
     this.e.at({ kind: spec.kind, name: path });
     const translate = LAYERS.get(spec.kind) ?? this.e.reject('is not supported here');
     const nested = (inner: LayerSpec, at: string, values: readonly string[]): readonly string[] => {
-      const made = this.apply(inner, at, values);
+      const made = this.apply(inner, at, values, weights);
       this.e.at({ kind: spec.kind, name: path });
       return made;
     };
-    const made = translate(new LayerCall(this.e, this.weights, spec, path, inputs, nested));
+    const made = translate(new LayerCall(this.e, weights, spec, path, inputs, nested));
     return typeof made === 'string' ? [made] : made;
   }
 }

@@ -41,7 +41,7 @@ export function readLayer(json: Json | undefined, depth = 0): LayerSpec {
   const config = objectAt(list, `the config of a ${kind}`);
   const named = config.name ?? layer.name ?? kind.toLowerCase();
   const name = textAt(named, `the name of a ${kind}`);
-  if (depth > MAX_DEPTH) throw invalidJson(`networks are nested more than ${MAX_DEPTH} deep`);
+  if (depth > MAX_DEPTH) throw invalidJson(`layers are nested more than ${MAX_DEPTH} deep`);
   if (kind === 'Sequential') return { kind, name, config, network: readSequential(name, config, depth + 1) };
   if (FUNCTIONAL.includes(kind)) return { kind, name, config, network: readFunctional(name, config, depth + 1) };
   return { kind, name, config };

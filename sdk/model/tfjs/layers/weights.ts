@@ -6,11 +6,26 @@ import { invalidJson } from '../json.ts';
 export class LayerWeights {
   private readonly weights: ReadonlyMap<string, Tensor>;
   private readonly e: Emitter;
-  private readonly emitted = new Map<string, string>();
+  /** Names of the networks around a layer, as they may stand before its path: all of them first, none last. */
+  private readonly networks: readonly string[];
+  private readonly emitted: Map<string, string>;
 
-  constructor(weights: ReadonlyMap<string, Tensor>, e: Emitter) {
+  constructor(
+    weights: ReadonlyMap<string, Tensor>,
+    e: Emitter,
+    networks: readonly string[] = [''],
+    emitted = new Map<string, string>(),
+  ) {
     this.weights = weights;
     this.e = e;
+    this.networks = networks;
+    this.emitted = emitted;
+  }
+
+  /** The same weights, as the layers of a network inside see them. */
+  inside(network: string): LayerWeights {
+    const networks = [...this.networks.map((n) => `${n}${network}/`), ''];
+    return new LayerWeights(this.weights, this.e, networks, this.emitted);
   }
 
   /** The constant; one for all applications of a layer. Throws EW3002 when there is none or more than one fits. */
@@ -29,7 +44,7 @@ export class LayerWeights {
 
   /** Whether there are weights under a path. */
   knows(path: string): boolean {
-    return [...this.weights.keys()].some((k) => k.startsWith(`${path}/`));
+    return [...this.weights.keys()].some((k) => this.networks.some((n) => k.startsWith(`${n}${path}/`)));
   }
 
   private find(path: string, name: string): string {
@@ -39,12 +54,15 @@ export class LayerWeights {
     throw invalidJson(`more than one weight is a '${path}/${name}': ${found.slice(0, 4).join(', ')}`);
   }
 
-  /** By exact name, else with the name of a cell after the layer's, else with the name of a network before it. */
+  /** By exact name, else with the name of a cell after the layer's; with the networks around it, else with any network before it. */
   private candidates(path: string, name: string): string[] {
-    const exact = `${path}/${name}`;
-    if (this.weights.has(exact)) return [exact];
     const all = [...this.weights.keys()].filter((k) => k.endsWith(`/${name}`));
-    const within = all.filter((k) => k.startsWith(`${path}/`));
-    return within.length > 0 ? within : all.filter((k) => k.includes(`/${path}/`));
+    for (const network of this.networks) {
+      const exact = `${network}${path}/${name}`;
+      if (this.weights.has(exact)) return [exact];
+      const within = all.filter((k) => k.startsWith(`${network}${path}/`));
+      if (within.length > 0) return within;
+    }
+    return all.filter((k) => k.includes(`/${path}/`));
   }
 }

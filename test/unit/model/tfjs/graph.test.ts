@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { evaluateGraph } from '../../../../sdk/ir/evaluate.ts';
 import { readTfjs } from '../../../../sdk/model/tfjs/index.ts';
+import { isEigenError } from '../../../../sdk/util/errors.ts';
 import { bytesOf, type Tensor, tensor, toNumbers } from '../../../../sdk/util/tensor.ts';
 import { type GraphCase, graphDef, int, type NodeLine, type } from '../../../support/tfjs/graph-def.ts';
 import { encode } from '../../../support/tfjs/small.ts';
@@ -49,6 +50,14 @@ test('an index that is no class has none', () => {
   const counted = run([1], { depth: i32([], 2), on: i32([], 5), off: i32([], 4) }, ['y', 'OneHot', 'i depth on off']);
   assert.is(counted.dtype, 'i32');
   assert.equal(toNumbers(counted), [4, 5]);
+});
+
+test('a range without a step is refused', () => {
+  const weights = { from: i32([], 5), to: i32([], 3), step: i32([], 0) };
+  assert.throws(
+    () => run([1], weights, ['y', 'Range', 'from to step']),
+    (e: unknown) => isEigenError(e) && /Range 'y': from 5 to 3 in steps of 0/.test(e.message),
+  );
 });
 
 test.run();

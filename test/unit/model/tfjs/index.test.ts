@@ -162,6 +162,51 @@ test('an operator used in a way that is not supported is named', () => {
   );
 });
 
+test('what a layer or input says and is not supported is never ignored', () => {
+  const first = (kind: string, shape: readonly number[], config: object, shapes = {}): string =>
+    refusal(() => open(smallModel([layer(kind, { batch_input_shape: [null, ...shape], ...config }, 'l')], shapes)));
+  const filter = { 'l/kernel': [3, 3, 1, 1], 'l/bias': [1] };
+  const rnn = layer('SimpleRNN', { units: 1, use_bias: false }, 'r');
+  const halves = Object.fromEntries(
+    ['forward_r', 'backward_r'].flatMap((r) => [
+      [`l/${r}/kernel`, [2, 1]],
+      [`l/${r}/recurrent_kernel`, [1, 1]],
+    ]),
+  );
+  for (const [expected, found] of [
+    [/EW3103.*dilation_rate/, first('Conv2DTranspose', [4, 4, 1], { dilation_rate: [2, 2] }, filter)],
+    [/EW3103.*time_major/, first('SimpleRNN', [2, 2], { units: 1, time_major: true })],
+    [/EW3103.*rms_scaling/, first('LayerNormalization', [2, 2], { rms_scaling: true })],
+    [/EW3103.*channels_first/, first('MaxPooling1D', [2, 4], { pool_size: [2], data_format: 'channels_first' })],
+    [/EW3103.*channels_first/, first('AveragePooling1D', [2, 4], { pool_size: [2], data_format: 'channels_first' })],
+    [/none/, first('Bidirectional', [2, 2], { merge_mode: 'sum', layer: rnn }, halves)],
+    [
+      /EW3103.*merge mode 'constructor'/,
+      first('Bidirectional', [2, 2], { merge_mode: 'constructor', layer: rnn }, halves),
+    ],
+    [/EW3002.*of type "constructor"/, first('ReLU', [2], { dtype: 'constructor' })],
+  ] as const)
+    assert.match(found, expected);
+  const typed = { ...graphDef({ name: '', inputs: { x: [1] }, weights: {}, nodes: [], outputs: ['x'] }) };
+  const signature = JSON.parse(JSON.stringify(typed.signature).replace('DT_FLOAT', 'toString')) as object;
+  assert.match(
+    refusal(() => read(encode({ ...typed, signature, weightsManifest: [] }))),
+    /EW3002.*is of type "toString"/,
+  );
+});
+
+test('layers nested without end are refused', () => {
+  for (const inner of ['layer', 'backward_layer']) {
+    const depth = 20_000;
+    const wrapped = `${`{"class_name":"Bidirectional","config":{"${inner}":`.repeat(depth)}1${'}}'.repeat(depth)}`;
+    const json = `{"modelTopology":{"class_name":"Sequential","config":[${wrapped}]}}`;
+    assert.match(
+      refusal(() => read(new TextEncoder().encode(json))),
+      /EW3002.*nested more than 20 deep/,
+    );
+  }
+});
+
 test('files that contradict themselves are refused', () => {
   const cases: readonly (readonly [RegExp, Uint8Array])[] = [
     [/EW3002.*node 'y' reads node 'gone', which is not there/, graph([['y', 'Relu', 'gone']], ['y'])],

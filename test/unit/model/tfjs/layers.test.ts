@@ -112,6 +112,18 @@ test('a network that is applied twice, whether or not it counts its own making',
   assert.equal(siamese(early, 1), [0.1, 0.5]);
 });
 
+test('a layer in a network inside has the weights under the name of that network', () => {
+  const dense = (more: object) => layer('Dense', { units: 1, use_bias: false, ...more }, 'd');
+  const inner = layer('Sequential', { layers: [dense({})] }, 'm');
+  const { json, weights } = smallModel([dense({ batch_input_shape: [null, 3] }), inner], {
+    'd/kernel': [3, 1],
+    'm/d/kernel': [1, 1],
+  });
+  weights.set(new Uint8Array(Float32Array.of(7).buffer), 12);
+  const graph = readTfjs(json, { name: 'net', shards: () => weights });
+  assert.equal(rounded(evaluateGraph(graph, { d_input: x([1, 3], 1, 1, 1) }).m!), [2.1]);
+});
+
 test('images with their channels first', () => {
   const image = sample([1, 2, 4, 4]);
   const turned = tensor('f32', [1, 4, 4, 2]);

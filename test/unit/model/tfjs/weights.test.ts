@@ -74,6 +74,8 @@ test('a cut shard and a manifest that is none are refused in words', () => {
   assert.is(read(manifest(w)), 'none');
   assert.match(read(manifest(w), 15), /EW3001.*need 16 bytes, group1-shard1of1.bin has 15/);
   assert.match(read(manifest({ ...w, dtype: 'complex64' })), /EW3002.*weight 'w' is of type "complex64"/);
+  assert.match(read(manifest({ ...w, dtype: 'constructor' })), /EW3002.*weight 'w' is of type "constructor"/);
+  assert.match(read(manifest({ ...w, quantization: { dtype: '__proto__' } })), /EW3002.*quantized as "__proto__"/);
   assert.match(read(manifest({ ...w, shape: [-4] })), /EW3002.*has the size -4/);
   assert.match(read(manifest({ ...w, quantization: { dtype: 'uint4' } })), /EW3002.*quantized as "uint4"/);
   assert.match(

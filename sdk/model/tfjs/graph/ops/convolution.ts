@@ -55,6 +55,7 @@ export function fused(n: TfNode, run: (bias: string | undefined) => string, chan
         string,
         string,
       ];
+      // TensorFlow's default.
       const epsilon = n.attrs.float('epsilon', 1e-4);
       y = normalizeBatch(n.e, y, { scale, offset, mean, variance, epsilon }, channelAxis);
     } else if (op === 'Prelu') y = n.e.op('PRelu', [y, n.input(next++)]);

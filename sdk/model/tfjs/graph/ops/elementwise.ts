@@ -1,4 +1,5 @@
 import { tensor } from '../../../../util/tensor.ts';
+import { entryOf } from '../../json.ts';
 import { activate, leakyRelu } from '../../lib/activation.ts';
 import { clip, softmax, withNumber } from '../../lib/arithmetic.ts';
 import { reshape } from '../../lib/shape.ts';
@@ -27,7 +28,7 @@ export function castTo(n: TfNode, x: string, type: 'f32' | 'i32' | 'bool'): stri
 }
 
 function cast(n: TfNode): string {
-  const type = TF_TYPES[n.attrs.type('DstT') ?? ''];
+  const type = entryOf(TF_TYPES, n.attrs.type('DstT') ?? '');
   if (type !== 'f32' && type !== 'i32' && type !== 'bool') n.e.reject(`casts to ${n.attrs.type('DstT')}`);
   return castTo(n, n.input(0), type as 'f32');
 }

@@ -27,6 +27,7 @@ function batchNorm(n: TfNode): string {
   const [scale, offset, mean, variance] = [1, 2, 3, 4].map((i) => n.input(i)) as [string, string, string, string];
   if (n.attrs.has('is_training') && n.attrs.bool('is_training') && n.e.shape(mean)[0] === 0)
     n.e.reject('is in training mode: its statistics are those of the batch', 'Convert the model for inference.');
+  // TensorFlow's default.
   const epsilon = n.attrs.float('epsilon', 1e-4);
   const axis = isChannelsLast(n) ? n.shape(0).length - 1 : 1;
   return normalizeBatch(n.e, n.input(0), { scale, offset, mean, variance, epsilon }, axis);

@@ -110,7 +110,8 @@ const MOST_NUMBERS = 2 ** 24;
 
 function range(n: TfNode): string {
   const [from, to, step] = [n.number(0, 'the start'), n.number(1, 'the limit'), n.number(2, 'the step')];
-  if (!((to - from) / step <= MOST_NUMBERS)) n.e.reject(`from ${from} to ${to} in steps of ${step} is not possible`);
+  if (step === 0 || !((to - from) / step <= MOST_NUMBERS))
+    n.e.reject(`from ${from} to ${to} in steps of ${step} is not possible`);
   return n.e.op('Range', [n.input(0), n.input(1), n.input(2)]);
 }
 

@@ -33,6 +33,7 @@ function batchNormalization(l: LayerCall): string {
 
 /** Over the last axes, all of them from the first that is named. */
 function layerNormalization(l: LayerCall): string {
+  if (l.bool('rms_scaling')) l.e.reject('rms_scaling is not supported');
   const rank = l.shape().length;
   const named = Array.isArray(l.config.axis) ? l.list('axis') : [l.number('axis', -1)];
   const axes = named.map((a) => axisOf(l.e, a, rank)).sort((a, b) => a - b);

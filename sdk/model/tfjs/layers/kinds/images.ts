@@ -26,9 +26,13 @@ function conv2d(l: LayerCall): string {
   return l.activated(conv(l.e, l.x, spec));
 }
 
+function needChannelsLast(l: LayerCall): void {
+  if (!l.channelsLast()) l.e.reject('channels_first is not supported for sequences');
+}
+
 /** Along the second axis; `causal` pads the past only. */
 function conv1d(l: LayerCall): string {
-  if (!l.channelsLast()) l.e.reject('channels_first is not supported for sequences');
+  needChannelsLast(l);
   const [stride, dilation] = [l.ints('strides', 1, 1)[0]!, l.ints('dilation_rate', 1, 1)[0]!];
   const [k, input, output] = l.e.shape(l.weight('kernel')) as [number, number, number];
   const padding = l.string('padding', 'valid') === 'causal' ? ([0, (k - 1) * dilation, 0, 0] as const) : l.padding();
@@ -69,6 +73,7 @@ function transposed2d(l: LayerCall): string {
   const w = window(l);
   const filter = l.weight('kernel');
   if (l.has('output_padding')) l.e.reject('output_padding is not supported');
+  if (w.dilations?.some((d) => d !== 1)) l.e.reject('dilation_rate is not supported');
   const size = l
     .shape()
     .slice(w.channelsLast ? 1 : 2)
@@ -91,6 +96,7 @@ const pool2d =
 const pool1d =
   (kind: PoolKind): TranslateLayer =>
   (l) => {
+    needChannelsLast(l);
     const size = l.ints('pool_size', 1, 2)[0]!;
     const stride = l.has('strides') ? l.ints('strides', 1)[0]! : size;
     const spec: ImageWindow = { strides: [1, stride], padding: l.padding(), channelsLast: true };
@@ -110,8 +116,8 @@ const zeroPadding =
   (axes: 1 | 2): TranslateLayer =>
   (l) => {
     const pairs = l.has('padding') ? l.pairs('padding', axes) : new Array<[number, number]>(axes).fill([1, 1]);
-    const last = axes === 1 || l.channelsLast();
-    return pad(l.e, l.x, last ? [[0, 0], ...pairs, [0, 0]] : [[0, 0], [0, 0], ...pairs]);
+    if (axes === 1) needChannelsLast(l);
+    return pad(l.e, l.x, l.channelsLast() ? [[0, 0], ...pairs, [0, 0]] : [[0, 0], [0, 0], ...pairs]);
   };
 
 const cropping =

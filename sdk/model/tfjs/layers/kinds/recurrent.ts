@@ -1,3 +1,4 @@
+import { entryOf } from '../../json.ts';
 import { type Cell, recur } from '../../lib/recurrent.ts';
 import { concat, reshape, slice } from '../../lib/shape.ts';
 import type { LayerCall, LayerTable, TranslateLayer } from '../layer.ts';
@@ -12,6 +13,7 @@ const recurrent =
   (l) => {
     if (l.bool('stateful'))
       l.e.reject('stateful is not supported', 'Save it with stateful: false, or give it its states as inputs.');
+    if (l.bool('time_major')) l.e.reject('time_major is not supported', 'Save it with time_major: false.');
     const backwards = l.bool('go_backwards');
     const { sequence, states } = recur(l.e, l.x, {
       cell,
@@ -52,7 +54,7 @@ function bidirectional(l: LayerCall): string | readonly string[] {
   if (mode === 'none') return [a!, last, ...states];
   if (mode === 'concat') return [concat(l.e, [a!, last], l.e.shape(a!).length - 1), ...states];
   if (mode === 'ave') return [l.e.op('Mean', [a!, last]), ...states];
-  const op = MERGE_OPS[mode] ?? l.e.reject(`merge mode '${mode}' is not supported`);
+  const op = entryOf(MERGE_OPS, mode) ?? l.e.reject(`merge mode '${mode}' is not supported`);
   return [l.e.op(op, [a!, last]), ...states];
 }
 
