@@ -83,8 +83,22 @@ const INTS = (
   )
   .join('');
 
-/** C helpers, for every module. */
-export const VECTORS = `
+const FOUR_SCALES = `/* the same of four exponents: bytes of the eighths are picked from the half of the table that has them, which bit 4 of their places tells */
+EW_INLINE f4 ew_four_scales(f4 base, i4 e) {
+  const i4 octave = i4_shl(i4_add(i4_shr(e, 3), i4_splat(127)), 23);
+  const b16 at = i4_add(i4_mul(v_and(e, i4_splat(7)), i4_splat(0x04040404)), i4_splat(0x03020100));
+  const b16 low = v_or(at, i4_shl(v_and(at, i4_splat(0x10101010)), 3)), high = v_xor(low, i4_splat((i32)0x90909090));
+  const f4 eighths = v_or(b16_pick(f4_load(ew_eighths), low), b16_pick(f4_load(ew_eighths + 4), high));
+  return f4_mul(f4_mul(base, eighths), octave);
+}
+`;
+const FOUR_AT_A_TIME = `  for (const f4 base = f4_load_splat(p); i + 8 <= n; i += 8) {
+    const h8 e = h8_load_i8(p + 4 + from + i);
+    f4_store(d + i, ew_four_scales(base, i4_extend_lo(e))); f4_store(d + i + 4, ew_four_scales(base, i4_extend_hi(e)));
+  }
+`;
+
+const helpers = (four: boolean): string => `
 /* 2^(j/8) as the grid of scales defines it */
 static const float ew_eighths[8] = {1.0f, 1.0905077457427979f, 1.1892070770263672f, 1.2968395948410034f, 1.4142135381698608f, 1.5422108173370361f, 1.6817928552627563f, 1.8340080976486206f};
 /* scale i of a vector of exponents: (base * 2^(e % 8 / 8)) * 2^(e / 8); the second product is exact */
@@ -93,15 +107,7 @@ EW_INLINE float ew_scale(const u8 *p, i32 i) {
   union { u32 bits; float value; } octave = {(u32)((e >> 3) + 127) << 23};
   return (*(const float *)p * ew_eighths[e & 7]) * octave.value;
 }
-/* the same of four exponents: bytes of the eighths are picked from the half of the table that has them, which bit 4 of their places tells */
-EW_INLINE f4 ew_four_scales(f4 base, i4 e) {
-  const i4 octave = i4_shl(i4_add(i4_shr(e, 3), i4_splat(127)), 23);
-  const b16 at = i4_add(i4_mul(v_and(e, i4_splat(7)), i4_splat(0x04040404)), i4_splat(0x03020100));
-  const b16 low = v_or(at, i4_shl(v_and(at, i4_splat(0x10101010)), 3)), high = v_xor(low, i4_splat((i32)0x90909090));
-  const f4 eighths = v_or(b16_pick(f4_load(ew_eighths), low), b16_pick(f4_load(ew_eighths + 4), high));
-  return f4_mul(f4_mul(base, eighths), octave);
-}
-EW_SHARED void ew_scales(const u8 *p, i32 from, i32 n, float *d) {
+${four ? FOUR_SCALES : ''}EW_SHARED void ew_scales(const u8 *p, i32 from, i32 n, float *d) {
   i32 i = 0;
 #ifdef EW_LANES
   for (const fx base = fx_load_splat(p); i + EW_LANES <= n; i += EW_LANES) {
@@ -109,11 +115,7 @@ EW_SHARED void ew_scales(const u8 *p, i32 from, i32 n, float *d) {
     fx_store(d + i, fx_mul(fx_mul(base, fx_of_eight(ew_eighths, x_and(e, ix_splat(7)))), octave));
   }
 #endif
-  for (const f4 base = f4_load_splat(p); i + 8 <= n; i += 8) {
-    const h8 e = h8_load_i8(p + 4 + from + i);
-    f4_store(d + i, ew_four_scales(base, i4_extend_lo(e))); f4_store(d + i + 4, ew_four_scales(base, i4_extend_hi(e)));
-  }
-  for (; i < n; i++) d[i] = ew_scale(p, from + i);
+${four ? FOUR_AT_A_TIME : ''}  for (; i < n; i++) d[i] = ew_scale(p, from + i);
 }
 /* n finite half precision values, up to 3 more read and written; the product scales the exponent, and is exact */
 EW_SHARED void ew_halves(const u16 *p, i32 n, float *d) {
@@ -124,3 +126,9 @@ EW_SHARED void ew_halves(const u16 *p, i32 n, float *d) {
   }
 }
 ${INTS}`;
+
+/** C helpers, for every module. */
+export const VECTORS = helpers(true);
+
+/** The same without vectors. */
+export const LANE_VECTORS = helpers(false);

@@ -2,7 +2,7 @@ import { bandLimits, type KernelContext, type KernelText, type Split } from '../
 import { MATH } from '../c/math.ts';
 import type { StepCall } from '../c/module.ts';
 import { PRELUDE } from '../c/prelude.ts';
-import { VECTORS } from '../c/vectors.ts';
+import { LANE_VECTORS } from '../c/vectors.ts';
 import type { Emission, KernelWriter } from '../emission.ts';
 import { definitionsFor } from './chunks.ts';
 import { helpersOf } from './helpers.ts';
@@ -25,7 +25,7 @@ const BUILT_IN: readonly (readonly [RegExp, string])[] = [
 const plainC = (text: string): string => BUILT_IN.reduce((t, [from, to]) => t.replace(from, to), text);
 
 /** Of the helpers that are written for vectors, those that take lanes one by one; emit/firmware/helpers.ts has the others. */
-const SHARED = [MATH, PRELUDE.replace(/\n#ifdef EW_DOT7[\s\S]*/, '\n'), VECTORS].map(plainC);
+const SHARED = [MATH, PRELUDE.replace(/\n#ifdef EW_DOT7[\s\S]*/, '\n'), LANE_VECTORS].map(plainC);
 
 /** What follows each step, for whoever includes the text to define: nothing else. */
 const STEP = '#ifndef EW_STEP\n#define EW_STEP(i)\n#endif\n';
