@@ -85,10 +85,12 @@ function noting(log: string, command: string): string {
 case "$*" in
 *--version*) ;;
 *)
-  # One that was told to end needs a moment.
-  sleep 0.3
-  for status in $(grep -ls "^PPid:[[:space:]]*$PPID$" /proc/[0-9]*/status); do
-    if tr '\\0' ' ' < "\${status%status}cmdline" | grep -q liftoff; then echo beside >> ${log}; fi
+  # One that was told to end needs a moment, one that begins on a busy machine some more.
+  for look in 1 2 3 4 5 6 7 8; do
+    sleep 0.3
+    for status in $(grep -ls "^PPid:[[:space:]]*$PPID$" /proc/[0-9]*/status); do
+      if tr '\\0' ' ' < "\${status%status}cmdline" | grep -q liftoff; then echo beside >> ${log}; break 2; fi
+    done
   done ;;
 esac
 exec ${command} "$@"
