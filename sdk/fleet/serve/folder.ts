@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EigenError } from '../../util/errors.ts';
@@ -62,16 +63,17 @@ export class DataFolder {
 
   /** Writes a file whole, for its owner only. */
   async write(name: string, content: string | Uint8Array): Promise<void> {
-    const temporary = this.file(`${name}.${process.pid}.tmp`);
-    await rm(temporary, { force: true });
+    const temporary = this.file(`${name}.${randomUUID()}.tmp`);
     const file = await open(temporary, 'wx', 0o600);
     try {
-      await file.writeFile(content);
-      await file.sync();
+      await file.writeFile(content).then(() => file.sync());
+      await rename(temporary, this.file(name));
+    } catch (e) {
+      await rm(temporary, { force: true });
+      throw e;
     } finally {
       await file.close();
     }
-    await rename(temporary, this.file(name));
   }
 
   async close(): Promise<void> {

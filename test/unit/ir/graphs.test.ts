@@ -6,8 +6,8 @@ import { OPS, opOf } from '../../../sdk/ir/ops/index.ts';
 import { sample } from '../../../sdk/ir/ops/lib/cases.ts';
 import { graphHash, printGraph } from '../../../sdk/ir/print.ts';
 import { verifyGraph } from '../../../sdk/ir/verify.ts';
-import { isEigenError } from '../../../sdk/util/errors.ts';
 import { tensor, toNumbers } from '../../../sdk/util/tensor.ts';
+import { refusal } from '../../support/refusal.ts';
 
 /** y = relu(x + c) on two elements. */
 function small(name = 'small'): GraphBuilder {
@@ -21,15 +21,7 @@ function small(name = 'small'): GraphBuilder {
   return b;
 }
 
-function faultOf(graph: Graph): string {
-  try {
-    verifyGraph(graph);
-  } catch (e) {
-    if (isEigenError(e)) return `${e.code}: ${e.message}`;
-    throw new Error(`verify threw ${String(e)}`);
-  }
-  return 'none';
-}
+const faultOf = (graph: Graph) => refusal(() => verifyGraph(graph));
 
 test('a graph is evaluated node by node, and values can be watched', () => {
   const seen: string[] = [];

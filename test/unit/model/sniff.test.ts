@@ -10,8 +10,8 @@ import { externalFiles } from '../../../sdk/model/onnx/index.ts';
 import { ModelProtoSchema } from '../../../sdk/model/onnx/onnx_pb.ts';
 import { loadModel, sniff } from '../../../sdk/model/sniff.ts';
 import { onnxModel } from '../../../sdk/testing/onnx-builder.ts';
-import { isEigenError } from '../../../sdk/util/errors.ts';
 import { toNumbers } from '../../../sdk/util/tensor.ts';
+import { refused } from '../../support/refusal.ts';
 
 const weights = sample([4, 3]);
 const model = onnxModel({
@@ -32,15 +32,7 @@ function withExternalData(location: string, offset: number, length = 48): Uint8A
   return toBinary(ModelProtoSchema, proto);
 }
 
-function codeOf(f: () => unknown): string {
-  try {
-    f();
-  } catch (e) {
-    if (isEigenError(e)) return e.code;
-    throw new Error(`not an EigenError: ${String(e)}`);
-  }
-  return 'none';
-}
+const codeOf = (f: () => unknown) => refused(f)?.code ?? 'none';
 
 function inFolder(run: (folder: string) => void): void {
   const folder = mkdtempSync(join(tmpdir(), 'ew-model-'));

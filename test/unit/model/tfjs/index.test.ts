@@ -6,21 +6,11 @@ import * as assert from 'uvu/assert';
 import { evaluateGraph } from '../../../../sdk/ir/evaluate.ts';
 import { loadModel, modelDigest } from '../../../../sdk/model/sniff.ts';
 import { readTfjs, tfjsShards } from '../../../../sdk/model/tfjs/index.ts';
-import { isEigenError } from '../../../../sdk/util/errors.ts';
 import { toNumbers } from '../../../../sdk/util/tensor.ts';
+import { refusal } from '../../../support/refusal.ts';
 import { graphDef, type NodeLine } from '../../../support/tfjs/graph-def.ts';
 import { layer } from '../../../support/tfjs/layer-cases.ts';
 import { counted, encode, type SmallModel, smallModel } from '../../../support/tfjs/small.ts';
-
-function refusal(f: () => unknown): string {
-  try {
-    f();
-  } catch (e) {
-    if (isEigenError(e)) return `${e.code} ${e.message}`;
-    throw e;
-  }
-  return 'none';
-}
 
 const dense = smallModel([layer('Dense', { units: 2, batch_input_shape: [null, 3] }, 'out')], {
   'out/kernel': [3, 2],

@@ -1,21 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readWeights, shardPaths } from '../../../../sdk/model/tfjs/weights.ts';
-import { isEigenError } from '../../../../sdk/util/errors.ts';
 import { toNumbers } from '../../../../sdk/util/tensor.ts';
+import { refusal } from '../../../support/refusal.ts';
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 const floats = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
-
-function refusal(f: () => unknown): string {
-  try {
-    f();
-  } catch (e) {
-    if (isEigenError(e)) return `${e.code} ${e.message}`;
-    throw e;
-  }
-  return 'none';
-}
 
 test('weights follow each other over the borders of shards', () => {
   const all = floats(1, 2, 3, 4, 5);
