@@ -22,7 +22,49 @@ interface Form {
   readonly products: string;
   /** The same with sums in 16 bits first, for engines that want those. */
   readonly chained?: string;
+  /** What `ew_ready` and `ew_pair` do (see GEMV). */
+  readonly pair: string;
 }
+
+/** Two tiles that are multiplied one after the other. */
+const oneByOne = (suffix: string, offset: number, type: string): string =>
+  `EW_INLINE void ew_ready_${suffix}(u8 *t, i32 padded, i32 *chain) { (void)t; (void)padded; chain[0] = ${offset}; chain[1] = 0; }
+EW_INLINE void ew_pair_${suffix}(const u8 *t, const u8 *u, i32 padded, const ${type} *x, i32 sum, const i32 *chain, const i32 *chain2, i32 *out) {
+  (void)chain; (void)chain2; ew_bytes_${suffix}(t, padded, x, sum, out); ew_bytes_${suffix}(u, padded, x, sum, out + 8);
+}
+`;
+
+const HALVES = [0, 1, 2, 3] as const;
+
+/** Four columns of two tiles: the row's elements are loaded once for both. */
+const pairStep = (update: (half: number) => string): string =>
+  `{ EW_POINTER(x); EW_POINTER(t); EW_POINTER(u);
+      const b16 a = b16_load_splat4(x), w0 = b16_load(t), w1 = b16_load(t + 16), w2 = b16_load(u), w3 = b16_load(u + 16); x += 4; t += 32; u += 32;
+      ${HALVES.map(update).join(' ')} }`;
+
+const TOGETHER = `#ifdef h8_dot7
+EW_INLINE void ew_ready_u7(u8 *t, i32 padded, i32 *chain) {
+  chain[0] = ${DOT7_OFFSET}; chain[1] = 0;
+  if (ew_chained) chain[1] = ew_reach(t, 1, padded / 4, chain);
+}
+EW_SHARED void ew_pair_u7(const u8 *t, const u8 *u, i32 padded, const i8 *x, i32 sum, const i32 *chain, const i32 *chain2, i32 *out) {
+  i4 c0 = i4_splat(-chain[0] * sum), c1 = c0, c2 = i4_splat(-chain2[0] * sum), c3 = c2;
+  const i8 *const end = x + padded;
+  if (ew_chained) {
+    const i32 columns = 4 * (chain[1] < chain2[1] ? chain[1] : chain2[1]);
+    do {
+      const i8 *const stop = end - x > columns ? x + columns : end;
+      h8 ${HALVES.map((i) => `s${i}`).join(', ')};
+      ${pairStep((i) => `s${i} = h8_dot7(a, w${i});`)}
+      EW_ROLLED while (x != stop) ${pairStep((i) => `s${i} = h8_add(s${i}, h8_dot7(a, w${i}));`)}
+      ${HALVES.map((i) => `c${i} = i4_add_pairs(c${i}, s${i});`).join(' ')}
+    } while (x != end);
+  } else EW_ROLLED do ${pairStep((i) => `c${i} = b16_dot7(a, w${i}, c${i});`)} while (x != end);
+  ${HALVES.map((i) => `i4_store(out + ${4 * i}, c${i});`).join(' ')}
+}
+#else
+${oneByOne('u7', DOT7_OFFSET, 'i8')}#endif
+`;
 
 /** Elements of the row in the order 0 2 1 3 of every four: the even ones meet the low bytes of lanes, the odd ones the high bytes. */
 const PLAIN: Form = {
@@ -34,6 +76,7 @@ const PLAIN: Form = {
   products: `const h8 e = h8_load_splat2(x), o = h8_load_splat2(x + 2); const b16 u = b16_load(t), v = b16_load(t + 16);
     c0 = i4_add(c0, h8_dot(v_and(u, low), e)); d0 = i4_add(d0, h8_dot(h8_shr_u(u, 8), o));
     c1 = i4_add(c1, h8_dot(v_and(v, low), e)); d1 = i4_add(d1, h8_dot(h8_shr_u(v, 8), o));`,
+  pair: oneByOne('i16', 128, 'i16'),
 };
 
 const DOT7_PRODUCTS = `const b16 a = b16_load_splat4(x), b = b16_load_splat4(x + 4);
@@ -48,6 +91,7 @@ const DOT7: Form = {
   step: 8,
   products: DOT7_PRODUCTS,
   chained: DOT7_PRODUCTS.replaceAll('b16_dot7', 'ew_add7'),
+  pair: TOGETHER,
 };
 
 /**
@@ -59,7 +103,7 @@ export function rowForm(type: 'i8' | 'i16', bits: number, zero: boolean): 'i16' 
 }
 
 /** The functions of a form: two chains of sums for each half of the rows, since instructions take several cycles. */
-function functions({ suffix, offset, type, declare, step, products, chained }: Form): string {
+function functions({ suffix, offset, type, declare, step, products, chained, pair }: Form): string {
   const loop = (
     text: string,
   ): string => `EW_ROLLED for (i32 k = 0; k < padded; k += ${step}, t += ${8 * step}, x += ${step}) {
@@ -75,7 +119,7 @@ EW_SHARED void ew_gemv_${suffix}(ew_place *at, const u8 *p, i32 tile, i32 rows, 
   ew_next_panel(at, p, tile, rows, cols, ${offset}, t, t + padded * ${PANEL_ROWS});
   ew_bytes_${suffix}(t, padded, x, sum, out);
 }
-`;
+${pair}`;
 }
 
 /**
@@ -156,8 +200,10 @@ const eitherTile = ({
  *   that is the tile. t is room for 16 bytes a column, out for 8 sums.
  * - \`ew_make_signs(x, n, zp, d)\`, \`ew_gemv_rows_i16(at, p, tile, rows, cols, x, signs, sum, t, out)\`, \`ew_gemv_rows_u7\`: the same for panels of which an engine
  *   may hold tiles as those of sdk/wire/row-tiles.ts (\`EW_ROW_TILES\`); signs are the elements less their zero point, each followed by its negative.
- * - \`EW_OFFSET_I16\`, \`EW_OFFSET_U7\`, and \`ew_bytes_i16(t, padded, x, sum, out)\`, \`ew_bytes_u7\`: what \`ew_panel\` is to add to codes that are unpacked once for many
- *   rows, and products with 8 rows of those.
+ * - \`EW_OFFSET_I16\`, \`EW_OFFSET_U7\`: what \`ew_panel\` is to add to codes that are unpacked once for many rows. \`ew_ready_i16(t, padded, chain)\`,
+ *   \`ew_ready_u7\` make such a tile ready, and set the two numbers that its products want: what has been added to its codes, and how many steps are
+ *   summed in 16 bits. \`ew_pair_i16(t, u, padded, x, sum, chain, chain2, out)\`, \`ew_pair_u7\` are the products with the 8 rows of each of two of
+ *   them, out having room for 16 sums.
  */
 export const GEMV = `
 EW_INLINE i32 ew_sum_i4(i4 s) { return (i4_lane(s, 0) + i4_lane(s, 1)) + (i4_lane(s, 2) + i4_lane(s, 3)); }
@@ -197,6 +243,8 @@ typedef i16 ew_row_u7;
 #define ew_make_row_u7 ew_make_row_i16
 #define ew_make_row16_u7 ew_make_row16_i16
 #define ew_bytes_u7 ew_bytes_i16
+#define ew_ready_u7 ew_ready_i16
+#define ew_pair_u7 ew_pair_i16
 #define ew_gemv_u7 ew_gemv_i16
 #define ew_gemv_rows_u7 ew_gemv_rows_i16
 #endif

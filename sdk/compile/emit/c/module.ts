@@ -14,7 +14,7 @@ import { VECTORS } from './vectors.ts';
 const LOCAL = /\b(epi|gather|gather16|pair_filters|tap_filters|line_filters|line_pair|line_tap)\(/g;
 
 /** What kernels call of emit/c/gemv.ts. */
-const USES_GEMV = /\bew_(gemv|bytes|make_row)_/;
+const USES_GEMV = /\bew_(gemv|make_row|pair)_/;
 
 export interface StepCall {
   /** Index of the kernel function. */

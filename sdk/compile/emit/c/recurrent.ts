@@ -2,6 +2,7 @@ import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
 import type { WideVectors } from '../../target.ts';
 import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
+import { paysChains } from './dot7-chains.ts';
 import { emitRowTail } from './epilogue.ts';
 import { type Done, MR, microDot7, microF32, microI16, NR } from './gemm.ts';
 import { rowForm } from './gemv.ts';
@@ -60,9 +61,9 @@ function chunkOf(s: Sizes): Chunk {
 /** Where the products of a chunk go: row m, channels from n. */
 const productAt = (c: Chunk): string => `gx + (m + r) * ${c.pitch} + n - first`;
 
-/** The loop over tiles of eight rows of the input matrix that belong to direction `dir`. */
-const tilesOfDirection = (gh: number, body: string): string =>
-  `for (i32 n = first; n < dir * ${gh} + ${gh}; n += ${NR}) { ${body} }`;
+/** The loop over tiles of eight rows, or over several at a time, of the input matrix that belong to direction `dir`. */
+const tilesOfDirection = (gh: number, body: string, step = NR): string =>
+  `for (i32 n = first; n < dir * ${gh} + ${gh}; n += ${step}) { ${body} }`;
 
 /**
  * One direction after another (parts share them out), and in each a chunk of time steps after another: the products of the
@@ -252,7 +253,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const tiles = Math.ceil(gh / NR) + (gh % NR === 0 ? 0 : 1);
   const single = s.t * s.b === 1;
   const hq = `((i16 *)${ctx.scratch(hp * 2)})`;
-  const out8 = `((i32 *)${ctx.scratch(32)})`;
+  const out = `((i32 *)${ctx.scratch(64)})`;
   const form = rowForm('i8', bits, true);
   const row = `((ew_row_${form} *)${ctx.scratch(hp * 2)})`;
   const scaled = (v: string, k: number): string =>
@@ -265,9 +266,12 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const zero: [string, string] = ['i4_splat(0)', 'i4_splat(0)'];
   const once = s.t > chunk.steps && tiles * NR * ip <= UNPACKED_BYTES;
   const inputs = once ? `((i8 *)${ctx.scratch(tiles * NR * ip)})` : '';
+  const chains = paysInput(ctx, w, s, once ? s.t : chunk.steps);
+  const chain = chains ? chainsOf(ctx, once ? tiles : 1) : undefined;
   const inputTile = once ? `${inputs} + (n - first) * ${ip}` : tile;
   const unpackInput = `ew_panel_i16(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${tile}, ${sums});`;
-  const unpackInput7 = `ew_panel(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${DOT7_OFFSET}, (u8 *)${inputTile}, (u8 *)${listRoom});`;
+  const readyInput = chain ? ` ew_ready_u7((u8 *)${inputTile}, ${ip}, ${chain('n')});` : '';
+  const unpackInput7 = `ew_panel(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${DOT7_OFFSET}, (u8 *)${inputTile}, (u8 *)${listRoom});${readyInput}`;
   const micro = microI16(
     ctx.tuning.sums,
     ip,
@@ -285,7 +289,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const inputForm = rowForm('i8', inputBits, true);
   const inputRow = `((ew_row_${inputForm} *)${rows})`;
   const one = `const i32 m = 0, r = 0, sum = ew_make_row_${inputForm}(${px}, ${s.i}, 0, ${inputRow}); ew_place at = {${wp}, -1};
-      ${tilesOfDirection(gh, `ew_gemv_${inputForm}(&at, ${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${inputRow}, sum, (u8 *)${tile}, ${out8}); ${store.use(`i4_load(${out8})`, `i4_load(${out8} + 4)`)}`)}`;
+      ${tilesOfDirection(gh, `ew_gemv_${inputForm}(&at, ${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${inputRow}, sum, (u8 *)${tile}, ${out}); ${store.use(`i4_load(${out})`, `i4_load(${out} + 4)`)}`)}`;
   const many = `${widen}
       ${tilesOfDirection(gh, `${once ? '' : unpackInput} for (i32 m = 0; m < mn; m += ${mr}) ${micro}`)}`;
   const byDot7 = (): string => {
@@ -295,53 +299,71 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
     const copy = inPlace
       ? ''
       : `ew_fill(${rows7}, 0, mn * ${ip}); for (i32 m = 0; m < mn; m++) ew_copy(${rows7} + m * ${ip}, ${px} + (m0 + m) * ${s.i}, ${s.i});`;
-    const init = (r: number): [string, string] => [`i4_splat(${rowSums}[m + ${r}])`, `i4_splat(${rowSums}[m + ${r}])`];
+    const less = (r: number): string => `i4_splat(${rowSums}[m + ${r}]${chain ? ' * chain[0]' : ''})`;
     const micro7 = microDot7(
       ctx.tuning.sums,
       ip,
       mr,
       { base: `${rows7} + m * ${ip}`, pitch: ip },
       once ? `(u8 *)${inputTile}` : `(u8 *)${tile}`,
-      init,
+      (r) => [less(r), less(r)],
       store,
-      ctx.tuning.sums ? {} : { chain: { where: 'ew_chained' } },
+      ctx.tuning.sums ? {} : { chain: { where: 'ew_chained', ...(chain ? { steps: 'chain[1]' } : {}) } },
     );
-    return `${copy} ew_row_sums(${rows7}, ${rowSums}, mn, ${ip}, ${ip}, 1, 0, ${DOT7_OFFSET});
-      ${tilesOfDirection(gh, `${once ? '' : unpackInput7} for (i32 m = 0; m < mn; m += ${mr}) ${micro7}`)}`;
+    const how = chain ? ` const i32 *const chain = ${chain('n')};` : '';
+    return `${copy} ew_row_sums(${rows7}, ${rowSums}, mn, ${ip}, ${ip}, 1, 0, ${chain ? 1 : DOT7_OFFSET});
+      ${tilesOfDirection(gh, `${once ? '' : unpackInput7}${how} for (i32 m = 0; m < mn; m += ${mr}) ${micro7}`)}`;
   };
   const product = single
     ? `{ ${one} }`
     : inputBits > DOT7_BITS
       ? many
       : `\n#ifdef EW_DOT7\n${byDot7()}\n#else\n${many}\n#endif\n`;
-  const out = (a: string, k: number): string =>
-    `f4_mul(f4_from_i4(${a}), f4_mul(${s.rows % NR === 0 ? `f4_load(${prs} + n + ${k})` : `ew_load_row(${prs}, n + ${k}, ${s.rows})`}, f4_splat(${f32Literal(1 / 127)})))`;
+  const scaledOf = (n: string, a: string, k: number): string =>
+    `f4_mul(f4_from_i4(${a}), f4_mul(${s.rows % NR === 0 ? `f4_load(${prs} + ${n} + ${k})` : `ew_load_row(${prs}, ${n} + ${k}, ${s.rows})`}, f4_splat(${f32Literal(1 / 127)})))`;
   // Tiles of eight rows may straddle two directions; rows of the other one are left out.
-  const own = (a: string, b: string): string =>
-    gh % NR === 0
-      ? `float *o = gates + n - first; f4_store(o, ${out(a, 0)}); f4_store(o + 4, ${out(b, 4)});`
-      : `float q[8]; f4_store(q, ${out(a, 0)}); f4_store(q + 4, ${out(b, 4)}); for (i32 z = 0; z < 8; z++) if (n + z >= dir * ${gh} && n + z < dir * ${gh} + ${gh}) gates[n + z - dir * ${gh}] = q[z];`;
-  const own8 = own(`i4_load(${out8})`, `i4_load(${out8} + 4)`);
+  const own = (n: string, at: string): string => {
+    const [a, b] = [scaledOf(n, `i4_load(${at})`, 0), scaledOf(n, `i4_load(${at} + 4)`, 4)];
+    return gh % NR === 0
+      ? `{ float *o = gates + ${n} - first; f4_store(o, ${a}); f4_store(o + 4, ${b}); }`
+      : `{ float q[8]; f4_store(q, ${a}); f4_store(q + 4, ${b}); for (i32 z = 0; z < 8; z++) if (${n} + z >= dir * ${gh} && ${n} + z < dir * ${gh} + ${gh}) gates[${n} + z - dir * ${gh}] = q[z]; }`;
+  };
   const hidden = `ew_quantize_h(hs, ${hq}, ${s.h}, ${hp}); const i32 sum = ew_make_row16_${form}(${hq}, ${s.h}, ${row});`;
-  const unpacked = single ? '' : `((u8 *)${ctx.scratch(tiles * NR * hp)})`;
-  const unpackedTile = `${unpacked} + (n - first) * ${hp}`;
-  const gemv = single
-    ? `ew_gemv_${form}(&at, ${rp}, n / ${NR}, ${s.rows}, ${s.h}, ${row}, sum, (u8 *)${tile}, ${out8});`
-    : `ew_bytes_${form}(${unpackedTile}, ${hp}, ${row}, sum, ${out8});`;
   const narrowed = `${unpackInput} ew_narrow(${inputTile}, ${tile}, ${NR * ip});`;
   const unpackOnce =
     inputBits > DOT7_BITS ? narrowed : `\n#ifdef EW_DOT7\n${unpackInput7}\n#else\n${narrowed}\n#endif\n`;
-  const unpack = `ew_panel(${rp}, n / ${NR}, ${s.rows}, ${s.h}, EW_OFFSET_${form.toUpperCase()}, ${unpackedTile}, (u8 *)${tile});${once ? unpackOnce : ''}`;
-  const rec: Recurrent = {
-    setup: single ? '' : tilesOfDirection(gh, unpack),
-    step: `${hidden} ${single ? `ew_place at = {${rp}, -1};` : ''} ${tilesOfDirection(gh, `${gemv} ${own8}`)}`,
-  };
   const cell = lstmCell(s.h, (g) =>
     s.h % 4 === 0
       ? `f4_load(${pb} + dir * ${gh} + ${g * s.h} + j)`
       : `ew_load_row(${pb}, dir * ${gh} + ${g * s.h} + j, ${s.rows})`,
   );
-  return recurrence(ctx, l, s, chunk, product, rec, cell, true);
+  const withProducts = (setup: string, products: string): KernelText =>
+    recurrence(ctx, l, s, chunk, product, { setup, step: `${hidden} ${products}` }, cell, true);
+  if (single) {
+    const gemv = `ew_gemv_${form}(&at, ${rp}, n / ${NR}, ${s.rows}, ${s.h}, ${row}, sum, (u8 *)${tile}, ${out});`;
+    return withProducts('', `ew_place at = {${rp}, -1}; ${tilesOfDirection(gh, `${gemv} ${own('n', out)}`)}`);
+  }
+  const unpacked = ctx.scratch(tiles * NR * hp);
+  const tileAt = (n: string): string => `(u8 *)${unpacked} + (${n} - first) * ${hp}`;
+  const how = chainsOf(ctx, tiles);
+  const unpack = `ew_panel(${rp}, n / ${NR}, ${s.rows}, ${s.h}, EW_OFFSET_${form.toUpperCase()}, ${tileAt('n')}, (u8 *)${tile}); ew_ready_${form}(${tileAt('n')}, ${hp}, ${how('n')});`;
+  // Two tiles at a time; the last one of an odd number is its own neighbour.
+  const pair = `const i32 other = n + ${NR} < dir * ${gh} + ${gh} ? n + ${NR} : n;
+            ew_pair_${form}(${tileAt('n')}, ${tileAt('other')}, ${hp}, ${row}, sum, ${how('n')}, ${how('other')}, ${out}); ${own('n', out)} ${own('other', `${out} + ${NR}`)}`;
+  return withProducts(tilesOfDirection(gh, `${unpack}${once ? unpackOnce : ''}`), tilesOfDirection(gh, pair, 2 * NR));
+}
+
+/** Whether chains of sums in 16 bits pay for the input matrix, whose tiles are made ready once for so many time steps. */
+function paysInput(ctx: KernelContext, w: string, s: Sizes, steps: number): boolean {
+  const codes = ctx.constant(w)?.data;
+  if (!codes || ctx.tuning.sums || ctx.tuning.wide) return false;
+  return paysChains({ data: codes, rows: s.rows, cols: s.i, segments: 1 }, steps * s.b);
+}
+
+/** Room for what `ew_ready` says of tiles: the address of that of the tile at row n. */
+function chainsOf(ctx: KernelContext, tiles: number): (n: string) => string {
+  const room = ctx.scratch(tiles * 8);
+  return (n) => (tiles === 1 ? `(i32 *)${room}` : `(i32 *)${room} + (${n} - first) / ${NR} * 2`);
 }
 
 /** GRU gate order z r h. */
