@@ -35,30 +35,37 @@ interface Shape {
   /** Pairs of lines that an output takes at most: so many are held. */
   readonly pairs: number;
   readonly blocks: number;
+  /** Blocks of channels whose lines are held at a time. */
+  readonly held: number;
   /** Columns of a line with what is beside the image, as far as tiles of outputs reach. */
   readonly columns: number;
   /** Elements of a pair of lines. */
   readonly size: number;
 }
 
-function shapeOf({ kh, kw, strides, pads, w, ow, c }: Geometry): Shape {
+/** Channels of a cache line of bytes, in blocks: shares of whole ones read every line of the image once. */
+const LINE_OF_CACHE = 64 / NR;
+
+function shapeOf(ctx: KernelContext, { kh, kw, strides, pads, w, ow, c }: Geometry): Shape {
   const sx = strides[1];
   const fits = (n: number): boolean => kw + (n - 1) * sx + kw + n <= REGISTERS;
   const most = [4, 3, 2].find(fits) ?? 1;
   const pixels = [most, most - 1].find((n) => n > 1 && ow % n === 0) ?? most;
   const columns = Math.max(pads[1] + w, (Math.ceil(ow / pixels) * pixels - 1) * sx + kw);
   const blocks = Math.ceil(c / NR);
-  return { pixels, pairs: Math.floor(kh / 2) + 1, blocks, columns, size: blocks * columns * COLUMN };
+  const pairs = Math.floor(kh / 2) + 1;
+  const fit = Math.floor(ctx.tuning.blockBytes / 2 / (pairs * columns * COLUMN * 2));
+  const held = Math.min(blocks, fit > LINE_OF_CACHE ? fit - (fit % LINE_OF_CACHE) : fit);
+  return { pixels, pairs, blocks, held, columns, size: held * columns * COLUMN };
 }
 
 /** Whether the kernel takes it. */
 export function suitsLines(ctx: KernelContext, geo: Geometry): boolean {
-  const { pairs, size } = shapeOf(geo);
   return (
     geo.dilations.every((d) => d === 1) &&
     geo.pads.every((p) => p >= 0) &&
     geo.kw <= MOST_TAPS &&
-    pairs * size * 2 <= ctx.tuning.blockBytes
+    shapeOf(ctx, geo).held > 0
   );
 }
 
@@ -68,8 +75,8 @@ export function lineDepthwise(ctx: KernelContext, v: LineDepthwise): Pick<Kernel
   const { geo, src, type, zero, multiplier: mult, bias } = v;
   const { kh, kw, c, h, w, ow } = geo;
   const [sy, sx] = geo.strides;
-  const shape = shapeOf(geo);
-  const { pixels, pairs, blocks, columns, size } = shape;
+  const shape = shapeOf(ctx, geo);
+  const { pixels, pairs, blocks, held, columns, size } = shape;
   const taps = kh * kw;
   const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(v.y).shape), v.y);
   const filters = `((i16 *)${ctx.scratch(2 * blocks * pairs * kw * COLUMN * 2)})`;
@@ -90,23 +97,26 @@ export function lineDepthwise(ctx: KernelContext, v: LineDepthwise): Pick<Kernel
   line_filters(${v.filter}, ${tile}, filters);
   ew_fill(lines, 0, ${pairs * size * 2});
   ${depthwiseShare(ctx, geo)}
-  for (i32 row0 = r0, made = -1, image = -1; row0 < r1; row0++) {
-    const i32 b = row0 / ${geo.oh}, first = row0 % ${geo.oh} * ${sy} + ${above - geo.pads[0]}, from = first / 2, odd = first & 1, count = (odd + ${kh + 1}) / 2;
-    if (b != image) { image = b; made = -1; }
-    for (i32 p = made < from ? from : made + 1; p < from + count; p++) {
-      const i32 y = 2 * p - ${above}; const ${type} *const s = ${src} + (b * ${h} + y) * ${w * c};
-      i16 *const to = lines + p % ${pairs} * ${size} + ${geo.pads[1] * COLUMN};
-      for (i32 n = n0; n < n1; n += ${NR}) line_pair(s + n, y >= 0 && y < ${h}, y >= -1 && y < ${h - 1}, ${z}, to + n / ${NR} * ${columns * COLUMN});
-    }
-    made = from + count - 1;
-    for (i32 n = n0; n < n1; n += ${NR}) {
-      const i32 nv = ${c} - n < ${NR} ? ${c} - n : ${NR}; (void)nv;
-      const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${bias} + n), b1 = f4_load(${bias} + n + 4);
-      const i16 *const f0 = filters + (odd * ${blocks} + n / ${NR}) * ${pairs * kw * COLUMN}, *const l0 = lines + n / ${NR} * ${columns * COLUMN};
-      for (i32 px = 0; px < ${ow}; px += ${pixels}) {
-        i32 acc[${8 * pixels}];
-        ${sums(shape, kw, sx)}
-        ${results}
+  for (i32 from0 = n0; from0 < n1; from0 += ${held * NR}) {
+    const i32 to0 = from0 + ${held * NR} < n1 ? from0 + ${held * NR} : n1;
+    for (i32 row0 = r0, made = -1, image = -1; row0 < r1; row0++) {
+      const i32 b = row0 / ${geo.oh}, first = row0 % ${geo.oh} * ${sy} + ${above - geo.pads[0]}, from = first / 2, odd = first & 1, count = (odd + ${kh + 1}) / 2;
+      if (b != image) { image = b; made = -1; }
+      for (i32 p = made < from ? from : made + 1; p < from + count; p++) {
+        const i32 y = 2 * p - ${above}; const ${type} *const s = ${src} + (b * ${h} + y) * ${w * c};
+        i16 *const to = lines + p % ${pairs} * ${size} + ${geo.pads[1] * COLUMN};
+        for (i32 n = from0; n < to0; n += ${NR}) line_pair(s + n, y >= 0 && y < ${h}, y >= -1 && y < ${h - 1}, ${z}, to + (n - from0) / ${NR} * ${columns * COLUMN});
+      }
+      made = from + count - 1;
+      for (i32 n = from0; n < to0; n += ${NR}) {
+        const i32 nv = ${c} - n < ${NR} ? ${c} - n : ${NR}; (void)nv;
+        const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${bias} + n), b1 = f4_load(${bias} + n + 4);
+        const i16 *const f0 = filters + (odd * ${blocks} + n / ${NR}) * ${pairs * kw * COLUMN}, *const l0 = lines + (n - from0) / ${NR} * ${columns * COLUMN};
+        for (i32 px = 0; px < ${ow}; px += ${pixels}) {
+          i32 acc[${8 * pixels}];
+          ${sums(shape, kw, sx)}
+          ${results}
+        }
       }
     }
   }`;
