@@ -49,8 +49,7 @@ const LINE_OF_CACHE = 64 / NR;
 function shapeOf(ctx: KernelContext, { kh, kw, strides, pads, w, ow, c }: Geometry): Shape {
   const sx = strides[1];
   const fits = (n: number): boolean => kw + (n - 1) * sx + kw + n <= REGISTERS;
-  const most = [4, 3, 2].find(fits) ?? 1;
-  const pixels = [most, most - 1].find((n) => n > 1 && ow % n === 0) ?? most;
+  const pixels = [4, 3, 2].find(fits) ?? 1;
   const columns = Math.max(pads[1] + w, (Math.ceil(ow / pixels) * pixels - 1) * sx + kw);
   const blocks = Math.ceil(c / NR);
   const pairs = Math.floor(kh / 2) + 1;
@@ -63,7 +62,8 @@ function shapeOf(ctx: KernelContext, { kh, kw, strides, pads, w, ow, c }: Geomet
 export function suitsLines(ctx: KernelContext, geo: Geometry): boolean {
   return (
     geo.dilations.every((d) => d === 1) &&
-    geo.pads.every((p) => p >= 0) &&
+    // So that every output meets the image.
+    geo.pads.every((p, i) => p >= 0 && p < (i % 2 === 0 ? geo.kh : geo.kw)) &&
     geo.kw <= MOST_TAPS &&
     shapeOf(ctx, geo).held > 0
   );
@@ -100,18 +100,20 @@ export function lineDepthwise(ctx: KernelContext, v: LineDepthwise): Pick<Kernel
   for (i32 from0 = n0; from0 < n1; from0 += ${held * NR}) {
     const i32 to0 = from0 + ${held * NR} < n1 ? from0 + ${held * NR} : n1;
     for (i32 row0 = r0, made = -1, image = -1; row0 < r1; row0++) {
-      const i32 b = row0 / ${geo.oh}, first = row0 % ${geo.oh} * ${sy} + ${above - geo.pads[0]}, from = first / 2, odd = first & 1, count = (odd + ${kh + 1}) / 2;
+      const i32 b = row0 / ${geo.oh}, first = row0 % ${geo.oh} * ${sy} + ${above - geo.pads[0]}, from = first / 2, odd = first & 1, behind = (first + ${kh + 1}) / 2;
+      /* pairs of lines that are in the image */
+      const i32 lo = from > ${above / 2} ? from : ${above / 2}, hi = behind < ${((above + h + 1) / 2) | 0} ? behind : ${((above + h + 1) / 2) | 0};
       if (b != image) { image = b; made = -1; }
-      for (i32 p = made < from ? from : made + 1; p < from + count; p++) {
+      for (i32 p = made < lo ? lo : made + 1; p < hi; p++) {
         const i32 y = 2 * p - ${above}; const ${type} *const s = ${src} + (b * ${h} + y) * ${w * c};
         i16 *const to = lines + p % ${pairs} * ${size} + ${geo.pads[1] * COLUMN};
-        for (i32 n = from0; n < to0; n += ${NR}) line_pair(s + n, y >= 0 && y < ${h}, y >= -1 && y < ${h - 1}, ${z}, to + (n - from0) / ${NR} * ${columns * COLUMN});
+        for (i32 n = from0; n < to0; n += ${NR}) line_pair(s + n, y < ${h - 1}, ${z}, to + (n - from0) / ${NR} * ${columns * COLUMN});
       }
-      made = from + count - 1;
+      made = hi - 1;
       for (i32 n = from0; n < to0; n += ${NR}) {
         const i32 nv = ${c} - n < ${NR} ? ${c} - n : ${NR}; (void)nv;
         const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${bias} + n), b1 = f4_load(${bias} + n + 4);
-        const i16 *const f0 = filters + (odd * ${blocks} + n / ${NR}) * ${pairs * kw * COLUMN}, *const l0 = lines + (n - from0) / ${NR} * ${columns * COLUMN};
+        const i16 *const f0 = filters + ((odd * ${blocks} + n / ${NR}) * ${pairs} + lo - from) * ${kw * COLUMN}, *const l0 = lines + (n - from0) / ${NR} * ${columns * COLUMN};
         for (i32 px = 0; px < ${ow}; px += ${pixels}) {
           i32 acc[${8 * pixels}];
           ${sums(shape, kw, sx)}
@@ -130,7 +132,7 @@ function sums({ pixels, pairs, size }: Shape, kw: number, sx: number): string {
   const columns = [...new Set(k.flatMap((i) => taps.map((t) => i * sx + t)))].sort((a, b) => a - b);
   return `EW_ROLLED for (i32 q = 0; q < 8; q += 4) {
           i4 ${k.map((i) => `c${i} = i4_splat(0)`).join(', ')};
-          const i16 *f = f0 + 2 * q, *end = f + count * ${kw * COLUMN}; i32 slot = from % ${pairs};
+          const i16 *f = f0 + 2 * q, *end = f + (hi - lo) * ${kw * COLUMN}; i32 slot = lo % ${pairs};
           EW_POINTER(end);
           do {
             const i16 *s = l0 + slot * ${size} + px * ${sx * COLUMN} + 2 * q;
@@ -143,17 +145,15 @@ function sums({ pixels, pairs, size }: Shape, kw: number, sx: number): string {
         }`;
 }
 
-/** Eight channels of two lines, of which each may be outside the image, as pairs. */
+/** Eight channels of two lines, of which the lower one may be outside the image, as pairs. */
 function linePair(type: 'i8' | 'i16', w: number, c: number): string {
   const load = (at: string): string => `h8_sub(${type === 'i8' ? 'h8_load_i8' : 'h8_load'}(${at}), z)`;
   const loop = (u: string, v: string): string =>
     `for (i32 x = 0; x < ${w}; x++, s += ${c}, d += ${COLUMN}) { const h8 u = ${u}, v = ${v}; h8_store(d, h8_zip_lo(u, v)); h8_store(d + ${NR}, h8_zip_hi(u, v)); }`;
-  return `static void line_pair(const ${type} *s, i32 upper, i32 lower, h8 z, i16 *d) {
+  return `static void line_pair(const ${type} *s, i32 lower, h8 z, i16 *d) {
   const h8 none = h8_splat(0);
-  if (upper && lower) ${loop(load('s'), load(`s + ${w * c}`))}
-  else if (upper) ${loop(load('s'), 'none')}
-  else if (lower) ${loop('none', load(`s + ${w * c}`))}
-  else ew_fill(d, 0, ${w * COLUMN * 2});
+  if (lower) ${loop(load('s'), load(`s + ${w * c}`))}
+  else ${loop(load('s'), 'none')}
 }
 `;
 }

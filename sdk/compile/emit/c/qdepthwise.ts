@@ -37,8 +37,10 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   };
   const from = ctx.type(x).dtype as 'i8' | 'i16';
   if (wide && suitsWideDepthwise(ctx, geo)) return { ...wideDepthwise(ctx, wide, geo, { ...v, codes, from }), ...rest };
-  if (from === 'i8' && safe >= Math.min(geo.kw, LEAST_SAFE)) return { ...summed(ctx, v), ...rest };
-  return { ...(suitsLines(ctx, geo) ? lineDepthwise(ctx, { ...v, type: from }) : paired(ctx, v)), ...rest };
+  const inLines = suitsLines(ctx, geo);
+  const sums = from === 'i8' && safe >= Math.min(geo.kw, LEAST_SAFE);
+  if (sums && (safe === geo.kh * geo.kw || geo.kw < LEAST_SAFE || !inLines)) return { ...summed(ctx, v), ...rest };
+  return { ...(inLines ? lineDepthwise(ctx, { ...v, type: from }) : paired(ctx, v)), ...rest };
 }
 
 /** C expressions of what a kernel reads, and the value that it makes. */
