@@ -42,6 +42,16 @@ const pairStep = (update: (half: number) => string): string =>
       const b16 a = b16_load_splat4(x), w0 = b16_load(t), w1 = b16_load(t + 16), w2 = b16_load(u), w3 = b16_load(u + 16); x += 4; t += 32; u += 32;
       ${HALVES.map(update).join(' ')} }`;
 
+/** Eight columns of two row tiles: elements `a` are those that meet the lower halves of bytes, `b` the upper ones. */
+const nibbleStep = (update: (half: number) => string): string =>
+  `{ EW_POINTER(x); EW_POINTER(t); EW_POINTER(u);
+      const b16 a = b16_load_splat4(x), b = b16_load_splat4(x + 4), w0 = b16_load(t), w1 = b16_load(t + 16), w2 = b16_load(u), w3 = b16_load(u + 16);
+      x += 8; t += 32; u += 32;
+      ${HALVES.map(update).join(' ')} }`;
+
+/** What is the product of `w` with its elements. */
+const nibbles = (i: number): [string, string] => [`a, v_and(w${i}, low)`, `b, v_and(h8_shr_u(w${i}, 4), low)`];
+
 const TOGETHER = `#ifdef h8_dot7
 EW_INLINE void ew_ready_u7(u8 *t, i32 padded, i32 *chain) {
   chain[0] = ${DOT7_OFFSET}; chain[1] = 0;
@@ -143,23 +153,34 @@ const ROW_TILES = `EW_SHARED void ew_nibbles_i16(const u8 *t, i32 cols, const i1
   i4_store(out, i4_add(c0, i4_shr(d0, 4))); i4_store(out + 4, i4_add(c1, i4_shr(d1, 4)));
 }
 #ifdef EW_DOT7
-EW_SHARED void ew_nibbles_u7(const u8 *t, i32 cols, const i8 *x, i32 sum, i32 *out) {
-  static const u8 order[32] = {0, 4, 2, 6, 0, 4, 2, 6, 0, 4, 2, 6, 0, 4, 2, 6, 1, 5, 3, 7, 1, 5, 3, 7, 1, 5, 3, 7, 1, 5, 3, 7};
-  const b16 first = b16_load(order), second = b16_load(order + 16), low = b16_splat(15);
-  i4 c0 = i4_splat(-8 * sum), c1 = c0, d0 = i4_splat(0), d1 = d0;
+EW_SHARED void ew_nibbles_u7(const u8 *t, const u8 *u, i32 cols, const i8 *x, i32 sum, i32 *out) {
+  const b16 low = b16_splat(15);
+  i4 c0 = i4_splat(-8 * sum), c1 = c0, c2 = c0, c3 = c0;
+  x += (cols + 15) / 16 * 16;
+  const i8 *const end = x + (cols + 7) / 8 * 8;
 #ifdef h8_dot7
-  if (ew_chained) EW_ROLLED for (i32 k = 0; k < cols; k += 8, t += 32, x += 8) {
-    const b16 e = b16_load(x), a = b16_pick(e, first), b = b16_pick(e, second), u = b16_load(t), v = b16_load(t + 16);
-    c0 = i4_add_pairs(c0, h8_add(h8_dot7(a, v_and(u, low)), h8_dot7(b, v_and(h8_shr_u(u, 4), low))));
-    c1 = i4_add_pairs(c1, h8_add(h8_dot7(a, v_and(v, low)), h8_dot7(b, v_and(h8_shr_u(v, 4), low))));
-  } else
+  if (ew_chained) do {
+    /* a lane has room for eight steps */
+    const i8 *const stop = end - x > 32 ? x + 32 : end;
+    h8 ${HALVES.map((i) => `s${i} = h8_splat(0)`).join(', ')};
+    EW_ROLLED do ${nibbleStep((i) =>
+      nibbles(i)
+        .map((n) => `s${i} = h8_add(s${i}, h8_dot7(${n}));`)
+        .join(' '),
+    )} while (x != stop);
+    ${HALVES.map((i) => `c${i} = i4_add_pairs(c${i}, s${i});`).join(' ')}
+  } while (x != end); else
 #endif
-  EW_ROLLED for (i32 k = 0; k < cols; k += 8, t += 32, x += 8) {
-    const b16 e = b16_load(x), a = b16_pick(e, first), b = b16_pick(e, second), u = b16_load(t), v = b16_load(t + 16);
-    c0 = b16_dot7(a, v_and(u, low), c0); d0 = b16_dot7(b, v_and(h8_shr_u(u, 4), low), d0);
-    c1 = b16_dot7(a, v_and(v, low), c1); d1 = b16_dot7(b, v_and(h8_shr_u(v, 4), low), d1);
+  {
+    i4 ${HALVES.map((i) => `d${i} = i4_splat(0)`).join(', ')};
+    EW_ROLLED do ${nibbleStep((i) =>
+      nibbles(i)
+        .map((n, k) => `${'cd'[k]}${i} = b16_dot7(${n}, ${'cd'[k]}${i});`)
+        .join(' '),
+    )} while (x != end);
+    ${HALVES.map((i) => `c${i} = i4_add(c${i}, d${i});`).join(' ')}
   }
-  i4_store(out, i4_add(c0, d0)); i4_store(out + 4, i4_add(c1, d1));
+  ${HALVES.map((i) => `i4_store(out + ${4 * i}, c${i});`).join(' ')}
 }
 #endif
 EW_SHARED void ew_above(const u8 *list, i32 n, const i16 *signs, i32 *out) {
@@ -176,30 +197,44 @@ EW_SHARED void ew_make_signs(const i8 *x, i32 n, i32 zp, i16 *d) {
 }
 `;
 
-/** The product of a form with a tile that is held in either way. */
-const eitherTile = ({
-  suffix,
-  type,
-}: Form): string => `EW_SHARED void ew_gemv_rows_${suffix}(ew_place *at, const u8 *p, i32 tile, i32 rows, i32 cols, const ${type} *x, const i16 *signs, i32 sum, u8 *t, i32 *out) {
-  i32 entry = ew_entries(p, rows)[tile];
-  if (entry >> ${LIST_BITS}) { ew_gemv_${suffix}(at, p, tile, rows, cols, x, sum, t, out); return; }
-  const u8 *w = at->tile == tile ? at->next : ew_tile(p, tile, rows, cols, &entry), *const list = w + ew_row_tile_bytes(cols);
-  ew_nibbles_${suffix}(w, cols, x, sum, out);
-  if (entry) ew_above(list, entry, signs, out);
-  at->next = list + entry; at->tile = tile + 1;
+/** The products of a form with one tile or two that are held in either way. */
+const eitherTile = ({ suffix, type }: Form): string => {
+  const list = (w: string, entry: string, out: string): string =>
+    `if (${entry}) ew_above(${w} + bytes, ${entry}, signs, ${out});`;
+  const products =
+    suffix === 'u7'
+      ? `const u8 *u = w + bytes + entry; i32 sums[16];
+    const i32 other = tiles > 1 ? ew_entries(p, rows)[tile + 1] : 0, both = tiles > 1 && !(other >> ${LIST_BITS});
+    ew_nibbles_u7(w, both ? u : w, cols, x, sum, sums);
+    ew_copy(out, sums, both ? 64 : 32);
+    ${list('w', 'entry', 'out')}
+    if (both) { ${list('u', 'other', 'out + 8')} at->next = u + bytes + other; at->tile = tile + 2; return; }
+    at->next = u;`
+      : `ew_nibbles_i16(w, cols, x, sum, out); ${list('w', 'entry', 'out')} at->next = w + bytes + entry;`;
+  return `EW_SHARED void ew_gemv_rows_${suffix}(ew_place *at, const u8 *p, i32 tile, i32 tiles, i32 rows, i32 cols, const ${type} *x, const i16 *signs, i32 sum, u8 *t, i32 *out) {
+  const i32 bytes = ew_row_tile_bytes(cols);
+  for (; tiles > 0; tiles--, tile++, out += 8) {
+    i32 entry = ew_entries(p, rows)[tile];
+    if (entry >> ${LIST_BITS}) { ew_gemv_${suffix}(at, p, tile, rows, cols, x, sum, t, out); continue; }
+    const u8 *w = at->tile == tile ? at->next : ew_tile(p, tile, rows, cols, &entry);
+    ${products} at->tile = tile + 1;
+  }
 }
 `;
+};
 
 /**
  * For a row of codes times codes of up to eight (\`i16\`) or seven (\`u7\`) bits; without the 7-bit dot product the second is the first.
- * - \`ew_row_i16\`, \`ew_row_u7\`: types of a row's elements once it has been made ready, columns rounded up to a multiple of 16.
+ * - \`ew_row_i16\`, \`ew_row_u7\`: types of a row's elements once it has been made ready, columns rounded up to a multiple of 16; room
+ *   for two bytes a column.
  * - \`ew_make_row_i16(x, n, zp, d)\`, \`ew_make_row_u7\`: makes n codes i8 less their zero point ready, which is 0 for \`u7\`, and returns their
  *   sum, which the products want.
  * - \`ew_make_row16_i16(x, n, d)\`, \`ew_make_row16_u7\`: the same for codes i16 without a zero point; for \`u7\` they are in the range of i8.
  * - \`ew_gemv_i16(at, p, tile, rows, cols, x, sum, t, out)\`, \`ew_gemv_u7\`: products with the 8 rows of a tile of panels, from where \`at\` is if
  *   that is the tile. t is room for 16 bytes a column, out for 8 sums.
- * - \`ew_make_signs(x, n, zp, d)\`, \`ew_gemv_rows_i16(at, p, tile, rows, cols, x, signs, sum, t, out)\`, \`ew_gemv_rows_u7\`: the same for panels of which an engine
- *   may hold tiles as those of sdk/wire/row-tiles.ts (\`EW_ROW_TILES\`); signs are the elements less their zero point, each followed by its negative.
+ * - \`ew_make_signs(x, n, zp, d)\`, \`ew_gemv_rows_i16(at, p, tile, tiles, rows, cols, x, signs, sum, t, out)\`, \`ew_gemv_rows_u7\`: the same for one tile or two, one after
+ *   the other, of panels of which an engine may hold tiles as those of sdk/wire/row-tiles.ts (\`EW_ROW_TILES\`); signs are the elements less their zero point,
+ *   each followed by its negative.
  * - \`EW_OFFSET_I16\`, \`EW_OFFSET_U7\`: what \`ew_panel\` is to add to codes that are unpacked once for many rows. \`ew_ready_i16(t, padded, chain)\`,
  *   \`ew_ready_u7\` make such a tile ready, and set the two numbers that its products want: what has been added to its codes, and how many steps are
  *   summed in 16 bits. \`ew_pair_i16(t, u, padded, x, sum, chain, chain2, out)\`, \`ew_pair_u7\` are the products with the 8 rows of each of two of
@@ -235,7 +270,15 @@ EW_INLINE i32 ew_sum_row_u7(i8 *d, i32 n) {
   for (i32 k = 0; k < padded; k += 16) s = ew_add7(b16_load(d + k), one, s);
   return ew_sum_i4(s);
 }
-EW_SHARED i32 ew_make_row_u7(const i8 *x, i32 n, i32 zp, i8 *d) { (void)zp; ew_copy(d, x, (u32)n); return ew_sum_row_u7(d, n); }
+/* a second time, in the order of halves of bytes, behind the row */
+EW_SHARED i32 ew_make_row_u7(const i8 *x, i32 n, i32 zp, i8 *d) {
+  static const u8 order[16] = {0, 4, 2, 6, 1, 5, 3, 7, 8, 12, 10, 14, 9, 13, 11, 15};
+  const i32 padded = (n + 15) / 16 * 16; (void)zp;
+  ew_copy(d, x, (u32)n);
+  const i32 sum = ew_sum_row_u7(d, n);
+  for (i32 k = 0; k < padded; k += 16) b16_store(d + padded + k, b16_pick(b16_load(d + k), b16_load(order)));
+  return sum;
+}
 EW_SHARED i32 ew_make_row16_u7(const i16 *x, i32 n, i8 *d) { ew_narrow(d, x, n); return ew_sum_row_u7(d, n); }
 ${functions(DOT7)}#else
 typedef i16 ew_row_u7;
@@ -253,9 +296,13 @@ ${ROW_TILES}${eitherTile(PLAIN)}#ifdef EW_DOT7
 ${eitherTile(DOT7)}#endif
 #else
 #define ew_make_signs(x, n, zp, d) ((void)(d))
-#define ew_gemv_rows_i16(at, p, tile, rows, cols, x, signs, sum, t, out) ew_gemv_i16(at, p, tile, rows, cols, x, sum, t, out)
-#ifdef EW_DOT7
-#define ew_gemv_rows_u7(at, p, tile, rows, cols, x, signs, sum, t, out) ew_gemv_u7(at, p, tile, rows, cols, x, sum, t, out)
-#endif
-#endif
+${(['i16', 'u7'] as const)
+  .map(
+    (suffix) =>
+      `${suffix === 'u7' ? '#ifdef EW_DOT7\n' : ''}EW_INLINE void ew_gemv_rows_${suffix}(ew_place *at, const u8 *p, i32 tile, i32 tiles, i32 rows, i32 cols, const ew_row_${suffix} *x, const i16 *signs, i32 sum, u8 *t, i32 *out) {
+  (void)signs; for (i32 i = 0; i < tiles; i++) ew_gemv_${suffix}(at, p, tile + i, rows, cols, x, sum, t, out + 8 * i);
+}
+${suffix === 'u7' ? '#endif\n' : ''}`,
+  )
+  .join('')}#endif
 `;

@@ -191,7 +191,7 @@ function productOfRow(
   const form = rowForm(type, bits, v.zp === '0');
   const row = `((ew_row_${form} *)${ctx.scratch(kp * 2)})`;
   const room = ctx.scratch(16 * kp);
-  const out = `((i32 *)${ctx.scratch(32)})`;
+  const out = `((i32 *)${ctx.scratch(64)})`;
   // Both signs of every element, where tiles may be held for it.
   const signs = type === 'i8' ? `((i16 *)${ctx.scratch(kp * 4)})` : '';
   const epi = emitEpilogue(ctx, 'epi', space, v.y);
@@ -217,10 +217,14 @@ function productOfRow(
   for (i32 from = n0; from < n1; from += ${ROW_CHANNELS}) {
     const i32 real = n1 - from < ${ROW_CHANNELS} ? n1 - from : ${ROW_CHANNELS}, width = (real + ${NR - 1}) / ${NR} * ${NR};
     ${scales.setup} ${biases.setup}
-    for (i32 n = from; n < from + real; n += ${NR}) {
-      const i32 nv = n1 - n < ${NR} ? n1 - n : ${NR}; (void)nv;
-      ${signs ? `ew_gemv_rows_${form}` : `ew_gemv_${form}`}(&at, ${panels}, n / ${NR}, ${geo.o}, ${geo.k}, ${row}, ${signs ? `${signs}, ` : ''}sum, ${room}, ${out});
-      ${use(`i4_load(${out})`, `i4_load(${out} + 4)`)}
+    for (i32 first = from; first < from + real; first += ${2 * NR}) {
+      const i32 behind = first + ${2 * NR} < from + real ? first + ${2 * NR} : from + real;
+      ${signs ? `ew_gemv_rows_${form}(&at, ${panels}, first / ${NR}, (behind - first + ${NR - 1}) / ${NR}, ${geo.o}, ${geo.k}, ${row}, ${signs}, sum, ${room}, ${out});` : ''}
+      EW_ROLLED for (i32 n = first; n < behind; n += ${NR}) {
+        const i32 nv = n1 - n < ${NR} ? n1 - n : ${NR}; (void)nv;
+        ${signs ? '' : `ew_gemv_${form}(&at, ${panels}, n / ${NR}, ${geo.o}, ${geo.k}, ${row}, sum, ${room}, ${out} + (n - first));`}
+        ${use(`i4_load(${out} + (n - first))`, `i4_load(${out} + (n - first) + 4)`)}
+      }
     }
   }`;
   return { helpers: gather + epi, body, macs: geo.k * geo.o };
