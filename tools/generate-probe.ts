@@ -9,21 +9,24 @@ import { buildWasm } from '../targets/wasm/toolchain.ts';
  * rightly, and whether it is faster than the plain one, with sums in 32 bits or in 16 bits first. Run it when the text below changes.
  */
 const SOURCE = `${WASM_SIMD_HEADER}
-/* how many sums of products of full-range a with w < 128 are wrong, in lanes that go on for all rounds, as those of kernels do */
-#define WRONG(name, sum) i32 name(i32 rounds) { \\
+/* how many sums of products of full-range a with w of a type are wrong, in lanes that go on for all rounds, as those of kernels do; w < 128 where it is to have 7 bits */
+#define WRONG(name, sum, type, most) i32 name(i32 rounds) { \\
   i32 bad = 0, want[4]; i4 c = i4_make(1000, 2000, 3000, 4000); i4_store(want, c); \\
   for (i32 r = 0; r < rounds; r++) { \\
-    i8 a[16]; u8 w[16]; i32 got[4]; \\
-    for (i32 i = 0; i < 16; i++) { a[i] = (i8)((i * 37 + r * 11) & 255); w[i] = (u8)((i * 53 + r * 29) & 127); } \\
-    a[0] = a[1] = -128; w[0] = w[1] = 127; a[4] = a[5] = 127; w[4] = w[5] = 127; \\
+    i8 a[16]; type w[16]; i32 got[4]; \\
+    for (i32 i = 0; i < 16; i++) { a[i] = (i8)((i * 37 + r * 11) & 255); w[i] = (type)((i * 53 + r * 29) & most); } \\
+    a[0] = a[1] = -128; w[0] = w[1] = (type)most; a[4] = a[5] = 127; w[4] = w[5] = (type)most; \\
+    a[8] = a[9] = a[10] = a[11] = -128; w[8] = w[9] = w[10] = w[11] = (type)(most & 128 ? 128 : most); \\
     c = sum(b16_load(a), b16_load(w), c); i4_store(got, c); \\
     for (i32 i = 0; i < 4; i++) { for (i32 j = 0; j < 4; j++) want[i] += a[4 * i + j] * w[4 * i + j]; bad += want[i] != got[i]; } \\
   } \\
   return bad; \\
 }
 #define CHAINED(a, w, c) i4_add_pairs((c), h8_dot7((a), (w)))
-WRONG(ew_wrong, b16_dot7)
-WRONG(ew_wrong_chained, CHAINED)
+WRONG(ew_wrong, b16_dot7, u8, 127)
+WRONG(ew_wrong_chained, CHAINED, u8, 127)
+WRONG(ew_wrong_unsigned, b16_dot7, u8, 255)
+WRONG(ew_wrong_signed, b16_dot7, i8, 255)
 /* what the loops below with the relaxed dot product return for one round; their operands are 1024 bytes of a, and 2048 of w, at the same place */
 i32 ew_sum(const i8 *p) {
   i32 sum = 0;
@@ -85,6 +88,8 @@ const small = { ...dot7, flags: [...dot7.flags, '-Os'] };
 const { bytes } = await buildWasm([SOURCE], small, [
   'ew_wrong',
   'ew_wrong_chained',
+  'ew_wrong_unsigned',
+  'ew_wrong_signed',
   'ew_sum',
   'ew_time_dot7',
   'ew_time_chained',

@@ -118,6 +118,9 @@ EW_INLINE i4 i4_add_pairs(i4 acc, h8 v) { __asm__("" : "+r"(v)); return wasm_i32
 /* 1 where products are to be summed in 16 bits first, because b16_dot7 is wrong or slow here; engines say it before the first step. One for all translation units */
 __attribute__((weak)) i32 ew_chained;
 __attribute__((weak)) void ew_set_chained(i32 on) { ew_chained = on; }
+/* what b16_dot7 takes its second operand for here: 0 for 7 bits only, 1 for 8 without a sign, 2 for 8 with one; it is never other than 0 where products are chained */
+__attribute__((weak)) i32 ew_eight;
+__attribute__((weak)) void ew_set_eight(i32 kind) { ew_eight = kind; }
 #endif
 /* four bools (0/1 bytes) as 0.0f/1.0f */
 EW_INLINE f4 f4_load_bool(const u8 *p) {

@@ -64,7 +64,7 @@ export async function buildWasm(
   exportNames: readonly string[],
 ): Promise<KernelModule> {
   const compile = [...COMPILE, '-O3', ...variant.flags, ...variant.defines.map((d) => `-D${d}`)];
-  const own = variant.defines.includes('EW_DOT7') ? ['ew_set_chained'] : [];
+  const own = variant.defines.includes('EW_DOT7') ? ['ew_set_chained', 'ew_set_eight'] : [];
   const link = [...LINK, ...[...exportNames, ...own].map((e) => `--export=${e}`)];
   const key = createHash('sha256')
     .update(JSON.stringify([RECIPE, compile, link, sources]))

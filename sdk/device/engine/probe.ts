@@ -16,11 +16,20 @@ export interface DotProbe {
   readonly known: boolean;
   readonly whole: Dot;
   readonly chained: Dot;
+  readonly eight: Eight;
 }
+
+/**
+ * What the engine takes the second operand of \`whole\` for, of which 7 bits are specified: 8 bits without a sign, 8 bits with one, or
+ * something else.
+ */
+export type Eight = 'unsigned' | 'signed' | 'none';
 
 interface ProbeExports {
   ew_wrong(rounds: number): number;
   ew_wrong_chained(rounds: number): number;
+  ew_wrong_unsigned(rounds: number): number;
+  ew_wrong_signed(rounds: number): number;
   ew_sum(p: number): number;
   ew_time_dot7(p: number, rounds: number): number;
   ew_time_chained(p: number, rounds: number): number;
@@ -52,7 +61,7 @@ function measure(now: () => number): DotProbe {
   try {
     module = compileModule(inflateRawSync(Buffer.from(PROBE_MODULE, 'base64')));
   } catch {
-    return { known: false, whole: none, chained: none };
+    return { known: false, whole: none, chained: none, eight: 'none' };
   }
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: true });
   const e = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as ProbeExports;
@@ -79,5 +88,15 @@ function measure(now: () => number): DotProbe {
     const right = sums.size === 1 && sums.has(sum) && wrong(KNOWN_ANSWERS) === 0;
     return right ? { right, speedup: plain / best } : none;
   };
-  return { known: true, whole: dot(e.ew_wrong, e.ew_time_dot7), chained: dot(e.ew_wrong_chained, e.ew_time_chained) };
+  const whole = dot(e.ew_wrong, e.ew_time_dot7);
+  const always = (wrong: (rounds: number) => number): boolean =>
+    Array.from({ length: 5 }, () => wrong(KNOWN_ANSWERS)).every((n) => n === 0);
+  const eight = !whole.right
+    ? 'none'
+    : always(e.ew_wrong_unsigned)
+      ? 'unsigned'
+      : always(e.ew_wrong_signed)
+        ? 'signed'
+        : 'none';
+  return { known: true, whole, chained: dot(e.ew_wrong_chained, e.ew_time_chained), eight };
 }

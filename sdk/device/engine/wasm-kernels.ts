@@ -1,6 +1,6 @@
 import { EigenError } from '../../util/errors.ts';
 import type { KernelId, KernelModule } from '../../wire/kernels.ts';
-import { type DotProbe, probeDot7 } from './probe.ts';
+import { type DotProbe, type Eight, probeDot7 } from './probe.ts';
 import { compileModule } from './relaxed.ts';
 
 /** A relaxed dot product has to be this much faster than the plain one in the probe before it is used. */
@@ -12,6 +12,9 @@ export type WasmVariant = (typeof WASM_VARIANTS)[number];
 
 /** What a module of relaxed kernels exports that can sum in 16 bits; the first ones cannot. */
 export const SET_CHAINED = 'ew_set_chained';
+/** The same for one that takes codes of 8 bits where the engine does, with the number of how it does. */
+export const SET_EIGHT = 'ew_set_eight';
+const EIGHT: Readonly<Record<Eight, number>> = { none: 0, unsigned: 1, signed: 2 };
 
 const faultOf = (probe: DotProbe): string => (probe.known ? 'computed wrongly by this Node' : 'not known to this Node');
 
@@ -32,8 +35,8 @@ export function preferredVariant(probe: DotProbe = probeDot7()): { variant: Wasm
 export interface WasmKernels {
   readonly kernels: KernelId;
   readonly module: WebAssembly.Module;
-  /** Products are summed in 16 bits first. */
-  readonly chained: boolean;
+  /** What is called before the first step, and with what. */
+  readonly settings: Readonly<Record<string, number>>;
 }
 
 /**
@@ -48,7 +51,7 @@ export function wasmKernels(
   const modules = all.filter((m) => m.platform === 'wasm');
   if (wanted !== undefined) return wantedKernels(modules, wanted, probe);
   for (const variant of byPreference(probe())) {
-    const found = compiled(modules, variant);
+    const found = compiled(modules, variant, probe);
     if (found) return found;
   }
   throw new EigenError('EW5003_ENGINE_UNAVAILABLE', 'the bundle has no kernels that this machine can run', {
@@ -65,7 +68,7 @@ function byPreference(probe: DotProbe): WasmVariant[] {
 
 function wantedKernels(modules: readonly KernelModule[], wanted: string, probe: () => DotProbe): WasmKernels {
   refuseWrong(wanted, probe);
-  const found = compiled(modules, wanted);
+  const found = compiled(modules, wanted, probe);
   if (found) return found;
   throw new EigenError(
     'EW5003_ENGINE_UNAVAILABLE',
@@ -84,11 +87,14 @@ function refuseWrong(variant: string, probe: () => DotProbe): void {
   );
 }
 
-function compiled(modules: readonly KernelModule[], variant: string): WasmKernels | undefined {
+function compiled(modules: readonly KernelModule[], variant: string, probe: () => DotProbe): WasmKernels | undefined {
   const chained = variant === 'dot7x16';
   const found = modules.find((m) => m.variant === (chained ? 'dot7' : variant));
   if (!found) return undefined;
   const module = compileModule(found.bytes);
-  if (chained && !WebAssembly.Module.exports(module).some((e) => e.name === SET_CHAINED)) return undefined;
-  return { kernels: { platform: 'wasm', variant }, module, chained };
+  const has = (name: string): boolean => WebAssembly.Module.exports(module).some((e) => e.name === name);
+  if (chained && !has(SET_CHAINED)) return undefined;
+  const eight = variant === 'dot7' && has(SET_EIGHT) ? EIGHT[probe().eight] : 0;
+  const settings = { ...(chained ? { [SET_CHAINED]: 1 } : {}), ...(eight ? { [SET_EIGHT]: eight } : {}) };
+  return { kernels: { platform: 'wasm', variant }, module, settings };
 }

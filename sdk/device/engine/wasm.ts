@@ -3,7 +3,7 @@ import type { Program } from '../../wire/program.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { holdRowTiles } from './row-tiles.ts';
 import { type StepFunction, Team } from './team.ts';
-import { SET_CHAINED, type WasmKernels, wasmKernels } from './wasm-kernels.ts';
+import { type WasmKernels, wasmKernels } from './wasm-kernels.ts';
 
 const PAGE = 65536;
 const STACK = 65536;
@@ -82,7 +82,7 @@ export class WasmEngine extends Engine {
 
   private constructor(
     program: Program,
-    { kernels, module, chained, heap, memory }: PreparedWasm,
+    { kernels, module, settings, heap, memory }: PreparedWasm,
     { threads = 1, splitAll = false }: EngineOptions,
   ) {
     super(program, kernels, threads, program.scratchBytes);
@@ -90,7 +90,7 @@ export class WasmEngine extends Engine {
     const places = placesOf(program, heap, threads);
     this.places = places;
     const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-    if (chained) (exports[SET_CHAINED] as (on: number) => void)(1);
+    for (const [name, value] of Object.entries(settings)) (exports[name] as (value: number) => void)(value);
     this.steps = program.steps.map((_, i) => exports[`ew_step_${i}`] as StepFunction);
     const member = {
       module,

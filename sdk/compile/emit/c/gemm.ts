@@ -53,8 +53,6 @@ interface Inner {
   readonly start: (row: number) => string;
   /** The two vectors of results of a row. */
   readonly results: (row: number) => [string, string];
-  /** What is added before the loop, with rows where \`at\` says. */
-  readonly before?: ((at: (row: number) => string) => string) | undefined;
   /** Another loop in place of this one, where a C expression says so. */
   readonly instead?: { readonly where: string; readonly loop: Loop };
 }
@@ -98,7 +96,6 @@ function micro(mr: number, rows: Rows, tileType: string, tile: string, inner: In
   return `{
     ${pointers}
     ${list.map(inner.start).join(' ')}
-    ${inner.before ? inner.before(at) : ''}
     const ${tileType} *b = ${tile};
     ${inner.instead ? `if (${inner.instead.where}) { ${whole(inner.instead.loop)} } else { ${whole(steps)} }` : whole(steps)}
     ${done.rows ? collected(done.rows) : list.map((r) => `{ const i32 r = ${r}; ${done.use(...inner.results(r))} }`).join('\n    ')}
@@ -200,28 +197,6 @@ export function microI16(
   return micro(mr, rows, tileType, tile, inner, done);
 }
 
-/** Groups of four columns whose codes are the sum of those in the tile and others: C expressions. */
-export interface Rest {
-  /** How many. */
-  readonly count: string;
-  /** The others plus \`offset\`, [group][8][4] u8, and the first column of every group, i32. */
-  readonly codes: string;
-  readonly columns: string;
-  readonly offset: number;
-}
-
-/** The loop over the rest; what the offset adds is taken back at once, since rows have no sums of these columns. */
-function beforeDot7(mr: number, { count, codes, columns, offset }: Rest): Inner['before'] {
-  const update = (r: number, at: string): string =>
-    `{ const b16 s = b16_load_splat4(${at} + ${columns}[i]); const i4 less = b16_dot7(s, b16_splat(${offset}), i4_splat(0)); c${r}0 = i4_sub(b16_dot7(s, b0, c${r}0), less); c${r}1 = i4_sub(b16_dot7(s, b1, c${r}1), less); }`;
-  return (at) => `for (i32 i = 0; i < ${count}; i++) {
-      const b16 b0 = b16_load(${codes} + 32 * i), b1 = b16_load(${codes} + 32 * i + 16);
-      ${ROWS.slice(0, mr)
-        .map((r) => update(r, at(r)))
-        .join('\n      ')}
-    }`;
-}
-
 /** Where products are summed in 16 bits first (C expression), and for how many steps; without that, one. */
 export interface Chain {
   readonly where: string;
@@ -248,7 +223,7 @@ function chained(mr: number, chain: string | undefined): Loop {
 }
 
 /** i8 x u7 -> i32 with the dot product of bytes; the tile is [K/4][8][4] u8, `kp` is K rounded up to a multiple of 4, of 16 with
- * `sums`, which takes no rest. */
+ * `sums`. */
 export function microDot7(
   sums: boolean,
   kp: number,
@@ -257,7 +232,7 @@ export function microDot7(
   tile: string,
   init: (r: number) => [string, string],
   done: Done,
-  { rest, chain }: { readonly rest?: Rest | undefined; readonly chain?: Chain } = {},
+  chain?: Chain,
 ): string {
   const shared = { type: 'i8', result: 'i32' } as const;
   const inner: Inner = sums
@@ -273,7 +248,6 @@ export function microDot7(
         stepA: 4,
         stepB: 32,
         iterations: kp / 4,
-        before: rest && beforeDot7(mr, rest),
         ...(chain ? { instead: { where: chain.where, loop: chained(mr, chain.steps) } } : {}),
         ...plainSums(init),
         loads: 'b16 b0 = b16_load(b), b1 = b16_load(b + 16);',

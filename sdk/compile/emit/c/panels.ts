@@ -96,11 +96,6 @@ static const u8 *ew_unpack${bits}(const u8 *w, u8 *t, i32 units, b16 up, const u
 export const DOT7_OFFSET = 64;
 /** Widest codes that it takes. */
 export const DOT7_BITS = 7;
-/** What is left of codes of 8 bits that the 7-bit dot product takes in two pieces is offset by this. */
-export const DOT7_REST = 63;
-/** Where the columns of those are, in bytes a padded column of the tile. */
-export const DOT7_COLUMNS = 15;
-
 /** Eight fields in a row of 1..8 bits: the two bytes each lies in, and the factor that moves it to the upper one's begin. */
 function fieldTable(order: (i: number) => number): string {
   const rows = [1, 2, 3, 4, 5, 6, 7, 8].map((width) => {
@@ -118,10 +113,7 @@ function fieldTable(order: (i: number) => number): string {
  *   with zeros; the list goes to the other half of the room.
  * - `ew_panel_rows(p, rows, cols, t, d)`: all codes, row by row at d; t is the room.
  * - `ew_panel_i16(p, tile, rows, cols, t, sums)`: as pairs [column / 2][8 rows][2], and the sum of each row, where wanted.
- * - `ew_panel_u7(p, tile, rows, cols, t, sums)`: as ew_panel, offset for the 7-bit dot product; the sums are those of the codes.
- * - `ew_panel_u7s(p, tile, rows, cols, t, sums)`: the same for codes of -127 .. 127. Of those that do not fit the rest is behind the tile,
- *   for groups of four columns that have any: [group][8 rows][4] plus DOT7_REST, and from DOT7_COLUMNS a padded column on the
- *   first column of each group, i32. Returns how many groups there are, of which seven in eight at most may have any.
+ * - `ew_panel_bytes(p, tile, rows, cols, offset, t, sums)`: as ew_panel, for the dot product of bytes; the sums are those of the codes.
  */
 export const PANELS = `
 #ifndef ew_next
@@ -277,40 +269,15 @@ EW_SHARED void ew_panel_i16(const u8 *p, i32 tile, i32 rows, i32 cols, i16 *t, i
   i4_store(sums, s0); i4_store(sums + 4, s1);
 }
 #ifdef EW_DOT7
-EW_SHARED void ew_panel_u7(const u8 *p, i32 tile, i32 rows, i32 cols, u8 *t, i32 *sums) {
+EW_SHARED void ew_panel_bytes(const u8 *p, i32 tile, i32 rows, i32 cols, i32 offset, u8 *t, i32 *sums) {
   const i32 padded = (cols + 15) / 16 * 16;
-  ew_panel(p, tile, rows, cols, ${DOT7_OFFSET}, t, t + padded * ${PANEL_ROWS});
+  ew_panel(p, tile, rows, cols, offset, t, t + padded * ${PANEL_ROWS});
   if (!sums) return;
   const b16 one = b16_splat(1); i4 s0 = i4_splat(0), s1 = i4_splat(0);
-  for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = ew_add7(one, b16_load(t), s0); s1 = ew_add7(one, b16_load(t + 16), s1); }
-  const i4 all = i4_splat(${DOT7_OFFSET} * padded);
+  if (offset == ${DOT7_OFFSET}) for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = ew_add7(one, b16_load(t), s0); s1 = ew_add7(one, b16_load(t + 16), s1); }
+  else for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = b16_dot7(one, b16_load(t), s0); s1 = b16_dot7(one, b16_load(t + 16), s1); }
+  const i4 all = i4_splat(offset * padded);
   i4_store(sums, i4_sub(s0, all)); i4_store(sums + 4, i4_sub(s1, all));
-}
-EW_SHARED i32 ew_panel_u7s(const u8 *p, i32 tile, i32 rows, i32 cols, u8 *t, i32 *sums) {
-  const i32 padded = (cols + 15) / 16 * 16;
-  u8 *d = t + padded * ${PANEL_ROWS}; i32 *columns = (i32 *)(t + padded * ${DOT7_COLUMNS}), groups = 0;
-  const b16 one = b16_splat(1); i4 s0 = i4_splat(0), s1 = i4_splat(0);
-  ew_panel(p, tile, rows, cols, ${DOT7_OFFSET}, t, d);
-  for (i32 k = 0; k < padded; k += 4, t += 32) {
-    b16 u[2] = {b16_load(t), b16_load(t + 16)};
-    if (b16_mask(v_or(u[0], u[1]))) {
-      /* 128 .. 191 are codes from 64 on, 192 .. 255 those below -64: the rest is 64 or -63 */
-      for (i32 i = 0; i < 2; i++) {
-        const b16 top = b16_shr_u(u[i], 6), up = v_and(b16_eq(top, b16_splat(2)), b16_splat(64)), down = v_and(b16_eq(top, b16_splat(3)), b16_splat(${DOT7_REST}));
-        u[i] = b16_add(b16_sub(u[i], up), down);
-        const b16 rest = b16_sub(b16_add(b16_splat(${DOT7_REST}), up), down);
-        b16_store(t + 16 * i, u[i]); b16_store(d + 32 * groups + 16 * i, rest);
-        const i4 sum = ew_add7(one, rest, i4_splat(-4 * ${DOT7_REST}));
-        if (i) s1 = i4_add(s1, sum); else s0 = i4_add(s0, sum);
-      }
-      columns[groups++] = k;
-    }
-    s0 = ew_add7(one, u[0], s0); s1 = ew_add7(one, u[1], s1);
-  }
-  if (!sums) return groups;
-  const i4 all = i4_splat(${DOT7_OFFSET} * padded);
-  i4_store(sums, i4_sub(s0, all)); i4_store(sums + 4, i4_sub(s1, all));
-  return groups;
 }
 #ifdef h8_dot7
 /* whether products of codes with bytes fit 16 bits when summed over chains of so many steps, of \`pieces\` times \`steps\` ones */

@@ -26,7 +26,7 @@ import {
   lineOf,
 } from './geometry.ts';
 import { NARROW } from './lanes.ts';
-import { DOT7_BITS, DOT7_COLUMNS, DOT7_OFFSET, DOT7_REST } from './panels.ts';
+import { DOT7_BITS, DOT7_OFFSET } from './panels.ts';
 import { eightOf, expanded } from './vectors.ts';
 import { wideProduct } from './wide-product.ts';
 import { isWideRow, wideRow } from './wide-row.ts';
@@ -132,7 +132,7 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const tile = ctx.scratch(8 * kp * 2);
   const elements = windows?.elements ?? line?.elements(block) ?? Math.max(block + 4, (byteBlock + 4) / 2) * kp;
   const rows = ctx.scratch(inPlace ? 0 : elements * 2);
-  const split = bits > DOT7_BITS;
+  const eight = bits > DOT7_BITS;
   const shared = {
     ctx,
     geo,
@@ -151,13 +151,12 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     rows,
     rowSums,
     scaling,
-    split,
+    eight,
     zp: v.zp,
   };
   const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
-  if (!narrow || (split && !paysSplit(ctx, v.w, geo.k)))
-    return { ...plain, helpers: plain.helpers + epi.text, ...rest };
-  const chains = !split && !ctx.tuning.sums && chainsPay(ctx, v.w, geo, windows ? geo.kh : 1);
+  if (!narrow || (eight && ctx.tuning.sums)) return { ...plain, helpers: plain.helpers + epi.text, ...rest };
+  const chains = !eight && !ctx.tuning.sums && chainsPay(ctx, v.w, geo, windows ? geo.kh : 1);
   const dot7 = dot7Product({ ...shared, chains });
   if (chains || ctx.tuning.sums)
     return {
@@ -168,7 +167,7 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const renamed = (text: string): string => text.replace(/\bgather\(/g, 'gather16(');
   return {
     helpers: `#ifdef EW_DOT7\n${dot7.helpers}#endif\n${renamed(plain.helpers)}${epi.text}`,
-    body: `#ifdef EW_DOT7\n  if (!ew_chained) {\n  ${dot7.body}\n  return;\n  }\n#endif\n  ${renamed(plain.body)}`,
+    body: `#ifdef EW_DOT7\n  if (${eight ? 'ew_eight' : '!ew_chained'}) {\n  ${dot7.body}\n  return;\n  }\n#endif\n  ${renamed(plain.body)}`,
     ...rest,
   };
 }
@@ -252,28 +251,9 @@ interface Product {
   readonly rows: string;
   readonly rowSums: string;
   readonly scaling: Scaling;
-  /** The 7-bit dot product takes codes of 8 bits in two pieces. */
-  readonly split: boolean;
+  /** Codes have 8 bits, which some engines' dot product of bytes takes. */
+  readonly eight: boolean;
   readonly zp: string;
-}
-
-/**
- * Whether the 7-bit dot product is faster than the plain one for codes of 8 bits, of which it takes those that are too wide in two pieces:
- * where few groups of four columns of a tile have any.
- */
-function paysSplit(ctx: KernelContext, w: string, k: number): boolean {
-  const codes = ctx.constant(w)?.data;
-  if (!codes || ctx.tuning.sums) return false;
-  const groups = Math.ceil(k / 4);
-  const wide = new Set<number>();
-  for (let i = 0; i < codes.length; i++) {
-    const q = Number(codes[i]);
-    if (q < -DOT7_OFFSET || q >= DOT7_OFFSET) wide.add(Math.floor(i / k / NR) * groups + Math.floor((i % k) / 4));
-  }
-  const inTile = new Map<number, number>();
-  for (const g of wide) inTile.set(Math.floor(g / groups), (inTile.get(Math.floor(g / groups)) ?? 0) + 1);
-  const tiles = Math.ceil(codes.length / k / NR);
-  return wide.size <= tiles * groups * MOST_WIDE && [...inTile.values()].every((n) => n <= (groups * 7) / 8);
 }
 
 /** Whether products with constant codes of 7 bits that are summed in 16 bits first are faster than plain ones (dot7-chains.ts). */
@@ -281,9 +261,6 @@ function chainsPay(ctx: KernelContext, w: string, { m, k, o }: Geometry, segment
   const codes = ctx.constant(w)?.data;
   return codes !== undefined && paysChains({ data: codes, rows: o, cols: k, segments }, m);
 }
-
-/** Share of groups up to which it is: one costs twice what it does otherwise, which is half of what it costs as a plain product. */
-const MOST_WIDE = 0.4;
 
 /** f32 results of one row from its two integer sums, handed to the epilogue. */
 function finish(
@@ -306,11 +283,12 @@ function finish(
 }
 
 /** What is done once a channel tile: codes unpacked, scales and biases of its channels made plain, the zero point's share of the sums. */
-function perTile(p: Product, unpack: string, type: 'i16' | 'u8'): string {
-  const panel = `${p.panels}, (G + n) / ${NR}, ${p.geo.o}, ${p.geo.k}, (${type} *)${p.tile}, ${p.zp === '0' ? '(i32 *)0' : `(i32 *)${p.sums}`}`;
+function perTile(p: Product, type: 'i16' | 'u8'): string {
+  const offset = type === 'i16' ? '' : `, ${p.eight ? OFFSET_OF_EIGHT : DOT7_OFFSET}`;
+  const panel = `${p.panels}, (G + n) / ${NR}, ${p.geo.o}, ${p.geo.k}${offset}, (${type} *)${p.tile}, ${p.zp === '0' ? '(i32 *)0' : `(i32 *)${p.sums}`}`;
   const correction = `const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-zp), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
   const none = 'const i4 z0 = i4_splat(0), z1 = z0;';
-  return `${unpack}(${panel}); ${p.scaling.setup} ${p.epi.setup('G + n')}
+  return `ew_panel_${type === 'i16' ? type : 'bytes'}(${panel}); ${p.scaling.setup} ${p.epi.setup('G + n')}
         ${p.zp === '0' ? none : correction}`;
 }
 
@@ -342,52 +320,39 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
     : { base: inPlace ? `${p.src} + m * ${kp}` : `(i16 *)${p.rows} + (m - mb) * ${pitch}`, pitch };
   const micro = microI16(p.ctx.tuning.sums, kp, p.mr, rows, `(i16 *)${p.tile}`, ['z0', 'z1'], finish(p));
   const setup = inPlace ? '' : `gather(${p.src}, (i16 *)${p.rows}, mb, me - mb, g, zp);`;
-  const tile = perTile(centred ? { ...p, zp: '0' } : p, 'ew_panel_i16', 'i16');
+  const tile = perTile(centred ? { ...p, zp: '0' } : p, 'i16');
   const body = p.windows
     ? windowLoops(geo, p.windows, { src: p.src, type: 'i16', lines: p.rows, block: '', tile, micro })
     : blockedLoops(geo, p.mr, p.block, setup, micro, tile);
   return { helpers: gather, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
+/** What codes of 8 bits are offset by for the dot product of bytes, where it takes them. */
+const OFFSET_OF_EIGHT = '(ew_eight == 1 ? 128 : 0)';
+
 /**
- * Relaxed dot product: activations i8, codes offset to unsigned 7 bits. sum(a * u) = sum(a * q) + offset * sum(a), so
- * the row sums of the gathered rows are taken back afterwards; both include the padding columns, where q = 0. Of codes in two pieces
- * the second one takes care of itself.
+ * Relaxed dot product: activations i8, codes offset to unsigned 7 bits, or to what the engine takes for 8 bits. sum(a * u) = sum(a * q) + offset * sum(a),
+ * so the row sums of the gathered rows are taken back afterwards; both include the padding columns, where q = 0.
  */
 function dot7Product(p: Product & { readonly chains: boolean }): ProductText {
   const { geo, chains } = p;
   const kp = columnsOf(geo.k, p.ctx.tuning.sums ? 16 : 4);
   const pitch = p.line?.step ?? kp;
   const helpers = gatherOf({ ...p, kp }, { from: 'i8', to: 'i8' });
-  const rest = p.split
-    ? {
-        count: 'groups',
-        codes: `${p.tile} + ${NR * p.kp}`,
-        columns: `((const i32 *)(${p.tile} + ${DOT7_COLUMNS * p.kp}))`,
-        offset: DOT7_REST,
-      }
-    : undefined;
   const times = chains ? ' * offset' : '';
-  const offset = chains ? `(ew_chained ? 1 : ${DOT7_OFFSET})` : `${DOT7_OFFSET}`;
+  const offset = chains ? `(ew_chained ? 1 : ${DOT7_OFFSET})` : p.eight ? OFFSET_OF_EIGHT : `${DOT7_OFFSET}`;
   const init = (r: number): [string, string] => [
     `i4_add(z0, i4_splat(rs[m - mb + ${r}]${times}))`,
     `i4_add(z1, i4_splat(rs[m - mb + ${r}]${times}))`,
   ];
   const rows = p.windows ? inWindows(p, p.windows, 'i8') : { base: `(i8 *)${p.rows} + (m - mb) * ${pitch}`, pitch };
-  const micro = microDot7(p.ctx.tuning.sums, kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p), {
-    rest,
-    ...(chains ? { chain: { where: 'chain', steps: 'chain' } } : {}),
-  });
+  const chain = chains ? { where: 'chain', steps: 'chain' } : undefined;
+  const micro = microDot7(p.ctx.tuning.sums, kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p), chain);
   const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); ew_row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb, ${kp}, ${pitch}, 1, 0, ${offset}); const i32 *rs = (const i32 *)${p.rowSums};`;
-  const unpack = perTile(p, p.split ? 'ew_panel_u7s' : 'ew_panel_u7', 'u8');
+  const unpack = perTile(p, 'u8');
   const w = p.windows;
-  // Columns of the rest are those of a row in one piece.
-  const moved =
-    w && rest
-      ? `for (i32 i = 0; i < groups; i++) ((i32 *)${rest.columns})[i] += ${rest.columns}[i] / ${w.segment} * ${geo.dilations[0] * w.apart - w.segment};`
-      : '';
   const reach = `i32 offset = 1; const i32 chain = ew_chained ? ew_reach((u8 *)${p.tile}, ${w ? geo.kh : 1}, ${w ? w.segment / 4 : kp / 4}, &offset) : 0;`;
-  const tile = p.split ? `const i32 groups = ${unpack} ${moved}` : chains ? `${unpack} ${reach}` : unpack;
+  const tile = chains ? `${unpack} ${reach}` : unpack;
   const rs = `(i32 *)${p.rowSums}`;
   const body = w
     ? windowLoops(geo, w, {

@@ -308,7 +308,7 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
       once ? `(u8 *)${inputTile}` : `(u8 *)${tile}`,
       (r) => [less(r), less(r)],
       store,
-      ctx.tuning.sums ? {} : { chain: { where: 'ew_chained', ...(chain ? { steps: 'chain[1]' } : {}) } },
+      ctx.tuning.sums ? undefined : { where: 'ew_chained', ...(chain ? { steps: 'chain[1]' } : {}) },
     );
     const how = chain ? ` const i32 *const chain = ${chain('n')};` : '';
     return `${copy} ew_row_sums(${rows7}, ${rowSums}, mn, ${ip}, ${ip}, 1, 0, ${chain ? 1 : DOT7_OFFSET});
