@@ -155,7 +155,9 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     zp: v.zp,
   };
   const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
-  if (!narrow || (eight && ctx.tuning.sums)) return { ...plain, helpers: plain.helpers + epi.text, ...rest };
+  // Of codes that change little is run.
+  if (!narrow || (eight && (ctx.tuning.sums || !ctx.constant(v.w))))
+    return { ...plain, helpers: plain.helpers + epi.text, ...rest };
   const chains = !eight && !ctx.tuning.sums && chainsPay(ctx, v.w, geo, windows ? geo.kh : 1);
   const dot7 = dot7Product({ ...shared, chains });
   if (chains || ctx.tuning.sums)

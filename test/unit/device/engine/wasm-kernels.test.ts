@@ -1,14 +1,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { DotProbe } from '../../../../sdk/device/engine/probe.ts';
-import { preferredVariant, SET_CHAINED, wasmKernels } from '../../../../sdk/device/engine/wasm-kernels.ts';
+import type { DotProbe, Eight } from '../../../../sdk/device/engine/probe.ts';
+import { preferredVariant, SET_CHAINED, SET_EIGHT, wasmKernels } from '../../../../sdk/device/engine/wasm-kernels.ts';
 import { isEigenError } from '../../../../sdk/util/errors.ts';
 import type { KernelModule } from '../../../../sdk/wire/kernels.ts';
 
 /** A probe that has measured these speeds; 0 is a wrong dot product. */
-function probed(whole: number, chained: number, known = true): DotProbe {
+function probed(whole: number, chained: number, known = true, eight: Eight = 'none'): DotProbe {
   const dot = (speedup: number) => ({ right: speedup > 0, speedup });
-  return { known, whole: dot(whole), chained: dot(chained) };
+  return { known, whole: dot(whole), chained: dot(chained), eight };
 }
 
 test('kernels are chosen by known answers and measured speed', () => {
@@ -84,11 +84,26 @@ test('kernels that are computed wrongly here are refused, also where they are as
   refused(TODAY, 'dot7', probed(0, 0, false), /'dot7' is not known to this Node/);
   refused(BEFORE, 'dot7x16', probed(1.6, 1.6), /no kernels of variant 'dot7x16'; there are: simd128, dot7/);
   assert.is(wasmKernels(TODAY, 'dot7', () => probed(0.5, 0)).kernels.variant, 'dot7');
-  assert.ok(wasmKernels(TODAY, 'dot7x16', () => probed(0, 0.5)).chained);
+  assert.equal(wasmKernels(TODAY, 'dot7x16', () => probed(0, 0.5)).settings, { [SET_CHAINED]: 1 });
   const never = (): DotProbe => {
     throw new Error('nothing relaxed is asked for');
   };
   assert.is(wasmKernels(TODAY, 'simd128', never).kernels.variant, 'simd128');
+});
+
+test('kernels are told of codes of 8 bits where their dot product is used and takes them', () => {
+  const both = [moduleOf('simd128'), moduleOf('dot7', exporting(SET_EIGHT))];
+  const settings = (modules: readonly KernelModule[], eight: Eight): Readonly<Record<string, number>> =>
+    wasmKernels(modules, 'dot7', () => probed(2, 1.5, true, eight)).settings;
+  assert.equal(settings(both, 'unsigned'), { [SET_EIGHT]: 1 });
+  assert.equal(settings(both, 'signed'), { [SET_EIGHT]: 2 });
+  assert.equal(settings(both, 'none'), {});
+  assert.equal(settings(BEFORE, 'unsigned'), {});
+  assert.equal(settings(TODAY, 'unsigned'), {});
+  const chained = [moduleOf('dot7', exporting(SET_CHAINED))];
+  assert.equal(wasmKernels(chained, undefined, () => probed(1.5, 1.6, true, 'unsigned')).settings, {
+    [SET_CHAINED]: 1,
+  });
 });
 
 test.run();

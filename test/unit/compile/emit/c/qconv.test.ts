@@ -30,19 +30,19 @@ function kernelOf(wide: Readonly<Record<number, number>>): string {
   return source.slice(source.indexOf('static void k0('));
 }
 
-const every = (n: number, q: number): Record<number, number> =>
-  Object.fromEntries(Array.from({ length: Math.floor(1536 / n) }, (_, i) => [i * n, q]));
-
-test('the 7-bit dot product takes codes of 8 bits in two pieces where few groups of columns have any', () => {
-  assert.match(kernelOf({}), /ew_panel_u7\(/);
-  assert.match(kernelOf({ 0: 127, 700: -127 }), /ew_panel_u7s\(/);
-  assert.match(kernelOf(every(128, 64)), /ew_panel_u7s\(/);
+test('codes of 7 bits are multiplied by the dot product of bytes wherever it is right', () => {
+  const text = kernelOf({});
+  assert.match(text, /ew_panel_bytes\([^;]*, 64, /);
+  assert.not.match(text, /ew_eight/);
 });
 
-test('codes of 8 bits are multiplied as they are where many are wide', () => {
-  assert.not.match(kernelOf(every(4, 100)), /ew_panel_u7/);
-  // Every group of the first tile: there is no room for so many.
-  assert.not.match(kernelOf(Object.fromEntries(Array.from({ length: 16 }, (_, i) => [i * 4, 90]))), /ew_panel_u7/);
+test('codes of 8 bits are multiplied by the dot product of bytes where it takes them, and as 16 bits elsewhere', () => {
+  for (const wide of [{ 0: 127, 700: -127 }, { 5: 64 }]) {
+    const text = kernelOf(wide);
+    assert.match(text, /#ifdef EW_DOT7\n {2}if \(ew_eight\) \{/);
+    assert.match(text, /ew_panel_bytes\([^;]*, \(ew_eight == 1 \? 128 : 0\), /);
+    assert.match(text, /#endif[^#]*ew_panel_i16\(/);
+  }
 });
 
 test.run();
