@@ -37,7 +37,8 @@ test('codes of 7 bits are multiplied by the dot product of bytes wherever it is 
 });
 
 test('codes of 8 bits are multiplied by the dot product of bytes where it takes them, and as 16 bits elsewhere', () => {
-  for (const wide of [{ 0: 127, 700: -127 }, { 5: 64 }]) {
+  const some: Readonly<Record<number, number>>[] = [{ 0: 127, 700: -127 }, { 5: 64 }];
+  for (const wide of some) {
     const text = kernelOf(wide);
     assert.match(text, /#ifdef EW_DOT7\n {2}if \(ew_eight\) \{/);
     assert.match(text, /ew_panel_bytes\([^;]*, \(ew_eight == 1 \? 128 : 0\), /);
