@@ -20,7 +20,7 @@ export interface DotProbe {
 }
 
 /**
- * What the engine takes the second operand of \`whole\` for, of which 7 bits are specified: 8 bits without a sign, 8 bits with one, or
+ * What the engine takes the second operand of `whole` for, of which 7 bits are specified: 8 bits without a sign, 8 bits with one, or
  * something else.
  */
 export type Eight = 'unsigned' | 'signed' | 'none';
