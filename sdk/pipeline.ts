@@ -3,6 +3,7 @@ import { packBundle } from './bundle/index.ts';
 import { blockBytesOf } from './compile/blocks.ts';
 import { createCostModel } from './compile/cost.ts';
 import { type FitReport, fitFirmware, fitProgram } from './compile/fit.ts';
+import { wideNodesOf } from './compile/graph-size.ts';
 import { type CompiledProgram, compileGraph, planFirmware, planProgram, samePlan } from './compile/index.ts';
 import { loadProfile, type Profile, type RuntimeKind } from './compile/profile.ts';
 import type { Target } from './compile/target.ts';
@@ -143,7 +144,10 @@ export async function buildBundle(
   const runtime = runtimeWith(profile, native.kernels.length > 0);
   const fit = isFirmware(profile)
     ? fitFirmware(planFirmware(graph), profile)
-    : fitProgram(compiled.program, { bundleBytes: bytes.length, weightWireBytes }, profile, { runtime });
+    : fitProgram(compiled.program, { bundleBytes: bytes.length, weightWireBytes }, profile, {
+        runtime,
+        wide: wideNodesOf(graph),
+      });
   return { bytes, compiled, ...(compressed ? { compressed } : {}), weightWireBytes, fit, native };
 }
 
@@ -258,7 +262,9 @@ export function footprintOn(profile: Profile, runtime: RuntimeKind): FootprintOf
       ? planFirmware(graph)
       : planProgram(graph, RUNTIME.vectors, { blockBytes: blockBytesOf(profile), compact: true });
     const { weightBytes, arenaBytes, scratchBytes } = program;
-    const latencyMs = model.estimate(program.steps).ms.value;
+    const wide = wideNodesOf(graph);
+    const steps = program.steps.map((s) => ({ ...s, wide: wide.has(s.node) }));
+    const latencyMs = model.estimate(steps).ms.value;
     return { weightBytes, arenaBytes, scratchBytes, latencyMs, msPerByte: 1e-6 / model.constants.bandwidthGBps.value };
   };
 }

@@ -1,3 +1,4 @@
+import { productTimeOn } from '../compile/cost.ts';
 import type { Profile, RuntimeKind } from '../compile/profile.ts';
 import { type CompressOptions, DEFAULT_OPTIONS, memoryOf } from '../compress/index.ts';
 import { footprintOn, type Model } from '../pipeline.ts';
@@ -59,6 +60,7 @@ export function optionsFor(
     residentSizer: residentCodeBytes,
     planer: (...matrix) => encodeCodes(...matrix, panelPoints(...matrix)),
     footprint,
+    productTime: productTimeOn(profile, runtime),
     memoryGoalBytes: Math.floor(MEMORY_SHARE * memoryOf(footprint(model.graph))),
     wireBudgetBytes: Math.max(0, budgetBytes(model, budget ?? { factor: DEFAULT_FACTOR }) - STREAM_BYTES),
     ...(budget === undefined && minQuality !== undefined ? { smallest: true } : {}),

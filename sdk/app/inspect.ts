@@ -2,15 +2,18 @@ import {
   type Bundle,
   type BundleDescription,
   describeBundle,
+  graphOf,
   kernelIds,
   openBundle,
   reportOf,
 } from '../bundle/index.ts';
-import { type FitOptions, type FitReport, fitFirmware, fitGraph, fitProgram } from '../compile/fit.ts';
+import { type FitOptions, type FitReport, fitFirmware, fitGraph, fitProgram, type WideNodes } from '../compile/fit.ts';
+import { wideNodes } from '../compile/graph-size.ts';
 import { planFirmware } from '../compile/index.ts';
 import type { Profile, RuntimeKind } from '../compile/profile.ts';
 import type { NamedType } from '../data/samples.ts';
 import { valueNamed } from '../ir/graph.ts';
+import type { GraphData } from '../ir/serialize.ts';
 import { modelFile } from '../model/files.ts';
 import { sniff } from '../model/sniff.ts';
 import { type ModelRequest, nativeTarget, openModel, openProfile } from '../pipeline.ts';
@@ -70,8 +73,16 @@ export async function fitPath(request: ModelRequest, target: string, options: Fi
     bundle.manifest.program,
     { bundleBytes: bytes.length, weightWireBytes: weights?.bytes ?? 0 },
     profile,
-    { ...options, runtime },
+    { ...options, runtime, ...wideOf(bundle) },
   );
+}
+
+/** Nodes of 16-bit activations, where the bundle has its graph. */
+function wideOf(bundle: Bundle): { readonly wide?: WideNodes } {
+  const graph = graphOf(bundle) as GraphData | undefined;
+  if (!graph) return {};
+  const types = new Map(graph.values.map((v) => [v.name, v.dtype]));
+  return { wide: wideNodes(graph.nodes, (v) => types.get(v)) };
 }
 
 /** How a bundle runs on a board when nobody says how: natively where it has kernels for it. */

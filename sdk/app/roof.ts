@@ -61,7 +61,7 @@ function wasmGain(variant: string): number {
 /** On Arm by the core; floats are neither fused nor wider there. */
 function nativeGain(variant: string): { readonly integer: number; readonly float: number } {
   const host = openProfile('host');
-  return X86[variant] ?? { integer: cpuPeak(host, 'int8', 'native') / cpuPeak(host, 'int8', 'wasm'), float: 1 };
+  return X86[variant] ?? { integer: cpuPeak(host, 'int8', 'native') / cpuPeak(host, 'int16', 'wasm'), float: 1 };
 }
 
 /** The roof over threads on cores of their own, from that over one. */

@@ -1,14 +1,19 @@
 import type { Precision, Profile, RuntimeKind } from './profile-schema.ts';
 
-/** Kinds of arithmetic; light: layers with few multiplications per element (depthwise, matrix-vector), any precision. */
-export type Arithmetic = Precision | 'light';
+/**
+ * Kinds of arithmetic; int16: activations of 16 bits with weights of 8; light: layers with few multiplications per element (depthwise,
+ * matrix-vector), any precision.
+ */
+export type Arithmetic = Precision | 'int16' | 'light';
 type Rates = Readonly<Record<Arithmetic, number>>;
 
 /**
  * Multiply-accumulates a cycle and core. Native: 128-bit multiply rates of the cores (llvm-mca steady state, software
  * optimisation guides): A53/A57/A72 one 4-lane fused multiply-add a cycle, A76/A78 two; int8 by smull/smlal pairs, by
- * sdot where there is one. WebAssembly: no fused multiply-add, and i32x4.dot_i16x8_s (8 products) takes two widening
- * multiplies and a pairwise add on Arm, one instruction on x86. Light: half of the float rate fits the published
+ * sdot where there is one; int16 by smlal, four products and one a cycle on all of them, which an A53 does as fast as bytes since it takes one
+ * instruction a cycle of either. WebAssembly: no fused multiply-add, and i32x4.dot_i16x8_s (8 products) takes two widening
+ * multiplies and a pairwise add on Arm, one instruction on x86; the relaxed dot product of bytes has as many instructions for twice the products, and
+ * sums of 16 bits to widen: 1.6 times as fast where it was timed. Light: half of the float rate fits the published
  * MobileNets best; on x86 in WebAssembly, depthwise kernels were timed.
  */
 interface CorePeak {
@@ -17,19 +22,19 @@ interface CorePeak {
 }
 
 const A53: CorePeak = {
-  native: { fp32: 4, fp16: 4, int8: 4, light: 2 },
-  wasm: { fp32: 2, fp16: 2, int8: 2, light: 1 },
+  native: { fp32: 4, fp16: 4, int8: 4, int16: 4, light: 2 },
+  wasm: { fp32: 2, fp16: 2, int8: 3.2, int16: 2, light: 1 },
 };
 const A72: CorePeak = {
-  native: { fp32: 4, fp16: 4, int8: 8, light: 2 },
-  wasm: { fp32: 2, fp16: 2, int8: 3, light: 1 },
+  native: { fp32: 4, fp16: 4, int8: 8, int16: 4, light: 2 },
+  wasm: { fp32: 2, fp16: 2, int8: 4.8, int16: 3, light: 1 },
 };
 const A76: CorePeak = {
-  native: { fp32: 8, fp16: 16, int8: 32, light: 4 },
-  wasm: { fp32: 4, fp16: 4, int8: 4, light: 2 },
+  native: { fp32: 8, fp16: 16, int8: 32, int16: 4, light: 4 },
+  wasm: { fp32: 4, fp16: 4, int8: 6.4, int16: 4, light: 2 },
 };
-// SMLAD makes two 16-bit products a cycle; the FPU one multiply-add in two.
-const M_CLASS: Rates = { fp32: 0.5, fp16: 0.5, int8: 2, light: 1 };
+// SMLAD makes two 16-bit products a cycle, of bytes too; the FPU one multiply-add in two.
+const M_CLASS: Rates = { fp32: 0.5, fp16: 0.5, int8: 2, int16: 2, light: 1 };
 const CORTEX_M: CorePeak = { native: M_CLASS, wasm: M_CLASS };
 
 const CORES: Readonly<Record<string, CorePeak>> = {
@@ -61,5 +66,7 @@ function byFeatures(features: readonly string[], arch: Profile['cpu']['arch']): 
   const lanes = features.includes('avx512') ? 16 : features.includes('avx2') ? 8 : 4;
   const int8 = features.includes('avx512-vnni') ? 128 : features.includes('avx-vnni') ? 64 : 4 * lanes;
   const fp32 = (features.includes('fma') ? 2 : 1) * lanes;
-  return { native: { fp32, fp16: fp32, int8, light: fp32 / 2 }, wasm: { fp32: 8, fp16: 8, int8: 16, light: 6 } };
+  // Without VNNI, chains of vpmaddubsw make bytes as much faster than 16 bits as VNNI does, where codes are narrow.
+  const native = { fp32, fp16: fp32, int8, int16: int8 / 2, light: fp32 / 2 };
+  return { native, wasm: { fp32: 8, fp16: 8, int8: 25.6, int16: 16, light: 6 } };
 }

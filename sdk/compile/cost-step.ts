@@ -20,6 +20,8 @@ export interface CostStep {
   readonly macs: number;
   /** Activations and weights read and written, each counted once. */
   readonly bytes: number;
+  /** Whether integer activations have 16 bits. */
+  readonly wide?: boolean;
 }
 
 /** The three constants of a board. */
@@ -48,12 +50,13 @@ export function unitTimes(step: CostStep, setting: Setting): { readonly compute:
   const { shared, precision, threads } = setting;
   const light = step.macs / Math.max(1, step.bytes / ELEMENT_BYTES[precision]) < shared.lightMacsPerElement;
   return {
-    compute: step.macs / (peakOf(setting, light) * threads ** shared.computeExponent) / 1e6,
+    compute: step.macs / (peakOf(setting, light, step.wide === true) * threads ** shared.computeExponent) / 1e6,
     memory: step.bytes / threads ** shared.memoryExponent / 1e6,
   };
 }
 
-function peakOf({ profile, shared, runtime, precision }: Setting, light: boolean): number {
+function peakOf({ profile, shared, runtime, precision }: Setting, light: boolean, wide: boolean): number {
   if (light) return cpuPeak(profile, 'light', runtime);
-  return cpuPeak(profile, precision, runtime) * (precision === 'int8' ? shared.int8Share : 1);
+  if (precision !== 'int8') return cpuPeak(profile, precision, runtime);
+  return cpuPeak(profile, wide ? 'int16' : 'int8', runtime) * shared.int8Share;
 }

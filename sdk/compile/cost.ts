@@ -70,6 +70,24 @@ export function createCostModel(profile: Profile, options: CalibrationOptions = 
   };
 }
 
+/** What a layer's multiplications are told apart by: elements are inputs, outputs and weights. */
+export interface LayerWork {
+  readonly macs: number;
+  readonly elements: number;
+}
+
+/**
+ * Time of a layer's multiplications with activations of 8 or 16 bits relative to that of other layers, by the board's instruction set alone:
+ * nothing is timed, so that what is planned by it is the same every time.
+ */
+export type ProductTime = (work: LayerWork, bits: 8 | 16) => number;
+
+export function productTimeOn(profile: Profile, runtime: RuntimeKind): ProductTime {
+  const setting = { profile, shared: SHARED, runtime, precision: 'int8', threads: 1 } as const;
+  return ({ macs, elements }, bits) =>
+    unitTimes({ kind: 'product', macs, bytes: elements, wide: bits === 16 }, setting).compute;
+}
+
 /** The worse of two origins: a sum is only as good as its weakest part. */
 export function worstOrigin(...origins: Origin[]): Origin {
   return origins.reduce((a, b) => (ORIGINS.indexOf(a) >= ORIGINS.indexOf(b) ? a : b), 'exact' as Origin);
@@ -103,7 +121,7 @@ function measuredConstants(profile: Profile, shared: SharedConstants): CostConst
   if (rate === undefined || profile.memory.measuredGBps === null) return undefined;
   return {
     efficiency: {
-      value: rate / (cpuPeak(profile, 'int8', 'wasm') * shared.int8Share),
+      value: rate / (cpuPeak(profile, 'int16', 'wasm') * shared.int8Share),
       origin: 'measured',
       why: `the inner loop of an integer kernel ran at ${rate.toFixed(1)} GMAC/s on this machine`,
     },

@@ -24,6 +24,9 @@ export interface BundleSizes {
   readonly weightWireBytes: number;
 }
 
+/** What a program does not know of its steps: names of the nodes that multiply 16-bit activations. */
+export type WideNodes = ReadonlySet<string>;
+
 export type Limit = 'storage' | 'ram' | 'latency';
 
 export interface LimitCheck {
@@ -90,14 +93,14 @@ export function fitProgram(
   program: Program,
   sizes: BundleSizes,
   profile: Profile,
-  options: FitOptions = {},
+  { wide, ...options }: FitOptions & { readonly wide?: WideNodes } = {},
 ): FitReport {
   const threads = options.threads ?? 1;
   const exact = (value: number, why: string): Sourced => ({ value, origin: 'exact', why });
   return judge(
     {
       name: program.name,
-      steps: program.steps,
+      steps: program.steps.map((s) => ({ ...s, wide: wide?.has(s.node) === true })),
       weights: program.weights.map((w) => ({ layer: w.name, bytes: w.bytes })),
       weightBytes: exact(program.weightBytes, 'resident weights of the program'),
       arenaBytes: exact(

@@ -1,5 +1,5 @@
-import { constantOf, type Graph, type Value } from '../ir/graph.ts';
-import { byteLength, sizeOf } from '../util/tensor.ts';
+import { constantOf, type Graph, type Node, type Value } from '../ir/graph.ts';
+import { byteLength, type DType, sizeOf } from '../util/tensor.ts';
 import type { CostStep } from './cost.ts';
 import { type Lowered, lowerGraph } from './lower.ts';
 
@@ -24,7 +24,24 @@ export function measureGraph(graph: Graph): GraphSize {
       weights.push({ layer: node.name, bytes: residentBytes(graph, v) });
     }
   }
-  return { steps: lowered.map((l) => stepOf(graph, l)), weights, liveBytes: liveBytes(graph, lowered) };
+  const wide = wideNodesOf(graph);
+  const steps = lowered.map((l) => ({ ...stepOf(graph, l), wide: wide.has(l.node.name) }));
+  return { steps, weights, liveBytes: liveBytes(graph, lowered) };
+}
+
+/** Names of the nodes that multiply 16-bit activations; `dtypeOf` is of a value. */
+export function wideNodes(
+  nodes: readonly Pick<Node, 'name' | 'op' | 'inputs'>[],
+  dtypeOf: (value: string) => DType | undefined,
+): Set<string> {
+  const isWide = ({ op, inputs }: Pick<Node, 'op' | 'inputs'>): boolean =>
+    (op === 'QConv' || op === 'QLinear') && dtypeOf(inputs[0]!) === 'i16';
+  return new Set(nodes.filter(isWide).map((n) => n.name));
+}
+
+/** The same of a graph. */
+export function wideNodesOf(graph: Graph): Set<string> {
+  return wideNodes(graph.nodes, (v) => graph.values.get(v)?.type.dtype);
 }
 
 function value(graph: Graph, name: string): Value {

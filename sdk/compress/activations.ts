@@ -25,7 +25,7 @@ export interface StaticActivation {
 /** How the input of every layer is quantized, and every value that is stored as codes for other readers as well. */
 export class Activations extends Map<Layer, ActivationPlan> {
   readonly stored = new Map<string, StaticActivation>();
-  /** What has 16 bits, and the divergence that 8 would cost. */
+  /** What has 16 bits and the divergence that 8 would cost, best worth it first. */
   readonly wide: readonly StorageCost[];
 
   constructor(wide: readonly StorageCost[]) {

@@ -1,8 +1,8 @@
 import type { Graph } from '../ir/graph.ts';
-import type { Activations, StorageCost } from './activations.ts';
+import type { Activations } from './activations.ts';
 import type { Context } from './context.ts';
 import { activationsOf } from './plan-activations.ts';
-import { firstLayers, type Surveys } from './survey.ts';
+import type { Surveys } from './survey.ts';
 import type { CompressOptions } from './types.ts';
 
 /** What a graph needs when it is compiled for the board. */
@@ -67,13 +67,10 @@ export interface Narrowing {
 const STEPS = 5;
 
 /**
- * The activations as planned and with more and more of the 16-bit ones at 8 bits, the least costly first: less memory and time. Inputs
- * of first layers come last: what reaches them has its own steps, which 8 bits may miss by half a step everywhere.
+ * The activations as planned and with more and more of the 16-bit ones at 8 bits, those least worth it first: less memory and time.
  */
 export function narrowings(ctx: Context, surveys: Surveys, planned: Activations): Narrowing[] {
-  const first = firstLayers(ctx);
-  const isFirst = (w: StorageCost): number => Number(w.storage.layers.some((l) => first.has(l)));
-  const wide = [...planned.wide].sort((a, b) => isFirst(b) - isFirst(a) || b.cost - a.cost);
+  const { wide } = planned;
   const counts = new Set(Array.from({ length: STEPS + 1 }, (_, k) => Math.round((k * wide.length) / STEPS)));
   return [...counts].map((narrowed) => {
     const left = wide.slice(0, wide.length - narrowed);

@@ -8,60 +8,24 @@ import {
   type StorageCost,
 } from './activations.ts';
 import type { Context } from './context.ts';
+import { inputBehind, inputNoise } from './input-noise.ts';
 import type { Layer } from './layers.ts';
 import { type Exposure, exposures, type Gains } from './noise.ts';
 import type { Storage } from './storage.ts';
 import type { Surveys } from './survey.ts';
-
-/**
- * Share of the weights' divergence that 8-bit activations may add before some get 16 bits. 0.25 left the text recogniser six
- * times the divergence of 0.05.
- */
-const ACTIVATION_SHARE = 0.05;
-/** Divergence that changes no answers, nats a row: no activation gets 16 bits for less, since they take twice the memory. */
-const NEGLIGIBLE = 3e-4;
+import { wideStorages } from './wide-activations.ts';
 
 /** How activations are quantized; `weightDivergence` is what the weights are expected to cost. */
-export function planActivations(
-  ctx: Context,
-  surveys: Surveys,
-  first: ReadonlySet<Layer>,
-  weightDivergence: number,
-): Activations {
-  return activationsOf(ctx, surveys, wideStorages(ctx, storageCosts(ctx, surveys), first, weightDivergence));
+export function planActivations(ctx: Context, surveys: Surveys, weightDivergence: number): Activations {
+  return activationsOf(ctx, surveys, wideStorages(ctx, storageCosts(ctx, surveys), weightDivergence));
 }
 
 /** Storages by what 8 bits cost, most first. */
 function storageCosts(ctx: Context, surveys: Surveys): StorageCost[] {
   const byReader = exposures(ctx.graph, gainsOfLayers(surveys));
   return ctx.storages
-    .map((storage) => ({ storage, cost: costOf(storage, surveys, byReader) }))
+    .map((storage) => ({ storage, cost: costOf(ctx, storage, surveys, byReader) }))
     .sort((a, b) => b.cost - a.cost);
-}
-
-/** Inputs of first layers have 16 bits, and what reaches an output past all layers; then whatever costs most. */
-function wideStorages(
-  ctx: Context,
-  costs: readonly StorageCost[],
-  first: ReadonlySet<Layer>,
-  weightDivergence: number,
-): StorageCost[] {
-  const { wideActivations } = ctx.options;
-  if (wideActivations === 'none') return [];
-  if (wideActivations === 'all') return [...costs];
-  const auto = wideActivations === 'auto';
-  const wide = costs.filter(
-    ({ storage, cost }) => storage.layers.some((l) => first.has(l)) || (auto && cost === Number.POSITIVE_INFINITY),
-  );
-  if (!auto) return wide;
-  const others = costs.filter((c) => !wide.includes(c));
-  let left = others.reduce((sum, c) => sum + c.cost, 0);
-  for (const c of others) {
-    if (left <= Math.max(NEGLIGIBLE, ACTIVATION_SHARE * weightDivergence)) break;
-    wide.push(c);
-    left -= c.cost;
-  }
-  return wide;
 }
 
 /** The plans that go with a choice of what has 16 bits. */
@@ -100,9 +64,19 @@ function rangesOf(s: Storage, surveys: Surveys): Ranges {
 }
 
 /** Divergence of rounding to 8 bits: that of every reader who sees the rounded value. */
-function costOf(s: Storage, surveys: Surveys, byReader: ReadonlyMap<string, readonly Exposure[]>): number {
+function costOf(
+  ctx: Context,
+  s: Storage,
+  surveys: Surveys,
+  byReader: ReadonlyMap<string, readonly Exposure[]>,
+): number {
   const plan = planStatic(useOf(s), rangesOf(s, surveys), 8);
-  const noise = new Map(measuredValues(s).map((v) => [v, roundingNoise(plan, surveys.ranges.get(v)!)]));
+  const noiseOf = (v: string): Float64Array => {
+    const expected = roundingNoise(plan, surveys.ranges.get(v)!);
+    const input = inputBehind(ctx.graph, v);
+    return input === undefined || plan.inv.length > 1 ? expected : expected.fill(inputNoise(ctx, input, plan));
+  };
+  const noise = new Map(measuredValues(s).map((v) => [v, noiseOf(v)]));
   let cost = 0;
   for (const { value, reader } of s.uses) {
     const gains = byReader.get(value)!.find((e) => e.reader === reader)!.gains;

@@ -20,7 +20,7 @@ import { planActivations } from './plan-activations.ts';
 import { inputScales } from './quantize.ts';
 import { codeBytes } from './sequential.ts';
 import { type GraphSize, graphSize, residentCodeBytes } from './size.ts';
-import { firstLayers, type Surveys } from './survey.ts';
+import type { Surveys } from './survey.ts';
 import { orderUnits } from './unit-order.ts';
 
 /** Aimed at below the budget, so that the coder's granularity does not push a plan over it. */
@@ -72,12 +72,12 @@ export class Planner {
   /** Steps by the survey, with the size of everything but the codes estimated from a graph of empty codes. */
   firstPlan(surveys: Surveys, attention: Replacement | undefined): Plan {
     const { ctx } = this;
-    const narrow = planActivations(ctx, surveys, new Set(), Number.POSITIVE_INFINITY);
+    const narrow = planActivations(ctx, surveys, Number.POSITIVE_INFINITY);
     const side0 = this.sideOf(surveys, narrow);
     const draft = this.allocateFor({ surveys, side: side0, limit: residentLimit(ctx.options, undefined) });
     const weights = divergenceOf(draft.values());
     if (attention && attention.divergence <= ATTENTION_SHARE * weights) this.base = attention.graph;
-    const wanted = planActivations(ctx, surveys, firstLayers(ctx), weights);
+    const wanted = planActivations(ctx, surveys, weights);
     return this.withinLimits(surveys, wanted);
   }
 

@@ -85,7 +85,7 @@ function floatParams(graph: Graph): number {
 }
 
 function settingsOf(ctx: Context): Record<string, unknown> {
-  const { metric, sizer, residentSizer: _, footprint: __, planer: ___, ...rest } = ctx.options;
+  const { metric, sizer, residentSizer: _, footprint: __, planer: ___, productTime: ____, ...rest } = ctx.options;
   return { ...rest, metric: metric ? 'user' : 'none', sizer: sizer ? 'coder' : 'estimate' };
 }
 

@@ -335,13 +335,3 @@ function inputGainsOf(layer: Layer, weights: Float32Array, channels: number, mea
   }
   return gains;
 }
-
-/** Layers that no other weight layer comes before. */
-export function firstLayers(ctx: Context): Set<Layer> {
-  const weighted = new Set(ctx.layers.filter((l) => l.node).map((l) => l.node!));
-  const behind = new Set<string>();
-  for (const node of ctx.graph.nodes) {
-    if (weighted.has(node) || node.inputs.some((v) => behind.has(v))) for (const o of node.outputs) behind.add(o);
-  }
-  return new Set(ctx.layers.filter((l) => l.input !== '' && !behind.has(l.input)));
-}

@@ -13,6 +13,15 @@ export interface CalibrationData {
   readonly answers?: ReadonlyMap<Sample, Readonly<Record<string, Tensor>>>;
 }
 
+/** What tells a layer's multiplications apart: elements are inputs, outputs and weights. */
+export interface LayerWork {
+  readonly macs: number;
+  readonly elements: number;
+}
+
+/** Time of a layer's multiplications with activations of so many bits, relative to that of other layers. */
+export type ProductTime = (work: LayerWork, bits: 8 | 16) => number;
+
 /** A user's quality measure of one sample: outputs by name, the sample's index; higher is better, not negative. */
 export type SampleMetric = (outputs: Readonly<Record<string, Tensor>>, index: number) => number;
 
@@ -31,6 +40,8 @@ export interface CompressOptions {
   readonly maxLatencyMs?: number;
   /** What a graph takes on the board. */
   readonly footprint?: FootprintOf;
+  /** What 16-bit activations cost on the board; absent: no time. */
+  readonly productTime?: ProductTime;
   /** Seek the smallest size that keeps `minQuality` with its whole interval, starting at `wireBudgetBytes`, instead of the best at that size. */
   readonly smallest?: boolean;
   /** Share of the original's quality to keep on held-out samples. */
@@ -55,8 +66,8 @@ export interface CompressOptions {
   readonly entropyAllocation: boolean;
   /** Layers with rank to spare as products of two smaller ones. */
   readonly lowRank: boolean;
-  /** Which static activations get 16 bits: none, inputs of the first layers, or also those that cost most. */
-  readonly wideActivations: 'none' | 'first' | 'auto' | 'all';
+  /** Which static activations get 16 bits: none, those that are worth it, or all. */
+  readonly wideActivations: 'none' | 'auto' | 'all';
   /** Factor on the ranges of activations, for calibration data that is not of the kind the network will see. */
   readonly rangeMargin: number;
   /** Ordered component energies in the report. */

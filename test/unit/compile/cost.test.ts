@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createCostModel, worstOrigin } from '../../../sdk/compile/cost.ts';
+import { createCostModel, productTimeOn, worstOrigin } from '../../../sdk/compile/cost.ts';
 import { referenceSteps } from '../../../sdk/compile/cost-calibrate.ts';
-import { type HostFacts, loadProfile } from '../../../sdk/compile/profile.ts';
+import { type HostFacts, loadProfile, type RuntimeKind } from '../../../sdk/compile/profile.ts';
 import { REFERENCE_NETWORKS } from '../../../sdk/compile/reference-networks.ts';
 
 test('the reference networks have the multiplications their papers state', () => {
@@ -58,6 +58,24 @@ test('a kind that starts with q is integer arithmetic, others are float', () => 
   const model = createCostModel(loadProfile('raspberry-pi-5'), { runtime: 'native' });
   const cost = (kind: string) => model.estimate([{ kind, macs: 1e8, bytes: 1e6 }]).ms.value;
   assert.ok(cost('qconv') < cost('conv'));
+});
+
+test('products of 16-bit activations take as much longer as the instruction set says', () => {
+  const work = { macs: 1e8, elements: 1e5 };
+  const ratio = (board: string, runtime: RuntimeKind, few = work): number => {
+    const time = productTimeOn(loadProfile(board, { probe: () => TIMED_HOST }), runtime);
+    return time(few, 16) / time(few, 8);
+  };
+  assert.is(ratio('raspberry-pi-4b', 'native'), 2);
+  assert.is(ratio('raspberry-pi-5', 'native'), 8);
+  assert.is(ratio('raspberry-pi-3b-plus', 'native'), 1);
+  assert.is(ratio('raspberry-pi-pico-2', 'firmware'), 1);
+  assert.is(ratio('host', 'native'), 2);
+  assert.ok(Math.abs(ratio('host', 'wasm') - 1.6) < 1e-9);
+  assert.is(ratio('host', 'native', { macs: 1e6, elements: 1e5 }), 1, 'depthwise layers');
+  const model = createCostModel(loadProfile('raspberry-pi-4b'), { runtime: 'native' });
+  const step = { kind: 'qconv', macs: 1e8, bytes: 1e6 };
+  assert.ok(model.estimate([{ ...step, wide: true }]).ms.value > 1.5 * model.estimate([step]).ms.value);
 });
 
 const TIMED_HOST: HostFacts = {

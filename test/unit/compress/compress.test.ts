@@ -92,7 +92,7 @@ test('a convolutional network at 6x: within the budget, close, sizes add up', as
   );
   assert.is(report.layers.length, 4);
   assert.equal(graph.nodes.filter((n) => n.op === 'QConv').length, 3);
-  assert.is(graph.values.get('image.i16')?.type.dtype, 'i16');
+  assert.is(graph.values.get('image.i8')?.type.dtype, 'i8');
   assert.ok(relativeError(cnn, graph, fresh) < 0.01);
   assert.ok(report.gate.agreement > 0.85);
   assert.ok(report.layers.every((l) => l.op === 'Linear' || l.op === 'Conv'));
