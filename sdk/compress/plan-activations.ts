@@ -5,10 +5,10 @@ import {
   planStatic,
   Ranges,
   roundingNoise,
+  type StaticActivation,
   type StorageCost,
 } from './activations.ts';
 import type { Context } from './context.ts';
-import { inputBehind, inputNoise } from './input-noise.ts';
 import type { Layer } from './layers.ts';
 import { type Exposure, exposures, type Gains } from './noise.ts';
 import type { Storage } from './storage.ts';
@@ -24,7 +24,7 @@ export function planActivations(ctx: Context, surveys: Surveys, weightDivergence
 function storageCosts(ctx: Context, surveys: Surveys): StorageCost[] {
   const byReader = exposures(ctx.graph, gainsOfLayers(surveys));
   return ctx.storages
-    .map((storage) => ({ storage, cost: costOf(ctx, storage, surveys, byReader) }))
+    .map((storage) => ({ storage, cost: costOf(storage, surveys, byReader) }))
     .sort((a, b) => b.cost - a.cost);
 }
 
@@ -63,20 +63,17 @@ function rangesOf(s: Storage, surveys: Surveys): Ranges {
   return Ranges.over(measuredValues(s).map((v) => surveys.ranges.get(v)!));
 }
 
-/** Divergence of rounding to 8 bits: that of every reader who sees the rounded value. */
-function costOf(
-  ctx: Context,
-  s: Storage,
-  surveys: Surveys,
-  byReader: ReadonlyMap<string, readonly Exposure[]>,
-): number {
-  const plan = planStatic(useOf(s), rangesOf(s, surveys), 8);
-  const noiseOf = (v: string): Float64Array => {
-    const expected = roundingNoise(plan, surveys.ranges.get(v)!);
-    const input = inputBehind(ctx.graph, v);
-    return input === undefined || plan.inv.length > 1 ? expected : expected.fill(inputNoise(ctx, input, plan));
-  };
-  const noise = new Map(measuredValues(s).map((v) => [v, noiseOf(v)]));
+/** How a storage is quantized to 8 bits. */
+export function bytesOf(s: Storage, surveys: Surveys): StaticActivation {
+  return planStatic(useOf(s), rangesOf(s, surveys), 8);
+}
+
+/** Divergence of rounding to 8 bits: that of every reader who sees the rounded value, or as measured. */
+function costOf(s: Storage, surveys: Surveys, byReader: ReadonlyMap<string, readonly Exposure[]>): number {
+  const measured = surveys.rounding.get(s);
+  if (measured !== undefined) return measured;
+  const plan = bytesOf(s, surveys);
+  const noise = new Map(measuredValues(s).map((v) => [v, roundingNoise(plan, surveys.ranges.get(v)!)]));
   let cost = 0;
   for (const { value, reader } of s.uses) {
     const gains = byReader.get(value)!.find((e) => e.reader === reader)!.gains;

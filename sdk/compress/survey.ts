@@ -7,12 +7,13 @@ import { type Context, fitSettings, needsMoments } from './context.ts';
 import { scoreOf } from './divergence.ts';
 import { type HeldOut, meanDivergence } from './evaluate.ts';
 import { type Factors, factorsOf } from './factorize.ts';
+import { inputBehind, inputDivergence } from './input-rounding.ts';
 import { constantOrRead, LayerStatistics } from './layer-statistics.ts';
 import { type Layer, weightsOf } from './layers.ts';
 import { lstmValues } from './lstm.ts';
 import type { TileMoments } from './moments.ts';
 import type { Gains } from './noise.ts';
-import { measuredValues } from './plan-activations.ts';
+import { bytesOf, measuredValues } from './plan-activations.ts';
 import { inputScales, MatrixFit, type QuantizedMatrix, rowExponents } from './quantize.ts';
 import type { Session, Snapshot } from './runner.ts';
 import { type Spectrum, spectrumOf } from './spectrum.ts';
@@ -38,6 +39,8 @@ export interface LayerSurvey {
 /** Surveys of all layers, and ranges of their inputs and of what else may be stored as codes. */
 export class Surveys extends Map<Layer, LayerSurvey> {
   readonly ranges = new Map<string, Ranges>();
+  /** Divergence of rounding inputs to 8 bits. */
+  readonly rounding = new Map<Storage, number>();
 }
 
 /** Values of the float graph that the survey and the fit read. */
@@ -80,8 +83,20 @@ export async function survey(ctx: Context, session: Session, held: HeldOut, prob
   await readBetween(stream, session, between, session.steps, out.ranges);
   stream.close();
   if (ctx.options.rangeMargin !== 1) for (const r of out.ranges.values()) r.widen(ctx.options.rangeMargin);
+  for (const storage of ctx.storages) {
+    const input = storage.perChannel ? undefined : inputOf(ctx, storage);
+    if (input === undefined) continue;
+    checkSignal(ctx.signal);
+    out.rounding.set(storage, await inputDivergence(session, held, input, bytesOf(storage, out), probes));
+  }
   ctx.progress({ stage: 'sensitivity', done, total: done });
   return out;
+}
+
+/** The network's input that a storage holds and nothing else. */
+function inputOf(ctx: Context, storage: Storage): string | undefined {
+  const inputs = new Set(measuredValues(storage).map((v) => inputBehind(ctx.graph, v)));
+  return inputs.size === 1 ? [...inputs][0] : undefined;
 }
 
 /** Values that no layer reads but whose ranges are wanted, in the order of the run. */
