@@ -91,26 +91,49 @@ export function suitsWideDepthwise(ctx: KernelContext, geo: Geometry): boolean {
 /** Lines up to this length are copied pixel by pixel without a loop. */
 const SHORT_LINE = 16;
 
+/** Where lines are copied to, and from. */
+interface Lines {
+  readonly type: 'u8' | 'i16';
+  readonly src: string;
+  readonly lines: string;
+  /** What is beside the image is there already. */
+  readonly padded: boolean;
+}
+
 /** C text that copies line `line` of the image with its padding to place i of the copied lines. */
 function copyLine(
   { h, w, c, pads }: Geometry,
   lanes: number,
   pixels: number,
-  { type, src, lines }: { type: 'u8' | 'i16'; src: string; lines: string },
+  { type, src, lines, padded }: Lines,
 ): string {
   const left = pads[1];
   const to = `${lines} + i * ${pixels * lanes}`;
   const from = `${src} + ((i64)image * ${h} + (outside ? 0 : line)) * ${w * c} + n`;
   if (pixels > SHORT_LINE) return `dw_line_${type}(${to}, ${from}, ${c}, ${left}, ${w}, ${pixels}, outside, pad);`;
-  const [pad, copy] =
+  const copy =
     type === 'u8'
-      ? [(at: string) => `dw_copy_i8(${at}, pad, 0);`, (at: string, s: string) => `dw_copy_i8(${at}, ${s}, 0x80);`]
-      : [(at: string) => `dw_copy_i16(${at}, pad);`, (at: string, s: string) => `dw_copy_i16(${at}, ${s});`];
+      ? (at: string, s: string) => `dw_copy_i8(${at}, ${s}, 0x80);`
+      : (at: string, s: string) => `dw_copy_i16(${at}, ${s});`;
   const places = Array.from({ length: pixels }, (_, x) => ({ x: x - left, at: `d + ${x * lanes}` }));
-  const all = places.map(({ at }) => pad(at)).join(' ');
-  const inside = places.map(({ x, at }) => (x >= 0 && x < w ? copy(at, `s + ${x * c}`) : pad(at))).join(' ');
+  const isInside = ({ x }: { x: number }): boolean => x >= 0 && x < w;
+  const written = padded ? places.filter(isInside) : places;
+  const all = written.map(({ at }) => padPixel(type, at)).join(' ');
+  const inside = written
+    .map((p) => (isInside(p) ? copy(p.at, `s + ${p.x * c}`) : padPixel(type, p.at)))
+    .join(' ');
   return `${type} *const d = ${to}; const __typeof__(*${src}) *const s = ${from};
         if (outside) { ${all} } else { ${inside} }`;
+}
+
+const padPixel = (type: 'u8' | 'i16', at: string): string =>
+  type === 'u8' ? `dw_copy_i8(${at}, pad, 0);` : `dw_copy_i16(${at}, pad);`;
+
+/** C text that writes what is beside the image in `count` copied lines. */
+function padLines({ w, pads }: Geometry, lanes: number, pixels: number, { type, lines }: Lines, count: number): string {
+  const places = Array.from({ length: pixels }, (_, x) => x).filter((x) => x < pads[1] || x >= pads[1] + w);
+  if (places.length === 0) return '';
+  return `for (i32 i = 0; i < ${count}; i++) { ${type} *const d = ${lines} + i * ${pixels * lanes}; ${places.map((x) => padPixel(type, `d + ${x * lanes}`)).join(' ')} }`;
 }
 
 /** Passes of which the lines are copied at once: neighbouring ones share some. */
@@ -143,8 +166,12 @@ export function wideDepthwise(
   const [type, bytes, turned] = v.from === 'i8' ? (['u8', 1, 128] as const) : (['i16', 2, 0] as const);
   const form = v.from === 'i16' || vnni ? type : formOf(v.codes, geo);
   const line = pixels * lanes;
+  // Short lines have the same beside them for all channels, where that is one value, and it is written once.
+  const padded = pixels <= SHORT_LINE && !v.zeroPerChannel;
   const band = rows * bandOf(Math.ceil(geo.oh / rows), (n) => ((n * rows - 1) * sh + geo.kh) * line * bytes);
-  const lines = `((${type} *)${ctx.scratch(((band - 1) * sh + geo.kh) * line * bytes)})`;
+  const copied = (band - 1) * sh + geo.kh;
+  const lines = `((${type} *)${ctx.scratch(copied * line * bytes)})`;
+  const copies: Lines = { type, src: v.src, lines, padded };
   const filters = `((i8 *)${ctx.scratch(blocks * filterBytes)})`;
   const start = `((i32 *)${ctx.scratch(blocks * lanes * 4)})`;
   const tile = `((u8 *)${ctx.scratch(16 * (Math.ceil(taps / 16) * 16 + 2))})`;
@@ -218,26 +245,23 @@ export function wideDepthwise(
           }
         }
         }`;
+  const padSize = skips ? 4 * lanes : lanes;
+  const pad = (c: string): string =>
+    `${type} pad[${padSize}]; for (i32 j = 0; j < ${padSize}; j++) pad[j] = (${type})(${zeroOf(skips ? c.replaceAll('j', `j % ${lanes}`) : c)} + ${turned});`;
   const body = `${depthwiseShare(ctx, geo, lanes)}
   ew_filters(${v.filter}, n0 / ${NR}, (n1 - n0 + ${NR - 1}) / ${NR}, ${geo.c}, ${geo.kh}, ${geo.kw}, ${filters}, ${tile}, ${start});
+  ${padded ? `${pad('0')} ${padLines(geo, lanes, pixels, copies, copied)}` : ''}
   for (i32 band0 = r0, band; band0 < r1; band0 += band) {
     const i32 top = band0 % ${geo.oh}, image = band0 / ${geo.oh};
     band = r1 - band0 < ${geo.oh} - top ? r1 - band0 : ${geo.oh} - top;
     if (band > ${band}) band = ${band};
     for (i32 at = 0; n0 + at < n1; at += ${lanes}) {
       const i32 n = n0 + at, nv = n1 - n < ${lanes} ? n1 - n : ${lanes}; (void)nv;
-      ${type} pad[${skips ? 4 * lanes : lanes}];
-      for (i32 j = 0; j < ${lanes}; j++) ${
-        skips
-          ? range(4)
-              .map((i) => `pad[j + ${i * lanes}] = `)
-              .join('')
-          : 'pad[j] = '
-      } (${type})(${zeroOf(v.zeroPerChannel ? '(n + j < n1 ? n + j : n)' : 'n')} + ${turned});
+      ${padded ? '' : pad('(n + j < n1 ? n + j : n)')}
       for (i32 i = 0; i < (band - 1) * ${sh} + ${geo.kh}; i++) {
         const i32 line = top * ${sh} - ${top} + i, outside = line < 0 || line >= ${geo.h};
         ${skips ? 'if (outside) continue;' : ''}
-        ${copyLine(geo, lanes, pixels, { type, src: v.src, lines })}
+        ${copyLine(geo, lanes, pixels, copies)}
       }
       {
         ${widened(block)}
