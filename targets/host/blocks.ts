@@ -1,9 +1,10 @@
 import { LIST_BITS, PANEL_ROWS, TILES_PER_START } from '../../sdk/wire/panels.ts';
+import { placedPanels } from './place.ts';
 import type { Width } from './width.ts';
 
 /** What products need around them: codes put into blocks, lines of the image copied. */
-export function codeBlocks({ lanes }: Width): string {
-  return `${lanes === 16 ? SUM_VNNI : SUM_256}${BLOCKS}${unpacking(lanes)}`;
+export function codeBlocks(w: Width): string {
+  return `${w.lanes === 16 ? SUM_VNNI : SUM_256}${BLOCKS}${placedPanels(w)}${UNPACKING}`;
 }
 
 const SUM_VNNI = `
@@ -51,11 +52,11 @@ EW_SHARED void ew_line_i16(i16 *d, const i16 *s, i32 left, i32 w, i32 n, i32 zp)
  * many steps each, and what a block ends with is written over. `ew_block16`: as [step of two columns][channel][2 i16]. room: see
  * sdk/compile/emit/c/panels.ts.
  */
-const unpacking = (lanes: 8 | 16): string => `
+const UNPACKING = `
 EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entry);
 EW_SHARED const u8 *ew_panel_at(const u8 *w, i32 entry, i32 height, i32 cols, i32 offset, u8 *t, u8 *room);
 EW_SHARED void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 offset, u8 *d);
-${lanes === 16 ? PLACED_512 : ''}/* tiles one after another: the bytes of one, its entry, its bits (1: it is one of sdk/wire/row-tiles.ts), its bytes before its list and those of that, its rows */
+/* tiles one after another: the bytes of one, its entry, its bits (1: it is one of sdk/wire/row-tiles.ts), its bytes before its list and those of that, its rows */
 typedef struct { const u8 *w; const u16 *entries; i32 tile, rows, cols, entry, bits, dense, list, height; } ew_walk;
 EW_INLINE ew_walk ew_walk_from(const u8 *p, i32 tile, i32 rows, i32 cols) {
   i32 entry; const i32 tiles = (rows + ${PANEL_ROWS - 1}) / ${PANEL_ROWS};
@@ -94,22 +95,15 @@ EW_SHARED void ew_filters(const u8 *p, i32 tile, i32 tiles, i32 rows, i32 kh, i3
     at += ${PANEL_ROWS};
   }
 }
-${block('', lanes)}${block('16', lanes)}`;
+${block('')}${block('16')}`;
 
-/** Tiles that go to their places as they are unpacked: see panels.ts. */
-const PLACED_512 =
-  'EW_SHARED void ew_place_panel(const u8 *w, i32 bits, i32 listed, i32 cols, i8 *t, i64 stride, u8 *room, i32 *sums);\n';
-
-function block(form: '' | '16', lanes: 8 | 16): string {
-  const placed =
-    lanes === 16 && form === ''
-      ? `if (whole && x.bits > 1 && x.height == ${PANEL_ROWS} && cols % 16 == 0) ew_place_panel(x.w, x.bits, x.list, cols, t, 4 * width, room, sums); else `
-      : '';
+function block(form: '' | '16'): string {
   return `EW_SHARED void ew_block${form}(const u8 *p, i32 tile, i32 tiles, i32 rows, i32 cols, i32 segments, i32 steps, i8 *t, i32 width, u8 *room, i32 *sums) {
   /* whole steps in every segment: they follow one another as they do in the tile */
   const i32 padded = (cols + 15) / 16 * 16, whole = segments == 1 || cols % (4 * segments) == 0;
   EW_TILES(x, p, tile, tiles, rows, cols) {
-    ${placed}{
+    if (whole && x.bits > 1 && x.height == ${PANEL_ROWS}) ew_place_panel${form}(x.w, x.bits, x.list, cols, t, 4 * width, room, sums);
+    else {
       ew_panel_at(x.w, x.entry, x.height, cols, 0, room, room + padded * ${PANEL_ROWS});
       if (whole) ew_place_tile${form}(room, t, 4 * width, padded / 4, sums);
       else ew_place_segments${form}(room, t, 4 * width, segments, cols / segments, steps, sums);

@@ -7,10 +7,11 @@ const PLANES: Readonly<Record<number, (at: number) => string>> = {
   1: (at) => `_mm512_srlv_epi16(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(w + ${at}))), by1)`,
 };
 
-/** C text that walks over units of codes of so many bits: `whole` is half a unit plus 2^(bits - 1), the other half after `shifts`. */
+/** C text that walks over units of codes of so many bits: `whole` is half a unit plus 2^(bits - 1), the other half after `shifts`; `plain` without those that are listed. */
 export interface Unit512 {
   readonly bytes: number;
   readonly loads: string;
+  readonly plain: string;
   readonly whole: string;
   readonly shifts: string;
 }
@@ -30,8 +31,14 @@ export function unit512(bits: number): Unit512 {
     at += 16 * width;
     to += width;
   }
-  const whole = fields.reduce((x, y) => `_mm512_or_si512(${x}, ${y})`);
-  return { bytes: at, loads: loads.join(' '), whole: `ew_listed_512(${whole}, &list)`, shifts: shifts.join(' ') };
+  const plain = fields.reduce((x, y) => `_mm512_or_si512(${x}, ${y})`);
+  return {
+    bytes: at,
+    loads: loads.join(' '),
+    plain,
+    whole: `ew_listed_512(${plain}, &list)`,
+    shifts: shifts.join(' '),
+  };
 }
 
 /** Constants that a unit wants. */
@@ -50,23 +57,6 @@ static __attribute__((unused)) const u8 *ew_unpack${bits}(const u8 *w, u8 *t, i3
   }
   return list;
 }`;
-}
-
-/** The same, to a block of codes: steps of four columns are `stride` bytes apart. Adds the sums of the rows' codes to two halves of a vector. */
-function place(bits: number): string {
-  const unit = unit512(bits);
-  const half = `{ const ew_mx v = _mm512_sub_epi8(${unit.whole}, zero); sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi8(1), v);
-      _mm256_storeu_si256((__m256i *)t, _mm512_castsi512_si256(v)); _mm256_storeu_si256((__m256i *)(t + stride), _mm512_extracti64x4_epi64(v, 1)); t += 2 * stride; }`;
-  return `static __attribute__((unused)) ew_mx ew_place${bits}(const u8 *w, i8 *t, i64 stride, i32 units, const u8 *list) {
-  const ew_mx zero = _mm512_set1_epi8(${1 << (bits - 1)}); ew_mx sum = _mm512_setzero_si512();
-  ${SHIFTS}
-  for (; units > 0; units--, w += ${unit.bytes}) {
-    ${unit.loads}
-    ${half} ${unit.shifts} ${half}
-  }
-  return sum;
-}
-`;
 }
 
 /** A byte eight times in a 64-bit constant. */
@@ -163,20 +153,5 @@ static __attribute__((unused)) const u8 *ew_unpack8(const u8 *w, u8 *t, i32 unit
   const ew_mx add = _mm512_broadcast_i32x4((__m128i)up);
   for (units *= 2; units > 0; units--, w += 64, t += 64) _mm512_storeu_si512(t, _mm512_add_epi8(_mm512_loadu_si512(w), add));
   return list;
-}
-/* a tile of eight rows and whole units into a block at t, and the sum of each row's codes; room for its list */
-${NARROW_WIDTHS.map(place).join('')}EW_SHARED void ew_place_panel(const u8 *w, i32 bits, i32 listed, i32 cols, i8 *t, i64 stride, u8 *room, i32 *sums) {
-  ew_mx sum = _mm512_setzero_si512();
-  if (listed) ew_list(w + bits * cols, listed, 8 * cols, 1 << (bits - 1), room);
-  switch (bits) {
-${NARROW_WIDTHS.map((b) => `    case ${b}: sum = ew_place${b}(w, t, stride, cols / 16, room); break;`).join('\n')}
-    default:
-      for (i32 k = cols / 8; k > 0; k--, w += 64, t += 2 * stride) {
-        const ew_mx v = _mm512_sub_epi8(_mm512_loadu_si512(w), _mm512_set1_epi8((char)128));
-        sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi8(1), v);
-        _mm256_storeu_si256((__m256i *)t, _mm512_castsi512_si256(v)); _mm256_storeu_si256((__m256i *)(t + stride), _mm512_extracti64x4_epi64(v, 1));
-      }
-  }
-  _mm256_storeu_si256((__m256i *)sums, _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1)));
 }
 `;

@@ -1,5 +1,6 @@
-import { PANEL_ROWS, planesOf } from '../../sdk/wire/panels.ts';
-import { range, type Width } from './width.ts';
+import { PANEL_ROWS } from '../../sdk/wire/panels.ts';
+import { STEPS, unit256 } from './units-256.ts';
+import type { Width } from './width.ts';
 
 /**
  * Products of one row of bytes with panels on vectors of 256 bits: a vector has four columns of the eight rows of a tile, and codes go into
@@ -13,59 +14,8 @@ export const ROW_BYTES_256 = 2;
 /** Widths of codes, bits. */
 export const ROW_WIDTHS = [2, 3, 4, 5, 6, 7, 8] as const;
 
-/** Steps of four columns in a unit. */
-const STEPS = range(4);
-
-/** C text of the loads of a unit, and of the fields of step `s` of a plane of so many bits, moved to bit `to`. */
-interface Plane {
-  readonly loads: (at: number) => string;
-  readonly field: (s: number, to: number) => string;
-}
-
-/** Bits [from, from + width) of every byte, moved to `to`. */
-function moved(v: string, from: number, to: number, width: number): string {
-  const by = to - from;
-  const shifted = by > 0 ? `_mm256_slli_epi16(${v}, ${by})` : by < 0 ? `_mm256_srli_epi16(${v}, ${-by})` : v;
-  return `_mm256_and_si256(${shifted}, _mm256_set1_epi8(${((1 << width) - 1) << to}))`;
-}
-
-const load = (at: number): string => `_mm256_loadu_si256((const __m256i *)(w + ${at}))`;
-
-const PLANES: Readonly<Record<number, Plane>> = {
-  4: {
-    loads: (at) => `const __m256i f0 = ${load(at)}, f1 = ${load(at + 32)};`,
-    field: (s, to) => moved(`f${s % 2}`, s < 2 ? 0 : 4, to, 4),
-  },
-  2: { loads: (at) => `const __m256i t = ${load(at)};`, field: (s, to) => moved('t', 2 * s, to, 2) },
-  1: {
-    loads: (at) =>
-      `const __m256i o = _mm256_srlv_epi32(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(w + ${at}))), _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));`,
-    field: (s, to) => moved('o', 2 * s, to, 1),
-  },
-};
-
-/** Codes plus 2^(bits - 1) of the steps of a unit, and its bytes. */
-function unitOf(bits: number): { readonly bytes: number; readonly loads: string; readonly codes: readonly string[] } {
-  if (bits === 8) return { bytes: 128, loads: '', codes: STEPS.map((s) => load(32 * s)) };
-  const loads: string[] = [];
-  const fields = STEPS.map((): string[] => []);
-  let [at, to] = [0, 0];
-  for (const width of planesOf(bits)) {
-    const plane = PLANES[width]!;
-    loads.push(plane.loads(at));
-    for (const s of STEPS) fields[s]!.push(plane.field(s, to));
-    at += 16 * width;
-    to += width;
-  }
-  return {
-    bytes: at,
-    loads: loads.join(' '),
-    codes: fields.map((f) => f.reduce((x, y) => `_mm256_or_si256(${x}, ${y})`)),
-  };
-}
-
 function multiply(bits: number): string {
-  const { bytes, loads, codes } = unitOf(bits);
+  const { bytes, loads, codes } = unit256(bits);
   return `
 static __attribute__((unused)) const u8 *ew_multiply${bits}(const u8 *w, i32 units, const i8 *x, i32 padded, i32 zp, i32 reach, const u8 *list, i32 listed, ew_sums *sums) {
   const ew_mx zero = _mm256_set1_epi8((char)${1 << (bits - 1)}); ew_mx c = sums->products, s = sums->codes; (void)reach;
@@ -106,16 +56,6 @@ function sums({ vnni, dpbusd }: Width): string {
 /** What the walk over tiles (row-walk.ts) is written with: the row as it lies, and behind it its magnitudes. */
 export function rows256(w: Width): string {
   return `
-static const u8 ew_lower[256][16], ew_upper[256][16];
-/* the next ones of a list where u is 0 */
-EW_INLINE ew_mx ew_listed_256(ew_mx u, const u8 **list) {
-#define EW_BOTH(p, q) _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(p))), _mm_loadu_si128((const __m128i *)(q)), 1)
-  const u32 marks = (u32)_mm256_movemask_epi8(_mm256_cmpeq_epi8(u, _mm256_setzero_si256()));
-  const u8 *low = *list, *high = low + __builtin_popcount(marks & 0xffff);
-  const ew_mx pick = _mm256_add_epi8(EW_BOTH(ew_lower[marks & 255], ew_lower[marks >> 16 & 255]), EW_BOTH(ew_upper[marks >> 8 & 255], ew_upper[marks >> 24]));
-  *list = low + __builtin_popcount(marks);
-  return _mm256_or_si256(u, _mm256_shuffle_epi8(EW_BOTH(low, high), pick));
-}
 EW_INLINE void ew_put_row(__m128i v, i32 k, i32 padded, i8 *d) {
   _mm_storeu_si128((__m128i *)(d + k), v); _mm_storeu_si128((__m128i *)(d + padded + k), _mm_abs_epi8(v));
 }

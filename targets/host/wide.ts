@@ -15,5 +15,5 @@ import { wideWords } from './words.ts';
 export function wideHeader(kind: WideKind): string {
   const w = WIDTHS[kind];
   const panels = w.lanes === 16 ? PANELS_512 : '';
-  return `${wideWords(w)}${products(w)}${depthwise(w)}${codeBlocks(w)}${heads(w)}${panels}${rowWalk(w)}`;
+  return `${wideWords(w)}${products(w)}${depthwise(w)}${panels}${codeBlocks(w)}${heads(w)}${rowWalk(w)}`;
 }

@@ -119,9 +119,7 @@ function copyLine(
   const isInside = ({ x }: { x: number }): boolean => x >= 0 && x < w;
   const written = padded ? places.filter(isInside) : places;
   const all = written.map(({ at }) => padPixel(type, at)).join(' ');
-  const inside = written
-    .map((p) => (isInside(p) ? copy(p.at, `s + ${p.x * c}`) : padPixel(type, p.at)))
-    .join(' ');
+  const inside = written.map((p) => (isInside(p) ? copy(p.at, `s + ${p.x * c}`) : padPixel(type, p.at))).join(' ');
   return `${type} *const d = ${to}; const __typeof__(*${src}) *const s = ${from};
         if (outside) { ${all} } else { ${inside} }`;
 }
