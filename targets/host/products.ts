@@ -6,11 +6,13 @@ import { range, type Width } from './width.ts';
  * consists of segments, `apart` bytes from one to the next, of so many steps each. b is [segment][step][columns * EW_LANES channels] of
  * what meets a step, acc is [rows][columns * EW_LANES] i32, every row of which begins with init. `reach` is what `ew_reach` gave for the
  * codes, or what is known of them: the steps whose products cannot overflow a sum of 16 bits, as AVX2 adds them up.
+ * `ew_tile8_<rows>_<columns>(reach, a, at, b, segments, apart, steps, init, out)` and `ew_tile16_...` are what they are made of, for kernels
+ * that want the sums in registers: out is a vector a cell.
  */
 export function products(w: Width): string {
-  const words = kernels(w, 'ew_dot16', w.shape.rows, wordStep);
+  const words = kernels(w, 'ew_tile16', w.shape.rows, wordStep);
   if (w.vnni)
-    return `#define ew_reach(t, vectors, segments, steps) 8\n${kernels(w, 'ew_dot8', w.shape.rows, byteStep)}${words}`;
+    return `#define ew_reach(t, vectors, segments, steps) 8\n${kernels(w, 'ew_tile8', w.shape.rows, byteStep)}${words}`;
   return `${REACH}${chains(w)}${words}`;
 }
 
@@ -44,24 +46,43 @@ const wordStep: Step = (w, acc, s, b) =>
 const multiplyAdd = (multiply: string, add: string, acc: string, s: string, b: string): string =>
   `{ ew_mx t; __asm__("${multiply} %3, %2, %1\\n\\t${add} %1, %0, %0" : "+x"(${acc}), "=&x"(t) : "x"(${s}), "x"(${b})); }`;
 
-const TYPES = 'const u8 *, const i32 *, const void *, i32, i64, i32, const i32 *, i32 *';
+const TYPES = 'i32, const void *, const i32 *, const void *, i32, i64, i32, const i32 *, i32 *';
 const PARAMETERS =
   'const void *a, const i32 *at, i32 rows, const void *b, i32 columns, i32 segments, i64 apart, i32 steps, const i32 *init, i32 *acc';
 const ARGUMENTS = 'a, at, b, segments, apart, steps, init, acc';
 
-/** Names of the kernels for so many rows and columns. */
+/** Kinds of tiles, and the functions that write what they give to memory. */
+const DOTS = { ew_tile8: 'ew_dot8', ew_halves: 'ew_dot8h', ew_tile16: 'ew_dot16' } as const;
+type Tile = keyof typeof DOTS;
+
+/** Names of the functions for so many rows and columns. */
 const table = (rows: number, columns: number, name: string): string =>
   `{${range(rows).map((r) => `{${range(columns).map((c) => `${name}_${r + 1}_${c + 1}`)}}`)}}`;
 
-/** The kernels of a kind and what calls them. */
-function kernels(w: Width, name: string, rows: number, step: Step): string {
+/** A tile whose sums go to memory. */
+function stored(tile: Tile, rows: number, columns: number): string {
+  const cells = rows * columns;
+  return `
+EW_SHARED void ${DOTS[tile]}_${rows}_${columns}(i32 reach, const void *a, const i32 *at, const void *b, i32 segments, i64 apart, i32 steps, const i32 *init, i32 *acc) {
+  ix c[${cells}]; ${tile}_${rows}_${columns}(reach, a, at, b, segments, apart, steps, init, c);
+  ${range(cells)
+    .map((i) => `ix_store(acc + ${i} * EW_LANES, c[${i}]);`)
+    .join(' ')}
+}`;
+}
+
+/** The tiles of a kind and what calls them. */
+function kernels(w: Width, tile: Tile, rows: number, step: Step): string {
   const { columns } = w.shape;
-  const texts = range(rows).flatMap((r) => range(columns).map((c) => plain(w, name, r + 1, c + 1, step)));
-  const reach = name === 'ew_dot8';
+  const name = DOTS[tile];
+  const texts = range(rows).flatMap((r) =>
+    range(columns).flatMap((c) => [plain(w, tile, r + 1, c + 1, step), stored(tile, r + 1, c + 1)]),
+  );
+  const reach = tile === 'ew_tile8';
   return `${texts.join('')}
 EW_INLINE void ${name}(${reach ? 'i32 reach, ' : ''}${PARAMETERS}) {
   static void (*const kernels[${rows}][${columns}])(${TYPES}) = ${table(rows, columns, name)};
-  ${reach ? '(void)reach; ' : ''}kernels[rows - 1][columns - 1](${ARGUMENTS});
+  kernels[rows - 1][columns - 1](${reach ? 'reach' : '0'}, ${ARGUMENTS});
 }
 `;
 }
@@ -69,13 +90,15 @@ EW_INLINE void ${name}(${reach ? 'i32 reach, ' : ''}${PARAMETERS}) {
 /** Bytes without VNNI; more rows than a kernel takes are taken one group after another. */
 function chains(w: Width): string {
   const { columns } = w.shape;
-  const names = ['ew_dot8', 'ew_halves'] as const;
-  const texts = names.flatMap((name) =>
-    range(CHAINED_ROWS).flatMap((r) => range(columns).map((c) => chained(w, name, r + 1, c + 1))),
+  const tiles = ['ew_tile8', 'ew_halves'] as const;
+  const texts = tiles.flatMap((tile) =>
+    range(CHAINED_ROWS).flatMap((r) =>
+      range(columns).flatMap((c) => [chained(w, tile, r + 1, c + 1), stored(tile, r + 1, c + 1)]),
+    ),
   );
   return `${texts.join('')}
 EW_INLINE void ew_dot8(i32 reach, ${PARAMETERS}) {
-  static void (*const kernels[2][${CHAINED_ROWS}][${columns}])(i32, ${TYPES}) = {${names.map((n) => table(CHAINED_ROWS, columns, n))}};
+  static void (*const kernels[2][${CHAINED_ROWS}][${columns}])(${TYPES}) = {${tiles.map((t) => table(CHAINED_ROWS, columns, DOTS[t]))}};
   for (i32 n; rows > 0; rows -= n, at += n, acc += n * columns * EW_LANES) {
     n = rows < ${CHAINED_ROWS} ? rows : ${CHAINED_ROWS};
     kernels[reach == 0][n - 1][columns - 1](reach, ${ARGUMENTS});
@@ -87,13 +110,13 @@ EW_INLINE void ew_dot8(i32 reach, ${PARAMETERS}) {
 const cellsOf = (rows: number, columns: number): (readonly [number, number])[] =>
   range(rows).flatMap((r) => range(columns).map((c) => [r, c] as const));
 
-function head(name: string, rows: number, columns: number, first: string): string {
+function head(tile: Tile, rows: number, columns: number): string {
   return `
-EW_SHARED void ${name}_${rows}_${columns}(${first}const u8 *a, const i32 *at, const void *codes, i32 segments, i64 apart, i32 steps, const i32 *init, i32 *acc) {
+EW_INLINE void ${tile}_${rows}_${columns}(i32 reach, const void *a, const i32 *at, const void *codes, i32 segments, i64 apart, i32 steps, const i32 *init, ix *out) {
   const u8 *b = codes, ${range(rows)
-    .map((r) => `*p${r} = a + at[${r}]`)
+    .map((r) => `*p${r} = (const u8 *)a + at[${r}]`)
     .join(', ')};
-  apart -= 4 * steps;`;
+  apart -= 4 * steps; (void)reach;`;
 }
 
 const moved = (rows: number, by: string): string =>
@@ -108,7 +131,7 @@ const valuesOf = ({ mm }: Width, r: number, u: number): string =>
 const codesOf = ({ bytes }: Width, columns: number, u: number, c: number): string =>
   `EW_LOADX(b + ${(u * columns + c) * bytes})`;
 
-function plain(w: Width, name: string, rows: number, columns: number, step: Step): string {
+function plain(w: Width, tile: Tile, rows: number, columns: number, step: Step): string {
   const { lanes, bytes, mm, si } = w;
   const sets = setsOf(w, rows * columns);
   const cells = cellsOf(rows, columns);
@@ -136,7 +159,7 @@ function plain(w: Width, name: string, rows: number, columns: number, step: Step
       .reduce((x, y) => `${mm}_add_epi32(${x}, ${y})`);
   // What is left of a short segment is no loop: pointers of all rows move on after every pass.
   const next = (n: number): string => `b += ${n * columns * bytes}, ${moved(rows, String(4 * n))}`;
-  return `${head(name, rows, columns, '')}
+  return `${head(tile, rows, columns)}
   ${start.join(' ')}
   for (; segments > 0; segments--, ${moved(rows, 'apart')}) {
     i32 k = steps;
@@ -146,12 +169,12 @@ function plain(w: Width, name: string, rows: number, columns: number, step: Step
     if (k & 2) { ${range(2).map(one).join('\n      ')} ${next(2)}; }
     if (k & 1) { ${one(0)} ${next(1)}; }
   }
-  ${cells.map(([r, c]) => `EW_STOREX(acc + ${(r * columns + c) * lanes}, ${total(r, c)});`).join(' ')}
+  ${cells.map(([r, c]) => `out[${r * columns + c}] = (ix)${total(r, c)};`).join(' ')}
 }`;
 }
 
 /** Bytes without VNNI: sums of 16 bits over as many steps as `reach` says; where none fits, bytes of even places and of odd ones apart. */
-function chained(w: Width, name: 'ew_dot8' | 'ew_halves', rows: number, columns: number): string {
+function chained(w: Width, tile: Tile, rows: number, columns: number): string {
   const { lanes, bytes, mm } = w;
   const cells = cellsOf(rows, columns);
   const all = (text: (r: number, c: number) => string): string => cells.map(([r, c]) => text(r, c)).join(' ');
@@ -174,7 +197,7 @@ function chained(w: Width, name: 'ew_dot8' | 'ew_halves', rows: number, columns:
   const halves = (r: number, c: number): string =>
     [255, -256].map((m) => more(r, c, product(c, `${mm}_and_si256(s, ${mm}_set1_epi16(${m}))`))).join(' ');
   const steps =
-    name === 'ew_halves'
+    tile === 'ew_halves'
       ? `for (i32 k = steps; k > 0; k--) ${step(halves)}`
       : `for (i32 k = steps; k > 0; k -= reach) {
       ew_mx ${cells.map(([r, c]) => `t${r}_${c}`).join(', ')};
@@ -182,12 +205,12 @@ function chained(w: Width, name: 'ew_dot8' | 'ew_halves', rows: number, columns:
       for (i32 n = k < reach ? k : reach; n > 1; n--) ${step((r, c) => multiplyAdd('vpmaddubsw', 'vpaddw', `t${r}_${c}`, 's', `b${c}`))}
       ${all((r, c) => more(r, c, `t${r}_${c}`))}
     }`;
-  return `${head(name, rows, columns, 'i32 reach, ')}
-  ${all((r, c) => `ew_mx c${r}_${c} = EW_LOADX(init + ${c * lanes});`)} (void)reach;
+  return `${head(tile, rows, columns)}
+  ${all((r, c) => `ew_mx c${r}_${c} = EW_LOADX(init + ${c * lanes});`)}
   for (; segments > 0; segments--, ${moved(rows, 'apart')}) {
     ${steps}
   }
-  ${all((r, c) => `EW_STOREX(acc + ${(r * columns + c) * lanes}, c${r}_${c});`)}
+  ${all((r, c) => `out[${r * columns + c}] = (ix)c${r}_${c};`)}
 }`;
 }
 

@@ -25,6 +25,9 @@ export interface WideProduct {
   readonly rowScale?: string | undefined;
 }
 
+/** With vectors that wide there are 32 of them, which hold the sums of a tile beside what the rest of the kernel wants. */
+const LANES_OF_MANY_REGISTERS = 16;
+
 /** Memory of a block of codes at most, bytes: with it in the first cache, rows pass by in the second. */
 const BLOCK_BYTES = 48 * 1024;
 
@@ -59,11 +62,11 @@ export function wideProduct(
   const size = bytes ? 1 : 2;
   // Words are multiplied two columns at a time.
   const passes = bytes ? steps : Math.ceil(geo.k / segments / 2);
-  const columns = Math.max(
+  const most = Math.max(
     1,
     Math.min(wide.columns, Math.ceil(geo.og / lanes), Math.floor(BLOCK_BYTES / (kp * lanes * size))),
   );
-  const channels = columns * lanes;
+  const channels = most * lanes;
   const mr = rowsAtOnce(geo.m, wide.rows);
   const rowsFrom = { src: p.src, from, type, kp: padded, mr } as const;
   const source = windows ? imageLines(ctx, geo, rowsFrom) : matrixRows(ctx, geo, rowsFrom);
@@ -96,6 +99,29 @@ export function wideProduct(
               ${rowScale} epi(${ctx.arguments()}, m + r, G + n + c, nv, ${tail.pieces.map((_, i) => value(i)).join(', ')}${epi.more});
             }
           }`;
+  const inRegisters = tail.wide && lanes >= LANES_OF_MANY_REGISTERS;
+  /** Whole tiles, whose sums go to their tail in registers. */
+  const registers = (): string => {
+    const [rows, columns] = [mr, firstColumns(geo.og, lanes, most)];
+    const at = `${source.row}, ${codes}, ${segments}, ${source.apart}, ${passes}, ${start}, cells`;
+    const rest = range(columns).map((i) => {
+      const c = i * lanes;
+      const values = range(rows).map((r) => {
+        const f = `f4_from_i4(cells[${r * columns + i}])`;
+        const scaled = p.rowScale ? `f4_mul(${f}, f4_load_splat(${p.rowScale} + m + ${r}))` : f;
+        return `epi(${ctx.arguments()}, m + ${r}, G + n + ${c}, nv, f4_add(f4_mul(${scaled}, scale0), bias0)${epi.more});`;
+      });
+      return `{ const i32 nv = n1 - n - ${c} < ${lanes} ? n1 - n - ${c} : ${lanes}; (void)nv;
+              const f4 scale0 = f4_load(${multiplier.at} + ${c}), bias0 = f4_load(${bias.at} + ${c}); ${epi.setup(`G + n + ${c}`)}
+              ${values.join('\n              ')} }`;
+    });
+    return `if (rows == ${rows} && columns == ${columns}) {
+            ix cells[${rows * columns}];
+            ew_tile${bytes ? '8' : '16'}_${rows}_${columns}(${bytes ? 'reach' : '0'}, ${at});
+            ${widened(rest.join('\n            '))}
+            continue;
+          }`;
+  };
   const split = sharesRows(ctx, geo, lanes)
     ? `${share(geo.m, MR, 'm0', 'm1')} const i32 n0 = 0, n1 = ${geo.og};`
     : `${share(geo.og, lanes, 'n0', 'n1')} const i32 m0 = 0, m1 = ${geo.m};`;
@@ -108,7 +134,7 @@ export function wideProduct(
       ${source.block}
       for (i32 n = n0, width; n < n1; n += width) {
         /* blocks of about the same width: narrow ones take longer for what they do */
-        const i32 rest = (n1 - n + ${lanes - 1}) / ${lanes}, blocks = (rest + ${columns - 1}) / ${columns}, columns = (rest + blocks - 1) / blocks;
+        const i32 rest = (n1 - n + ${lanes - 1}) / ${lanes}, blocks = (rest + ${most - 1}) / ${most}, columns = (rest + blocks - 1) / blocks;
         width = columns * ${lanes};
         ${real ? 'const i32 real = n1 - n < width ? n1 - n : width;' : ''}
         const i32 tiles = (n1 - n + ${NR - 1}) / ${NR} < columns * ${lanes / NR} ? (n1 - n + ${NR - 1}) / ${NR} : columns * ${lanes / NR};
@@ -118,6 +144,7 @@ export function wideProduct(
         ${multiplier.setup} ${bias.setup}
         for (i32 m = mb, rows; m < me; m += rows) {
           rows = me - m < ${mr} ? me - m : ${mr};
+          ${inRegisters ? registers() : ''}
           ${dot}${source.row}, rows, ${codes}, columns, ${segments}, ${source.apart}, ${passes}, ${start}, ${acc});
           ${tail.wide ? widened(finish) : finish}
         }
@@ -125,6 +152,14 @@ export function wideProduct(
     }
   }`;
   return { helpers: `${source.helpers}${epi.text}`, body };
+}
+
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+/** Vectors of channels in the first block, as many as in most others. */
+function firstColumns(channels: number, lanes: number, most: number): number {
+  const vectors = Math.ceil(channels / lanes);
+  return Math.ceil(vectors / Math.ceil(vectors / most));
 }
 
 /** Vectors of channels that can be shared out fairly. */
