@@ -41,12 +41,18 @@ function product(ctx: KernelContext, t: Transposed): KernelText {
   const store = whole
     ? each((r, v) => `f4_store(${at(r, v)}, c${r}${v});`)
     : `float t[${block}]; ${PIXELS.map((r) => `${vectors.map((v) => `f4_store(t + ${v * lanes}, c${r}${v});`).join(' ')} for (i32 k = 0; k < ${block} && n + k < ${columns}; k++) o${r}[(n + k) / ${piece} * ${line} + (n + k) % ${piece}] = t[k];`).join(' ')}`;
+  // Without a short last tile, one pointer is moved for all pixels.
+  const together = (images * h * width) % PIXELS.length === 0;
+  const moved = together ? ['x0'] : PIXELS.map((r) => `x${r}`);
+  const pixel = (r: number): string => (together ? `x0 + ${r * c}` : `x${r}`);
   const tile = `for (i32 n = 0; n < ${columns}; n += ${block}) {
-      const float *f = ${filter} + n, *const end = f + ${c * columns}; ${PIXELS.map((r) => `const float *x${r} = a${r};`).join(' ')}
+      const float *f = ${filter} + n, *const end = f + ${c * columns}; ${moved.map((x, r) => `const float *${x} = a${r};`).join(' ')}
       ${each((r, v) => `f4 c${r}${v} = f4_load(${start} + n + ${v * lanes});`)}
       do {
+        EW_POINTER(f); EW_POINTER(x0);
         ${vectors.map((v) => `const f4 b${v} = f4_load(f + ${v * lanes});`).join(' ')} f += ${columns};
-        ${PIXELS.map((r) => `{ const f4 s = f4_load_splat(x${r}); ${vectors.map((v) => `c${r}${v} = f4_add(c${r}${v}, f4_mul(s, b${v}));`).join(' ')} x${r}++; }`).join('\n        ')}
+        ${PIXELS.map((r) => `{ const f4 s = f4_load_splat(${pixel(r)}); ${vectors.map((v) => `c${r}${v} = f4_add(c${r}${v}, f4_mul(s, b${v}));`).join(' ')} }`).join('\n        ')}
+        ${moved.map((x) => `${x}++;`).join(' ')}
       } while (f != end);
       ${store}
     }`;
