@@ -77,6 +77,7 @@ const NARROW_WIDTHS = [2, 3, 4, 5, 6, 7] as const;
  */
 export const PANELS_512 = `
 #define EW_OWN_UNPACK
+#define EW_OWN_LISTS
 /* the next ones of a list where u is 0 */
 EW_INLINE ew_mx ew_listed_512(ew_mx u, const u8 **list) {
   const __mmask64 m = _mm512_testn_epi8_mask(u, u);

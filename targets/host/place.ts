@@ -1,6 +1,6 @@
 import { PANEL_ROWS } from '../../sdk/wire/panels.ts';
 import { SHIFTS, unit512 } from './panels.ts';
-import { LISTED_256, unit256 } from './units-256.ts';
+import { unit256 } from './units-256.ts';
 import type { Width } from './width.ts';
 
 /**
@@ -8,7 +8,7 @@ import type { Width } from './width.ts';
  * the tile of eight rows at w has a list of so many bytes. See blocks.ts for blocks, panels.ts for what tiles are.
  */
 export function placedPanels(w: Width): string {
-  return `${FROM_PANELS}${w.lanes === 16 ? '' : LISTED_256}${(['', '16'] as const).map((form) => `${WIDTHS.map((bits) => place(w, bits, form)).join('')}${panel(w, form)}`).join('')}`;
+  return `${FROM_PANELS}${(['', '16'] as const).map((form) => `${WIDTHS.map((bits) => place(w, bits, form)).join('')}${panel(w, form)}`).join('')}`;
 }
 
 const WIDTHS = [2, 3, 4, 5, 6, 7, 8] as const;

@@ -46,7 +46,7 @@ const wordStep: Step = (w, acc, s, b) =>
 const multiplyAdd = (multiply: string, add: string, acc: string, s: string, b: string): string =>
   `{ ew_mx t; __asm__("${multiply} %3, %2, %1\\n\\t${add} %1, %0, %0" : "+x"(${acc}), "=&x"(t) : "x"(${s}), "x"(${b})); }`;
 
-const TYPES = 'i32, const void *, const i32 *, const void *, i32, i64, i32, const i32 *, i32 *';
+const TYPES = 'const void *, const i32 *, const void *, i32, i64, i32, const i32 *, i32 *, i32';
 const PARAMETERS =
   'const void *a, const i32 *at, i32 rows, const void *b, i32 columns, i32 segments, i64 apart, i32 steps, const i32 *init, i32 *acc';
 const ARGUMENTS = 'a, at, b, segments, apart, steps, init, acc';
@@ -63,7 +63,7 @@ const table = (rows: number, columns: number, name: string): string =>
 function stored(tile: Tile, rows: number, columns: number): string {
   const cells = rows * columns;
   return `
-EW_SHARED void ${DOTS[tile]}_${rows}_${columns}(i32 reach, const void *a, const i32 *at, const void *b, i32 segments, i64 apart, i32 steps, const i32 *init, i32 *acc) {
+EW_SHARED void ${DOTS[tile]}_${rows}_${columns}(const void *a, const i32 *at, const void *b, i32 segments, i64 apart, i32 steps, const i32 *init, i32 *acc, i32 reach) {
   ix c[${cells}]; ${tile}_${rows}_${columns}(reach, a, at, b, segments, apart, steps, init, c);
   ${range(cells)
     .map((i) => `ix_store(acc + ${i} * EW_LANES, c[${i}]);`)
@@ -82,7 +82,7 @@ function kernels(w: Width, tile: Tile, rows: number, step: Step): string {
   return `${texts.join('')}
 EW_INLINE void ${name}(${reach ? 'i32 reach, ' : ''}${PARAMETERS}) {
   static void (*const kernels[${rows}][${columns}])(${TYPES}) = ${table(rows, columns, name)};
-  kernels[rows - 1][columns - 1](${reach ? 'reach' : '0'}, ${ARGUMENTS});
+  kernels[rows - 1][columns - 1](${ARGUMENTS}, ${reach ? 'reach' : '0'});
 }
 `;
 }
@@ -101,7 +101,7 @@ EW_INLINE void ew_dot8(i32 reach, ${PARAMETERS}) {
   static void (*const kernels[2][${CHAINED_ROWS}][${columns}])(${TYPES}) = {${tiles.map((t) => table(CHAINED_ROWS, columns, DOTS[t]))}};
   for (i32 n; rows > 0; rows -= n, at += n, acc += n * columns * EW_LANES) {
     n = rows < ${CHAINED_ROWS} ? rows : ${CHAINED_ROWS};
-    kernels[reach == 0][n - 1][columns - 1](reach, ${ARGUMENTS});
+    kernels[reach == 0][n - 1][columns - 1](${ARGUMENTS}, reach);
   }
 }
 `;

@@ -59,17 +59,3 @@ export function unit256(bits: number): Unit256 {
     codes: fields.map((f) => f.reduce((x, y) => `_mm256_or_si256(${x}, ${y})`)),
   };
 }
-
-/** `ew_listed_256(u, list)`: codes with the next ones of a list where u is 0. */
-export const LISTED_256 = `
-static const u8 ew_lower[256][16], ew_upper[256][16];
-/* the next ones of a list where u is 0 */
-EW_INLINE ew_mx ew_listed_256(ew_mx u, const u8 **list) {
-#define EW_BOTH(p, q) _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(p))), _mm_loadu_si128((const __m128i *)(q)), 1)
-  const u32 marks = (u32)_mm256_movemask_epi8(_mm256_cmpeq_epi8(u, _mm256_setzero_si256()));
-  const u8 *low = *list, *high = low + __builtin_popcount(marks & 0xffff);
-  const ew_mx pick = _mm256_add_epi8(EW_BOTH(ew_lower[marks & 255], ew_lower[marks >> 16 & 255]), EW_BOTH(ew_upper[marks >> 8 & 255], ew_upper[marks >> 24]));
-  *list = low + __builtin_popcount(marks);
-  return _mm256_or_si256(u, _mm256_shuffle_epi8(EW_BOTH(low, high), pick));
-}
-`;

@@ -1,6 +1,7 @@
 import { codeBlocks } from './blocks.ts';
 import { depthwise } from './depthwise.ts';
 import { heads } from './heads.ts';
+import { LISTS_256 } from './lists-256.ts';
 import { PANELS_512 } from './panels.ts';
 import { products } from './products.ts';
 import { rowWalk } from './row-walk.ts';
@@ -14,6 +15,6 @@ import { wideWords } from './words.ts';
  */
 export function wideHeader(kind: WideKind): string {
   const w = WIDTHS[kind];
-  const panels = w.lanes === 16 ? PANELS_512 : '';
+  const panels = w.lanes === 16 ? PANELS_512 : LISTS_256;
   return `${wideWords(w)}${products(w)}${depthwise(w)}${panels}${codeBlocks(w)}${heads(w)}${rowWalk(w)}`;
 }

@@ -131,7 +131,7 @@ EW_INLINE b16 ew_next(b16 m, const u8 **list) {
 #endif
 /* bytes with the next ones of a list where they are 0 */
 EW_INLINE b16 ew_listed(b16 u, const u8 **list) { return v_or(u, ew_next(b16_eq(u, b16_splat(0)), list)); }
-#ifndef EW_OWN_UNPACK
+#ifndef EW_OWN_LISTS
 /* the same for the n bytes of t, a multiple of 16, where they are \`mark\` */
 EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list) {
   for (i32 k = 0; k < n; k += 16) {
@@ -139,8 +139,12 @@ EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list) {
     b16_store(t + k, v_or(v_andnot(u, m), ew_next(m, &list)));
   }
 }
+#endif
+#ifndef EW_OWN_UNPACK
 ${WIDTHS.map(unpackUnits).join('')}/* eight fields of 1 .. 8 bits, first to last and last to first: the bytes they lie in, and what shifts them to the upper of those two */
 static const u8 ew_fields[2][8][32] = {${fieldTable((i) => i)}, ${fieldTable((i) => 7 - i)}};
+#endif
+#ifndef EW_OWN_LISTS
 /* n fields of width bits, each plus offset, as bytes; groups of eight lie one after another, or from w back where back is 1 */
 EW_INLINE h8 ew_eight_fields(const u8 *w, b16 pick, h8 scale, h8 ones) {
   return v_and(h8_shr_u(h8_mul(b16_swizzle(b16_load(w), pick), scale), 8), ones);
