@@ -75,6 +75,10 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define h8_load_splat2(p) wasm_v128_load32_splat(p)
 #define h8_zip_lo(a, b) wasm_i16x8_shuffle((a), (b), 0, 8, 1, 9, 2, 10, 3, 11)
 #define h8_zip_hi(a, b) wasm_i16x8_shuffle((a), (b), 4, 12, 5, 13, 6, 14, 7, 15)
+#define i4_zip_lo(a, b) wasm_i32x4_shuffle((a), (b), 0, 4, 1, 5)
+#define i4_zip_hi(a, b) wasm_i32x4_shuffle((a), (b), 2, 6, 3, 7)
+#define b16_zip_lo(a, b) wasm_i8x16_shuffle((a), (b), 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define b16_zip_hi(a, b) wasm_i8x16_shuffle((a), (b), 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 #define h8_shr_u wasm_u16x8_shr
 #define h8_narrow(a, b) wasm_i16x8_narrow_i32x4((a), (b))
 #define h8_extend_lo_i8 wasm_i16x8_extend_low_i8x16

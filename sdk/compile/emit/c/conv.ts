@@ -60,13 +60,8 @@ function productF32(
     use: (c0, c1) => `epi(${ctx.arguments()}, m + r, g * ${geo.og} + n, nv, ${c0}, ${c1});`,
   });
   const helpers = (geo.pointwise ? '' : emitGather('gather', geo, { from: 'float', to: 'float', pitch: geo.k })) + epi;
-  const body = blockedLoops(
-    geo,
-    mr,
-    block,
-    geo.pointwise ? '' : `gather(${src}, (float *)${buffer}, mb, me - mb, g, 0);`,
-    micro,
-  );
+  const setup = geo.pointwise ? '' : `gather(${src}, (float *)${buffer}, mb, me - mb, g, 0);`;
+  const body = blockedLoops(geo, mr, block, { setup, micro });
   return { helpers, body, macs: geo.m * geo.k * geo.o };
 }
 
@@ -104,23 +99,43 @@ export function blockRows(ctx: KernelContext, geo: Geometry, elementBytes: numbe
   return Math.max(MR * 2, Math.ceil(geo.m / blocks / MR) * MR);
 }
 
+/** Vectors of channels that can be shared out fairly. */
+const VECTORS_TO_SPLIT = 8;
+
+/**
+ * Whether parts of an integer product share out rows, each unpacking all codes, or channels in vectors of `lanes`, each copying all rows:
+ * what there is less of is done more than once. Rows where results are written over them, or in bands.
+ */
+export function sharesRows(ctx: KernelContext, geo: Geometry, lanes: number): boolean {
+  if (geo.m < ROWS_TO_SPLIT) return false;
+  const inBands = (rowSplit(geo).split?.bands ?? 1) > 1;
+  return ctx.overlapped || inBands || geo.og < geo.m || geo.og < VECTORS_TO_SPLIT * lanes;
+}
+
 /** A part's rows [m0, m1) and channels [n0, n1) of a product. */
-export function sharedOut(geo: Geometry): string {
-  return geo.m >= ROWS_TO_SPLIT
+export function sharedOut(geo: Geometry, byRows = geo.m >= ROWS_TO_SPLIT): string {
+  return byRows
     ? `${share(geo.m, MR, 'm0', 'm1')} const i32 n0 = 0, n1 = ${geo.og};`
     : `${share(geo.og, NR, 'n0', 'n1')} const i32 m0 = 0, m1 = ${geo.m};`;
 }
 
-/** The loop nest shared by all products: groups, blocks of rows, channel tiles, row tiles. `setup` runs once a block, `tile` once a channel tile. */
+/** What a nest of loops does: `setup` once a block, `tile` once a channel tile. */
+export interface LoopText {
+  readonly setup: string;
+  readonly tile?: string;
+  readonly micro: string;
+  /** Whether parts share out rows; channels else. */
+  readonly byRows?: boolean;
+}
+
+/** The loop nest shared by all products: groups, blocks of rows, channel tiles, row tiles. */
 export function blockedLoops(
   geo: Geometry,
   mr: number,
   block: number,
-  setup: string,
-  micro: string,
-  tile = '',
+  { setup, tile = '', micro, byRows }: LoopText,
 ): string {
-  return `${sharedOut(geo)}
+  return `${sharedOut(geo, byRows)}
   if (m0 >= m1 || n0 >= n1) return;
   for (i32 g = 0; g < ${geo.groups}; g++) {
     const i32 G = g * ${geo.og}; (void)G;

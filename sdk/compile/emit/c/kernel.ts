@@ -23,13 +23,14 @@ import { emitQDepthwise } from './qdepthwise.ts';
 import { emitGru, emitLstm, emitQLstm } from './recurrent.ts';
 import { emitArgReduce, emitLayerNorm, emitReduce } from './reduce.ts';
 import { emitSoftmax } from './softmax.ts';
+import { emitTranspose } from './transpose.ts';
 
 type Kind = KernelSpec['kind'];
 type Renderer<K extends Kind> = (ctx: KernelContext, l: Lowered<Extract<KernelSpec, { kind: K }>>) => KernelText;
 
 /** One renderer a kernel class. */
 const RENDERERS: { readonly [K in Exclude<Kind, 'view' | 'map' | 'quantize' | 'dequantize'>]: Renderer<K> } = {
-  strided: emitStrided,
+  strided: (ctx, l) => emitTranspose(ctx, l) ?? emitStrided(ctx, l),
   pad: emitPad,
   concat: emitConcat,
   gather: emitGather,

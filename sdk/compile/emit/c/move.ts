@@ -53,24 +53,39 @@ export function emitStrided(ctx: KernelContext, l: Lowered<KernelOf<'strided'>>)
   return { ...NOTHING, body };
 }
 
-/** Element offset for flat index `v` over `shape`, with adjacent axes of one stride pattern merged. */
-function merged(shape: readonly number[], strides: readonly number[], v: string): string {
-  const dims: { size: number; stride: number }[] = [];
+/** An axis of what is read, and how many elements apart its entries are. */
+interface Axis {
+  readonly size: number;
+  readonly stride: number;
+}
+
+/** Axes longer than one, adjacent ones of one stride pattern merged. */
+export function axesOf(shape: readonly number[], strides: readonly number[]): Axis[] {
+  const axes: { size: number; stride: number }[] = [];
   for (let i = 0; i < shape.length; i++) {
     if (shape[i] === 1) continue;
-    const top = dims[dims.length - 1];
+    const top = axes[axes.length - 1];
     if (top && top.stride === strides[i]! * shape[i]!) {
       top.size *= shape[i]!;
       top.stride = strides[i]!;
-    } else dims.push({ size: shape[i]!, stride: strides[i]! });
+    } else axes.push({ size: shape[i]!, stride: strides[i]! });
   }
-  let below = dims.reduce((a, b) => a * b.size, 1);
-  const terms = dims.map((dim, i) => {
-    below /= dim.size;
+  return axes;
+}
+
+/** Element offset for flat index `v` over axes. */
+export function indexOf(axes: readonly Axis[], v: string): string {
+  let below = axes.reduce((a, b) => a * b.size, 1);
+  const terms = axes.map((axis, i) => {
+    below /= axis.size;
     const div = below === 1 ? v : `${v} / ${below}`;
-    return `(${i === 0 ? div : `${div} % ${dim.size}`}) * ${dim.stride}`;
+    return `(${i === 0 ? div : `${div} % ${axis.size}`}) * ${axis.stride}`;
   });
   return terms.length ? terms.join(' + ') : '0';
+}
+
+function merged(shape: readonly number[], strides: readonly number[], v: string): string {
+  return indexOf(axesOf(shape, strides), v);
 }
 
 export function emitPad(ctx: KernelContext, l: Lowered<KernelOf<'pad'>>): KernelText {

@@ -10,6 +10,7 @@ import {
   raggedTaps,
   realRows,
   rowSplit,
+  sharesRows,
 } from './conv.ts';
 import { paysChains } from './dot7-chains.ts';
 import { emitEpilogue, emitRowEpilogue, type RowEpilogue, type Space, spaceOf } from './epilogue.ts';
@@ -152,6 +153,7 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     rowSums,
     scaling,
     eight,
+    byRows: sharesRows(ctx, geo, NR),
     zp: v.zp,
   };
   const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
@@ -255,6 +257,8 @@ interface Product {
   readonly scaling: Scaling;
   /** Codes have 8 bits, which some engines' dot product of bytes takes. */
   readonly eight: boolean;
+  /** Whether parts share out rows; channels else. */
+  readonly byRows: boolean;
   readonly zp: string;
 }
 
@@ -311,7 +315,7 @@ function inWindows({ geo, rows }: Product, w: Windows, type: 'i8' | 'i16'): Rows
 
 /** Plain SIMD: activations and codes as i16, adjacent products summed. Activations that are widened lose their zero point with that. */
 function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
-  const { geo } = p;
+  const { geo, byRows } = p;
   const kp = columnsOf(geo.k, p.ctx.tuning.sums ? 8 : 2);
   const { inPlace } = p;
   const pitch = p.line?.step ?? kp;
@@ -324,8 +328,8 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
   const setup = inPlace ? '' : `gather(${p.src}, (i16 *)${p.rows}, mb, me - mb, g, zp);`;
   const tile = perTile(centred ? { ...p, zp: '0' } : p, 'i16');
   const body = p.windows
-    ? windowLoops(geo, p.windows, { src: p.src, type: 'i16', lines: p.rows, block: '', tile, micro })
-    : blockedLoops(geo, p.mr, p.block, setup, micro, tile);
+    ? windowLoops(geo, p.windows, { src: p.src, type: 'i16', lines: p.rows, block: '', tile, micro, byRows })
+    : blockedLoops(geo, p.mr, p.block, { setup, tile, micro, byRows });
   return { helpers: gather, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
@@ -337,7 +341,7 @@ const OFFSET_OF_EIGHT = '(ew_eight == 1 ? 128 : 0)';
  * so the row sums of the gathered rows are taken back afterwards; both include the padding columns, where q = 0.
  */
 function dot7Product(p: Product & { readonly chains: boolean }): ProductText {
-  const { geo, chains } = p;
+  const { geo, chains, byRows } = p;
   const kp = columnsOf(geo.k, p.ctx.tuning.sums ? 16 : 4);
   const pitch = p.line?.step ?? kp;
   const helpers = gatherOf({ ...p, kp }, { from: 'i8', to: 'i8' });
@@ -364,8 +368,9 @@ function dot7Product(p: Product & { readonly chains: boolean }): ProductText {
         block: `${windowSums(geo, w, p.rows, rs, offset)} const i32 *rs = ${rs};`,
         tile,
         micro,
+        byRows,
       })
-    : blockedLoops(geo, p.mr, p.byteBlock, setup, micro, tile);
+    : blockedLoops(geo, p.mr, p.byteBlock, { setup, tile, micro, byRows });
   return { helpers, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 

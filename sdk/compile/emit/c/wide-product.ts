@@ -1,6 +1,6 @@
 import type { WideVectors } from '../../target.ts';
 import { type KernelContext, type KernelText, type ShortVector, share } from './context.ts';
-import { ROWS_TO_SPLIT, rowSplit } from './conv.ts';
+import { sharesRows } from './conv.ts';
 import { emitRowEpilogue, hasLanewiseTail, type Space } from './epilogue.ts';
 import { MR, NR } from './gemm.ts';
 import type { Geometry } from './geometry.ts';
@@ -160,19 +160,6 @@ const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 function firstColumns(channels: number, lanes: number, most: number): number {
   const vectors = Math.ceil(channels / lanes);
   return Math.ceil(vectors / Math.ceil(vectors / most));
-}
-
-/** Vectors of channels that can be shared out fairly. */
-const VECTORS_TO_SPLIT = 8;
-
-/**
- * Whether parts share out rows, each unpacking all codes, or channels, each copying all rows: what there is less of is done more than once.
- * Rows where results are written over them, or in bands.
- */
-function sharesRows(ctx: KernelContext, geo: Geometry, lanes: number): boolean {
-  if (geo.m < ROWS_TO_SPLIT) return false;
-  const inBands = (rowSplit(geo).split?.bands ?? 1) > 1;
-  return ctx.overlapped || inBands || geo.og < geo.m || geo.og < VECTORS_TO_SPLIT * lanes;
 }
 
 /** Rows of a micro-kernel, so that few of them are left over; a call takes as long as a row more. */

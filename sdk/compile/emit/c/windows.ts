@@ -68,7 +68,7 @@ export function emitLines(geo: Geometry, { apart }: Windows, gather: Omit<Gather
 export function windowLoops(geo: Geometry, w: Windows, text: WindowText): string {
   const [sh] = geo.strides;
   const reach = (geo.kh - 1) * geo.dilations[0] + 1;
-  return `${sharedOut(geo)}
+  return `${sharedOut(geo, text.byRows)}
   if (m0 >= m1 || n0 >= n1) return;
   const i32 G = 0;
   for (i32 mb = m0, me; mb < m1; mb = me) {
@@ -92,6 +92,8 @@ export interface WindowText {
   readonly block: string;
   readonly tile: string;
   readonly micro: string;
+  /** Whether parts share out rows; channels else. */
+  readonly byRows: boolean;
 }
 
 /** Sets `rows`: how many there are from row m on in its line of outputs and in the block, `most` at most. */
