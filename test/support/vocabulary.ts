@@ -26,6 +26,7 @@ export const FORMS: readonly Form[] = [
   ...bits('i4_splat(i4_lane(a, 3))', 'h8_splat(-9)', 'h8_add(a, b)', 'h8_sub(a, b)', 'h8_mul(a, b)', 'h8_max(a, b)'),
   ...bits('h8_load_i8(p + 1)', 'h8_dot(h8_max(a, h8_splat(-32767)), b)', 'h8_load_splat2(p + 2)', 'h8_shr_u(a, 8)'),
   ...bits('h8_zip_lo(a, b)', 'h8_zip_hi(a, b)', 'h8_narrow(a, b)', 'h8_narrow(i4_shr(a, 15), i4_shr(b, 16))'),
+  ...bits('i4_zip_lo(a, b)', 'i4_zip_hi(a, b)', 'b16_zip_lo(a, b)', 'b16_zip_hi(a, b)'),
   ...bits('h8_extend_lo_i8(a)', 'h8_extend_hi_i8(a)', 'i4_extend_lo(a)', 'i4_extend_hi(a)'),
   ...bits('b16_splat(-3)', 'b16_add(a, b)', 'b16_sub(a, b)', 'b16_eq(a, v_select(c, a, b))', 'i4_splat(b16_mask(a))'),
   ...bits('b16_swizzle(a, b)', 'b16_swizzle(a, v_and(b, b16_splat(15)))', 'b16_pick(a, v_and(b, b16_splat((i8)0x8f)))'),

@@ -36,5 +36,9 @@ export const transpose: OpDef = {
     { name: 'codes', inputs: [sampleInts('i16', [2, 3, 5, 7], -999, 999)], attrs: { perm: [0, 2, 3, 1] } },
     { name: 'NCHW to NHWC', inputs: [sample([2, 3, 5, 7])], attrs: { perm: [0, 2, 3, 1] } },
     { name: 'heads', inputs: [sample([2, 5, 3, 9])], attrs: { perm: [0, 2, 1, 3] } },
+    { name: 'blocks', inputs: [sample([2, 37, 70])], attrs: { perm: [0, 2, 1] } },
+    { name: 'blocks of bytes', inputs: [sampleInts('i8', [70, 83], -128, 127)], attrs: { perm: [1, 0] } },
+    { name: 'blocks of codes', inputs: [sampleInts('i16', [3, 9, 5, 83], -999, 999)], attrs: { perm: [0, 3, 1, 2] } },
+    { name: 'many matrices', inputs: [sample([20, 5, 6])], attrs: { perm: [0, 2, 1] } },
   ],
 };
