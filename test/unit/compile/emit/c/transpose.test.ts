@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { planProgram } from '../../../../../sdk/compile/index.ts';
-import { GraphBuilder } from '../../../../../sdk/ir/builder.ts';
+import { GraphBuilder } from '../../../../../sdk/ir/graph.ts';
 import type { DType } from '../../../../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../../../../targets/wasm/index.ts';
 
