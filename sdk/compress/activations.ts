@@ -20,6 +20,8 @@ export interface StaticActivation {
   readonly exponents: readonly number[] | undefined;
   /** One, also for scales a channel where all are equal, or one a channel. */
   readonly zp: Int32Array;
+  /** Codes beyond it are cut off, and kernels may rely on that. */
+  readonly limit?: number;
 }
 
 /** How the input of every layer is quantized, and every value that is stored as codes for other readers as well. */
@@ -106,7 +108,12 @@ const SUM_LIMIT = 2 ** 31 - 1;
 export interface CodeUse {
   readonly perChannel: boolean;
   readonly columns: number;
+  /** Sums of four codes are to fit 16 bits. */
+  readonly addsFour?: boolean;
 }
+
+/** Largest code then. With the margin of codes of 16 bits, steps are still a twentieth of those of 8 bits. */
+const FOURTH = 2 ** 13 - 1;
 
 /** Static quantization: per channel, or one scale and zero point. */
 export function planStatic(use: CodeUse, ranges: Ranges, bits: 8 | 16): StaticActivation {
@@ -117,15 +124,23 @@ export function planStatic(use: CodeUse, ranges: Ranges, bits: 8 | 16): StaticAc
     low = Math.min(low, ranges.low[c]!);
     high = Math.max(high, ranges.high[c]!);
   }
-  const { inv, zp } = affine(low, high, bits, use.columns);
+  const limit = bits === 16 && use.addsFour ? FOURTH : undefined;
+  const { inv, zp } = affine(low, high, bits, use.columns, limit);
   const f = Math.fround(inv);
-  return { mode: 'static', bits, inv: Float32Array.of(f), base: f, exponents: undefined, zp: Int32Array.of(zp(f)) };
+  const plan = { inv: Float32Array.of(f), base: f, exponents: undefined, zp: Int32Array.of(zp(f)) };
+  return { mode: 'static', bits, ...plan, ...(limit === undefined ? {} : { limit }) };
 }
 
 /** Codes a unit and the zero point that goes with the final value of it. */
-function affine(low: number, high: number, bits: 8 | 16, cols: number): { inv: number; zp: (inv: number) => number } {
+function affine(
+  low: number,
+  high: number,
+  bits: 8 | 16,
+  cols: number,
+  limit = 32767,
+): { inv: number; zp: (inv: number) => number } {
   if (bits === 16) {
-    const largest = Math.min(32767, Math.floor(SUM_LIMIT / (cols * 127)));
+    const largest = Math.min(limit, Math.floor(SUM_LIMIT / (cols * 127)));
     const reach = WIDE_MARGIN * Math.max(-low, high);
     return { inv: reach > 0 ? largest / reach : 1, zp: () => 0 };
   }

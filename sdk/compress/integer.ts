@@ -124,7 +124,7 @@ const dtypeOf = (plan: StaticActivation): 'i8' | 'i16' => (plan.bits === 16 ? 'i
 
 /** The code of one number under a plan with one scale. */
 function codeOf(value: number, plan: StaticActivation): number {
-  const [lo, hi] = plan.bits === 16 ? [-32768, 32767] : [-128, 127];
+  const [lo, hi] = plan.limit ? [-plan.limit, plan.limit] : plan.bits === 16 ? [-32768, 32767] : [-128, 127];
   return Math.max(lo, Math.min(hi, roundEven(Math.fround(value * plan.inv[0]!)) + plan.zp[0]!));
 }
 
@@ -285,7 +285,7 @@ class IntegerWriter {
 
   /** Codes of a value: those it was made from where it is only moved about, else rounded. */
   private codes(x: string, plan: StaticActivation): Codes {
-    const key = `${x} ${plan.bits} ${plan.inv.join()} ${plan.zp.join()}`;
+    const key = `${x} ${plan.bits} ${plan.limit} ${plan.inv.join()} ${plan.zp.join()}`;
     const existing = this.coded.get(key);
     if (existing) return existing;
     const made = this.moved(x, plan) ?? this.quantize(x, plan);
@@ -314,9 +314,26 @@ class IntegerWriter {
     const zp = this.zeroPoints(plan);
     const input = this.b.fresh(`${x}.i${plan.bits}`);
     const dtype = dtypeOf(plan);
-    const node: Node = { name: input, op: 'Quantize', inputs: [x, inv, zp], outputs: [input], attrs: { to: dtype } };
+    const node: Node = {
+      name: input,
+      op: 'Quantize',
+      inputs: [this.limited(x, plan), inv, zp],
+      outputs: [input],
+      attrs: { to: dtype },
+    };
     this.b.node(node, [{ dtype, shape: valueNamed(this.graph, x).type.shape }]);
     return { input, inv, zp };
+  }
+
+  /** A value cut off where its codes are to end. */
+  private limited(x: string, { limit, inv }: StaticActivation): string {
+    if (limit === undefined) return x;
+    const y = this.b.fresh(`${x}.limited`);
+    const max = Math.fround(limit / inv[0]!);
+    this.b.node({ name: y, op: 'Clip', inputs: [x], outputs: [y], attrs: { min: -max, max } }, [
+      valueNamed(this.graph, x).type,
+    ]);
+    return y;
   }
 
   private dynamic(x: string): { input: string; rowScales: string } {

@@ -11,7 +11,7 @@ import {
 import type { Context } from './context.ts';
 import type { Layer } from './layers.ts';
 import { type Exposure, exposures, type Gains } from './noise.ts';
-import type { Storage } from './storage.ts';
+import { addsFour, type Storage } from './storage.ts';
 import type { Surveys } from './survey.ts';
 import { wideStorages } from './wide-activations.ts';
 
@@ -52,6 +52,7 @@ function planOf(l: Layer, s: Storage, surveys: Surveys, bits: 8 | 16): Activatio
 const useOf = (s: Storage) => ({
   perChannel: s.perChannel,
   columns: Math.max(1, ...s.layers.map((l) => l.matrices[0]!.cols)),
+  addsFour: s.layers.some(addsFour),
 });
 
 /** Values whose ranges a storage is planned by. */

@@ -148,6 +148,12 @@ class Classes {
 
 export const isConvolution = (l: Layer): boolean => l.kind === 'conv' || l.kind === 'depthwise';
 
+/** Layers whose kernels may add and subtract four codes before they multiply: Winograd's algorithm (sdk/compile/emit/c/winograd-plan.ts). */
+export function addsFour({ spec, window, matrices }: Layer): boolean {
+  if (spec?.kind !== 'conv' || spec.groups !== 1 || window.some((n) => n !== 3)) return false;
+  return (matrices[0]!.cols / 9) % 2 === 0 && [...spec.strides, ...spec.dilations].every((n) => n === 1);
+}
+
 /** Kernels that decode codes as they load them (sdk/compile does so for the same classes). */
 function decodes(graph: Graph, node: Node): boolean {
   const spec = lowered(graph, node);

@@ -50,6 +50,12 @@ EW_INLINE ix ix_from_f4(fx v) {
   const fx number = x_and(v, fx_eq(v, v));
   return x_xor((ix)${mm}_cvttps_epi32((ew_mf)number), fx_le(fx_splat(2147483648.0f), number));
 }
+/* vectors of 16 bits */
+typedef ew_wh hx;
+#define hx_load(p) ((hx)EW_LOADX(p))
+#define hx_store(p, v) EW_STOREX((p), (ew_mx)(v))
+#define hx_add(a, b) ((a) + (b))
+#define hx_sub(a, b) ((a) - (b))
 #define EW_LOADX(p) ${mm}_loadu_${si}((const ew_mx *)(p))
 #define EW_STOREX(p, v) ${mm}_storeu_${si}((ew_mx *)(p), (v))
 `;

@@ -13,6 +13,7 @@ import { coralTarget, jetsonTarget, raspberryPiTarget } from '../../targets/aarc
 import { wasmTarget } from '../../targets/wasm/index.ts';
 import { conformanceGraph } from '../support/conformance-graph.ts';
 import { Emulator, missingTools } from '../support/emulator.ts';
+import { winogradGraph } from '../support/winograd-graph.ts';
 
 /** Kernels for 64-bit Arm, run by an emulator of the core they are for, give the bits that WebAssembly gives. */
 const missing = missingTools();
@@ -54,6 +55,15 @@ for (const { id } of raspberryPiTarget.variants) {
   test(name, async () => {
     if (missing) return skip(name, `no ${missing}`);
     const { graph, inputs } = conformanceGraph();
+    await compare(raspberryPiTarget, id, graph, inputs);
+  });
+}
+
+for (const id of ['cortex-a53', 'cortex-a76']) {
+  const name = `convolutions by Winograd's algorithm: ${id}`;
+  test(name, async () => {
+    if (missing) return skip(name, `no ${missing}`);
+    const { graph, inputs } = winogradGraph();
     await compare(raspberryPiTarget, id, graph, inputs);
   });
 }

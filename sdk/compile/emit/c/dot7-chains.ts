@@ -26,11 +26,11 @@ interface Codes {
   readonly segments: number;
 }
 
-/** Whether chains are faster than plain products with so many rows of activations. */
-export function paysChains(codes: Codes, activations: number): boolean {
+/** Whether chains are faster than what takes that share of the time of plain products with so many rows of activations. */
+export function paysChains(codes: Codes, activations: number, share = 1): boolean {
   let cost = 0;
   for (let from = 0; from < codes.rows; from += PANEL_ROWS) cost += activations * COST[reachOf(codes, from)] + FINDING;
-  return cost < Math.ceil(codes.rows / PANEL_ROWS) * activations * PLAIN;
+  return cost < Math.ceil(codes.rows / PANEL_ROWS) * activations * PLAIN * share;
 }
 
 function reachOf({ data, rows, cols, segments }: Codes, from: number): Reach {

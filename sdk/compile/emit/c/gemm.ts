@@ -20,6 +20,14 @@ export function fittingRows(rows: number): number {
   return rows > MR && cost(MR - 1) < cost(MR) ? MR - 1 : rowsPerTile(rows);
 }
 
+/** Rows of a micro-kernel, so that few of them are left over; a call takes as long as a row more. */
+export function rowsAtOnce(m: number, most: number): number {
+  const cost = (r: number): number => Math.ceil(m / r) * (r + 1);
+  let best = Math.min(most, m);
+  for (let r = best - 1; r > most / 2; r--) if (cost(r) < cost(best)) best = r;
+  return best;
+}
+
 /** What begins and ends a tile takes, in rows. */
 const TILE_COST = 0.25;
 

@@ -32,9 +32,11 @@ import { eightOf, expanded } from './vectors.ts';
 import { wideProduct } from './wide-product.ts';
 import { isWideRow, wideRow } from './wide-row.ts';
 import { emitLines, type Windows, windowAt, windowLoops, windowRows, windowSums, windowsOf } from './windows.ts';
+import { narrowWinograd } from './winograd.ts';
+import { winogradOf } from './winograd-plan.ts';
 
 /** What turns integer sums into f32 results. */
-interface Scaling {
+export interface Scaling {
   /** Vectors of those of the eight channels of the tile, once `setup` has been done for it. */
   readonly multiplier: readonly [string, string];
   readonly bias: readonly [string, string];
@@ -115,6 +117,19 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const kp = Math.ceil(geo.k / 16) * 16;
   const narrow = ctx.type(v.x).dtype === 'i8';
   const epi = emitRowEpilogue(ctx, 'epi', space, v.y, NARROW);
+  const winograd = winogradOf(ctx, geo, v, {
+    lanes: 4,
+    rows: MR,
+    columns: 2,
+    step: ctx.tuning.sums ? 8 : 2,
+    direct: 2,
+  });
+  const product = { ...v, geo, src, panels, epi, scaling };
+  if (winograd && !narrow) {
+    const { helpers, body } = narrowWinograd(ctx, product, winograd);
+    return { helpers: helpers + epi.text, body, ...rest };
+  }
+  const mark = ctx.scratchBytes;
   const line = lineOf(geo);
   const fit = line ? Math.min(line.outputs(ctx.tuning.blockBytes), MOST_OUTPUTS) : 0;
   const unit = ctx.tuning.sums ? 16 : 4;
@@ -156,11 +171,13 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     byRows: sharesRows(ctx, geo, NR),
     zp: v.zp,
   };
-  const plain = plainProduct(shared, narrow ? 'i8' : 'i16');
+  const plain = winograd
+    ? instead(ctx, mark, () => narrowWinograd(ctx, product, winograd))
+    : plainProduct(shared, narrow ? 'i8' : 'i16');
   // Of codes that change little is run.
   if (!narrow || (eight && (ctx.tuning.sums || !ctx.constant(v.w))))
     return { ...plain, helpers: plain.helpers + epi.text, ...rest };
-  const chains = !eight && !ctx.tuning.sums && chainsPay(ctx, v.w, geo, windows ? geo.kh : 1);
+  const chains = !eight && !ctx.tuning.sums && chainsPay(ctx, v.w, geo, windows ? geo.kh : 1, winograd?.share);
   const dot7 = dot7Product({ ...shared, chains });
   if (chains || ctx.tuning.sums)
     return {
@@ -174,6 +191,15 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     body: `#ifdef EW_DOT7\n  if (${eight ? 'ew_eight' : '!ew_chained'}) {\n  ${dot7.body}\n  return;\n  }\n#endif\n  ${renamed(plain.body)}`,
     ...rest,
   };
+}
+
+/** What is written in place of a kernel that has been written since `mark` bytes of scratch were taken: one of the two runs. */
+function instead<T>(ctx: KernelContext, mark: number, write: () => T): T {
+  const taken = ctx.scratchBytes;
+  ctx.scratchBytes = mark;
+  const text = write();
+  ctx.scratchBytes = Math.max(taken, ctx.scratchBytes);
+  return text;
 }
 
 /** Channels of one row whose scales and biases are made plain together. */
@@ -263,9 +289,9 @@ interface Product {
 }
 
 /** Whether products with constant codes of 7 bits that are summed in 16 bits first are faster than plain ones (dot7-chains.ts). */
-function chainsPay(ctx: KernelContext, w: string, { m, k, o }: Geometry, segments: number): boolean {
+function chainsPay(ctx: KernelContext, w: string, { m, k, o }: Geometry, segments: number, share = 1): boolean {
   const codes = ctx.constant(w)?.data;
-  return codes !== undefined && paysChains({ data: codes, rows: o, cols: k, segments }, m);
+  return codes !== undefined && paysChains({ data: codes, rows: o, cols: k, segments }, m, share);
 }
 
 /** f32 results of one row from its two integer sums, handed to the epilogue. */

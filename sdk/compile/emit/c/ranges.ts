@@ -1,4 +1,6 @@
 import type { Expr } from '../../../ir/expr.ts';
+import { type Attr, type Graph, type Node, valueNamed } from '../../../ir/graph.ts';
+import { roundEven } from '../../../ir/math.ts';
 import type { DType } from '../../../util/tensor.ts';
 import { isKind, type Lowered } from '../../lower.ts';
 import type { KernelContext } from './context.ts';
@@ -31,6 +33,27 @@ export function rangeOf(ctx: KernelContext, value: string): Range {
 /** Of x * inv, where inv is what a Quantize node multiplies by. */
 export function stepsRange(ctx: KernelContext, x: string, inv: string): Range {
   return times(rangeOf(ctx, x), rangeOf(ctx, inv));
+}
+
+/** Codes that a value of integers can have: fewer than its type where it was cut off before it was rounded, as compression does. */
+export function codeRange(graph: Graph, value: string): Range {
+  const all = CODES[valueNamed(graph, value).type.dtype] ?? ANY;
+  const made = graph.nodes.find((n) => n.outputs.includes(value));
+  if (made?.op === 'Quantize') return roundedRange(graph, made, all);
+  const type = valueNamed(graph, value).type.dtype;
+  const moved = made && made.op !== 'Pad' && made.inputs.every((v) => valueNamed(graph, v).type.dtype === type);
+  if (!moved) return all;
+  const ranges = made.inputs.map((v) => codeRange(graph, v));
+  return { lo: Math.min(...ranges.map((r) => r.lo)), hi: Math.max(...ranges.map((r) => r.hi)) };
+}
+
+function roundedRange(graph: Graph, { inputs }: Node, all: Range): Range {
+  const limit = graph.nodes.find((n) => n.op === 'Clip' && n.outputs.includes(inputs[0]!));
+  const [step, zero] = [inputs[1]!, inputs[2]!].map((v) => valueNamed(graph, v).data?.data);
+  if (!limit || step?.length !== 1 || zero?.length !== 1 || !(Number(step[0]) > 0)) return all;
+  const code = (bound: Attr | undefined, none: number): number =>
+    typeof bound === 'number' ? roundEven(Math.fround(Math.fround(bound) * Number(step[0]))) + Number(zero[0]) : none;
+  return { lo: Math.max(all.lo, code(limit.attrs.min, all.lo)), hi: Math.min(all.hi, code(limit.attrs.max, all.hi)) };
 }
 
 function spanOf(data: ArrayLike<number | bigint>): Range {

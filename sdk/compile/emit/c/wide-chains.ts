@@ -48,11 +48,18 @@ function unitsFit({ data, rows, cols }: Omit<Codes, 'segments'>, from: number): 
   return true;
 }
 
+/** Multiplications that a step takes on average. */
+export function costOf(chains: Chains): number {
+  if (chains.form === 'words') return AS_WORDS;
+  const { reaches } = chains;
+  return reaches.reduce<number>((sum, r) => sum + (r === 0 ? AS_HALVES : 1 + 1 / r), 0) / reaches.length;
+}
+
 export function chainsOf(codes: Codes): Chains {
   const tiles = Math.ceil(codes.rows / PANEL_ROWS);
   const reaches = Array.from({ length: tiles }, (_, t) => reachOfTile(codes, t * PANEL_ROWS));
-  const cost = reaches.reduce<number>((sum, r) => sum + (r === 0 ? AS_HALVES : 1 + 1 / r), 0);
-  return cost < tiles * AS_WORDS ? { form: 'bytes', reaches } : { form: 'words' };
+  const bytes: Chains = { form: 'bytes', reaches };
+  return costOf(bytes) < AS_WORDS ? bytes : { form: 'words' };
 }
 
 function reachOfTile(codes: Codes, from: number): 0 | 1 | 2 | 4 | 8 {

@@ -1,9 +1,9 @@
 import type { WideVectors } from '../../target.ts';
 import type { KernelContext } from './context.ts';
 import { hasLanewiseTail } from './epilogue.ts';
+import { rowsAtOnce } from './gemm.ts';
 import type { HeadOperands, HeadProducts } from './head-products.ts';
 import { NARROW, wideLanes, widened } from './lanes.ts';
-import { rowsAtOnce } from './wide-product.ts';
 import { evenly } from './wide-rows.ts';
 
 /** Vectors of keys side by side: more of them would be computed in vain at the end. */

@@ -2,12 +2,14 @@ import type { WideVectors } from '../../target.ts';
 import { type KernelContext, type KernelText, type ShortVector, share } from './context.ts';
 import { sharesRows } from './conv.ts';
 import { emitRowEpilogue, hasLanewiseTail, type Space } from './epilogue.ts';
-import { MR, NR } from './gemm.ts';
+import { MR, NR, rowsAtOnce } from './gemm.ts';
 import type { Geometry } from './geometry.ts';
 import { NARROW, wideLanes, widened } from './lanes.ts';
 import { expanded } from './vectors.ts';
-import { type Chains, chainsOf } from './wide-chains.ts';
+import { type Chains, chainsOf, costOf } from './wide-chains.ts';
 import { imageLines, laidDown, matrixRows, readsLines, STEP } from './wide-rows.ts';
+import { wideWinograd } from './winograd.ts';
+import { winogradOf } from './winograd-plan.ts';
 
 /** What a product is of and what becomes of it; everything that is read has been read already. */
 export interface WideProduct {
@@ -51,12 +53,9 @@ export function wideProduct(
   const padded = Math.ceil(geo.k / 16) * 16;
   const kp = Math.max(padded, segments * steps * STEP);
   const from = ctx.type(p.x).dtype as 'i8' | 'i16';
-  const chains: Chains =
-    from === 'i16'
-      ? { form: 'words' }
-      : wide.vnni
-        ? { form: 'bytes', reaches: [MOST_REACH] }
-        : chainsFor(ctx, p, geo, segments);
+  const chains = chainsFor(ctx, wide, p, segments);
+  const winograd = winogradOf(ctx, geo, p, { ...wide, step: 2, direct: chainCost(wide, chains) });
+  if (winograd) return wideWinograd(ctx, wide, p, winograd, space);
   const bytes = chains.form === 'bytes';
   const type = bytes ? 'u8' : 'i16';
   const size = bytes ? 1 : 2;
@@ -162,19 +161,17 @@ function firstColumns(channels: number, lanes: number, most: number): number {
   return Math.ceil(vectors / Math.ceil(vectors / most));
 }
 
-/** Rows of a micro-kernel, so that few of them are left over; a call takes as long as a row more. */
-export function rowsAtOnce(m: number, most: number): number {
-  const cost = (r: number): number => Math.ceil(m / r) * (r + 1);
-  let best = Math.min(most, m);
-  for (let r = best - 1; r > most / 2; r--) if (cost(r) < cost(best)) best = r;
-  return best;
-}
-
-/** Without VNNI: how products of bytes are summed. */
-function chainsFor(ctx: KernelContext, { w }: WideProduct, geo: Geometry, segments: number): Chains {
+/** How products are summed. */
+function chainsFor(ctx: KernelContext, { vnni }: WideVectors, { x, w, geo }: WideProduct, segments: number): Chains {
+  if (ctx.type(x).dtype === 'i16') return { form: 'words' };
+  if (vnni) return { form: 'bytes', reaches: [MOST_REACH] };
   const data = ctx.constant(w)?.data;
   return data ? chainsOf({ data, rows: geo.o, cols: geo.k, segments }) : { form: 'words' };
 }
+
+/** Multiplications that a step takes. */
+const chainCost = ({ vnni }: WideVectors, chains: Chains): number =>
+  vnni && chains.form === 'bytes' ? 1 : costOf(chains);
 
 /** C text that sets `reach` for a number of tiles from channel `n` on. */
 export function reachText(reaches: readonly number[], n: string, tiles: string): string {

@@ -47,7 +47,7 @@ export function windowsOf(geo: Geometry, unit: number, bytes: number): Windows |
 }
 
 /** Function `gather(x, d, y, n, zp)`: lines y .. y+n-1 of an image with what is beside it, outside it `zp`. */
-export function emitLines(geo: Geometry, { apart }: Windows, gather: Omit<Gather, 'pitch'>): string {
+export function emitLines(geo: Geometry, { apart }: Pick<Windows, 'apart'>, gather: Omit<Gather, 'pitch'>): string {
   const { from, to } = gather;
   const { copy, fill: outside } = copying(gather);
   const left = geo.pads[1] * geo.c;
