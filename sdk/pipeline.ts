@@ -4,7 +4,15 @@ import { blockBytesOf } from './compile/blocks.ts';
 import { createCostModel } from './compile/cost.ts';
 import { type FitReport, fitFirmware, fitProgram } from './compile/fit.ts';
 import { wideNodesOf } from './compile/graph-size.ts';
-import { type CompiledProgram, compileGraph, planFirmware, planProgram, samePlan } from './compile/index.ts';
+import {
+  type CompiledProgram,
+  type CompileOptions,
+  compileAhead,
+  compileGraph,
+  planFirmware,
+  planProgram,
+  samePlan,
+} from './compile/index.ts';
 import { loadProfile, type Profile, type RuntimeKind } from './compile/profile.ts';
 import type { Target } from './compile/target.ts';
 import { COMPILER_SETTING } from './compile/toolchains/compiler.ts';
@@ -119,14 +127,17 @@ export async function buildBundle(
   tune = false,
 ): Promise<Built> {
   const { progress = () => {}, signal } = work;
+  const compact = isLimited(compression?.options);
+  const ahead = (graph: () => Graph): void => compileAhead(graph, RUNTIME, portableOptions(profile, compact));
+  // Sizes of blocks are not known before they are tuned.
+  const runner = { ...engineRunner(work), ...(tune ? {} : { ahead }) };
   const compressed =
-    compression &&
-    (await compress(model.graph, compression.data, compression.options, engineRunner(work), progress, signal));
+    compression && (await compress(model.graph, compression.data, compression.options, runner, progress, signal));
   const graph = compressed?.graph ?? model.graph;
   progress({ stage: 'compile', done: 0, total: 1 });
   const [portable, { modules, ...native }] = await kernelsOfAll(graph, profile, {
     tune,
-    compact: isLimited(compression?.options),
+    compact,
     toolchain: work.toolchain,
   });
   const compiled = { ...portable, modules: [...portable.modules, ...modules] };
@@ -156,6 +167,10 @@ function isLimited(options: CompressOptions | undefined): boolean {
   return options?.maxRamBytes !== undefined || options?.residentBudgetBytes !== undefined;
 }
 
+function portableOptions(profile: Profile, compact: boolean): CompileOptions {
+  return { blockBytes: blockBytesOf(profile), compact, pieces: 'apart' };
+}
+
 interface KernelRequest {
   readonly tune: boolean;
   readonly compact: boolean;
@@ -176,8 +191,7 @@ async function kernelsOfAll(
   const { tune, compact } = request;
   const together = !tune && process.memoryUsage.rss() < ROOM_FOR_BOTH;
   const portable = compileGraph(graph, RUNTIME, {
-    blockBytes: blockBytesOf(profile),
-    compact,
+    ...portableOptions(profile, compact),
     ...(tune ? { blocks: await wasmBlocks(graph, RUNTIME) } : {}),
   });
   if (!together) {

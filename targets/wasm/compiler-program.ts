@@ -7,7 +7,7 @@
  * 70 MB, and the process stays for a while: loading the compiler again and compiling its functions anew takes a second. Beside a larger one
  * it has one thread, and ends when nothing is left to do: what follows may need the memory.
  */
-const SMALL_PARENT_KB = 205_000;
+export const SMALL_PARENT_KB = 205_000;
 const LINGER_MS = 10_000;
 /** Time between two looks at the parent. */
 const LOOK_MS = 50;
@@ -118,9 +118,25 @@ function start() {
 }
 const result = (job) => new Promise((done) => { jobs.push({ job, done }); start(); });
 
+const compiled = (source, compile) =>
+  result({ args: ['clang', ...compile, '-o', 'kernels.o', 'kernels.c'], files: { 'kernels.c': source }, wanted: 'kernels.o' });
+
+// Objects of modules to come, by arguments and source.
+const made = new Map();
+const keyOf = (source, compile) => JSON.stringify([compile, source]);
+function objectOf(source, compile) {
+  const key = keyOf(source, compile);
+  const object = made.get(key) ?? compiled(source, compile);
+  made.delete(key);
+  return object;
+}
+function begin({ source, compiles }) {
+  for (const compile of compiles) made.set(keyOf(source, compile), compiled(source, compile));
+  return Promise.all(made.values());
+}
+
 async function build({ sources, compile, link }) {
-  const objects = await Promise.all(sources.map((source) =>
-    result({ args: ['clang', ...compile, '-o', 'kernels.o', 'kernels.c'], files: { 'kernels.c': source }, wanted: 'kernels.o' })));
+  const objects = await Promise.all(sources.map((source) => objectOf(source, compile)));
   const failed = objects.find((o) => !o.bytes);
   if (failed) return failed;
   const files = Object.fromEntries(objects.map((o, i) => ['kernels' + i + '.o', o.bytes]));
@@ -137,9 +153,16 @@ let pending = 0;
 let queue = Promise.resolve();
 const oneByOne = !free.second;
 process.on('disconnect', () => process.exit());
-process.on('message', async ({ id, ...module }) => {
+process.on('message', async ({ id, ahead, ...module }) => {
+  // It would be in the way of what is waited for.
+  if (ahead && oneByOne) return;
   clearTimeout(idle);
   pending++;
+  if (ahead) {
+    await begin(ahead);
+    if (--pending === 0) linger(0);
+    return;
+  }
   const built = oneByOne ? queue.then(() => build(module)) : build(module);
   queue = built.then((answer) => new Promise((sent) => process.send({ id, ...answer }, sent)));
   await queue;
