@@ -166,12 +166,29 @@ function menuOf(unit: Unit): Choice[] {
     );
   // By divergence, so that only earlier ones can beat a choice; of equal ones the wider comes first.
   const order = all.map((_, i) => i).sort((a, b) => all[a]!.divergence - all[b]!.divergence || a - b);
-  const kept: Choice[] = [];
-  for (const i of order) {
-    const c = all[i]!;
-    if (!kept.some((k) => k.entropy <= c.entropy && k.resident <= c.resident)) kept.push(c);
+  const stairs = new Stairs();
+  return order.map((i) => all[i]!).filter((c) => stairs.add(c));
+}
+
+/** Of the choices so far those that no other one beats in both wire and memory: more wire from one to the next, and less memory. */
+class Stairs {
+  private readonly steps: Choice[] = [];
+
+  /** Whether none beats the choice or is as good; then it is one of them. */
+  add(c: Choice): boolean {
+    const { steps } = this;
+    let [low, high] = [0, steps.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (steps[middle]!.entropy <= c.entropy) low = middle + 1;
+      else high = middle;
+    }
+    if (low > 0 && steps[low - 1]!.resident <= c.resident) return false;
+    let end = low;
+    while (end < steps.length && steps[end]!.resident >= c.resident) end++;
+    steps.splice(low, end - low, c);
+    return true;
   }
-  return kept;
 }
 
 function atWireBudget(

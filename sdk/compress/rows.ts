@@ -99,11 +99,25 @@ function gatherWindows(
   const groups = depthwise ? 1 : spec.groups;
   const cg = c / groups;
   const step = depthwise ? pitch / (kh * kw) : cg;
+  // Neighbours in the image are neighbours in the row.
+  const lines = step === c && spec.dilations[1] === 1 && d.scale.length === 1;
   for (let r = 0; r < positions.length; r++) {
     const image = Math.floor(positions[r]! / perImage);
     const inside = positions[r]! - image * perImage;
     const y0 = Math.floor(inside / ow) * spec.strides[0] - spec.pads[0];
     const x0 = (inside % ow) * spec.strides[1] - spec.pads[1];
+    if (lines) {
+      for (let ky = 0; ky < kh; ky++) {
+        const at = r * pitch + ky * kw * c;
+        const yy = y0 + ky * spec.dilations[0];
+        const from = yy < 0 || yy >= h ? kw : Math.min(kw, Math.max(0, -x0));
+        const to = Math.max(from, Math.min(kw, w - x0));
+        out.fill(0, at, at + from * c);
+        decode(data, ((image * h + yy) * w + x0 + from) * c, (to - from) * c, 0, d, 1, out, at + from * c);
+        out.fill(0, at + to * c, at + kw * c);
+      }
+      continue;
+    }
     for (let g = 0; g < groups; g++) {
       for (let t = 0; t < kh * kw; t++) {
         const at = r * pitch + (g * kh * kw + t) * step;
