@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { TARGETS } from '../targets/index.ts';
 import { packBundle } from './bundle/index.ts';
 import { blockBytesOf } from './compile/blocks.ts';
@@ -250,6 +251,18 @@ export function nativeTarget(profile: Profile): Target | undefined {
 /** Whether a board's programs are C that is linked into its firmware. */
 function isFirmware(profile: Profile): boolean {
   return profile.runtimes[0] === 'firmware';
+}
+
+/** Models of at most so many bytes are read, and so at their first kernels, before a compiler is loaded that was not begun with. */
+const SOON_BYTES = 4 << 20;
+
+/** Begins to load the compiler of kernels where compressing a model is going to need it soon. */
+export async function startCompiler({ path }: ModelRequest): Promise<void> {
+  const size = await stat(path).then(
+    (s) => s.size,
+    () => Number.POSITIVE_INFINITY,
+  );
+  if (size <= SOON_BYTES) RUNTIME.start?.();
 }
 
 /** Runs graphs as devices will: for compression and evaluation. */

@@ -100,7 +100,7 @@ function besideSmall() {
 
 // The second thread is asked first, so that this one can still hear of the next job.
 let second;
-const free = { first: true, second: availableParallelism() > 1 && besideSmall() };
+const free = { first: true, second: false };
 const jobs = [];
 function start() {
   if (free.second && jobs.length > 0) {
@@ -151,9 +151,15 @@ function linger(spent) {
 let idle;
 let pending = 0;
 let queue = Promise.resolve();
-const oneByOne = !free.second;
+// Known when there is something to do: before, the parent may not have read what makes it large.
+let oneByOne;
+linger(0);
 process.on('disconnect', () => process.exit());
 process.on('message', async ({ id, ahead, ...module }) => {
+  if (oneByOne === undefined) {
+    free.second = availableParallelism() > 1 && besideSmall();
+    oneByOne = !free.second;
+  }
   // It would be in the way of what is waited for.
   if (ahead && oneByOne) return;
   clearTimeout(idle);

@@ -185,6 +185,15 @@ export function lastWords(said: string): string {
   return lines.findLast((l) => /^(\w*Error|FATAL ERROR)\b/.test(l)) ?? told.at(-1) ?? '';
 }
 
+/** Begins to load the compiler, before there is anything for it to do. */
+export function startCompiler(): void {
+  try {
+    running ??= new Compiler(entryPoint());
+  } catch {
+    // Kernels may all be in the cache; where they are not, it is said then.
+  }
+}
+
 /** Ends a compiler that waits for more to do; one that is at work for another build goes on. */
 export function endCompiler(): void {
   running?.end();

@@ -1,5 +1,5 @@
 import type { KernelVariant, Target } from '../../sdk/compile/target.ts';
-import { endCompiler } from './compiler.ts';
+import { endCompiler, startCompiler } from './compiler.ts';
 import { WASM_SIMD_HEADER } from './simd.ts';
 import { buildAhead, buildWasm, feature } from './toolchain.ts';
 
@@ -20,6 +20,7 @@ export const wasmTarget: Target = {
   toolchain: async () => '@yowasp/clang',
   build: (source, variant, names) => buildWasm([source], variant, names),
   buildPieces: buildWasm,
+  start: startCompiler,
   ahead: (source) => buildAhead(source, VARIANTS),
   rest: endCompiler,
 };
