@@ -9,8 +9,9 @@
  */
 export const SMALL_PARENT_KB = 205_000;
 const LINGER_MS = 10_000;
-/** Time between two looks at the parent. */
+/** Time between two looks at the parent, and before the first one. */
 const LOOK_MS = 50;
+const FIRST_MS = 1000;
 
 /** The headers that kernels include, of a tar file with 12 MB of headers and as much of libraries. */
 const HEADERS = String.raw`/^(\.\/)?include\/?((wasm_simd128|(__)?std\w+)\.h)?$/`;
@@ -147,13 +148,12 @@ function linger(spent) {
   if (spent >= ${LINGER_MS} || !besideSmall()) process.exit();
   idle = setTimeout(linger, ${LOOK_MS}, spent + ${LOOK_MS});
 }
-// Counted here and not where it is used: that thread may be busy for long.
-let idle;
+// Counted here and not where it is used: that thread may be busy for long. What it was begun for is on its way, where anything is.
+let idle = setTimeout(linger, ${FIRST_MS}, ${FIRST_MS});
 let pending = 0;
 let queue = Promise.resolve();
 // Known when there is something to do: before, the parent may not have read what makes it large.
 let oneByOne;
-linger(0);
 process.on('disconnect', () => process.exit());
 process.on('message', async ({ id, ahead, ...module }) => {
   if (oneByOne === undefined) {

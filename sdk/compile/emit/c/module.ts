@@ -108,7 +108,7 @@ export class ModuleWriter {
 
   /**
    * The same as two translation units, kernels and steps. The first, which is what takes long to compile, knows neither where constants
-   * lie nor how wide their codes are: networks that differ in nothing else have it in common.
+   * lie nor which widths their codes have, unless those want another product: networks that differ in nothing else have it in common.
    */
   apart(vectors: Vectors, steps: readonly StepCall[]): [kernels: string, steps: string] {
     const kernels = this.kernels.map((k) => `${k.helpers}${k.head} ${k.body}`);
