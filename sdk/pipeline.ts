@@ -1,19 +1,10 @@
-import { stat } from 'node:fs/promises';
 import { TARGETS } from '../targets/index.ts';
 import { packBundle } from './bundle/index.ts';
 import { blockBytesOf } from './compile/blocks.ts';
 import { createCostModel } from './compile/cost.ts';
 import { type FitReport, fitFirmware, fitProgram } from './compile/fit.ts';
 import { wideNodesOf } from './compile/graph-size.ts';
-import {
-  type CompiledProgram,
-  type CompileOptions,
-  compileAhead,
-  compileGraph,
-  planFirmware,
-  planProgram,
-  samePlan,
-} from './compile/index.ts';
+import { type CompiledProgram, compileGraph, planFirmware, planProgram, samePlan } from './compile/index.ts';
 import { loadProfile, type Profile, type RuntimeKind } from './compile/profile.ts';
 import type { Target } from './compile/target.ts';
 import { COMPILER_SETTING } from './compile/toolchains/compiler.ts';
@@ -128,17 +119,14 @@ export async function buildBundle(
   tune = false,
 ): Promise<Built> {
   const { progress = () => {}, signal } = work;
-  const compact = isLimited(compression?.options);
-  const ahead = (graph: () => Graph): void => compileAhead(graph, RUNTIME, portableOptions(profile, compact));
-  // Sizes of blocks are not known before they are tuned.
-  const runner = { ...engineRunner(work), ...(tune ? {} : { ahead }) };
   const compressed =
-    compression && (await compress(model.graph, compression.data, compression.options, runner, progress, signal));
+    compression &&
+    (await compress(model.graph, compression.data, compression.options, engineRunner(work), progress, signal));
   const graph = compressed?.graph ?? model.graph;
   progress({ stage: 'compile', done: 0, total: 1 });
   const [portable, { modules, ...native }] = await kernelsOfAll(graph, profile, {
     tune,
-    compact,
+    compact: isLimited(compression?.options),
     toolchain: work.toolchain,
   });
   const compiled = { ...portable, modules: [...portable.modules, ...modules] };
@@ -168,10 +156,6 @@ function isLimited(options: CompressOptions | undefined): boolean {
   return options?.maxRamBytes !== undefined || options?.residentBudgetBytes !== undefined;
 }
 
-function portableOptions(profile: Profile, compact: boolean): CompileOptions {
-  return { blockBytes: blockBytesOf(profile), compact, pieces: 'apart' };
-}
-
 interface KernelRequest {
   readonly tune: boolean;
   readonly compact: boolean;
@@ -192,7 +176,8 @@ async function kernelsOfAll(
   const { tune, compact } = request;
   const together = !tune && process.memoryUsage.rss() < ROOM_FOR_BOTH;
   const portable = compileGraph(graph, RUNTIME, {
-    ...portableOptions(profile, compact),
+    blockBytes: blockBytesOf(profile),
+    compact,
     ...(tune ? { blocks: await wasmBlocks(graph, RUNTIME) } : {}),
   });
   if (!together) {
@@ -251,18 +236,6 @@ export function nativeTarget(profile: Profile): Target | undefined {
 /** Whether a board's programs are C that is linked into its firmware. */
 function isFirmware(profile: Profile): boolean {
   return profile.runtimes[0] === 'firmware';
-}
-
-/** Models of at most so many bytes are read, and so at their first kernels, before a compiler is loaded that was not begun with. */
-const SOON_BYTES = 4 << 20;
-
-/** Begins to load the compiler of kernels where compressing a model is going to need it soon. */
-export async function startCompiler({ path }: ModelRequest): Promise<void> {
-  const size = await stat(path).then(
-    (s) => s.size,
-    () => Number.POSITIVE_INFINITY,
-  );
-  if (size <= SOON_BYTES) RUNTIME.start?.();
 }
 
 /** Runs graphs as devices will: for compression and evaluation. */

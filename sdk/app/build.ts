@@ -12,7 +12,6 @@ import {
   openModel,
   openProfile,
   runtimeOn,
-  startCompiler,
   type Work,
   withCodedCaches,
 } from '../pipeline.ts';
@@ -140,7 +139,6 @@ export async function buildCompressed(
 ): Promise<CompressedBuild> {
   refuseTuning(request);
   const { maxLatencyMs } = request;
-  if (!request.planOnly) await startCompiler(model);
   const profile = openProfile(request.target, true);
   const judge = await loadMetric(request.metric ?? 'agreement', request.cwd);
   await checkToolchain(profile, work.toolchain);

@@ -10,7 +10,7 @@ import type { Program, Slot, Step } from '../wire/program.ts';
 import { DEFAULT_BLOCK, SMALLEST_BLOCK } from './blocks.ts';
 import { KernelContext, type Operand, type Tuning } from './emit/c/context.ts';
 import type { StepCall } from './emit/c/module.ts';
-import { type Emission, type KernelWriter, vectorEmission } from './emit/emission.ts';
+import { type Emission, vectorEmission } from './emit/emission.ts';
 import { FIRMWARE } from './emit/firmware/module.ts';
 import { fuse, type Group, leadOf, viewAliases } from './fuse.ts';
 import { type Lifetimes, lifetimes, OVERREAD, type Written } from './lifetimes.ts';
@@ -41,11 +41,8 @@ export interface CompileOptions {
   readonly variants?: readonly string[];
   /** For the compiler, after its own: results do not depend on them. */
   readonly flags?: readonly string[];
-  /**
-   * Translation units that are compiled at one time, where the target takes several; all kernels are in one by default. `apart`: kernels in one,
-   * in the other what depends on where and how constants are held.
-   */
-  readonly pieces?: number | 'apart';
+  /** Translation units that are compiled at one time, where the target takes several; all kernels are in one by default. */
+  readonly pieces?: number;
 }
 
 export interface CompiledProgram {
@@ -88,11 +85,6 @@ export async function compileGraph(
     });
   });
   return { ...planned, modules: built.filter((m) => m !== undefined) };
-}
-
-/** Lets the target begin with kernels that a graph will have which differs from this one in its constants at most. */
-export function compileAhead(graph: () => Graph, target: Target, options: CompileOptions): void {
-  target.ahead?.(() => planProgram(graph(), target.vectors, { ...options, pieces: 'apart' }).pieces[0]!);
 }
 
 /** Whether kernels of one program can run the other: everything is the same but working memory, which kernels tell themselves. */
@@ -167,15 +159,10 @@ function plan(graph: Graph, emission: Emission, options: CompileOptions): Planne
     program,
     weights: weights.items,
     source: module.source(calls, program),
-    pieces: piecesOf(module, calls, options.pieces),
+    pieces: (options.pieces && module.pieces?.(calls, options.pieces)) || [],
     arenaLowerBound: lowerBound,
     ...index(graph, written, bands, lives, alias, slot),
   };
-}
-
-function piecesOf(module: KernelWriter, calls: readonly StepCall[], pieces: CompileOptions['pieces']): string[] {
-  if (pieces === undefined) return [];
-  return (pieces === 'apart' ? module.apart?.(calls) : module.pieces?.(calls, pieces)) ?? [];
 }
 
 /** Where and when every value of the graph can be found in memory. */

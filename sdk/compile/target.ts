@@ -77,13 +77,6 @@ export interface Target {
     variant: KernelVariant,
     exportsNames: readonly string[],
   ): Promise<KernelModule>;
-  /** Begins to load what is soon going to be asked for kernels. */
-  start?(): void;
-  /**
-   * Begins with the first translation unit of modules of all variants that `buildPieces` is going to be asked for, where there is room for that
-   * beside everything else. Nobody waits for it, and it need not come to that.
-   */
-  ahead?(source: () => string): void;
   /** Ends what stays in memory between two builds. */
   rest?(): void;
 }

@@ -225,8 +225,6 @@ export class Job {
     const { ctx } = this;
     const few = Math.min(ctx.fit.length, Math.max(MIN_FIRST, Math.ceil(ctx.fit.length * FIRST_SHARE)));
     const first = await quantizeAll(ctx, pair, ctx.fit.slice(0, few), plan, 'first pass');
-    // What is refined are steps of codes, which kernels do not depend on.
-    this.runner.ahead?.(() => this.planner.integerGraph(plan, first).graph);
     return this.planner.refined(plan, first);
   }
 

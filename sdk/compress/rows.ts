@@ -112,9 +112,9 @@ function gatherWindows(
         const yy = y0 + ky * spec.dilations[0];
         const from = yy < 0 || yy >= h ? kw : Math.min(kw, Math.max(0, -x0));
         const to = Math.max(from, Math.min(kw, w - x0));
-        if (from > 0) out.fill(0, at, at + from * c);
+        out.fill(0, at, at + from * c);
         decode(data, ((image * h + yy) * w + x0 + from) * c, (to - from) * c, 0, d, 1, out, at + from * c);
-        if (to < kw) out.fill(0, at + to * c, at + kw * c);
+        out.fill(0, at + to * c, at + kw * c);
       }
       continue;
     }

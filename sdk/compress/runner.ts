@@ -6,8 +6,6 @@ export interface Runner {
   /** Threads that work may be shared by: the runner's, and while it does not run the compressor's own. One when absent. */
   readonly threads?: number;
   open(graph: Graph, options?: SessionOptions): Promise<Session>;
-  /** Told of a graph with the kernels that the result is expected to have, so that they can be made meanwhile. */
-  ahead?(graph: () => Graph): void;
   /** Kernel of every node that has one, by node name: what a node gives to another in its kernel does not pass through memory. */
   kernelsOf(graph: Graph): ReadonlyMap<string, number>;
 }

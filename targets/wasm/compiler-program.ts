@@ -7,11 +7,10 @@
  * 70 MB, and the process stays for a while: loading the compiler again and compiling its functions anew takes a second. Beside a larger one
  * it has one thread, and ends when nothing is left to do: what follows may need the memory.
  */
-export const SMALL_PARENT_KB = 205_000;
+const SMALL_PARENT_KB = 205_000;
 const LINGER_MS = 10_000;
-/** Time between two looks at the parent, and before the first one. */
+/** Time between two looks at the parent. */
 const LOOK_MS = 50;
-const FIRST_MS = 1000;
 
 /** The headers that kernels include, of a tar file with 12 MB of headers and as much of libraries. */
 const HEADERS = String.raw`/^(\.\/)?include\/?((wasm_simd128|(__)?std\w+)\.h)?$/`;
@@ -101,7 +100,7 @@ function besideSmall() {
 
 // The second thread is asked first, so that this one can still hear of the next job.
 let second;
-const free = { first: true, second: false };
+const free = { first: true, second: availableParallelism() > 1 && besideSmall() };
 const jobs = [];
 function start() {
   if (free.second && jobs.length > 0) {
@@ -119,25 +118,9 @@ function start() {
 }
 const result = (job) => new Promise((done) => { jobs.push({ job, done }); start(); });
 
-const compiled = (source, compile) =>
-  result({ args: ['clang', ...compile, '-o', 'kernels.o', 'kernels.c'], files: { 'kernels.c': source }, wanted: 'kernels.o' });
-
-// Objects of modules to come, by arguments and source.
-const made = new Map();
-const keyOf = (source, compile) => JSON.stringify([compile, source]);
-function objectOf(source, compile) {
-  const key = keyOf(source, compile);
-  const object = made.get(key) ?? compiled(source, compile);
-  made.delete(key);
-  return object;
-}
-function begin({ source, compiles }) {
-  for (const compile of compiles) made.set(keyOf(source, compile), compiled(source, compile));
-  return Promise.all(made.values());
-}
-
 async function build({ sources, compile, link }) {
-  const objects = await Promise.all(sources.map((source) => objectOf(source, compile)));
+  const objects = await Promise.all(sources.map((source) =>
+    result({ args: ['clang', ...compile, '-o', 'kernels.o', 'kernels.c'], files: { 'kernels.c': source }, wanted: 'kernels.o' })));
   const failed = objects.find((o) => !o.bytes);
   if (failed) return failed;
   const files = Object.fromEntries(objects.map((o, i) => ['kernels' + i + '.o', o.bytes]));
@@ -148,27 +131,15 @@ function linger(spent) {
   if (spent >= ${LINGER_MS} || !besideSmall()) process.exit();
   idle = setTimeout(linger, ${LOOK_MS}, spent + ${LOOK_MS});
 }
-// Counted here and not where it is used: that thread may be busy for long. What it was begun for is on its way, where anything is.
-let idle = setTimeout(linger, ${FIRST_MS}, ${FIRST_MS});
+// Counted here and not where it is used: that thread may be busy for long.
+let idle;
 let pending = 0;
 let queue = Promise.resolve();
-// Known when there is something to do: before, the parent may not have read what makes it large.
-let oneByOne;
+const oneByOne = !free.second;
 process.on('disconnect', () => process.exit());
-process.on('message', async ({ id, ahead, ...module }) => {
-  if (oneByOne === undefined) {
-    free.second = availableParallelism() > 1 && besideSmall();
-    oneByOne = !free.second;
-  }
-  // It would be in the way of what is waited for.
-  if (ahead && oneByOne) return;
+process.on('message', async ({ id, ...module }) => {
   clearTimeout(idle);
   pending++;
-  if (ahead) {
-    await begin(ahead);
-    if (--pending === 0) linger(0);
-    return;
-  }
   const built = oneByOne ? queue.then(() => build(module)) : build(module);
   queue = built.then((answer) => new Promise((sent) => process.send({ id, ...answer }, sent)));
   await queue;

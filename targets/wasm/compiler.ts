@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { EigenError } from '../../sdk/util/errors.ts';
 import { collectGarbage } from '../../sdk/util/garbage.ts';
-import { PROGRAM, SMALL_PARENT_KB } from './compiler-program.ts';
+import { PROGRAM } from './compiler-program.ts';
 
 /**
  * The compiler in a process of its own: 75 MB of WebAssembly that needs 300 MB to run, of which a process gets nothing back, and which a
@@ -30,12 +30,6 @@ export interface ModuleRequest {
   /** Arguments of clang for each, and of the linker for all. */
   readonly compile: readonly string[];
   readonly link: readonly string[];
-}
-
-/** A file of modules to come, and the arguments of each of them. */
-export interface AheadRequest {
-  readonly source: string;
-  readonly compiles: readonly (readonly string[])[];
 }
 
 interface Answer {
@@ -86,11 +80,6 @@ class Compiler {
       this.waiting.set(id, resolve);
       this.process.send({ id, ...module }, (error) => error && this.process.kill());
     });
-  }
-
-  /** Has a file compiled that nobody waits for yet. */
-  ahead(request: AheadRequest): void {
-    this.process.send({ ahead: request }, (error) => error && this.process.kill());
   }
 
   /** Ends it, unless something is waited for: then it ends by itself, later. */
@@ -149,14 +138,6 @@ export async function compileC(module: ModuleRequest): Promise<Uint8Array> {
   throw answer?.log === undefined ? ended(said) : refused(answer.log);
 }
 
-/**
- * Has a compiler that is running begin with a file that modules are going to be made of. Not beside a large program: there the compiler
- * takes memory only while it is waited for.
- */
-export function compileAhead(request: () => AheadRequest): void {
-  if (running && process.memoryUsage.rss() < SMALL_PARENT_KB * 1024) running.ahead(request());
-}
-
 function refused(log: string): EigenError {
   const message = log.split('\n').find((l) => l.includes('error')) ?? log;
   return new EigenError('EW5002_COMPILER_FAILED', `the kernel compiler failed: ${message}`, {
@@ -183,15 +164,6 @@ export function lastWords(said: string): string {
   const told = lines.filter((l) => l && !l.startsWith('Node.js v'));
   // Above it is the line of source, below it are the calls.
   return lines.findLast((l) => /^(\w*Error|FATAL ERROR)\b/.test(l)) ?? told.at(-1) ?? '';
-}
-
-/** Begins to load the compiler, before there is anything for it to do. */
-export function startCompiler(): void {
-  try {
-    running ??= new Compiler(entryPoint());
-  } catch {
-    // Kernels may all be in the cache; where they are not, it is said then.
-  }
 }
 
 /** Ends a compiler that waits for more to do; one that is at work for another build goes on. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { KernelVariant } from '../../sdk/compile/target.ts';
 import { cached } from '../../sdk/util/cache.ts';
 import type { KernelModule } from '../../sdk/wire/kernels.ts';
-import { compileAhead, compileC } from './compiler.ts';
+import { compileC } from './compiler.ts';
 
 /** Bumped when flags below change, so that cached modules are not reused. */
 const RECIPE = 2;
@@ -57,22 +57,13 @@ export function feature(name: string): string[] {
   return ['-target-feature', `+${name}`];
 }
 
-function argumentsFor(variant: KernelVariant): string[] {
-  return [...COMPILE, '-O3', ...variant.flags, ...variant.defines.map((d) => `-D${d}`)];
-}
-
-/** Begins with a C file of modules to come, where a compiler is running and has room. */
-export function buildAhead(source: () => string, variants: readonly KernelVariant[]): void {
-  compileAhead(() => ({ source: source(), compiles: variants.map(argumentsFor) }));
-}
-
 /** Compiles C files to a WebAssembly module that imports a shared memory `env.memory`. */
 export async function buildWasm(
   sources: readonly string[],
   variant: KernelVariant,
   exportNames: readonly string[],
 ): Promise<KernelModule> {
-  const compile = argumentsFor(variant);
+  const compile = [...COMPILE, '-O3', ...variant.flags, ...variant.defines.map((d) => `-D${d}`)];
   const own = variant.defines.includes('EW_DOT7') ? ['ew_set_chained', 'ew_set_eight'] : [];
   const link = [...LINK, ...[...exportNames, ...own].map((e) => `--export=${e}`)];
   const key = createHash('sha256')

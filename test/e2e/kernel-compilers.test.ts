@@ -52,14 +52,6 @@ test('a compiler at work for one build is not ended by another', () => {
   assert.equal(after, before);
 });
 
-test('a compiler begun with early makes what is asked for, also of files that it compiled ahead', () => {
-  const { begun, after, refused, same } = JSON.parse(run({ EIGEN_CACHE: 'off' }, 'ahead'));
-  assert.is(begun.length, 1);
-  assert.equal(after, begun);
-  assert.match(refused, /the kernel compiler failed: .*error/);
-  assert.is(same, true);
-});
-
 const BESIDE =
   'native kernels are compiled beside those for WebAssembly where there is room, and the bundle is the same';
 test(BESIDE, () => {

@@ -3,7 +3,6 @@
  * `rule`: a module while it is small, two at once, two more after it has grown, and tells which processes it has.
  * `many`: five at once, beside more than leaves room for two in one process.
  * `rest`: a module while another build says that the compiler may end.
- * `ahead`: a module of two files by a compiler that was begun with before, one of them compiled ahead; and by another compiler, not ahead.
  * `bundle MODEL OUT MEGABYTES`: a bundle for this machine, beside so much that the program holds.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -62,24 +61,6 @@ if (mode === 'rule') {
   wasmTarget.rest?.();
   await work;
   console.log(JSON.stringify({ before, after: children() }));
-  wasmTarget.rest?.();
-} else if (mode === 'ahead') {
-  const [kernels, steps] = ['int k0(int x) { return x + 1; }', 'int k0(int x); int ew_step_0(int x) { return k0(x); }'];
-  const variant = wasmTarget.variants[0]!;
-  const build = async (first: string): Promise<string> => {
-    const { bytes } = await wasmTarget.buildPieces!([first, steps], variant, ['ew_step_0']);
-    return Buffer.from(bytes).toString('hex');
-  };
-  wasmTarget.start?.();
-  const begun = children();
-  wasmTarget.ahead?.(() => kernels);
-  wasmTarget.ahead?.(() => 'no C');
-  const ahead = await build(kernels);
-  const refused = await build('no C').catch((e: Error) => e.message);
-  const after = children();
-  wasmTarget.rest?.();
-  await ended(after);
-  console.log(JSON.stringify({ begun, after, refused, same: ahead === (await build(kernels)) }));
   wasmTarget.rest?.();
 } else {
   const [path = '', out = '', megabytes] = args;

@@ -12,8 +12,6 @@ export interface KernelWriter {
   source(steps: readonly StepCall[], program: Program): string;
   /** The same as several translation units, for a target that takes them. */
   pieces?(steps: readonly StepCall[], count: number): string[];
-  /** As two translation units, what takes long in the first (see ModuleWriter.apart). */
-  apart?(steps: readonly StepCall[]): [kernels: string, steps: string];
 }
 
 /** How kernels are written: the steps and the arena of a program are the same with every way, scratch and weights may differ. */
@@ -37,7 +35,6 @@ export function vectorEmission(vectors: Vectors): Emission {
         add: (ctx, text) => module.add(ctx, text),
         source: (steps, program) => `${module.source(vectors, steps)}${vectors.entry?.(program) ?? ''}`,
         pieces: (steps, count) => module.pieces(vectors, steps, count),
-        apart: (steps) => module.apart(vectors, steps),
       };
     },
   };

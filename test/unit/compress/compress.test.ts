@@ -170,14 +170,4 @@ test('the plan names layers, samples and time before anything runs', () => {
   assert.ok(plan.seconds > 0 && plan.floorBytes > 0);
 });
 
-test('the runner is told early of a graph with the operators and types that the result has', async () => {
-  const told: Graph[] = [];
-  const runner = { ...referenceRunner, ahead: (graph: () => Graph) => void told.push(graph()) };
-  const options = { ...DEFAULT_OPTIONS, frontierPoints: 1, wireBudgetBytes: Math.floor((4 * 4800) / 5) };
-  const { graph } = await compress(cnn, { samples: images }, options, runner, noProgress);
-  assert.is(told.length, 1);
-  const shape = (g: Graph): unknown => [g.nodes, [...g.values.values()].map((v) => [v.name, v.type])];
-  assert.equal(shape(told[0]!), shape(graph));
-});
-
 test.run();

@@ -107,8 +107,15 @@ function fieldTable(order: (i: number) => number): string {
   return `{${rows.join(', ')}}`;
 }
 
-/** Where tiles lie, and the functions that `ew_panel_at` is made of: one for every width that the module has. */
-const TILES = `
+/**
+ * Every function unpacks tile `tile` of the panels at p, and needs room for 16 codes a column, columns rounded up to a multiple of 16.
+ * - `ew_panel(p, tile, rows, cols, offset, t, list)`: codes plus offset as bytes [column / 4][8 rows][column % 4], columns filled up
+ *   with zeros; the list goes to the other half of the room.
+ * - `ew_panel_rows(p, rows, cols, t, d)`: all codes, row by row at d; t is the room.
+ * - `ew_panel_i16(p, tile, rows, cols, t, sums)`: as pairs [column / 2][8 rows][2], and the sum of each row, where wanted.
+ * - `ew_panel_bytes(p, tile, rows, cols, offset, t, sums)`: as ew_panel, for the dot product of bytes; the sums are those of the codes.
+ */
+export const PANELS = `
 #ifndef ew_next
 /* by the marks of a vector's lower eight bytes: which one of those marked each is, 128 for the others, and for the upper ones how many are marked */
 static const u8 ew_lower[256][16] = {${markTable((ranks, count) => [...ranks, ...eight(count)])}};
@@ -213,11 +220,8 @@ EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i3
     for (i32 r = 0; r < height; r++, at += (u32)bits) d[4 * r] = (u8)(ew_bits(w, at) & mask);
   }
 }
-`;
-
-const PANEL_AT = 'const u8 *ew_panel_at(const u8 *w, i32 entry, i32 height, i32 cols, i32 offset, u8 *t, u8 *room)';
-
-const PANEL_AT_BODY = `{
+/* the height rows of the tile at w; returns what is behind it */
+EW_SHARED const u8 *ew_panel_at(const u8 *w, i32 entry, i32 height, i32 cols, i32 offset, u8 *t, u8 *room) {
   const u8 *list = room;
   const i32 padded = (cols + 15) / 16 * 16, bits = (entry >> ${LIST_BITS}) + 1, zero = 1 << (bits - 1);
   const i32 units = height == ${PANEL_ROWS} ? cols / 16 : 0, rest = (padded - units * 16) * ${PANEL_ROWS}, bytes = entry & ${2 ** LIST_BITS - 1};
@@ -236,10 +240,7 @@ ${WIDTHS.map((b) => `#ifdef ${widthMacro(b)}\n    case ${b}: list = ew_unpack${b
   }
   return tail + bytes;
 }
-`;
-
-/** What reads tiles by `ew_panel_at`. */
-const READERS = `EW_INLINE i32 ew_height(i32 tile, i32 rows) { return rows - tile * ${PANEL_ROWS} < ${PANEL_ROWS} ? rows - tile * ${PANEL_ROWS} : ${PANEL_ROWS}; }
+EW_INLINE i32 ew_height(i32 tile, i32 rows) { return rows - tile * ${PANEL_ROWS} < ${PANEL_ROWS} ? rows - tile * ${PANEL_ROWS} : ${PANEL_ROWS}; }
 EW_SHARED void ew_panel(const u8 *p, i32 tile, i32 rows, i32 cols, i32 offset, u8 *t, u8 *room) {
   i32 entry; const u8 *w = ew_tile(p, tile, rows, cols, &entry);
   ew_panel_at(w, entry, ew_height(tile, rows), cols, offset, t, room);
@@ -315,20 +316,3 @@ EW_SHARED i32 ew_reach(u8 *t, i32 pieces, i32 steps, i32 *offset) {
 #endif
 #endif
 `;
-
-/**
- * Every function unpacks tile `tile` of the panels at p, and needs room for 16 codes a column, columns rounded up to a multiple of 16.
- * - `ew_panel(p, tile, rows, cols, offset, t, list)`: codes plus offset as bytes [column / 4][8 rows][column % 4], columns filled up
- *   with zeros; the list goes to the other half of the room.
- * - `ew_panel_rows(p, rows, cols, t, d)`: all codes, row by row at d; t is the room.
- * - `ew_panel_i16(p, tile, rows, cols, t, sums)`: as pairs [column / 2][8 rows][2], and the sum of each row, where wanted.
- * - `ew_panel_bytes(p, tile, rows, cols, offset, t, sums)`: as ew_panel, for the dot product of bytes; the sums are those of the codes.
- */
-export const PANELS = `${TILES}/* the height rows of the tile at w; returns what is behind it */
-EW_SHARED ${PANEL_AT} ${PANEL_AT_BODY}${READERS}`;
-
-/** PANELS for a translation unit beside the one that unpacks: its text does not depend on the widths of the codes. */
-export const PANELS_APART = `${TILES}${PANEL_AT};\n${READERS}`;
-
-/** What unpacks for those. */
-export const UNPACKING = `${TILES}${PANEL_AT} ${PANEL_AT_BODY}`;
