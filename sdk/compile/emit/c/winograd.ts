@@ -32,7 +32,9 @@ function transformed(ctx: KernelContext, p: WinogradProduct, plan: Winograd): Te
   const from = ctx.type(p.x).dtype as 'i8' | 'i16';
   const apart = Math.max(2 * plan.across + 2, geo.pads[1] + geo.w) * geo.c;
   const lines = `((i16 *)${ctx.scratch(((2 * plan.rows + 2) * apart + 64) * 2)})`;
-  const image = `((i16 *)${ctx.scratch((plan.rows * plan.across * POINTS * plan.pitch + 64) * 2)})`;
+  // Micro-kernels on four lanes read whole tiles of rows.
+  const tiles = Math.ceil((plan.rows * plan.across) / MR) * MR;
+  const image = `((i16 *)${ctx.scratch(tiles * POINTS * plan.pitch * 2)})`;
   const centred = from === 'i8' && p.zp !== '0';
   return {
     image,
