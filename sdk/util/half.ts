@@ -40,7 +40,9 @@ export function isHalf(value: number): boolean {
 }
 
 export function halvesToFloats(halves: Uint16Array): Float32Array {
-  return Float32Array.from(halves, fromHalf);
+  const out = new Float32Array(halves.length);
+  for (let i = 0; i < out.length; i++) out[i] = fromHalf(halves[i]);
+  return out;
 }
 
 export function floatsToHalves(floats: Float32Array): Uint16Array {

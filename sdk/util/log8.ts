@@ -10,10 +10,14 @@ const TABLE = [
   1.6817928552627563, 1.8340080976486206,
 ].map(Math.fround);
 
+/** 2^i by i plus FAR, of all octaves between the smallest f32 and the largest: cheaper than raising 2 to them. */
+const FAR = 300;
+const OCTAVES = Float64Array.from({ length: 2 * FAR + 1 }, (_, i) => 2 ** (i - FAR));
+
 /** The f32 scale base * 2^(exponent/8). `base` must be an f32 value. */
 export function scaleFromLog8(base: number, exponent: number): number {
   const octave = Math.floor(exponent / STEPS);
-  return Math.fround(Math.fround(base * TABLE[exponent - octave * STEPS]!) * 2 ** octave);
+  return Math.fround(Math.fround(base * TABLE[exponent - octave * STEPS]!) * (OCTAVES[octave + FAR] ?? 2 ** octave));
 }
 
 /** Smallest exponent whose scale is at least `scale`; `scale` and `base` positive. */

@@ -113,6 +113,22 @@ export class ByteReader {
     return (b[0] | (b[1] << 8) | (b[2] << 16) | (b[3] << 24)) >>> 0;
   }
 
+  /** How many bits are 1 before one that is 0. */
+  unary(): number {
+    let count = 0;
+    for (;;) {
+      if (this.held === 0) {
+        this.hold = this.byte();
+        this.held = 8;
+      }
+      const bit = this.hold & 1;
+      this.hold >>>= 1;
+      this.held--;
+      if (bit === 0) return count;
+      count++;
+    }
+  }
+
   bits(count: number): number {
     let value = 0;
     for (let done = 0; done < count; ) {

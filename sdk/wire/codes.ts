@@ -197,6 +197,9 @@ function encodePlane(tokens: Uint16Array, shape: Shape, classes: readonly Uint16
   return writer.finish();
 }
 
+/** The codes of their tokens. */
+const VALUES = byToken((code) => code);
+
 /** A table over the tokens of codes. */
 function byToken(symbolOf: (code: number) => number): Uint16Array {
   return Uint16Array.from({ length: DIRECT_TOKENS }, (_, token) => symbolOf(unzigzag(token)));
@@ -248,7 +251,7 @@ export function decodeCodes(base: Uint8Array, planes: readonly Uint8Array[], out
     const { shape, bits, classes } = readModels(reader, mode, out.length);
     if (classes.some((f) => f.length > 256)) throw damaged('a code does not fit its type');
     const levels = levelsOf({ models: classes.map((frequencies) => ({ frequencies })) }, count);
-    const coarsest = { stream: readStream(reader, shape, 'last'), tables: tokenTables(levels[count], bits, unzigzag) };
+    const coarsest = { stream: readStream(reader, shape, 'last'), tables: tokenTables(levels[count], bits, VALUES) };
     const digits = planes.map((bytes, i) => {
       const finer = levels[count - 1 - i];
       const plane = new ByteReader(bytes);

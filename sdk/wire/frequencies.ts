@@ -39,7 +39,7 @@ const EIGHTHS = [
 /** Weight of a level, in units of 2^-precision: 1 for level 1, then `steps` levels an octave. */
 function weightOf(level: number, steps: number): number {
   const eighth = (level - 1) * (8 / steps);
-  return EIGHTHS[eighth & 7] * 2 ** (eighth >> 3);
+  return EIGHTHS[eighth & 7] * (1 << (eighth >> 3));
 }
 
 /** The level whose weight is nearest to `target` in ratio. */
@@ -180,8 +180,7 @@ export function readModel(reader: ByteReader): ReadModel {
   const highest = highestLevel(precision, steps);
   const levels = new Uint8Array(length);
   for (let t = 0; t < length; t++) {
-    let quotient = 0;
-    while (reader.bits(1) === 1) quotient++;
+    const quotient = reader.unary();
     const d = quotient * 2 ** rice + reader.bits(rice);
     const level = predicted(levels, t, back) + (d % 2 === 0 ? d / 2 : -(d + 1) / 2);
     if (level < 0 || level > highest) throw damaged('a frequency table is not valid');

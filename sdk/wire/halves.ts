@@ -40,5 +40,7 @@ export function decodeHalves(bytes: Uint8Array, count: number): Float32Array {
   const step = 2 ** (reader.byte() - BIAS);
   const multiples = new Int32Array(count);
   decodeInts(reader.bytes(reader.remaining), multiples);
-  return Float32Array.from(multiples, (m) => m * step);
+  const out = new Float32Array(count);
+  for (let i = 0; i < count; i++) out[i] = multiples[i]! * step;
+  return out;
 }

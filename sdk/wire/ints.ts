@@ -208,12 +208,7 @@ function decode(reader: ByteReader, out: IntArray, nested: boolean): void {
     const { shape, bits, classes } = readModels(reader, mode, out.length);
     const stream = readStream(reader, shape, 'more');
     const tokens = new Uint16Array(out.length);
-    decodeSymbols(
-      shape,
-      stream,
-      tokenTables(classes, bits, (token) => token),
-      tokens,
-    );
+    decodeSymbols(shape, stream, tokenTables(classes, bits, SAME), tokens);
     expand(tokens, reader, out);
   } else if (mode === MAPPED && nested) {
     const offset = unzigzag(reader.varint());

@@ -36,14 +36,9 @@ export function tokenSteps(classes: readonly Uint16Array[], bits: number): Steps
   return { bits, steps };
 }
 
-/** What a decoder needs for tokens; `symbolOf` gives what is put out for one. */
-export function tokenTables(
-  classes: readonly Uint16Array[],
-  bits: number,
-  symbolOf: (token: number) => number,
-): SymbolTables {
-  const length = Math.max(...classes.map((f) => f.length));
-  return { bits, classes, symbols: Uint16Array.from({ length }, (_, token) => symbolOf(token)) };
+/** What a decoder needs for tokens; `symbols` has what is put out for each. */
+export function tokenTables(classes: readonly Uint16Array[], bits: number, symbols: Uint16Array): SymbolTables {
+  return { bits, classes, symbols: symbols.subarray(0, Math.max(...classes.map((f) => f.length))) };
 }
 
 /** Largest coarse value of any class, from the frequencies of the codes. */
@@ -51,15 +46,18 @@ export function coarseReach(classes: readonly Uint16Array[]): number {
   return Math.max(...classes.map((f) => Math.round(reachOf(f) / 3)));
 }
 
+/** Part of 2^DIGIT_BITS that a frequency has of a sum, at least 1 where it is not 0. */
+const shareOf = (frequency: number, sum: number): number =>
+  frequency === 0 ? 0 : Math.max(1, Math.floor((2 ** DIGIT_BITS * frequency + (sum >> 1)) / sum));
+
 /** Frequencies of the digits -1, 0, 1 of a coarse value, summing to 2^DIGIT_BITS; undefined when it does not occur. */
 function digitFrequencies(frequencies: Uint16Array, k: number): readonly number[] | undefined {
-  const members = [3 * k - 1, 3 * k, 3 * k + 1].map((q) => at(frequencies, q));
-  const sum = members[0] + members[1] + members[2];
+  const [low, middle, high] = [at(frequencies, 3 * k - 1), at(frequencies, 3 * k), at(frequencies, 3 * k + 1)];
+  const sum = low + middle + high;
   if (sum === 0) return undefined;
-  const range = 2 ** DIGIT_BITS;
-  const shares = members.map((f) => (f === 0 ? 0 : Math.max(1, Math.floor((range * f + (sum >> 1)) / sum))));
-  const largest = shares.indexOf(Math.max(...shares));
-  shares[largest] += range - shares[0] - shares[1] - shares[2];
+  const shares = [shareOf(low, sum), shareOf(middle, sum), shareOf(high, sum)];
+  const largest = shares.indexOf(Math.max(shares[0], shares[1], shares[2]));
+  shares[largest] += 2 ** DIGIT_BITS - shares[0] - shares[1] - shares[2];
   return shares;
 }
 

@@ -277,7 +277,9 @@ function decodeLog8(payload: Uint8Array, n: number): Float32Array {
   const base = viewBytes('f32', payload.subarray(0, 4))[0];
   const exponents = new Int32Array(n);
   decodeInts(payload.subarray(4), exponents);
-  return Float32Array.from(exponents, (e) => scaleFromLog8(base, e));
+  const out = new Float32Array(n);
+  for (let i = 0; i < n; i++) out[i] = scaleFromLog8(base, exponents[i]);
+  return out;
 }
 
 function fromInt32(payload: Uint8Array, dtype: DType, n: number): Tensor['data'] {
