@@ -55,13 +55,13 @@ const nibbles = (i: number): [string, string] => [`a, v_and(w${i}, low)`, `b, v_
 const TOGETHER = `#ifdef h8_dot7
 EW_INLINE void ew_ready_u7(u8 *t, i32 padded, i32 *chain) {
   chain[0] = ${DOT7_OFFSET}; chain[1] = 0;
-  if (ew_chained) chain[1] = ew_reach(t, 1, padded / 4, chain);
+  if (ew_chained) chain[1] = ew_reaches(t, padded / 4, ew_reach(t, 1, padded / 4, chain));
 }
 EW_SHARED void ew_pair_u7(const u8 *t, const u8 *u, i32 padded, const i8 *x, i32 sum, const i32 *chain, const i32 *chain2, i32 *out) {
   i4 c0 = i4_splat(-chain[0] * sum), c1 = c0, c2 = i4_splat(-chain2[0] * sum), c3 = c2;
   const i8 *const end = x + padded;
   if (ew_chained) {
-    const i32 columns = 4 * (chain[1] < chain2[1] ? chain[1] : chain2[1]);
+    const i32 columns = 4 * (31 - __builtin_clz((u32)(chain[1] & chain2[1])));
     do {
       const i8 *const stop = end - x > columns ? x + columns : end;
       h8 ${HALVES.map((i) => `s${i}`).join(', ')};
@@ -236,8 +236,8 @@ const eitherTile = ({ suffix, type }: Form): string => {
  *   the other, of panels of which an engine may hold tiles as those of sdk/wire/row-tiles.ts (\`EW_ROW_TILES\`); signs are the elements less their zero point,
  *   each followed by its negative.
  * - \`EW_OFFSET_I16\`, \`EW_OFFSET_U7\`: what \`ew_panel\` is to add to codes that are unpacked once for many rows. \`ew_ready_i16(t, padded, chain)\`,
- *   \`ew_ready_u7\` make such a tile ready, and set the two numbers that its products want: what has been added to its codes, and how many steps are
- *   summed in 16 bits. \`ew_pair_i16(t, u, padded, x, sum, chain, chain2, out)\`, \`ew_pair_u7\` are the products with the 8 rows of each of two of
+ *   \`ew_ready_u7\` make such a tile ready, and set the two numbers that its products want: what has been added to its codes, and which numbers of steps
+ *   may be summed in 16 bits (\`ew_reaches\`). \`ew_pair_i16(t, u, padded, x, sum, chain, chain2, out)\`, \`ew_pair_u7\` are the products with the 8 rows of each of two of
  *   them, out having room for 16 sums.
  */
 export const GEMV = `

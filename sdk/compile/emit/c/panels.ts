@@ -299,6 +299,8 @@ EW_SHARED i32 ew_fits(const u8 *t, i32 pieces, i32 steps, i32 reach) {
   }
   return 1;
 }
+/* how many steps may be, the most first */
+static const u8 ew_chains[] = {${REACHES.join(', ')}};
 EW_SHARED i32 ew_reach(u8 *t, i32 pieces, i32 steps, i32 *offset) {
   const i32 n = pieces * steps * 32;
   u8 lanes[16]; b16 least = b16_splat(127);
@@ -308,10 +310,16 @@ EW_SHARED i32 ew_reach(u8 *t, i32 pieces, i32 steps, i32 *offset) {
   least = b16_splat((i8)lanes[0]);
   for (i32 k = 0; k < n; k += 16) b16_store(t + k, b16_sub(b16_load(t + k), least));
   *offset = ${DOT7_OFFSET} - lanes[0];
-  static const u8 reaches[] = {${REACHES.join(', ')}};
-  const u8 *reach = reaches;
+  const u8 *reach = ew_chains;
   while (*reach > 1 && !ew_fits(t, pieces, steps, *reach)) reach++;
   return *reach;
+}
+/* all that fit of a tile that ew_reach has seen, as bits: chains of eight may fit where those of six, which begin elsewhere, do not; parts of one that fits do */
+EW_SHARED i32 ew_reaches(const u8 *t, i32 steps, i32 reach) {
+  i32 all = 1 << reach | 1 << 1;
+  for (const u8 *n = ew_chains; *n > 1; n++)
+    if (*n < reach && (((all >> 2 * *n | all >> 3 * *n) & 1) || ew_fits(t, 1, steps, *n))) all |= 1 << *n;
+  return all;
 }
 #endif
 #endif

@@ -270,7 +270,9 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const chain = chains ? chainsOf(ctx, once ? tiles : 1) : undefined;
   const inputTile = once ? `${inputs} + (n - first) * ${ip}` : tile;
   const unpackInput = `ew_panel_i16(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${tile}, ${sums});`;
-  const readyInput = chain ? ` ew_ready_u7((u8 *)${inputTile}, ${ip}, ${chain('n')});` : '';
+  const readyInput = chain
+    ? ` { i32 *const chain = ${chain('n')}; chain[0] = ${DOT7_OFFSET}; chain[1] = ew_chained ? ew_reach((u8 *)${inputTile}, 1, ${ip / 4}, chain) : 0; }`
+    : '';
   const unpackInput7 = `ew_panel(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${DOT7_OFFSET}, (u8 *)${inputTile}, (u8 *)${listRoom});${readyInput}`;
   const micro = microI16(
     ctx.tuning.sums,
@@ -360,7 +362,7 @@ function paysInput(ctx: KernelContext, w: string, s: Sizes, steps: number): bool
   return paysChains({ data: codes, rows: s.rows, cols: s.i, segments: 1 }, steps * s.b);
 }
 
-/** Room for what `ew_ready` says of tiles: the address of that of the tile at row n. */
+/** Room for two numbers of each tile, as `ew_ready` says them: the address of those of the tile at row n. */
 function chainsOf(ctx: KernelContext, tiles: number): (n: string) => string {
   const room = ctx.scratch(tiles * 8);
   return (n) => (tiles === 1 ? `(i32 *)${room}` : `(i32 *)${room} + (${n} - first) / ${NR} * 2`);
