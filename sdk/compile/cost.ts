@@ -2,7 +2,7 @@ import { assumedConstants, calibrate } from './cost-calibrate.ts';
 import { cpuPeak } from './cost-peaks.ts';
 import { SHARED, type SharedConstants } from './cost-shared.ts';
 import { type CostConstants, type CostStep, type Origin, type Sourced, unitTimes } from './cost-step.ts';
-import type { Precision, Profile, RuntimeKind } from './profile-schema.ts';
+import type { CpuCluster, Precision, Profile, RuntimeKind } from './profile-schema.ts';
 
 export type { CostConstants, CostStep, Origin, Sourced } from './cost-step.ts';
 
@@ -83,10 +83,24 @@ export interface LayerWork {
 export type ProductTime = (work: LayerWork, bits: 8 | 16) => number;
 
 export function productTimeOn(profile: Profile, runtime: RuntimeKind): ProductTime {
-  const setting = { profile, shared: SHARED, runtime, precision: 'int8', threads: 1 } as const;
+  const setting = { profile: standing(profile), shared: SHARED, runtime, precision: 'int8', threads: 1 } as const;
   return ({ macs, elements }, bits) =>
     unitTimes({ kind: 'product', macs, bytes: elements, wide: bits === 16 }, setting).compute;
 }
+
+/** A profile for what builds depend on: what is probed of a host differs between machines that must build the same. */
+function standing(profile: Profile): Profile {
+  if (profile.family !== 'host') return profile;
+  const cluster = { ...profile.cpu.clusters[0]!, ...HOST_CORE };
+  return { ...profile, cpu: { ...profile.cpu, arch: 'x86_64', clusters: [cluster] } };
+}
+
+/** What any host is planned for: the best that its kernels are made for. The clock is the same for all layers. */
+const HOST_CORE: Pick<CpuCluster, 'core' | 'clockMHz' | 'features'> = {
+  core: 'x86-64',
+  clockMHz: 1000,
+  features: ['fma', 'avx2', 'avx512', 'avx512-vnni'],
+};
 
 /** The worse of two origins: a sum is only as good as its weakest part. */
 export function worstOrigin(...origins: Origin[]): Origin {

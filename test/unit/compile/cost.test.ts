@@ -78,6 +78,23 @@ test('products of 16-bit activations take as much longer as the instruction set 
   assert.ok(model.estimate([{ ...step, wide: true }]).ms.value > 1.5 * model.estimate([step]).ms.value);
 });
 
+test('what is planned for this machine is the same on another one', () => {
+  const timesOn = (facts: HostFacts, runtime: RuntimeKind): number[] => {
+    const time = productTimeOn(loadProfile('host', { probe: () => facts }), runtime);
+    const dense = { macs: 1e8, elements: 1e5 };
+    const light = { macs: 1e6, elements: 1e5 };
+    return [time(dense, 8), time(dense, 16), time(light, 8), time(light, 16)];
+  };
+  const cluster = TIMED_HOST.clusters[0]!;
+  const x86 = {
+    ...TIMED_HOST,
+    clusters: [{ ...cluster, clockMHz: 2601, features: ['avx2', 'avx512', 'avx512-vnni'] }],
+  };
+  const arm = { ...TIMED_HOST, arch: 'aarch64', clusters: [{ ...cluster, core: 'cortex-a76', features: ['dotprod'] }] };
+  for (const runtime of ['native', 'wasm'] as const)
+    for (const other of [x86, arm]) assert.equal(timesOn(other, runtime), timesOn(TIMED_HOST, runtime));
+});
+
 const TIMED_HOST: HostFacts = {
   name: 'test machine',
   arch: 'x86_64',
