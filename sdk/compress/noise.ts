@@ -64,7 +64,12 @@ function back(graph: Graph, node: Node, spec: KernelSpec | undefined, i: number,
   const same = channels === gains.length;
   if (spec?.kind === 'map' && same) {
     // An operand that is broadcast makes the same error at many places.
-    return gains.map((g, c) => g * slope(graph, node, i, c) ** 2 * Math.max(1, sizeOf(to) / sizeOf(from)));
+    const places = Math.max(1, sizeOf(to) / sizeOf(from));
+    return gains.map((g, c) => {
+      const square = slope(graph, node, i, c) ** 2;
+      // What is multiplied by 0 reaches nothing, not even an output.
+      return square === 0 ? 0 : g * square * places;
+    });
   }
   // Rows are divided by their deviation, which is not known here.
   if (spec?.kind === 'layernorm') return new Float64Array(channels).fill(Number.POSITIVE_INFINITY);
