@@ -27,6 +27,7 @@ const LAYERS: readonly Layer[] = [
   { name: 'words at the ends', shape: [18, 20, 32, 17], type: 'i16', limit: 8191, most: 127, extreme: true },
   { name: 'shared out by channels', shape: [7, 7, 64, 48], type: 'i16', limit: 8191, most: 30 },
   { name: 'many channels', shape: [8, 8, 96, 32], type: 'i16', limit: 8191, most: 8 },
+  { name: 'tiles past the last one', shape: [4, 18, 2048, 16], type: 'i16', limit: 8191, most: 5 },
   { name: 'wider words', shape: [16, 16, 16, 16], type: 'i16', limit: 8192, most: 40 },
   { name: 'results too large', shape: [8, 8, 64, 8], type: 'i16', limit: 8191, most: 127, extreme: true },
 ];
