@@ -12,6 +12,7 @@ typedef int ew_wi __attribute__((vector_size(${bytes})));
 typedef unsigned ew_wu __attribute__((vector_size(${bytes})));
 typedef float ew_wf __attribute__((vector_size(${bytes})));
 typedef short ew_wh __attribute__((vector_size(${bytes})));
+typedef unsigned short ew_wuh __attribute__((vector_size(${bytes})));
 typedef ew_wi fx; typedef ew_wi ix;
 typedef ew_wi ew_anyx __attribute__((aligned(1), may_alias));
 typedef __m${bytes * 8}i ew_mx; typedef __m${bytes * 8} ew_mf;
@@ -54,8 +55,8 @@ EW_INLINE ix ix_from_f4(fx v) {
 typedef ew_wh hx;
 #define hx_load(p) ((hx)EW_LOADX(p))
 #define hx_store(p, v) EW_STOREX((p), (ew_mx)(v))
-#define hx_add(a, b) ((a) + (b))
-#define hx_sub(a, b) ((a) - (b))
+#define hx_add(a, b) ((hx)((ew_wuh)(a) + (ew_wuh)(b)))
+#define hx_sub(a, b) ((hx)((ew_wuh)(a) - (ew_wuh)(b)))
 #define EW_LOADX(p) ${mm}_loadu_${si}((const ew_mx *)(p))
 #define EW_STOREX(p, v) ${mm}_storeu_${si}((ew_mx *)(p), (v))
 `;
