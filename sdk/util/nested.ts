@@ -85,6 +85,18 @@ export function fittingPoints(codes: Int8Array, level: number, fits: (coarse: In
   return { ...free, inner: 1 };
 }
 
+/** The codes, each as large as any receiver has it, whatever planes it lacks. */
+export function largestCodes(codes: Int8Array): Int8Array {
+  const counts = codeCounts(codes);
+  const levels = Array.from({ length: MAX_PLANES }, (_, i) => pointsOf(counts, i + 1));
+  const table = Int8Array.from({ length: 256 }, (_, i) => {
+    const q = i - 128;
+    const most = Math.max(Math.abs(q), ...levels.map((p) => Math.abs(pointOf(coarse(q, p.level), p))));
+    return q < 0 ? -most : most;
+  });
+  return codes.map((q) => table[q + 128]!);
+}
+
 /** The codes as a receiver has them that lacks the planes up to the level of the points. */
 export function coarsen(codes: Int8Array, points: Points): Int8Array {
   const table = Int8Array.from({ length: 256 }, (_, i) => pointOf(coarse(i - 128, points.level), points));

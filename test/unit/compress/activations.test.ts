@@ -22,4 +22,14 @@ test('pictures: exact where 0 is one of their values, never half a step off ever
   assert.ok(centred < 1.1 * ((1 / 127) ** 2 / 12), `${centred}`);
 });
 
+test('codes of which kernels add four end at 14 bits, with the margin that 16 bits have', () => {
+  const ranges = new Ranges(2);
+  ranges.add(tensor('f32', [2, 2], [-3, 1, 4, 0]));
+  const of = (perChannel: boolean, bits: 8 | 16, addsFour = true) =>
+    planStatic({ perChannel, columns: 9, addsFour }, ranges, bits);
+  assert.is(of(false, 16).limit, 8191);
+  assert.is(of(false, 16).inv[0], Math.fround(8191 / 6));
+  assert.equal([of(false, 16, false).limit, of(false, 8).limit, of(true, 16).limit], [undefined, undefined, undefined]);
+});
+
 test.run();

@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { codeRange } from '../../../sdk/compile/emit/c/ranges.ts';
 import { planProgram } from '../../../sdk/compile/index.ts';
 import { planStatic, Ranges, roundingNoise } from '../../../sdk/compress/activations.ts';
 import type { Context } from '../../../sdk/compress/context.ts';
@@ -7,7 +8,7 @@ import { buildInteger, emptyLayer } from '../../../sdk/compress/integer.ts';
 import { findLayers } from '../../../sdk/compress/layers.ts';
 import { exposures } from '../../../sdk/compress/noise.ts';
 import { activationsOf } from '../../../sdk/compress/plan-activations.ts';
-import { isConvolution, storagesOf } from '../../../sdk/compress/storage.ts';
+import { addsFour, isConvolution, storagesOf } from '../../../sdk/compress/storage.ts';
 import { type LayerSurvey, Surveys } from '../../../sdk/compress/survey.ts';
 import { evaluateGraph } from '../../../sdk/ir/evaluate.ts';
 import type { Graph } from '../../../sdk/ir/graph.ts';
@@ -100,6 +101,25 @@ test('16 bits where asked for, for all readers of the value', () => {
   assert.is(b.mode === 'static' && b.bits, 16);
   assert.is(plans.stored.get('a.relu'), b);
   assert.is(plans.stored.get('sum')!.bits, 8);
+});
+
+test('where kernels may add four codes of 16 bits, those end at 14 bits, and kernels know that', () => {
+  assert.equal(
+    layers.filter(addsFour).map((l) => l.name),
+    ['b', 'c'],
+  );
+  const context = { storages } as unknown as Context;
+  const plans = activationsOf(context, surveys(), [
+    { storage: storageOf('a.relu')!, cost: 1 },
+    { storage: storageOf('image')!, cost: 1 },
+  ]);
+  const quantized = new Map(layers.map((l) => [l, emptyLayer(l)]));
+  const { graph: integer } = buildInteger(graph, layers, plans, quantized, kernels);
+  const most = (layer: string) =>
+    codeRange(integer, integer.nodes.filter((n) => n.op === 'QConv')['abcd'.indexOf(layer)]!.inputs[0]!);
+  assert.equal(most('a'), { lo: -32768, hi: 32767 });
+  assert.equal(most('b'), { lo: -8191, hi: 8191 });
+  assert.equal(most('c'), { lo: -128, hi: 127 });
 });
 
 test('a channel that is always zero makes no noise, whatever its scale', () => {

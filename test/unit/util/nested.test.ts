@@ -6,6 +6,8 @@ import {
   coarseningError,
   codeCounts,
   fittingPoints,
+  largestCodes,
+  MAX_PLANES,
   pointOf,
   pointsOf,
   refinementOrder,
@@ -47,6 +49,23 @@ test('points are symmetric, no larger than the codes there are, and of no more b
       const mean = back.reduce((sum, p, i) => sum + p - codes[i]!, 0) / codes.length;
       assert.ok(Math.abs(mean) < 0.1, `mean error ${mean} at level ${level}`);
     }
+  }
+});
+
+test('no receiver of a part has larger codes than are known beforehand, whatever the points', () => {
+  for (const limit of [7, 63, 127]) {
+    const codes = normalCodes(16, 200, limit / 4, limit);
+    const largest = largestCodes(codes);
+    assert.ok(largest.some((p, i) => Math.abs(p) > Math.abs(codes[i]!)));
+    assert.ok(largest.every((p, i) => Math.sign(p) === Math.sign(codes[i]!)));
+    for (let level = 0; level <= MAX_PLANES; level++)
+      for (const fits of [
+        () => true,
+        (coarse: Int8Array) => coarse.every((q, i) => Math.abs(q) <= Math.abs(codes[i]!)),
+      ])
+        coarsen(codes, fittingPoints(codes, level, fits)).forEach((p, i) => {
+          assert.ok(Math.abs(p) <= Math.abs(largest[i]!), `${p} for ${codes[i]} at level ${level}`);
+        });
   }
 });
 

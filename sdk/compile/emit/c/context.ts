@@ -1,5 +1,6 @@
 import type { Graph } from '../../../ir/graph.ts';
 import { valueNamed } from '../../../ir/graph.ts';
+import { largestCodes } from '../../../util/nested.ts';
 import { byteLength, type DType, sizeOf, type Tensor, type TensorType } from '../../../util/tensor.ts';
 import { residentBytes } from '../../../wire/layout.ts';
 import { panelLayout, widestPanels } from '../../../wire/panels.ts';
@@ -130,6 +131,12 @@ export class KernelContext {
   /** What a value always is, where that is known. */
   constant(value: string): Tensor | undefined {
     return this.tuning.mutable.has(value) ? undefined : valueNamed(this.graph, value).data;
+  }
+
+  /** Constant weight codes for what has to fit whatever they are: a receiver of a part of a bundle has others, some of which are larger. */
+  largestCodes(value: string): Int8Array | undefined {
+    const codes = this.constant(value)?.data;
+    return codes && largestCodes(codes as Int8Array);
   }
 
   /** The value that owns the bytes of a value: itself, or what it is a view of. */

@@ -26,6 +26,8 @@ export interface Winograd {
 export const POINTS = 16;
 /** Pixels of its result. */
 export const PIXELS = 4;
+/** Largest difference of two bytes. */
+const BYTES = 255;
 /** Largest magnitude of an element of the image whose transform fits 16 bits. */
 const MOST_ELEMENT = 2 ** 13 - 1;
 /** Four times a result is below this. */
@@ -90,17 +92,17 @@ function costOf({ c, o }: Geometry, tiles: number, blocks: number, { lanes }: Mi
 
 /** Whether everything fits its bits, whatever the image is. */
 function isExact(ctx: KernelContext, geo: Geometry, { x, w, zp }: Operands): boolean {
-  const codes = ctx.constant(w)?.data;
+  const codes = ctx.largestCodes(w);
   if (!codes) return false;
   const wide = ctx.type(x).dtype === 'i16';
   if (wide && zp !== '0') return false;
   const { lo, hi } = codeRange(ctx.graph, x);
-  // A zero point of bytes is one of their codes.
-  const most = wide ? Math.max(-lo, hi) : hi - lo;
+  // Bytes lose their zero point, which may be one that no element is.
+  const most = wide ? Math.max(-lo, hi) : BYTES;
   let largest = 0;
   for (let o = 0; o < geo.o; o++) {
     let sum = 0;
-    for (let k = o * geo.k; k < (o + 1) * geo.k; k++) sum += Math.abs(Number(codes[k]));
+    for (let k = o * geo.k; k < (o + 1) * geo.k; k++) sum += Math.abs(codes[k]!);
     largest = Math.max(largest, sum);
   }
   return fits(most, largest);

@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { codeRange } from '../../../../../sdk/compile/emit/c/ranges.ts';
 import { planProgram } from '../../../../../sdk/compile/index.ts';
 import { evaluateGraph } from '../../../../../sdk/ir/evaluate.ts';
 import { type Attrs, type Graph, GraphBuilder } from '../../../../../sdk/ir/graph.ts';
@@ -118,6 +119,26 @@ test('depthwise sums in 16 bits at their very limit', async () => {
     await sameAsReference(graph, { x: extremes });
     await sameAsReference(graph, { x: tensor('i8', [1, 6, 9, C], new Int8Array(6 * 9 * C).fill(-128)) });
   }
+});
+
+test('codes end where values were cut off before they were rounded, through what only moves them', () => {
+  const b = new GraphBuilder('codes');
+  const node = nodesOf(b);
+  const x = b.input('x', { dtype: 'f32', shape: [1, 4, 4, 2] });
+  const inv = b.constant('inv', tensor('f32', [1], [100]));
+  const zp = b.constant('zp', tensor('i32', [1], [0]));
+  const codes = (limits?: Attrs) => node('Quantize', [limits ? node('Clip', [x], limits) : x, inv, zp], { to: 'i16' });
+  const both = codes({ min: -80, max: 70.004 });
+  const one = codes({ max: 81.91 });
+  const joined = node('Concat', [both, node('Transpose', [both], { perm: [0, 2, 1, 3] })], { axis: 3 });
+  const wider = node('Concat', [both, codes()], { axis: 3 });
+  const padded = node('Pad', [both], { mode: 'constant', before: [0, 1, 1, 0], after: [0, 1, 1, 0], value: 9999 });
+  b.outputs.push(joined, wider, padded, one);
+  const graph = b.build();
+  assert.equal(codeRange(graph, both), { lo: -8000, hi: 7000 });
+  assert.equal(codeRange(graph, one), { lo: -32768, hi: 8191 });
+  assert.equal(codeRange(graph, joined), { lo: -8000, hi: 7000 });
+  for (const v of [wider, padded]) assert.equal(codeRange(graph, v), { lo: -32768, hi: 32767 });
 });
 
 test.run();
