@@ -14,7 +14,8 @@ import { TARGETS } from '../../targets/index.ts';
 export interface EngineCase {
   readonly name: string;
   readonly compiled: CompiledProgram;
-  load(threads: number): Promise<Engine>;
+  /** With the weights of the graph, or a block of others in their layouts. */
+  load(threads: number, weights?: Uint8Array): Promise<Engine>;
 }
 
 /** The ways to run a WebAssembly module that are right here; others are named. */
@@ -36,7 +37,7 @@ export async function engineCases(graph: Graph, options: CompileOptions = {}): P
       continue;
     }
     const compiled = await compileGraph(graph, target, options);
-    const weights = residentBlock(compiled);
+    const own = residentBlock(compiled);
     for (const module of compiled.modules) {
       const name = `${target.id} ${module.variant}`;
       if (target.platform === 'wasm') {
@@ -44,7 +45,7 @@ export async function engineCases(graph: Graph, options: CompileOptions = {}): P
           cases.push({
             name: `${target.id} ${variant}`,
             compiled,
-            load: (threads) =>
+            load: (threads, weights = own) =>
               WasmEngine.load(compiled.program, [module], weights, { threads, variant, splitAll: true }),
           });
       } else if (runnable([module], thisPlatform(), processorFlags()).length === 0)
@@ -53,7 +54,8 @@ export async function engineCases(graph: Graph, options: CompileOptions = {}): P
         cases.push({
           name,
           compiled,
-          load: (threads) => NativeEngine.load(compiled.program, [module], weights, { threads, splitAll: true }),
+          load: (threads, weights = own) =>
+            NativeEngine.load(compiled.program, [module], weights, { threads, splitAll: true }),
         });
     }
   }

@@ -18,7 +18,7 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   const y = l.node.outputs[0]!;
   const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(y));
   const { pointer: filter, bits } = ctx.panels(w, geo.c, geo.kh * geo.kw);
-  const codes = ctx.constant(w)?.data;
+  const codes = ctx.largestCodes(w);
   const safe = safeTaps(codes, geo, bits);
   const { wide } = ctx.tuning;
   const split = ctx.overlapped ? {} : { split: splitOf(geo.n * geo.oh, 1, ROWS_IN_BAND) };

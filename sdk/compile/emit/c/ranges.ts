@@ -80,7 +80,8 @@ function decodedRange(ctx: KernelContext, l: Lowered): Range {
 function rootRange(ctx: KernelContext, l: Lowered): Range {
   const names = productInputs(l);
   if (!names) return ANY;
-  const [w, m, b] = [names.w, names.m, names.b].map((v) => ctx.constant(v)?.data);
+  const w = ctx.largestCodes(names.w);
+  const [m, b] = [names.m, names.b].map((v) => ctx.constant(v)?.data);
   const codes = CODES[ctx.type(names.x).dtype];
   if (!w || !m || !b || !codes) return ANY;
   const zero = names.zp ? rangeOf(ctx, names.zp) : { lo: 0, hi: 0 };
@@ -89,7 +90,7 @@ function rootRange(ctx: KernelContext, l: Lowered): Range {
   let [lo, hi] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let o = 0; o < b.length; o++) {
     let sum = 0;
-    for (let k = o * cols; k < (o + 1) * cols; k++) sum += Math.abs(Number(w[k]));
+    for (let k = o * cols; k < (o + 1) * cols; k++) sum += Math.abs(w[k]!);
     const reach = sum * most * Math.abs(Number(m[o % m.length]));
     lo = Math.min(lo, Number(b[o]) - reach);
     hi = Math.max(hi, Number(b[o]) + reach);

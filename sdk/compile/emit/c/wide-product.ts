@@ -165,7 +165,7 @@ function firstColumns(channels: number, lanes: number, most: number): number {
 function chainsFor(ctx: KernelContext, { vnni }: WideVectors, { x, w, geo }: WideProduct, segments: number): Chains {
   if (ctx.type(x).dtype === 'i16') return { form: 'words' };
   if (vnni) return { form: 'bytes', reaches: [MOST_REACH] };
-  const data = ctx.constant(w)?.data;
+  const data = ctx.largestCodes(w);
   return data ? chainsOf({ data, rows: geo.o, cols: geo.k, segments }) : { form: 'words' };
 }
 

@@ -45,7 +45,7 @@ export function wideRow(
       const i32 nv = width - c < ${tail.block} ? width - c : ${tail.block}; (void)nv;
       epi(${ctx.arguments()}, 0, n + c, nv, ${tail.pieces.map((_, i) => value(i)).join(', ')});
     }`;
-  const data = vnni ? undefined : ctx.constant(w)?.data;
+  const data = vnni ? undefined : ctx.largestCodes(w);
   const reaches = data ? reachesOfRow({ data, rows: geo.o, cols: geo.k }) : [1];
   const body = `const i32 zp = ${zp};
   ${share(geo.o, lanes, 'n0', 'n1')}
