@@ -29,6 +29,8 @@ export interface Variable {
   readonly storage: 'parameter' | 'local' | 'global';
   /** `&` is applied to it, or it is an array or a record: it has an address, in the stack or in the module's data. */
   addressed: boolean;
+  /** A global that is neither static nor in a function: one for all units that have it by this name, as those here are all weak. */
+  readonly external?: boolean;
   /** Bytes that a global begins with, of its type's size; zeros where absent. */
   readonly data?: Uint8Array;
 }
@@ -134,6 +136,8 @@ export type Statement =
       readonly kind: 'loop';
       readonly test?: Expression;
       readonly testFirst: boolean;
+      /** `_Pragma("clang loop unroll(disable)")` is in front of it. */
+      readonly rolled?: boolean;
       readonly body: Statement;
       readonly step?: Expression;
     }
@@ -157,6 +161,8 @@ export interface Function {
   body?: Statement;
   /** always: at every call; never: one copy; auto: as the compiler likes. */
   inline: 'always' | 'never' | 'auto';
+  /** Not static: one for all units that define it by this name, and what can be exported. */
+  readonly external?: boolean;
 }
 
 export interface Unit {
