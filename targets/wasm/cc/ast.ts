@@ -64,7 +64,7 @@ export type BinaryOperator =
 
 /** Every expression has the type of its value. Ints of fewer than four bytes exist in memory, in variables and as results of `convert`, never as operands of arithmetic. */
 export type Expression =
-  /** bigint for 8 byte ints. */
+  /** bigint for 8 byte ints; ints are within the range of their type. */
   | { readonly kind: 'constant'; readonly type: Type; readonly value: number | bigint }
   | { readonly kind: 'read'; readonly type: Type; readonly place: Place }
   /** `&place`, and what an array is as a pointer to its first element. */
@@ -155,6 +155,8 @@ export type Statement =
 
 export interface Function {
   readonly name: string;
+  /** Not static: one for all translation units, by its name; where it is weak, each has the same text. */
+  readonly shared: boolean;
   readonly result: Type;
   readonly parameters: readonly Variable[];
   /** Absent until it is defined. */
@@ -165,6 +167,7 @@ export interface Function {
   readonly external?: boolean;
 }
 
+/** What the functions that are not static need, directly or not; the rest of the text is left out. */
 export interface Unit {
   /** In the order of their definition. */
   readonly functions: readonly Function[];
