@@ -132,6 +132,7 @@ EW_INLINE f4 f4_load_bool(const u8 *p) {
 }
 #define ew_copy(d, s, n) __builtin_memcpy((d), (s), (n))
 #define ew_fill(d, v, n) __builtin_memset((d), (v), (n))
+#ifdef __clang__
 /* Clang turns some counting loops into closed forms with 128-bit products, and there is no runtime library to take them from. */
 typedef unsigned __int128 ew_u128;
 __attribute__((weak)) ew_u128 __multi3(ew_u128 a, ew_u128 b) {
@@ -144,4 +145,5 @@ __attribute__((weak)) ew_u128 __multi3(ew_u128 a, ew_u128 b) {
   high += al * (unsigned long long)(b >> 64) + (unsigned long long)(a >> 64) * bl;
   return ((ew_u128)high << 64) | low;
 }
+#endif
 `;

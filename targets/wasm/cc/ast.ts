@@ -155,8 +155,6 @@ export type Statement =
 
 export interface Function {
   readonly name: string;
-  /** Not static: one for all translation units, by its name; where it is weak, each has the same text. */
-  readonly shared: boolean;
   readonly result: Type;
   readonly parameters: readonly Variable[];
   /** Absent until it is defined. */

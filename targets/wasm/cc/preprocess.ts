@@ -1,0 +1,215 @@
+import { refused } from './refuse.ts';
+import { FIRST_NAME, LITERAL, lex, Spellings, type Tokens, token } from './tokens.ts';
+
+/** Directives: what is left out, and macros, which are expanded where the parser asks for tokens (macros.ts). */
+
+export interface Macro {
+  readonly name: number;
+  /** Names of parameters; absent where it takes no list. */
+  readonly parameters?: readonly number[];
+  readonly body: Tokens;
+  /** The first token that it holds for, and the first that it does not hold for any more. */
+  readonly from: number;
+  until: number;
+  /** What the name meant before. */
+  readonly previous?: Macro;
+  /** While it is expanded: its name in what it makes is left alone. */
+  isBusy: boolean;
+}
+
+/** A translation unit without its directives. */
+export interface Text {
+  readonly tokens: Tokens;
+  readonly spellings: Spellings;
+  /** By name. */
+  readonly macros: readonly (Macro | undefined)[];
+  /** The line of a place in the text. */
+  readonly lineOf: (at: number) => number;
+}
+
+const OPEN = token('(');
+const CLOSE = token(')');
+const COMMA = token(',');
+const HASH = token('#');
+const BRACES = [token('{'), token('}')] as const;
+
+/** The header of the vector instructions is known to the compiler. */
+const HEADER = /^<wasm_simd128\.h>\s*$/;
+
+/** Tokens of the text that holds with these definitions (`NAME` or `NAME=value`). */
+export function preprocess(source: string, defines: readonly string[]): Text {
+  const first = defines.map((d) => `#define ${d.includes('=') ? d.replace('=', ' ') : `${d} 1`}\n`).join('');
+  return new Directives(first + source, defines.length).read();
+}
+
+class Directives {
+  private readonly tokens: Tokens = { codes: [], starts: [] };
+  private readonly spellings = new Spellings();
+  private readonly macros: (Macro | undefined)[] = [];
+  /** Of each open group: whether it holds, and whether an earlier branch of it did; inside of one that does not hold neither matters. */
+  private readonly groups: { holds: boolean; readonly outside: boolean; hadElse: boolean }[] = [];
+  private holds = true;
+  private readonly text: string;
+  private readonly linesAdded: number;
+
+  constructor(text: string, linesAdded: number) {
+    this.text = text;
+    this.linesAdded = linesAdded;
+  }
+
+  private readonly lineOf = (at: number): number => {
+    let line = 1 - this.linesAdded;
+    for (let i = this.text.indexOf('\n'); i >= 0 && i < at; i = this.text.indexOf('\n', i + 1)) line++;
+    return line;
+  };
+
+  read(): Text {
+    const { text } = this;
+    let at = 0;
+    while (at < text.length) {
+      const hash = this.nextDirective(at);
+      if (this.holds) this.lex(at, hash, this.tokens);
+      if (hash === text.length) break;
+      const end = this.endOfLine(hash);
+      this.directive(hash, end);
+      at = end;
+    }
+    if (this.groups.length > 0) throw this.refused(text.length, '#endif is missing');
+    return { tokens: this.tokens, spellings: this.spellings, macros: this.macros, lineOf: this.lineOf };
+  }
+
+  private refused(at: number, what: string): Error {
+    return refused(this.lineOf(at), what);
+  }
+
+  private lex(from: number, to: number, out: Tokens): void {
+    lex(this.text, from, to, this.spellings, out, this.lineOf);
+  }
+
+  /** Where the next `#` is that has nothing but blanks before it on its line; the end of the text if there is none. */
+  private nextDirective(from: number): number {
+    const { text } = this;
+    for (let hash = text.indexOf('#', from); hash >= 0; hash = text.indexOf('#', hash + 1)) {
+      let before = hash - 1;
+      while (before >= 0 && (text[before] === ' ' || text[before] === '\t')) before--;
+      if (before < 0 || text[before] === '\n') return hash;
+    }
+    return text.length;
+  }
+
+  /** The end of a line that may go on after a backslash. */
+  private endOfLine(from: number): number {
+    const { text } = this;
+    for (let end = text.indexOf('\n', from); end >= 0; end = text.indexOf('\n', end + 1)) {
+      if (text[end - 1] !== '\\' && !(text[end - 1] === '\r' && text[end - 2] === '\\')) return end;
+    }
+    return text.length;
+  }
+
+  private directive(hash: number, end: number): void {
+    const words = /\s*(\w*)\s*/y;
+    words.lastIndex = hash + 1;
+    const name = words.exec(this.text)?.[1] ?? '';
+    const rest = Math.min(words.lastIndex, end);
+    switch (name) {
+      case 'ifdef':
+      case 'ifndef':
+        this.groups.push({ holds: false, outside: this.holds, hadElse: false });
+        if (this.holds) this.holds = this.isDefined(this.oneName(rest, end)) === (name === 'ifdef');
+        return;
+      case 'else':
+        this.otherwise(hash);
+        return;
+      case 'endif':
+        this.holds = this.groupAt(hash).outside;
+        this.groups.pop();
+        return;
+    }
+    if (!this.holds) {
+      if (name === 'if') this.groups.push({ holds: false, outside: false, hadElse: false });
+      return;
+    }
+    const isHeader = name === 'include' && HEADER.test(this.text.slice(rest, end));
+    if (name === 'define') this.define(rest, end);
+    else if (name === 'undef') this.undefine(this.oneName(rest, end));
+    else if (!isHeader) throw this.refused(hash, `#${this.text.slice(hash + 1, end).trim()} is not supported`);
+  }
+
+  private groupAt(at: number) {
+    const group = this.groups.at(-1);
+    if (!group) throw this.refused(at, 'a directive without its #ifdef');
+    return group;
+  }
+
+  private otherwise(at: number): void {
+    const group = this.groupAt(at);
+    if (group.hadElse) throw this.refused(at, 'a second #else');
+    group.hadElse = true;
+    this.holds = group.outside && !this.holds;
+  }
+
+  private isDefined(name: number): boolean {
+    const macro = this.macros[name];
+    return macro !== undefined && macro.until === Number.POSITIVE_INFINITY;
+  }
+
+  private oneName(from: number, end: number): number {
+    const words: Tokens = { codes: [], starts: [] };
+    this.lex(from, end, words);
+    const [name, ...more] = words.codes;
+    if (name === undefined || name < FIRST_NAME || name >= LITERAL || more.length > 0) {
+      throw this.refused(from, 'a directive that wants one name');
+    }
+    return name;
+  }
+
+  private undefine(name: number): void {
+    const macro = this.macros[name];
+    if (macro) macro.until = Math.min(macro.until, this.tokens.codes.length);
+  }
+
+  private define(from: number, end: number): void {
+    const all: Tokens = { codes: [], starts: [] };
+    this.lex(from, end, all);
+    const [name = 0, second] = all.codes;
+    if (name < FIRST_NAME || name >= LITERAL) throw this.refused(from, '#define wants a name');
+    const { codes, starts } = all;
+    // A list of parameters begins right after the name.
+    const hasList = second === OPEN && (starts[1] as number) === (starts[0] as number) + this.spellings.of(name).length;
+    const close = hasList ? codes.indexOf(CLOSE) : 0;
+    if (close < 0) throw this.refused(from, 'a list of parameters without an end');
+    const body = { codes: codes.slice(close + 1), starts: starts.slice(close + 1) };
+    this.check(body, from);
+    const parameters = hasList ? this.parameters(codes.slice(2, close), from) : undefined;
+    this.undefine(name);
+    this.macros[name] = {
+      name,
+      parameters,
+      body,
+      from: this.tokens.codes.length,
+      until: Number.POSITIVE_INFINITY,
+      previous: this.macros[name],
+      isBusy: false,
+    };
+  }
+
+  private parameters(list: readonly number[], at: number): number[] {
+    const names = list.filter((_, i) => i % 2 === 0);
+    const isList = list.every((code, i) => (i % 2 === 0 ? code >= FIRST_NAME && code < LITERAL : code === COMMA));
+    if (!isList || (list.length > 0 && list.length % 2 === 0)) {
+      throw this.refused(at, 'a list of parameters that is not one of names');
+    }
+    return names;
+  }
+
+  /** Bodies of functions are found by their braces before macros are expanded. */
+  private check({ codes }: Tokens, at: number): void {
+    if (codes.includes(HASH)) throw this.refused(at, '# in a macro is not supported');
+    let depth = 0;
+    for (const code of codes) {
+      if (code === BRACES[0]) depth++;
+      else if (code === BRACES[1] && --depth < 0) break;
+    }
+    if (depth !== 0) throw this.refused(at, 'a macro with a brace that it does not close');
+  }
+}

@@ -1,0 +1,191 @@
+import { refused } from './refuse.ts';
+
+/**
+ * Tokens are numbers: operators and keywords have fixed ones, each other name gets one of its own, and numbers as they are written get
+ * theirs above `LITERAL`.
+ */
+
+export const END = 0;
+export const STRING = 1;
+
+const OPERATORS =
+  '( ) [ ] { } ; , : ? ~ ! . -> ++ -- = + - * / % & | ^ << >> < > <= >= == != && || += -= *= /= %= &= |= ^= <<= >>= # ...';
+const KEYWORDS =
+  'void char short int long float double signed unsigned const restrict volatile static inline typedef extern struct union enum sizeof ' +
+  '__typeof__ __attribute__ __asm__ _Pragma if else for while do switch case default break continue return goto';
+
+const FIRST_OPERATOR = 2;
+const operators = OPERATORS.split(' ');
+const spellings = ['', 'string', ...operators, ...KEYWORDS.split(' ')];
+const FIRST_KEYWORD = FIRST_OPERATOR + operators.length;
+
+/** The first token of a name that is not a keyword. */
+export const FIRST_NAME = spellings.length;
+/** Above it are numbers: `token - LITERAL` tells which. */
+export const LITERAL = 1 << 24;
+
+/** The token of an operator or a keyword. */
+export function token(spelling: string): number {
+  const found = spellings.indexOf(spelling);
+  if (found < 0) throw new Error(`no token ${spelling}`);
+  return found;
+}
+
+/** Tokens, and where each begins in the text; for those of a macro, where it is used. */
+export interface Tokens {
+  readonly codes: number[];
+  readonly starts: number[];
+}
+
+/** Names and numbers that were met, by token. */
+export class Spellings {
+  private readonly names = [...spellings];
+  private readonly tokens = new Map(spellings.slice(FIRST_KEYWORD).map((s, i) => [s, FIRST_KEYWORD + i]));
+  private readonly literals: string[] = [];
+  private readonly literalTokens = new Map<string, number>();
+
+  name(text: string): number {
+    const known = this.tokens.get(text);
+    if (known !== undefined) return known;
+    this.tokens.set(text, this.names.length);
+    return this.names.push(text) - 1;
+  }
+
+  literal(text: string): number {
+    const known = this.literalTokens.get(text);
+    if (known !== undefined) return known;
+    const code = LITERAL + this.literals.push(text) - 1;
+    this.literalTokens.set(text, code);
+    return code;
+  }
+
+  of(code: number): string {
+    if (code === END) return 'the end';
+    return (code >= LITERAL ? this.literals[code - LITERAL] : this.names[code]) ?? '';
+  }
+}
+
+const BLANK = 1;
+const LETTER = 2;
+const DIGIT = 3;
+
+/** What begins with each character of ASCII. */
+const classes = new Uint8Array(128);
+for (const c of ' \t\r\n\f\v\\') classes[c.charCodeAt(0)] = BLANK;
+for (let c = 0; c < 128; c++) {
+  if (/[a-z_]/i.test(String.fromCharCode(c))) classes[c] = LETTER;
+  else if (/[0-9]/.test(String.fromCharCode(c))) classes[c] = DIGIT;
+}
+
+/** Operators by their characters, the first one lowest. */
+const byCharacters = new Map<number, number>();
+for (const [i, text] of operators.entries()) {
+  byCharacters.set(
+    [...text].reduceRight((key, c) => key * 128 + c.charCodeAt(0), 0),
+    FIRST_OPERATOR + i,
+  );
+}
+/** Operators of one character that begin no longer one. */
+const alone = new Uint8Array(128);
+for (const text of '()[]{};,:?~') alone[text.charCodeAt(0)] = byCharacters.get(text.charCodeAt(0)) ?? 0;
+
+/** Adds the tokens of `text` from `from` to `to`, where no token and no comment may be cut. `lineOf` tells the line of a place. */
+export function lex(
+  text: string,
+  from: number,
+  to: number,
+  spellings: Spellings,
+  out: Tokens,
+  lineOf: (at: number) => number,
+): void {
+  const { codes, starts } = out;
+  let at = from;
+  while (at < to) {
+    const c = text.charCodeAt(at);
+    const kind = c < 128 ? classes[c] : 0;
+    if (kind === BLANK) {
+      at++;
+      continue;
+    }
+    const start = at;
+    if (kind === LETTER) {
+      at = endOfWord(text, at, to);
+      codes.push(spellings.name(text.slice(start, at)));
+    } else if (kind === DIGIT || (c === 46 && classes[text.charCodeAt(at + 1)] === DIGIT)) {
+      at = endOfNumber(text, at, to);
+      codes.push(spellings.literal(text.slice(start, at)));
+    } else if (c === 47 && isComment(text.charCodeAt(at + 1))) {
+      at = endOfComment(text, at, to, lineOf);
+      continue;
+    } else if (c === 34) {
+      at = endOfString(text, at, to, lineOf);
+      codes.push(STRING);
+    } else {
+      const length = operatorAt(text, at);
+      if (length === 0) throw refused(lineOf(at), `'${text[at]}' is not expected`);
+      at += length;
+      codes.push(operator);
+    }
+    starts.push(start);
+  }
+}
+
+/** The operator that `operatorAt` found. */
+let operator = 0;
+
+/** Characters of the longest operator at a place, 0 where there is none. */
+function operatorAt(text: string, at: number): number {
+  const c = text.charCodeAt(at);
+  if (c > 127) return 0;
+  operator = alone[c] as number;
+  if (operator !== 0) return 1;
+  const two = c + text.charCodeAt(at + 1) * 128;
+  const three = byCharacters.get(two + text.charCodeAt(at + 2) * 16384);
+  const found = three ?? byCharacters.get(two) ?? byCharacters.get(c);
+  operator = found ?? 0;
+  if (found === undefined) return 0;
+  return three !== undefined ? 3 : byCharacters.has(two) ? 2 : 1;
+}
+
+function endOfWord(text: string, from: number, to: number): number {
+  let at = from + 1;
+  while (at < to) {
+    const c = text.charCodeAt(at);
+    if (c > 127 || (classes[c] as number) < LETTER) break;
+    at++;
+  }
+  return at;
+}
+
+/** Digits, letters and dots, and the sign of an exponent of ten. */
+function endOfNumber(text: string, from: number, to: number): number {
+  const isHex = (text.charCodeAt(from + 1) | 32) === 120;
+  let at = from + 1;
+  while (at < to) {
+    const c = text.charCodeAt(at);
+    const isSign = (c === 43 || c === 45) && !isHex && (text.charCodeAt(at - 1) | 32) === 101;
+    if (!isSign && c !== 46 && (c > 127 || (classes[c] as number) < LETTER)) break;
+    at++;
+  }
+  return at;
+}
+
+function isComment(next: number): boolean {
+  return next === 42 || next === 47;
+}
+
+function endOfComment(text: string, from: number, to: number, lineOf: (at: number) => number): number {
+  const isLine = text.charCodeAt(from + 1) === 47;
+  const end = text.indexOf(isLine ? '\n' : '*/', from + 2);
+  if (isLine) return end < 0 || end > to ? to : end;
+  if (end < 0 || end + 2 > to) throw refused(lineOf(from), 'a comment that does not end before the next directive');
+  return end + 2;
+}
+
+function endOfString(text: string, from: number, to: number, lineOf: (at: number) => number): number {
+  const end = text.indexOf('"', from + 1);
+  if (end < 0 || end >= to || text.slice(from, end).includes('\\')) {
+    throw refused(lineOf(from), 'a string with escapes or without an end');
+  }
+  return end + 1;
+}
