@@ -14,6 +14,7 @@ import {
 import { openModel } from '../../sdk/pipeline.ts';
 import { sha256 } from '../../sdk/util/hash.ts';
 import { bytesOf } from '../../sdk/util/tensor.ts';
+import { type Guard, guardOf } from './avx2/guard.ts';
 import type { Answer, Message, Opened, OpenMessage, Reply, Turn } from './protocol.ts';
 import { spreadOf } from './results.ts';
 import { openTf } from './tfjs.ts';
@@ -35,6 +36,7 @@ interface Open {
 
 interface State extends Open {
   readonly digest: string;
+  readonly guard?: Guard;
 }
 
 let state: State | undefined;
@@ -69,7 +71,8 @@ async function openFile(m: OpenMessage, path: string): Promise<Open> {
   }
   const oracle = await openOracle(m.runtime, await readFile(path), m.from === undefined ? {} : { from: m.from });
   const form = /int8-(\w+)/.exec(basename(path));
-  const detail = `${oracle.name} ${oracle.version}${form ? `, int8: ${form[1]}` : ''}`;
+  const told = m.shim === undefined ? '' : ', told of a processor without AVX-512 and AVX-VNNI';
+  const detail = `${oracle.name} ${oracle.version}${form ? `, int8: ${form[1]}` : ''}${told}`;
   return { detail, run: () => oracle.run(inputs), close: () => oracle.close() };
 }
 
@@ -120,10 +123,14 @@ function digestOf(outputs: Outputs): string {
 
 async function open(m: OpenMessage): Promise<Opened> {
   await close();
+  const guard = m.shim === undefined ? undefined : await guardOf(m.shim);
   const opened = await openFastest(m);
+  // Theirs asks when it is loaded, ours never.
+  if (guard && m.runtime !== 'ours' && guard.answered() === 0)
+    throw new Error('it asked what the processor has in a way that is not answered here');
   const outputs = await opened.run();
   await writeArrays(m.outputs, outputs);
-  state = { ...opened, digest: digestOf(outputs) };
+  state = { ...opened, digest: digestOf(outputs), ...(guard ? { guard } : {}) };
   await timed(opened, WARM_MS);
   return { detail: state.detail, digest: state.digest };
 }
@@ -148,7 +155,8 @@ async function turn(ms: number): Promise<Turn> {
   const before = calibrate();
   const used = process.cpuUsage();
   const start = performance.now();
-  const { seconds, last } = await timed(model, ms);
+  const work = () => timed(model, ms);
+  const { seconds, last } = await (model.guard ? model.guard.watch(work) : work());
   const elapsed = performance.now() - start;
   const { user, system } = process.cpuUsage(used);
   if (digestOf(last) !== model.digest) throw new Error('the outputs of a timed run differ from those of the first one');

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { relativeError } from '../../sdk/app/reference-test.ts';
 import { readArrays, type Tensor } from '../../sdk/index.ts';
+import { type Avx2Host, openAvx2Host } from './avx2/host.ts';
 import { type Contestant, PAIRS, REFERENCE } from './contestants.ts';
 import { COMPETITORS, installCompetitors, installedVersion, type NodeBinary, nodeOf } from './packages.ts';
 import type { Prepared } from './prepare.ts';
@@ -33,30 +34,35 @@ export class Field {
   readonly versions: readonly string[];
   private readonly children: ReadonlyMap<Contestant, Child>;
   private readonly absent: readonly Absence[];
+  private readonly avx2: Avx2Host | undefined;
 
   private constructor(
     children: ReadonlyMap<Contestant, Child>,
     absent: readonly Absence[],
     versions: readonly string[],
+    avx2: Avx2Host | undefined,
   ) {
     this.children = children;
     this.absent = absent;
     this.versions = versions;
+    this.avx2 = avx2;
   }
 
   /** Installs competitors where they are missing, and finds the Nodes. */
   static async open(root: string, contestants: readonly Contestant[], tell: (text: string) => void): Promise<Field> {
     const problem = await installCompetitors(tell);
     const script = await bundled(root, 'tools/speed/child.ts', join(root, 'out/speed/child.mjs'));
+    const host = await openAvx2Host(tell);
+    const [avx2, noAvx2] = typeof host === 'string' ? [undefined, host] : [host, ''];
     const nodes = new Map<number, NodeBinary | undefined>();
     for (const { node } of contestants) if (!nodes.has(node)) nodes.set(node, await nodeOf(node));
     const children = new Map<Contestant, Child>();
     const absent: Absence[] = [];
     for (const c of contestants) {
       const node = nodes.get(c.node);
-      const reason = node === undefined ? `there is no Node ${c.node}` : await missing(c, problem);
+      const reason = node === undefined ? `there is no Node ${c.node}` : await missing(c, problem, noAvx2);
       if (node === undefined || reason !== '') absent.push({ contestant: c.id, reason });
-      else children.set(c, new Child(node.path, script));
+      else children.set(c, new Child(node.path, script, c.processor ? avx2?.env : {}));
     }
     for (const a of absent) tell(`${a.contestant} is left out: ${a.reason}`);
     const versions = [...nodes.values()].flatMap((node) => (node ? [`Node ${node.version}`] : []));
@@ -64,7 +70,7 @@ export class Field {
       const version = await installedVersion(name);
       if (version !== undefined) versions.push(`${name} ${version}`);
     }
-    return new Field(children, absent, versions);
+    return new Field(children, absent, versions, avx2);
   }
 
   /** Throws when the reference does not run, or when ours do not give the same outputs. */
@@ -110,7 +116,7 @@ export class Field {
     const entrants: Entrant[] = [];
     const absent: Absence[] = [...this.absent];
     for (const [contestant, child] of this.children) {
-      const message = openMessage(contestant, prepared, join(folder, `outputs-${contestant.id}.npz`));
+      const message = openMessage(contestant, prepared, join(folder, `outputs-${contestant.id}.npz`), this.avx2);
       try {
         const opened = await child.ask(message);
         entrants.push({ contestant, child, opened, outputs: await readArrays(message.outputs) });
@@ -123,15 +129,17 @@ export class Field {
   }
 }
 
-/** Why a contestant cannot take part, or ''. */
-async function missing({ runtime }: Contestant, problem: string): Promise<string> {
+/** Why a contestant cannot take part, or ''; `problem` kept competitors from being installed, `noAvx2` a processor from being restrained. */
+async function missing({ runtime, processor }: Contestant, problem: string, noAvx2: string): Promise<string> {
   if (runtime === 'ours' || runtime === 'onnxruntime-web') return '';
   const name = runtime === 'tfjs' ? '@tensorflow/tfjs-backend-wasm' : runtime;
-  return (await installedVersion(name)) === undefined ? problem || `${name} is not installed` : '';
+  if ((await installedVersion(name)) === undefined) return problem || `${name} is not installed`;
+  return processor ? noAvx2 : '';
 }
 
-function openMessage(c: Contestant, p: Prepared, outputs: string): OpenMessage {
+function openMessage(c: Contestant, p: Prepared, outputs: string, avx2: Avx2Host | undefined): OpenMessage {
   const ours = c.runtime === 'ours';
+  const host = c.processor ? avx2 : undefined;
   return {
     type: 'open',
     runtime: c.runtime,
@@ -140,7 +148,8 @@ function openMessage(c: Contestant, p: Prepared, outputs: string): OpenMessage {
     inputs: ours || c.model === 'int8' || c.runtime === 'tfjs' ? p.inputs : p.originalInputs,
     outputs,
     ...(c.engine === undefined ? {} : { engine: c.engine }),
-    ...(ours || c.runtime === 'onnxruntime-web' ? {} : { from: COMPETITORS }),
+    ...(ours || c.runtime === 'onnxruntime-web' ? {} : { from: host?.from ?? COMPETITORS }),
+    ...(host ? { shim: host.shim } : {}),
   };
 }
 

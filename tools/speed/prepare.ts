@@ -20,7 +20,7 @@ const MADE_UP = 32;
 
 /** Programs whose sources decide which networks are timed, and everything that decides their times. */
 const COMPRESSING = ['sdk/app/build.ts'];
-const TIMING = [...COMPRESSING, 'tools/speed/prepare.ts', 'tools/speed/child.ts'];
+const TIMING = [...COMPRESSING, 'tools/speed/prepare.ts', 'tools/speed/child.ts', 'tools/speed/avx2/host.ts'];
 
 /** Hashes of the sources that decide which networks are timed, and of everything that decides their times. */
 export interface SourceHashes {

@@ -44,11 +44,14 @@ export async function bundledParts(root: string, script: string, folder: string)
 export class Child {
   private readonly node: string;
   private readonly script: string;
+  private readonly env: NodeJS.ProcessEnv;
   private process: ChildProcess | undefined;
 
-  constructor(node: string, script: string) {
+  /** `env` is what its environment has more than that of this process. */
+  constructor(node: string, script: string, env: Readonly<Record<string, string>> = {}) {
     this.node = node;
     this.script = script;
+    this.env = { ...process.env, ...env };
   }
 
   /** Rejects with what the child says went wrong, or that it died; the next message starts a new one then. */
@@ -80,7 +83,7 @@ export class Child {
   }
 
   private start(): ChildProcess {
-    const child = spawn(this.node, [this.script], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = spawn(this.node, [this.script], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], env: this.env });
     child.once('exit', () => {
       if (this.process === child) this.process = undefined;
     });

@@ -22,6 +22,8 @@ export interface OpenMessage {
   readonly reuse?: boolean;
   /** Folder whose node_modules hold the runtime; beside this package by default. */
   readonly from?: string;
+  /** Library to load first, by which the process sees a processor with AVX2 alone. */
+  readonly shim?: string;
 }
 
 export interface Opened {
