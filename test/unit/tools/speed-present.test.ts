@@ -58,6 +58,19 @@ test('the terminal is told ratios, times, misses with their layers, and who is a
   assert.match(text, 'wasm 20 is ours wasm, Node 20: wasm20 1.0');
 });
 
+test('where a processor is restrained, it is said how, and which comparison has the goal', () => {
+  assert.not.match(documentText(document), 'AVX2 alone');
+  const ratio = { median: 1.6, low: 1.5, high: 1.7 };
+  const comparisons = [
+    { ours: 'avx2', over: 'nodeavx2', ratio, goal: 1.7 },
+    { ours: 'avx2', over: 'node', ratio },
+  ];
+  const text = documentText({ ...document, models: [{ ...model, comparisons }] });
+  assert.match(text, /native AVX2 : ort-node on AVX2 alone +native AVX2 : ort-node\n/);
+  assert.match(text, /1\.60x \(1\.50 to 1\.70, goal 1\.7\) +1\.60x \(1\.50 to 1\.70\)/);
+  assert.match(text, 'cpuid instructions of a copy of its library trap');
+});
+
 test('layers beyond the first dozen are summed up', () => {
   const rows = Array.from({ length: 20 }, (_, i) => layer(`l${i}`, 1e-4));
   const table = profileTable({ contestant: 'wasm20', rows });

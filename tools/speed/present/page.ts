@@ -6,6 +6,7 @@ import {
   comparisonTitle,
   detailLines,
   errorTable,
+  legendLines,
   machineLine,
   missed,
   pairsOf,
@@ -36,7 +37,9 @@ export function speedPage(document: SpeedDocument): string {
       ...slowSection(models),
       {
         title: 'Who took part',
-        content: [...detailLines(models), ...absenceLines(models)].map((line) => html`<p>${line}</p>\n`),
+        content: [...legendLines(models), ...detailLines(models), ...absenceLines(models)].map(
+          (line) => html`<p>${line}</p>\n`,
+        ),
       },
     ],
   });

@@ -1,13 +1,17 @@
 import { between } from '../../quality/present/readme.ts';
 import type { SpeedDocument } from '../results.ts';
-import { absenceLines, detailLines, machineLine, ratioTable, timeTable } from './tables.ts';
+import { absenceLines, detailLines, legendLines, machineLine, ratioTable, timeTable } from './tables.ts';
 
 const MARKERS = ['<!-- speed: written by `npm run bench:speed -- --write` -->\n', '<!-- /speed -->'] as const;
 
 /** README text with the measured tables between their markers. */
 export function withSpeed(readme: string, document: SpeedDocument): string {
   const { models } = document;
-  const notes = [...detailLines(models), ...absenceLines(models).map((line) => `left out: ${line}`)];
+  const notes = [
+    ...legendLines(models),
+    ...detailLines(models),
+    ...absenceLines(models).map((line) => `left out: ${line}`),
+  ];
   const text = [
     markdown(ratioTable(models)),
     markdown(timeTable(models)),

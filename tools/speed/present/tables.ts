@@ -1,5 +1,5 @@
 import type { ProfileRow } from '../../../sdk/app/profile-bundle.ts';
-import { CONTESTANTS, PAIRS, REFERENCE } from '../contestants.ts';
+import { CONTESTANTS, PAIRS, REFERENCE, RESTRAINED } from '../contestants.ts';
 import type { Comparison, ModelSpeed, SlowProfile, SpeedDocument } from '../results.ts';
 
 /** Layers that a table of a slow model lists; the others are summed up. */
@@ -122,6 +122,15 @@ export function errorTable(models: readonly ModelSpeed[]): string[][] {
   ];
 }
 
+/** What stands on both sides of comparisons that need it said. */
+export function legendLines(models: readonly ModelSpeed[]): string[] {
+  if (!pairsOf(models).some((p) => p.over === RESTRAINED)) return [];
+  return [
+    `${shortOf(RESTRAINED)} is onnxruntime as a processor without AVX-512 has it: cpuid instructions of a copy of its library trap and are answered without AVX-512 and AVX-VNNI, and the C library is told so too; after each of its turns and of those of ${shortOf('avx2')} the processor says that no register of AVX-512 was in use`,
+    `the goal of ${shortOf('avx2')} is against that; ${shortOf('node')} uses AVX-512 where the processor has it`,
+  ];
+}
+
 /** What each contestant ran with, and where that was not the same on all models, on which. */
 export function detailLines(models: readonly ModelSpeed[]): string[] {
   return columnsOf(models).map((id) => {
@@ -178,7 +187,7 @@ export function documentText(document: SpeedDocument): string {
     `Time of one inference, median\n${aligned(timeTable(models))}`,
     `Outputs against those of ${titleOf(REFERENCE)}\n${aligned(errorTable(models))}`,
     ...slow,
-    detailLines(models).join('\n'),
+    [...legendLines(models), ...detailLines(models)].join('\n'),
     absenceLines(models).join('\n'),
     machineLine(document),
   ].join('\n\n');
