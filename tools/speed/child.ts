@@ -128,11 +128,15 @@ async function open(m: OpenMessage): Promise<Opened> {
   // Theirs asks when it is loaded, ours never.
   if (guard && m.runtime !== 'ours' && guard.answered() === 0)
     throw new Error('it asked what the processor has in a way that is not answered here');
-  const outputs = await opened.run();
+  const outputs = await watched(guard, opened.run);
   await writeArrays(m.outputs, outputs);
   state = { ...opened, digest: digestOf(outputs), ...(guard ? { guard } : {}) };
   await timed(opened, WARM_MS);
   return { detail: state.detail, digest: state.digest };
+}
+
+function watched<T>(guard: Guard | undefined, work: () => Promise<T>): Promise<T> {
+  return guard ? guard.watch(work) : work();
 }
 
 /** Integer arithmetic in registers: its time tells of the clock and of who else is on the core, and of nothing that a model does. */
@@ -155,8 +159,7 @@ async function turn(ms: number): Promise<Turn> {
   const before = calibrate();
   const used = process.cpuUsage();
   const start = performance.now();
-  const work = () => timed(model, ms);
-  const { seconds, last } = await (model.guard ? model.guard.watch(work) : work());
+  const { seconds, last } = await watched(model.guard, () => timed(model, ms));
   const elapsed = performance.now() - start;
   const { user, system } = process.cpuUsage(used);
   if (digestOf(last) !== model.digest) throw new Error('the outputs of a timed run differ from those of the first one');

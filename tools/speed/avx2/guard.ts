@@ -2,7 +2,7 @@
 export interface Guard {
   /** Trapped cpuid instructions that were answered so far. */
   answered(): number;
-  /** Throws where work done in this thread left registers of AVX-512 in use. */
+  /** Throws where work, which is to be done in this thread, left registers of AVX-512 in use. */
   watch<T>(work: () => Promise<T>): Promise<T>;
 }
 

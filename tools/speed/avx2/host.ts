@@ -37,7 +37,7 @@ export async function openAvx2Host(tell: (text: string) => void): Promise<Avx2Ho
   if (!compiler) return 'there is no C compiler';
   const original = join(COMPETITORS, 'node_modules', PACKAGE);
   const library = await readFile(join(original, BINARIES, LIBRARY)).catch(() => undefined);
-  if (!library) return `${PACKAGE} is not installed`;
+  if (!library) return `there is no ${BINARIES}/${LIBRARY} in ${PACKAGE}`;
   try {
     const from = join(COMPETITORS, `avx2-${sha256(library).slice(0, 16)}`);
     if (!existsSync(from)) await copyPackage(original, library, from, tell);
@@ -62,12 +62,15 @@ async function copyPackage(
   if (addresses.length === 0) throw new Error(`no cpuid instruction was found in ${LIBRARY}`);
   const temporary = `${to}.${process.pid}.tmp`;
   const copy = join(temporary, 'node_modules', PACKAGE);
-  await mkdir(join(copy, dirname(BINARIES)), { recursive: true });
-  for (const part of ['package.json', 'dist', BINARIES])
-    await cp(join(original, part), join(copy, part), { recursive: true });
-  await writeFile(join(copy, BINARIES, LIBRARY), trapped(library, addresses));
-  await rm(to, { recursive: true, force: true });
-  await rename(temporary, to);
+  try {
+    await mkdir(join(copy, dirname(BINARIES)), { recursive: true });
+    for (const part of ['package.json', 'dist', BINARIES])
+      await cp(join(original, part), join(copy, part), { recursive: true });
+    await writeFile(join(copy, BINARIES, LIBRARY), trapped(library, addresses));
+    await rename(temporary, to);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
   tell(`made a copy of ${PACKAGE} whose ${addresses.length} cpuid instructions trap, in ${to}`);
 }
 

@@ -126,7 +126,7 @@ export function errorTable(models: readonly ModelSpeed[]): string[][] {
 export function legendLines(models: readonly ModelSpeed[]): string[] {
   if (!pairsOf(models).some((p) => p.over === RESTRAINED)) return [];
   return [
-    `${shortOf(RESTRAINED)} is onnxruntime as a processor without AVX-512 has it: cpuid instructions of a copy of its library trap and are answered without AVX-512 and AVX-VNNI, and the C library is told so too; after each of its turns and of those of ${shortOf('avx2')} the processor says that no register of AVX-512 was in use`,
+    `${shortOf(RESTRAINED)} is onnxruntime as a processor without AVX-512 has it: cpuid instructions of a copy of its library trap and are answered without AVX-512 and AVX-VNNI, and the C library is told so too; after each of its turns and of those of ${shortOf('avx2')} the processor says that no mask and no register 16 to 31 of AVX-512 was used`,
     `the goal of ${shortOf('avx2')} is against that; ${shortOf('node')} uses AVX-512 where the processor has it`,
   ];
 }
