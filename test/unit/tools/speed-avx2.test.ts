@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,12 +8,14 @@ import { findCompiler } from '../../../sdk/compile/toolchains/compiler.ts';
 import { buildSharedObject } from '../../../sdk/compile/toolchains/shared-object.ts';
 import { skip } from '../../../sdk/testing/skip.ts';
 import { HIDDEN, hidingCode, maskOf } from '../../../tools/speed/avx2/hidden.ts';
+import { AVX2_ENV } from '../../../tools/speed/avx2/host.ts';
 import { shimSource } from '../../../tools/speed/avx2/shim.ts';
 import { cpuidAddresses, trapped } from '../../../tools/speed/avx2/trap.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'eigen-avx2-'));
-const compiler = process.platform === 'linux' && process.arch === 'x64' ? await findCompiler('linux-x64') : undefined;
+const here = process.platform === 'linux' && process.arch === 'x64';
+const compiler = here ? await findCompiler('linux-x64') : undefined;
 
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -103,19 +105,33 @@ const start = `import koffi from 'koffi';
   if (call('int32_t restrain(void)') !== 0) throw new Error('not restrained');
   const told = (...args) => call('uint32_t told(uint32_t, uint32_t, int32_t)', ...args);`;
 
-const args = (script: string, ...more: string[]): string[] => [
-  ...['--input-type=module', '-e', `${start}\n${script}`],
-  ...more,
-];
+/** A restrained process that prints JSON, or ends with a signal. */
+function restrained(script: string, ...more: string[]): { told: unknown; signal: string | null } {
+  const args = ['--input-type=module', '-e', `${start}\n${script}`, ...more];
+  const options = { cwd: root, env: { ...process.env, ...AVX2_ENV }, encoding: 'utf8' } as const;
+  const { stdout, stderr, signal } = spawnSync(process.execPath, args, options);
+  if (stdout === '' && signal === null) throw new Error(stderr);
+  return { told: stdout === '' ? undefined : JSON.parse(stdout), signal };
+}
+
+/** Whether a test cannot run here, said. */
+function skipped(name: string): boolean {
+  if (!here) skip(name, 'it needs Linux on x86-64', 'unsupported');
+  else if (!compiler) skip(name, 'there is no C compiler');
+  return !compiler;
+}
 
 test('a trapped instruction is told of AVX2 and FMA where they are, and of nothing of AVX-512', async () => {
-  if (!compiler) return skip('the answers of a restrained processor', 'they need Linux on x86-64 and a C compiler');
+  if (skipped('the answers of a restrained processor')) return;
   const { shim } = await libraries();
   const script = `console.log(JSON.stringify({
     features: [told(1, 0, 2), ...[1, 2, 3].map((r) => told(7, 0, r)), told(7, 1, 0)],
     answered: call('uint32_t answered(void)'),
   }))`;
-  const told = JSON.parse(execFileSync(process.execPath, args(script, shim), { cwd: root, encoding: 'utf8' }));
+  const told = restrained(script, shim).told as {
+    answered: number;
+    features: [number, number, number, number, number];
+  };
   assert.is(told.answered, 5);
   const [leaf1, ebx, ecx, edx, more] = told.features;
   assert.is((leaf1 >>> 12) & 1, flags().includes('fma') ? 1 : 0);
@@ -124,22 +140,21 @@ test('a trapped instruction is told of AVX2 and FMA where they are, and of nothi
 });
 
 test('traps of others still end the process', async () => {
-  if (!compiler) return skip('traps of others', 'they need Linux on x86-64 and a C compiler');
+  if (skipped('traps of others')) return;
   const { shim } = await libraries();
   const script = `process.kill(process.pid, 'SIGTRAP'); setTimeout(() => {}, 10_000);`;
-  assert.is(spawnSync(process.execPath, args(script, shim), { cwd: root }).signal, 'SIGTRAP');
+  assert.is(restrained(script, shim).signal, 'SIGTRAP');
 });
 
 test('registers of AVX-512 that were used are seen, and forgotten', async () => {
-  if (!compiler || !flags().includes('avx512f'))
-    return skip('use of AVX-512 is seen', 'it needs a processor with it, and a compiler');
+  if (skipped('use of AVX-512 is seen')) return;
+  if (!flags().includes('avx512f')) return skip('use of AVX-512 is seen', 'the processor has none', 'unsupported');
   const { shim, use } = await libraries();
   const script = `const [forget, inUse] = [shim.func('void forget(void)'), shim.func('uint32_t in_use(void)')];
     const useIt = koffi.load(process.argv[2]).func('void use(void)');
     forget(); const before = inUse(); useIt(); const after = inUse(); forget();
     console.log(JSON.stringify([before, after & 0x80, inUse()]));`;
-  const seen = JSON.parse(execFileSync(process.execPath, args(script, shim, use), { cwd: root, encoding: 'utf8' }));
-  assert.equal(seen, [0, 0x80, 0]);
+  assert.equal(restrained(script, shim, use).told, [0, 0x80, 0]);
 });
 
 test.run();

@@ -22,8 +22,8 @@ export interface Avx2Host {
 const PACKAGE = 'onnxruntime-node';
 const BINARIES = 'bin/napi-v6/linux/x64';
 const LIBRARY = 'libonnxruntime.so.1';
-/** The C library copies and searches with AVX-512 as well. */
-const ENV = { GLIBC_TUNABLES: 'glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX512CD,-AVX512DQ' };
+/** Environment of a process in which the C library does without AVX-512, with which it copies and searches otherwise. */
+export const AVX2_ENV = { GLIBC_TUNABLES: 'glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX512CD,-AVX512DQ' };
 /** Disassemblers with the same options. */
 const DISASSEMBLERS = ['objdump', 'llvm-objdump'];
 
@@ -44,7 +44,7 @@ export async function openAvx2Host(tell: (text: string) => void): Promise<Avx2Ho
     const bytes = await buildSharedObject(shimSource(), compiler, []);
     const shim = join(from, `shim-${sha256(bytes).slice(0, 16)}.so`);
     if (!existsSync(shim)) await writeFile(shim, bytes);
-    return { env: ENV, shim, from };
+    return { env: AVX2_ENV, shim, from };
   } catch (cause) {
     return cause instanceof Error ? cause.message : String(cause);
   }
