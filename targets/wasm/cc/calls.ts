@@ -11,7 +11,8 @@ import { FLOAT } from './types.ts';
 export function parseCall(p: Parser, binding: Binding | undefined): Expression {
   const at = p.at;
   const name = p.spelling(p.code);
-  p.at += 2;
+  p.next();
+  p.next();
   if (binding?.kind === 'function') {
     const called = binding.use();
     const parameters = called.parameters.map((v) => v.type);

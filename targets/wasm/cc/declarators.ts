@@ -58,17 +58,17 @@ export function parseSpecifiers(p: Parser): Specifiers {
     const { code } = p;
     if (code >= FIRST_WORD && code <= LAST_WORD) {
       words.push(p.spelling(code));
-      p.at++;
+      p.next();
     } else if (code === ATTRIBUTE) {
       inline = parseAttributes(p) ?? inline;
     } else if (code === STATIC) {
       isStatic = true;
-      p.at++;
+      p.next();
     } else if (code === TYPEDEF) {
       isTypedef = true;
-      p.at++;
+      p.next();
     } else if (code === CONST || code === INLINE || code === RESTRICT) {
-      p.at++;
+      p.next();
     } else {
       const other = type || words.length > 0 ? undefined : parseOtherType(p);
       if (!other) break;
@@ -86,7 +86,7 @@ function parseOtherType(p: Parser): Type | undefined {
   if (code === TYPEOF) return parseTypeOf(p);
   const binding = code >= FIRST_NAME && code < LITERAL ? p.lookup(code) : undefined;
   if (binding?.kind !== 'type') return undefined;
-  p.at++;
+  p.next();
   return binding.type;
 }
 
@@ -117,7 +117,7 @@ function typeOfWords(p: Parser, words: readonly string[]): Type {
 
 /** Attributes that change what is made; nothing for `weak`, which only says that others may define the same. */
 function parseAttributes(p: Parser): Routine['inline'] | undefined {
-  p.at++;
+  p.next();
   p.expect(OPEN);
   p.expect(OPEN);
   let inline: Routine['inline'] | undefined;
@@ -127,15 +127,15 @@ function parseAttributes(p: Parser): Routine['inline'] | undefined {
     else if (name === 'noinline') inline = 'never';
     else if (name !== 'weak' && name !== 'unused' && name !== ',')
       throw p.refused(`the attribute ${name} is not supported`);
-    p.at++;
+    p.next();
   }
-  p.at++;
+  p.next();
   p.expect(CLOSE);
   return inline;
 }
 
 function parseTypeOf(p: Parser): Type {
-  p.at++;
+  p.next();
   p.expect(OPEN);
   const type = isTypeNext(p) ? parseTypeName(p) : parseExpression(p).type;
   p.expect(CLOSE);
@@ -144,9 +144,9 @@ function parseTypeOf(p: Parser): Type {
 
 function parseRecord(p: Parser): Type {
   const isUnion = p.code === UNION;
-  p.at++;
+  p.next();
   if (p.code !== BRACE) throw p.refused('a struct or union with a name of its own is not supported');
-  p.at++;
+  p.next();
   const members: { name: string; type: Type }[] = [];
   while (!p.accept(END_BRACE)) {
     const { type } = parseSpecifiers(p);
@@ -174,9 +174,11 @@ export function parseDeclarator(p: Parser, base: Type): Declarator {
   for (;;) {
     if (p.code === STAR) type = pointerTo(type);
     else if (p.code !== CONST && p.code !== RESTRICT) break;
-    p.at++;
+    p.next();
   }
-  const name = p.code >= FIRST_NAME && p.code < LITERAL ? (p.codes[p.at++] as number) : 0;
+  const isNamed = p.code >= FIRST_NAME && p.code < LITERAL;
+  const name = isNamed ? p.code : 0;
+  if (isNamed) p.next();
   if (p.code === OPEN) {
     if (!name) throw p.refused('a declaration in parentheses is not supported');
     return { name, type, parameters: parseParameters(p) };
@@ -198,7 +200,7 @@ function parseLengths(p: Parser, of: Type): { type: Type; isOpen: boolean } {
 }
 
 function parseParameters(p: Parser): Parameter[] {
-  p.at++;
+  p.next();
   const list: Parameter[] = [];
   if (p.accept(CLOSE)) return list;
   do {

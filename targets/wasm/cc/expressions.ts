@@ -3,7 +3,19 @@ import { parseCall } from './calls.ts';
 import { constant } from './constants.ts';
 import { isTypeNext, parseTypeName } from './declarators.ts';
 import * as nodes from './nodes.ts';
-import { ASSIGN, BRACE, BRACKET, CLOSE, COMMA, END_BRACKET, OPEN, type Parser, STAR } from './parser.ts';
+import {
+  ASSIGN,
+  BRACE,
+  BRACKET,
+  CLOSE,
+  COMMA,
+  END_BRACE,
+  END_BRACKET,
+  OPEN,
+  type Parser,
+  SEMICOLON,
+  STAR,
+} from './parser.ts';
 import { FIRST_NAME, LITERAL, token } from './tokens.ts';
 import { common, describe, INT, isNumber, isSame, sizeOf, UNSIGNED } from './types.ts';
 
@@ -74,19 +86,34 @@ export function parseExpression(p: Parser): Expression {
 }
 
 export function parseAssignment(p: Parser): Expression {
+  const alone = parseAlone(p);
+  if (alone) return alone;
   const at = p.at;
   const left = parseConditional(p);
   const { code } = p;
   if (code === ASSIGN) {
-    p.at++;
+    p.next();
     const right = parseAssignment(p);
     return assign(placeOf(p, left, at), right);
   }
   const operator = MODIFIERS[code];
   if (operator === undefined) return left;
-  p.at++;
+  p.next();
   const right = parseAssignment(p);
   return modify(p, placeOf(p, left, at), (old) => combine(operator, old, right), 'new');
+}
+
+/** A number or a variable with nothing before and after it, as most arguments are: what the rules below come to. */
+function parseAlone(p: Parser): Expression | undefined {
+  const { code } = p;
+  if (code < FIRST_NAME) return undefined;
+  const after = p.codes[p.at + 1];
+  if (after !== COMMA && after !== CLOSE && after !== SEMICOLON && after !== END_BRACKET && after !== END_BRACE)
+    return undefined;
+  const binding = code < LITERAL ? p.lookup(code) : undefined;
+  if (code < LITERAL && binding?.kind !== 'variable') return undefined;
+  p.next();
+  return binding?.kind === 'variable' ? binding.read : p.number(code);
 }
 
 /** `place = value`, of a record too. */
@@ -140,7 +167,7 @@ function parseBinary(p: Parser, least: number): Expression {
     const { code } = p;
     const precedence = code < FIRST_NAME ? (PRECEDENCE[code] as number) : 0;
     if (precedence < least) return left;
-    p.at++;
+    p.next();
     const right = parseBinary(p, precedence + 1);
     const operator = OPERATOR[code] as (typeof OPERATOR)[number];
     if (operator === 'and also') left = logical('and', left, right);
@@ -204,25 +231,25 @@ function parseUnary(p: Parser): Expression {
     case OPEN:
       return parseParenthesis(p);
     case MINUS:
-      p.at++;
+      p.next();
       return nodes.unary('negate', parseUnary(p));
     case PLUS:
-      p.at++;
+      p.next();
       return nodes.operand(parseUnary(p));
     case NOT:
-      p.at++;
+      p.next();
       return nodes.unary('not', parseUnary(p));
     case COMPLEMENT:
-      p.at++;
+      p.next();
       return nodes.unary('complement', parseUnary(p));
     case STAR:
-      p.at++;
+      p.next();
       return nodes.target(parseUnary(p));
     case AMPERSAND:
       return parseAddress(p);
     case INCREMENT:
     case DECREMENT: {
-      p.at++;
+      p.next();
       const at = p.at;
       return step(p, placeOf(p, parseUnary(p), at), code, 'new');
     }
@@ -235,7 +262,7 @@ function parseUnary(p: Parser): Expression {
 
 /** `(type)x` or `(x)`. */
 function parseParenthesis(p: Parser): Expression {
-  p.at++;
+  p.next();
   if (!isTypeNext(p)) {
     const inner = parseExpression(p);
     p.expect(CLOSE);
@@ -248,7 +275,7 @@ function parseParenthesis(p: Parser): Expression {
 }
 
 function parseAddress(p: Parser): Expression {
-  p.at++;
+  p.next();
   const at = p.at;
   const e = parseUnary(p);
   if (e.kind !== 'read') throw p.refused('an address of what is not in memory', at);
@@ -256,10 +283,10 @@ function parseAddress(p: Parser): Expression {
 }
 
 function parseSize(p: Parser): Expression {
-  p.at++;
+  p.next();
   let type: Type;
   if (p.code === OPEN && isTypeNext(p, 1)) {
-    p.at++;
+    p.next();
     type = parseTypeName(p);
     p.expect(CLOSE);
   } else {
@@ -276,18 +303,18 @@ function step(p: Parser, place: Place, code: number, result: 'old' | 'new'): Exp
 function parsePrimary(p: Parser): Expression {
   const { code } = p;
   if (code >= LITERAL) {
-    p.at++;
+    p.next();
     return p.number(code);
   }
   if (code < FIRST_NAME) throw p.unexpected('an expression');
   const binding = p.lookup(code);
   if (p.codes[p.at + 1] === OPEN && binding?.kind !== 'variable') return parseCall(p, binding);
   if (binding?.kind === 'variable') {
-    p.at++;
+    p.next();
     return binding.read;
   }
   if (binding?.kind !== 'global') throw p.refused(`'${p.spelling(code)}' is not declared`);
-  p.at++;
+  p.next();
   return binding.use();
 }
 
@@ -297,7 +324,7 @@ function parsePostfix(p: Parser, from: Expression): Expression {
     const { code } = p;
     switch (code) {
       case BRACKET: {
-        p.at++;
+        p.next();
         const index = parseExpression(p);
         p.expect(END_BRACKET);
         e = nodes.target(nodes.offset(nodes.value(e), index));
@@ -311,7 +338,8 @@ function parsePostfix(p: Parser, from: Expression): Expression {
         break;
       case INCREMENT:
       case DECREMENT:
-        e = step(p, placeOf(p, e, p.at++), code, 'old');
+        e = step(p, placeOf(p, e, p.at), code, 'old');
+        p.next();
         break;
       case OPEN:
         throw p.refused('a call of a value is not supported');
@@ -322,11 +350,11 @@ function parsePostfix(p: Parser, from: Expression): Expression {
 }
 
 function parseMember(p: Parser, record: Expression): Expression {
-  p.at++;
+  p.next();
   const name = p.spelling(p.code);
   const member = record.type.kind === 'record' ? record.type.members.find((m) => m.name === name) : undefined;
   if (!member || record.kind !== 'read') throw p.refused(`'${name}' of ${describe(record.type)}`);
-  p.at++;
+  p.next();
   return nodes.part(record.place, member.type, member.offset);
 }
 

@@ -2,7 +2,8 @@ import type { Expression, Place, Record, Statement, Type, Variable } from './ast
 import { constant } from './constants.ts';
 import { assign, parseAssignment } from './expressions.ts';
 import * as nodes from './nodes.ts';
-import { BRACE, COMMA, END_BRACE, type Parser } from './parser.ts';
+import { BRACE, CLOSE, COMMA, END_BRACE, OPEN, type Parser } from './parser.ts';
+import { END, LITERAL } from './tokens.ts';
 import { type Arrayed, INT, isNumber, pointerTo, sizeOf, UNSIGNED, VOID } from './types.ts';
 
 /** What variables begin with. */
@@ -47,26 +48,71 @@ function membersOf({ members }: Record): Record['members'] {
   return members.length > 1 && members.every((m) => m.offset === 0) ? members.slice(0, 1) : members;
 }
 
-/** Bytes of constants. */
-export function encode(type: Type, initial: Initial): Uint8Array {
-  const bytes = new Uint8Array(sizeOf(type));
-  write(new DataView(bytes.buffer), 0, type, initial);
-  return bytes;
+/** The bytes that a global begins with, and its type, which for an array of unknown length is that of its list. */
+export function parseData(p: Parser, declared: Type, isOpen = false): { type: Type; data: Uint8Array } {
+  const type: Type = isOpen ? { kind: 'array', of: declared, length: countElements(p) } : declared;
+  const data = new Uint8Array(sizeOf(type));
+  parseBytes(p, new DataView(data.buffer), 0, type);
+  return { type, data };
 }
 
-function write(view: DataView, at: number, type: Type, initial: Initial): void {
-  const parts = partsOf(type);
-  if (parts) {
-    if (!isList(initial) || initial.length > parts.length) throw new nodes.Refusal('a list that does not fit its type');
-    for (const [i, inner] of initial.entries()) {
-      const part = parts[i];
-      if (part) write(view, at + part.offset, part.type, inner);
+/** Of the list that is next. */
+function countElements(p: Parser): number {
+  let count = 0;
+  let depth = 0;
+  let isBegun = false;
+  for (let at = p.at; ; at++) {
+    const code = p.codes[at] as number;
+    if (code === END) throw p.refused('a list without an end');
+    const isEnd = code === END_BRACE || code === CLOSE;
+    if (isEnd && --depth === 0) break;
+    if (code === COMMA && depth === 1) isBegun = false;
+    else if (depth > 0 && !isBegun) {
+      isBegun = true;
+      count++;
     }
+    if (code === BRACE || code === OPEN) depth++;
+  }
+  return count;
+}
+
+function parseBytes(p: Parser, view: DataView, at: number, type: Type): void {
+  if (type.kind !== 'array' && type.kind !== 'record') {
+    parseElement(p, view, at, type);
     return;
   }
-  const e = isList(initial) ? undefined : nodes.convert(initial, type);
-  if (e?.kind !== 'constant') throw new nodes.Refusal('a constant was expected');
+  p.expect(BRACE);
+  const members = type.kind === 'record' ? membersOf(type) : undefined;
+  const of = type.kind === 'array' ? type.of : VOID;
+  const length = type.kind === 'array' ? type.length : (members?.length ?? 0);
+  const bytes = sizeOf(of);
+  for (let i = 0; !p.accept(END_BRACE); i++) {
+    if (i > 0) {
+      p.expect(COMMA);
+      if (p.accept(END_BRACE)) break;
+    }
+    if (i >= length) throw p.refused(`a list of more than ${length} values`);
+    const member = members?.[i];
+    if (member) parseBytes(p, view, at + member.offset, member.type);
+    else parseBytes(p, view, at + i * bytes, of);
+  }
+}
+
+function parseElement(p: Parser, view: DataView, at: number, type: Type): void {
+  const alone = p.code >= LITERAL && isEndOfValue(p.codes[p.at + 1]) ? p.number(p.code) : undefined;
+  // The low bytes of an int are those of an int of fewer.
+  if (alone && (alone.type === type || (alone.type === INT && type.kind === 'int' && type.bytes < 4))) {
+    p.next();
+    writeConstant(view, at, type, alone.value);
+    return;
+  }
+  const e = nodes.convert(parseAssignment(p), type);
+  if (e.kind !== 'constant') throw new nodes.Refusal('a constant was expected');
   writeConstant(view, at, e.type, e.value);
+}
+
+function isEndOfValue(code: number | undefined): boolean {
+  return code === COMMA || code === END_BRACE;
 }
 
 function writeConstant(view: DataView, at: number, type: Type, value: number | bigint): void {

@@ -13,7 +13,7 @@ const PAINT = 1 << 25;
 
 /** Tokens that are being read: those of the text or what a macro is replaced by. */
 interface Source {
-  readonly codes: readonly number[];
+  readonly codes: ArrayLike<number>;
   at: number;
   readonly end: number;
   readonly macro?: Macro;
@@ -39,36 +39,41 @@ export class Expander {
 
   /** Adds tokens `from` to `to` of the text, expanded, and an end. */
   expand(from: number, to: number, out: Tokens): void {
-    const { codes, starts } = this.text.tokens;
+    const { codes, starts, length } = this.text.tokens;
     const { macros } = this;
+    const names = macros.length;
     for (let at = from; at < to; at++) {
       const code = codes[at] as number;
-      const simple = macros[code] === undefined ? code : this.oneToken(code, at);
-      if (simple !== undefined) {
-        out.codes.push(simple);
-        out.starts.push(starts[at] as number);
-        continue;
-      }
-      this.place = at;
-      const source = { codes, at, end: to };
-      this.run([source], out, true);
-      at = source.at - 1;
+      const start = starts[at] as number;
+      const simple = code >= names || macros[code] === undefined ? code : this.oneToken(code, at);
+      if (simple !== undefined) out.push(simple, start);
+      else at = this.expandOne(at, to, out) - 1;
     }
-    out.codes.push(END);
-    out.starts.push(starts[Math.min(to, starts.length - 1)] ?? 0);
+    out.push(END, starts[Math.min(to, length - 1)] ?? 0);
+  }
+
+  /** Expands a name of the text that is a macro; the token after what it takes. */
+  private expandOne(at: number, to: number, out: Tokens): number {
+    const { codes, starts } = this.text.tokens;
+    this.place = at;
+    const source = { codes, at, end: to };
+    const made: number[] = [];
+    this.run([source], made, true);
+    for (const code of made) out.push(code, starts[at] as number);
+    return source.at;
   }
 
   /** Of a macro that is another name for one token, as most are, that token. */
   private oneToken(name: number, at: number): number | undefined {
     const macro = meaning(this.macros, name, at);
     if (!macro) return name;
-    const code = macro.body.codes[0];
-    const isOne = !macro.parameters && macro.body.codes.length === 1 && code !== undefined;
+    const code = macro.body[0];
+    const isOne = !macro.parameters && macro.body.length === 1 && code !== undefined;
     return isOne && this.macros[code] === undefined ? code : undefined;
   }
 
   /** Expands what is read: `once` until only the text is left, otherwise all of it, for a list that is read again. */
-  private run(sources: Source[], out: Tokens, once: boolean): void {
+  private run(sources: Source[], out: number[], once: boolean): void {
     for (;;) {
       const source = sources[sources.length - 1] as Source;
       if (source.at === source.end) {
@@ -79,15 +84,10 @@ export class Expander {
       }
       const code = this.painted(source.codes[source.at++] as number);
       if (code >= PAINT || !this.enter(code, sources)) {
-        this.put(out, once && code >= PAINT ? code - PAINT : code);
+        out.push(once && code >= PAINT ? code - PAINT : code);
         if (once && sources.length === 1) return;
       }
     }
-  }
-
-  private put(out: Tokens, code: number): void {
-    out.codes.push(code);
-    out.starts.push(this.text.tokens.starts[this.place] as number);
   }
 
   private painted(code: number): number {
@@ -98,7 +98,7 @@ export class Expander {
   private enter(name: number, sources: Source[]): boolean {
     const macro = this.macros[name] && meaning(this.macros, name, this.place);
     if (!macro) return false;
-    let { codes } = macro.body;
+    let codes = macro.body;
     if (macro.parameters) {
       if (!isOpenNext(sources)) return false;
       codes = this.substitute(macro, macro.parameters, this.arguments(macro.parameters.length, name, sources));
@@ -109,8 +109,8 @@ export class Expander {
   }
 
   /** The lists of tokens between the parentheses that are read next. */
-  private arguments(count: number, name: number, sources: Source[]): Tokens[] {
-    const list: Tokens[] = [{ codes: [], starts: [] }];
+  private arguments(count: number, name: number, sources: Source[]): number[][] {
+    const list: number[][] = [[]];
     let depth = 0;
     for (;;) {
       const source = sources[sources.length - 1] as Source;
@@ -122,25 +122,25 @@ export class Expander {
       const code = this.painted(source.codes[source.at++] as number);
       if (code === OPEN && depth++ === 0) continue;
       if (code === CLOSE && --depth === 0) break;
-      if (code === COMMA && depth === 1) list.push({ codes: [], starts: [] });
-      else list.at(-1)?.codes.push(code);
+      if (code === COMMA && depth === 1) list.push([]);
+      else list.at(-1)?.push(code);
     }
-    const isEmpty = count === 0 && list.length === 1 && list[0]?.codes.length === 0;
+    const isEmpty = count === 0 && list.length === 1 && list[0]?.length === 0;
     if (!isEmpty && list.length !== count)
       throw this.refused(name, `with ${list.length} arguments instead of ${count}`);
     return list;
   }
 
-  private substitute(macro: Macro, parameters: readonly number[], list: readonly Tokens[]): number[] {
+  private substitute(macro: Macro, parameters: readonly number[], list: readonly number[][]): number[] {
     const codes: number[] = [];
     const expanded: (readonly number[] | undefined)[] = [];
-    for (const code of macro.body.codes) {
+    for (const code of macro.body) {
       const i = parameters.indexOf(code);
       if (i < 0) {
         codes.push(code);
         continue;
       }
-      expanded[i] ??= this.argument(list[i]?.codes ?? []);
+      expanded[i] ??= this.argument(list[i] ?? []);
       for (const inner of expanded[i] ?? []) codes.push(inner);
     }
     return codes;
@@ -148,9 +148,9 @@ export class Expander {
 
   private argument(codes: readonly number[]): readonly number[] {
     if (codes.every((code) => code >= PAINT || this.macros[code] === undefined)) return codes;
-    const out: Tokens = { codes: [], starts: [] };
+    const out: number[] = [];
     this.run([{ codes, at: 0, end: codes.length }], out, false);
-    return out.codes;
+    return out;
   }
 
   private refused(name: number, what: string): Error {

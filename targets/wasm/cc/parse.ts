@@ -1,13 +1,13 @@
 import type { Expression, Function as Routine, Unit, Variable } from './ast.ts';
 import { type Declarator, parseDeclarator, parseSpecifiers, type Specifiers } from './declarators.ts';
-import { closedArray, encode, parseInitial } from './initializers.ts';
+import { parseData } from './initializers.ts';
 import { Expander } from './macros.ts';
 import { Refusal } from './nodes.ts';
 import { ASSIGN, BRACE, BRACKET, CLOSE, COMMA, END_BRACE, END_BRACKET, OPEN, Parser, SEMICOLON } from './parser.ts';
 import { preprocess, type Text } from './preprocess.ts';
 import { refused } from './refuse.ts';
 import { parseBlock } from './statements.ts';
-import { END, type Tokens } from './tokens.ts';
+import { END, Tokens } from './tokens.ts';
 import { VECTOR } from './types.ts';
 
 /**
@@ -41,6 +41,8 @@ class File {
   private readonly parser: Parser;
   private readonly expander: Expander;
   private readonly text: Text;
+  /** Of what is parsed, and of what waits until a table that it needs is. */
+  private readonly expanded = new Tokens(4096);
   private readonly functions = new Map<number, FunctionEntry>();
   private readonly globals: Variable[] = [];
   /** Functions that are used and not parsed yet. */
@@ -55,8 +57,8 @@ class File {
   }
 
   parse(): Unit {
-    const { codes } = this.text.tokens;
-    for (let at = 0; at < codes.length; ) at = this.outer(at);
+    const { length } = this.text.tokens;
+    for (let at = 0; at < length; ) at = this.outer(at);
     for (const entry of this.functions.values()) if (entry.function.external) this.use(entry);
     for (let entry = this.waiting.pop(); entry; entry = this.waiting.pop()) this.body(entry);
     const functions = this.used.sort((a, b) => a.order - b.order).map((entry) => entry.function);
@@ -65,10 +67,10 @@ class File {
 
   /** One declaration at the top; the token after it. */
   private outer(from: number): number {
-    const { codes } = this.text.tokens;
+    const { codes, length } = this.text.tokens;
     let depth = 0;
     let assigned = 0;
-    for (let at = from; at < codes.length; at++) {
+    for (let at = from; at < length; at++) {
       const code = codes[at] as number;
       if (code === OPEN || code === BRACKET) depth++;
       else if (code === CLOSE || code === END_BRACKET) depth--;
@@ -91,9 +93,9 @@ class File {
 
   /** The token after the brace that closes what the one at `from` opens. */
   private endOfBraces(from: number): number {
-    const { codes } = this.text.tokens;
+    const { codes, length } = this.text.tokens;
     let depth = 0;
-    for (let at = from; at < codes.length; at++) {
+    for (let at = from; at < length; at++) {
       if (codes[at] === BRACE) depth++;
       else if (codes[at] === END_BRACE && --depth === 0) return at + 1;
     }
@@ -107,10 +109,11 @@ class File {
   /** Has these tokens parsed, all of them. */
   private within<T>({ from, to }: Range, parseIt: (p: Parser) => T): T {
     const { parser } = this;
-    const tokens: Tokens = { codes: [], starts: [] };
-    this.expander.expand(from, to, tokens);
+    const { expanded } = this;
     const { codes, starts, at } = parser;
-    parser.open(tokens);
+    const first = expanded.length;
+    this.expander.expand(from, to, expanded);
+    parser.open({ codes: expanded.codes, starts: expanded.starts, at: first });
     try {
       const result = parseIt(parser);
       if (parser.code !== END) throw parser.unexpected('an end');
@@ -118,8 +121,8 @@ class File {
     } catch (error) {
       throw error instanceof Refusal ? parser.refused(error.what) : error;
     } finally {
-      parser.open({ codes: codes as number[], starts: starts as number[] });
-      parser.at = at;
+      parser.open({ codes, starts, at });
+      expanded.length = first;
     }
   }
 
@@ -164,11 +167,10 @@ class File {
     range: Range | undefined,
   ): Expression {
     const { parser } = this;
-    const initial = range && this.within(range, parseInitial);
-    if (isOpen && !initial) throw parser.refused('an array without a length');
-    const type = isOpen && initial ? closedArray(declared, initial) : declared;
-    const data = initial && encode(type, initial);
-    const variable = parser.newVariable(parser.spelling(name), type, 'global', !isStatic, data);
+    if (isOpen && !range) throw parser.refused('an array without a length');
+    const begun = range && this.within(range, (p) => parseData(p, declared, isOpen));
+    const type = begun?.type ?? declared;
+    const variable = parser.newVariable(parser.spelling(name), type, 'global', !isStatic, begun?.data);
     this.globals.push(variable);
     return { kind: 'read', type, place: { kind: 'variable', variable, type } };
   }

@@ -3,7 +3,7 @@ import type { Constant } from './constants.ts';
 import { parseNumber } from './numbers.ts';
 import type { Text } from './preprocess.ts';
 import { refused } from './refuse.ts';
-import { LITERAL, type Tokens, token } from './tokens.ts';
+import { empty, LITERAL, token } from './tokens.ts';
 
 /** What a name stands for. */
 export type Binding =
@@ -15,45 +15,51 @@ export type Binding =
 
 /** Tokens that are being parsed, and what names mean there. */
 export class Parser {
-  codes: readonly number[] = [];
-  starts: readonly number[] = [];
+  codes: Int32Array = new Int32Array(0);
+  starts: Int32Array = new Int32Array(0);
   at = 0;
+  /** The token that is next. */
+  code = 0;
   /** What the function that is being parsed returns. */
   result: Type | undefined;
   /** Variables that functions keep between calls. */
   readonly statics: Variable[] = [];
   readonly text: Text;
-  private readonly bindings: (Binding | undefined)[] = [];
+  /** By name. */
+  private readonly bindings: (Binding | undefined)[];
   /** What names meant outside of the scopes that are open, and the names that scope after scope begins with. */
   private readonly hidden: { readonly name: number; readonly binding: Binding | undefined }[] = [];
   private readonly scopes: number[] = [];
-  private readonly constants: (Constant | undefined)[] = [];
+  private readonly constants: (Constant | undefined)[];
   private variables = 0;
 
   constructor(text: Text) {
     this.text = text;
+    this.bindings = empty(text.spellings.names);
+    this.constants = empty(text.spellings.literals);
   }
 
-  /** Goes on with these tokens, of which the last is an end. */
-  open({ codes, starts }: Tokens): void {
+  /** Goes on with one of these tokens, of which the last is an end. */
+  open({ codes, starts, at }: Pick<Parser, 'codes' | 'starts' | 'at'>): void {
     this.codes = codes;
     this.starts = starts;
-    this.at = 0;
+    this.at = at;
+    this.code = this.codes[at] as number;
   }
 
-  get code(): number {
-    return this.codes[this.at] as number;
+  next(): void {
+    this.code = this.codes[++this.at] as number;
   }
 
   accept(code: number): boolean {
-    if (this.codes[this.at] !== code) return false;
-    this.at++;
+    if (this.code !== code) return false;
+    this.next();
     return true;
   }
 
   expect(code: number): void {
-    if (this.codes[this.at] !== code) throw this.unexpected(`'${this.text.spellings.of(code)}'`);
-    this.at++;
+    if (this.code !== code) throw this.unexpected(`'${this.spelling(code)}'`);
+    this.next();
   }
 
   spelling(code: number): string {

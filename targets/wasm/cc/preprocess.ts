@@ -1,5 +1,5 @@
 import { refused } from './refuse.ts';
-import { FIRST_NAME, LITERAL, lex, Spellings, type Tokens, token } from './tokens.ts';
+import { FIRST_NAME, LITERAL, lex, Spellings, Tokens, token } from './tokens.ts';
 
 /** Directives: what is left out, and macros, which are expanded where the parser asks for tokens (macros.ts). */
 
@@ -7,7 +7,7 @@ export interface Macro {
   readonly name: number;
   /** Names of parameters; absent where it takes no list. */
   readonly parameters?: readonly number[];
-  readonly body: Tokens;
+  readonly body: readonly number[];
   /** The first token that it holds for, and the first that it does not hold for any more. */
   readonly from: number;
   until: number;
@@ -43,7 +43,9 @@ export function preprocess(source: string, defines: readonly string[]): Text {
 }
 
 class Directives {
-  private readonly tokens: Tokens = { codes: [], starts: [] };
+  private readonly tokens: Tokens;
+  /** Of the directive that is read. */
+  private readonly words = new Tokens(64);
   private readonly spellings = new Spellings();
   private readonly macros: (Macro | undefined)[] = [];
   /** Of each open group: whether it holds, and whether an earlier branch of it did; inside of one that does not hold neither matters. */
@@ -54,6 +56,8 @@ class Directives {
 
   constructor(text: string, linesAdded: number) {
     this.text = text;
+    // In C as it is written a token has three characters or four.
+    this.tokens = new Tokens(text.length >> 1);
     this.linesAdded = linesAdded;
   }
 
@@ -153,10 +157,14 @@ class Directives {
     return macro !== undefined && macro.until === Number.POSITIVE_INFINITY;
   }
 
+  private lexWords(from: number, end: number): number[] {
+    this.words.length = 0;
+    this.lex(from, end, this.words);
+    return [...this.words.codes.subarray(0, this.words.length)];
+  }
+
   private oneName(from: number, end: number): number {
-    const words: Tokens = { codes: [], starts: [] };
-    this.lex(from, end, words);
-    const [name, ...more] = words.codes;
+    const [name, ...more] = this.lexWords(from, end);
     if (name === undefined || name < FIRST_NAME || name >= LITERAL || more.length > 0) {
       throw this.refused(from, 'a directive that wants one name');
     }
@@ -165,28 +173,28 @@ class Directives {
 
   private undefine(name: number): void {
     const macro = this.macros[name];
-    if (macro) macro.until = Math.min(macro.until, this.tokens.codes.length);
+    if (macro) macro.until = Math.min(macro.until, this.tokens.length);
   }
 
   private define(from: number, end: number): void {
-    const all: Tokens = { codes: [], starts: [] };
-    this.lex(from, end, all);
-    const [name = 0, second] = all.codes;
+    const codes = this.lexWords(from, end);
+    const [name = 0, second] = codes;
+    const [at = 0, after = 0] = this.words.starts;
     if (name < FIRST_NAME || name >= LITERAL) throw this.refused(from, '#define wants a name');
-    const { codes, starts } = all;
     // A list of parameters begins right after the name.
-    const hasList = second === OPEN && (starts[1] as number) === (starts[0] as number) + this.spellings.of(name).length;
+    const hasList = second === OPEN && after === at + this.spellings.of(name).length;
     const close = hasList ? codes.indexOf(CLOSE) : 0;
     if (close < 0) throw this.refused(from, 'a list of parameters without an end');
-    const body = { codes: codes.slice(close + 1), starts: starts.slice(close + 1) };
+    const body = codes.slice(close + 1);
     this.check(body, from);
     const parameters = hasList ? this.parameters(codes.slice(2, close), from) : undefined;
     this.undefine(name);
+    while (this.macros.length <= name) this.macros.push(undefined);
     this.macros[name] = {
       name,
       parameters,
       body,
-      from: this.tokens.codes.length,
+      from: this.tokens.length,
       until: Number.POSITIVE_INFINITY,
       previous: this.macros[name],
       isBusy: false,
@@ -203,7 +211,7 @@ class Directives {
   }
 
   /** Bodies of functions are found by their braces before macros are expanded. */
-  private check({ codes }: Tokens, at: number): void {
+  private check(codes: readonly number[], at: number): void {
     if (codes.includes(HASH)) throw this.refused(at, '# in a macro is not supported');
     let depth = 0;
     for (const code of codes) {

@@ -1,7 +1,7 @@
-import type { Expression, Statement, Variable } from './ast.ts';
+import type { Expression, Statement } from './ast.ts';
 import { isTypeNext, parseDeclarator, parseSpecifiers } from './declarators.ts';
 import { assign, parseConstant, parseExpression } from './expressions.ts';
-import { closedArray, encode, isList, parseInitial, writeList } from './initializers.ts';
+import { closedArray, isList, parseData, parseInitial, writeList } from './initializers.ts';
 import * as nodes from './nodes.ts';
 import { ASSIGN, BRACE, CLOSE, COMMA, END_BRACE, OPEN, type Parser, SEMICOLON } from './parser.ts';
 import { END, FIRST_NAME, token } from './tokens.ts';
@@ -50,7 +50,7 @@ function parseStatement(p: Parser): Statement {
     case BRACE:
       return parseBlock(p);
     case SEMICOLON:
-      p.at++;
+      p.next();
       return NOTHING;
     case IF:
       return parseIf(p);
@@ -66,7 +66,7 @@ function parseStatement(p: Parser): Statement {
       return parseReturn(p);
     case BREAK:
     case CONTINUE:
-      p.at++;
+      p.next();
       p.expect(SEMICOLON);
       return { kind: code === BREAK ? 'break' : 'continue' };
     case PRAGMA:
@@ -102,9 +102,9 @@ function parseHidden(p: Parser): Statement {
 
 /** A word and what is in parentheses after it. */
 function skipParentheses(p: Parser): void {
-  p.at++;
+  p.next();
   p.expect(OPEN);
-  for (let depth = 1; depth > 0; p.at++) {
+  for (let depth = 1; depth > 0; p.next()) {
     if (p.code === OPEN) depth++;
     else if (p.code === CLOSE) depth--;
     else if (p.code === END) throw p.unexpected("')'");
@@ -119,7 +119,7 @@ function parseTest(p: Parser): Expression {
 }
 
 function parseIf(p: Parser): Statement {
-  p.at++;
+  p.next();
   const test = parseTest(p);
   const yes = parseStatement(p);
   if (!p.accept(ELSE)) return { kind: 'if', test, yes };
@@ -127,7 +127,7 @@ function parseIf(p: Parser): Statement {
 }
 
 function parseFor(p: Parser): Statement {
-  p.at++;
+  p.next();
   p.expect(OPEN);
   p.enterScope();
   const first: Statement[] = [];
@@ -143,13 +143,13 @@ function parseFor(p: Parser): Statement {
 }
 
 function parseWhile(p: Parser): Statement {
-  p.at++;
+  p.next();
   const test = parseTest(p);
   return { kind: 'loop', test, testFirst: true, body: parseStatement(p) };
 }
 
 function parseDo(p: Parser): Statement {
-  p.at++;
+  p.next();
   const body = parseStatement(p);
   p.expect(WHILE);
   const test = parseTest(p);
@@ -158,7 +158,7 @@ function parseDo(p: Parser): Statement {
 }
 
 function parseSwitch(p: Parser): Statement {
-  p.at++;
+  p.next();
   p.expect(OPEN);
   const value = nodes.operand(parseExpression(p));
   p.expect(CLOSE);
@@ -183,7 +183,7 @@ function parseSwitch(p: Parser): Statement {
 }
 
 function parseReturn(p: Parser): Statement {
-  p.at++;
+  p.next();
   const result = p.result ?? VOID;
   if (p.accept(SEMICOLON)) {
     if (result !== VOID) throw p.refused('a return without a value');
@@ -250,10 +250,9 @@ function parseLocalRecord(
 }
 
 function parseStatic(p: Parser, { name, type: declared, isOpen }: Declared): void {
-  const initial = p.accept(ASSIGN) ? parseInitial(p) : undefined;
-  if (isOpen && !initial) throw p.refused('an array without a length');
-  const type = isOpen && initial ? closedArray(declared, initial) : declared;
-  const variable: Variable = p.newVariable(p.spelling(name), type, 'global', false, initial && encode(type, initial));
+  const begun = p.accept(ASSIGN) ? parseData(p, declared, isOpen) : undefined;
+  if (isOpen && !begun) throw p.refused('an array without a length');
+  const variable = p.newVariable(p.spelling(name), begun?.type ?? declared, 'global', false, begun?.data);
   p.statics.push(variable);
   p.bindVariable(name, variable);
 }

@@ -32,37 +32,84 @@ export function token(spelling: string): number {
 }
 
 /** Tokens, and where each begins in the text; for those of a macro, where it is used. */
-export interface Tokens {
-  readonly codes: number[];
-  readonly starts: number[];
+export class Tokens {
+  codes: Int32Array;
+  starts: Int32Array;
+  length = 0;
+
+  constructor(capacity: number) {
+    this.codes = new Int32Array(capacity);
+    this.starts = new Int32Array(capacity);
+  }
+
+  push(code: number, start: number): void {
+    const { length } = this;
+    if (length === this.codes.length) this.grow();
+    this.codes[length] = code;
+    this.starts[length] = start;
+    this.length = length + 1;
+  }
+
+  private grow(): void {
+    const { codes, starts } = this;
+    this.codes = new Int32Array(2 * codes.length + 16);
+    this.starts = new Int32Array(2 * codes.length + 16);
+    this.codes.set(codes);
+    this.starts.set(starts);
+  }
 }
 
 /** Names and numbers that were met, by token. */
 export class Spellings {
-  private readonly names = [...spellings];
+  private readonly texts = [...spellings];
   private readonly tokens = new Map(spellings.slice(FIRST_KEYWORD).map((s, i) => [s, FIRST_KEYWORD + i]));
-  private readonly literals: string[] = [];
-  private readonly literalTokens = new Map<string, number>();
+  private readonly numbers: string[] = [];
+  private readonly numberTokens = new Map<string, number>();
+  /** Of numbers of up to three digits, by value. */
+  private readonly shortTokens = new Int32Array(1000);
+
+  /** How many tokens there are below that of the next new name, and of numbers. */
+  get names(): number {
+    return this.texts.length;
+  }
+
+  get literals(): number {
+    return this.numbers.length;
+  }
 
   name(text: string): number {
     const known = this.tokens.get(text);
     if (known !== undefined) return known;
-    this.tokens.set(text, this.names.length);
-    return this.names.push(text) - 1;
+    this.tokens.set(text, this.texts.length);
+    return this.texts.push(text) - 1;
   }
 
   literal(text: string): number {
-    const known = this.literalTokens.get(text);
+    const known = this.numberTokens.get(text);
     if (known !== undefined) return known;
-    const code = LITERAL + this.literals.push(text) - 1;
-    this.literalTokens.set(text, code);
+    const code = LITERAL + this.numbers.push(text) - 1;
+    this.numberTokens.set(text, code);
+    return code;
+  }
+
+  /** Of a number below 1000 without zeros before it. */
+  short(value: number): number {
+    const known = this.shortTokens[value] as number;
+    if (known > 0) return known;
+    const code = this.literal(String(value));
+    this.shortTokens[value] = code;
     return code;
   }
 
   of(code: number): string {
     if (code === END) return 'the end';
-    return (code >= LITERAL ? this.literals[code - LITERAL] : this.names[code]) ?? '';
+    return (code >= LITERAL ? this.numbers[code - LITERAL] : this.texts[code]) ?? '';
   }
+}
+
+/** A list of so many holes, which is not made sparse where it is filled in any order. */
+export function empty<T>(length: number): (T | undefined)[] {
+  return new Array<T | undefined>(length).fill(undefined);
 }
 
 const BLANK = 1;
@@ -98,7 +145,6 @@ export function lex(
   out: Tokens,
   lineOf: (at: number) => number,
 ): void {
-  const { codes, starts } = out;
   let at = from;
   while (at < to) {
     const c = text.charCodeAt(at);
@@ -108,25 +154,26 @@ export function lex(
       continue;
     }
     const start = at;
+    let code: number;
     if (kind === LETTER) {
       at = endOfWord(text, at, to);
-      codes.push(spellings.name(text.slice(start, at)));
+      code = spellings.name(text.slice(start, at));
     } else if (kind === DIGIT || (c === 46 && classes[text.charCodeAt(at + 1)] === DIGIT)) {
       at = endOfNumber(text, at, to);
-      codes.push(spellings.literal(text.slice(start, at)));
+      code = shortToken(text, start, at, spellings) || spellings.literal(text.slice(start, at));
     } else if (c === 47 && isComment(text.charCodeAt(at + 1))) {
       at = endOfComment(text, at, to, lineOf);
       continue;
     } else if (c === 34) {
       at = endOfString(text, at, to, lineOf);
-      codes.push(STRING);
+      code = STRING;
     } else {
       const length = operatorAt(text, at);
       if (length === 0) throw refused(lineOf(at), `'${text[at]}' is not expected`);
       at += length;
-      codes.push(operator);
+      code = operator;
     }
-    starts.push(start);
+    out.push(code, start);
   }
 }
 
@@ -168,6 +215,19 @@ function endOfNumber(text: string, from: number, to: number): number {
     at++;
   }
   return at;
+}
+
+/** Of a number of up to three digits; 0 for others. Tables are made of them. */
+function shortToken(text: string, from: number, to: number, spellings: Spellings): number {
+  const first = text.charCodeAt(from);
+  if (to - from > 3 || (first === 48 && to - from > 1)) return 0;
+  let value = 0;
+  for (let at = from; at < to; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return 0;
+    value = value * 10 + digit;
+  }
+  return spellings.short(value);
 }
 
 function isComment(next: number): boolean {
