@@ -4,6 +4,7 @@ import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, splitOf } from './context.ts';
 import { clip, depthwiseShare } from './conv.ts';
 import { lineDepthwise, suitsLines } from './dw-lines.ts';
+import { quadDepthwise, suitsQuads } from './dw-quads.ts';
 import { emitEpilogue, spaceOf } from './epilogue.ts';
 import { NR } from './gemm.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
@@ -37,10 +38,25 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   };
   const from = ctx.type(x).dtype as 'i8' | 'i16';
   if (wide && suitsWideDepthwise(ctx, geo)) return { ...wideDepthwise(ctx, wide, geo, { ...v, codes, from }), ...rest };
+  const mark = ctx.scratchBytes;
+  const quads =
+    from === 'i8' && !ctx.tuning.sums && suitsQuads(geo) ? quadDepthwise(ctx, { ...v, type: from }) : undefined;
+  const plain = quads ? ctx.instead(mark, () => plainDepthwise(ctx, v, from)) : plainDepthwise(ctx, v, from);
+  if (!quads) return { ...plain, ...rest };
+  return {
+    helpers: `#ifdef EW_DOT7\n${quads.helpers}#endif\n${plain.helpers}`,
+    body: `#ifdef EW_DOT7\n  if (ew_eight) {\n  ${quads.body}\n  return;\n  }\n#endif\n  ${plain.body}`,
+    ...rest,
+  };
+}
+
+/** The kernel that is made of products of 16 bits. */
+function plainDepthwise(ctx: KernelContext, v: Depthwise, from: 'i8' | 'i16'): Text {
+  const { geo, safe } = v;
   const inLines = suitsLines(ctx, geo);
   const sums = from === 'i8' && safe >= Math.min(geo.kw, LEAST_SAFE);
-  if (sums && (safe === geo.kh * geo.kw || geo.kw < LEAST_SAFE || !inLines)) return { ...summed(ctx, v), ...rest };
-  return { ...(inLines ? lineDepthwise(ctx, { ...v, type: from }) : paired(ctx, v)), ...rest };
+  if (sums && (safe === geo.kh * geo.kw || geo.kw < LEAST_SAFE || !inLines)) return summed(ctx, v);
+  return inLines ? lineDepthwise(ctx, { ...v, type: from }) : paired(ctx, v);
 }
 
 /** C expressions of what a kernel reads, and the value that it makes. */
