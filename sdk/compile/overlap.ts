@@ -1,9 +1,10 @@
 import type { Graph } from '../ir/graph.ts';
 import { valueNamed } from '../ir/graph.ts';
+import type { KernelOf } from '../ir/kernel.ts';
 import { byteLength, DTYPE_BYTES, sizeOf } from '../util/tensor.ts';
 import { bandLimits, type KernelContext, type KernelText, type Split } from './emit/c/context.ts';
 import { isDepthwise, ROWS_TO_SPLIT } from './emit/c/conv.ts';
-import { geometryOf } from './emit/c/geometry.ts';
+import { type Geometry, geometryOf } from './emit/c/geometry.ts';
 import type { Group } from './fuse.ts';
 import { isKind, type Lowered } from './lower.ts';
 
@@ -96,6 +97,8 @@ function readsRowsFirst(l: Lowered, ctx: KernelContext): boolean {
 /**
  * Windows that slide over every channel by itself: pixel i of the result needs no pixel of the image before i - d, d being the
  * pixels of padding above and to the left. So results written d pixels ahead of the image never meet what is still to be read.
+ * Integer convolutions copy lines first: before they write row r of the result, all lines that it takes and all before these, which is at
+ * least lines 0 to r unless there is more padding above than taps reach.
  */
 function slides(l: Lowered, ctx: KernelContext, read: string, write: string): number | undefined {
   const spec = isKind(l, 'pool') ? l.spec : channelwise(l, ctx);
@@ -107,7 +110,8 @@ function slides(l: Lowered, ctx: KernelContext, read: string, write: string): nu
   if (width !== DTYPE_BYTES[to.dtype] || byteLength(from) !== n * h * w * c * width) return undefined;
   const [top, left] = spec.pads;
   if (oh > h || ow > w || top < 0 || left < 0) return undefined;
-  return (top * w + left) * c * width;
+  const pixels = isKind(l, 'qconv') ? Math.max(0, top - reachOf(l, ctx)) * w : top * w + left;
+  return pixels * c * width;
 }
 
 function channelwise(
@@ -115,16 +119,24 @@ function channelwise(
   ctx: KernelContext,
 ): { readonly pads: readonly [number, number, number, number] } | undefined {
   if (!isKind(l, 'conv') && !isKind(l, 'qconv')) return undefined;
+  return isDepthwise(convolution(l, ctx)) ? l.spec : undefined;
+}
+
+/** Lines from the first that taps of a window meet to the last one. */
+function reachOf(l: Lowered<KernelOf<'qconv'>>, ctx: KernelContext): number {
+  return (convolution(l, ctx).kh - 1) * l.spec.dilations[0];
+}
+
+function convolution(l: Lowered<KernelOf<'conv'> | KernelOf<'qconv'>>, ctx: KernelContext): Geometry {
   const [x, w] = l.node.inputs as [string, string];
-  return isDepthwise(geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(l.node.outputs[0]!))) ? l.spec : undefined;
+  return geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(l.node.outputs[0]!));
 }
 
 /** First byte of the image that a convolution reads for item i of its result or a later one: a pixel, a row where it is depthwise. */
 function convolved(l: Lowered, ctx: KernelContext): ((i: number) => number) | undefined {
   if (!isKind(l, 'qconv')) return undefined;
-  const [x, w] = l.node.inputs as [string, string];
-  const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(l.node.outputs[0]!));
-  const pixel = geo.c * DTYPE_BYTES[ctx.type(x).dtype];
+  const geo = convolution(l, ctx);
+  const pixel = geo.c * DTYPE_BYTES[ctx.type(l.node.inputs[0]!).dtype];
   if (geo.pointwise) return (i) => i * pixel;
   const perRow = isDepthwise(geo) ? 1 : geo.ow;
   const perImage = geo.oh * perRow;
@@ -137,7 +149,6 @@ function convolved(l: Lowered, ctx: KernelContext): ((i: number) => number) | un
 /** Integer products of one row a pixel: blocks of rows are copied before their results are written, and results are as long as rows. */
 function copiesRows(l: Lowered, ctx: KernelContext, read: string, write: string): boolean {
   if (!isKind(l, 'qconv')) return false;
-  const [x, w] = l.node.inputs as [string, string];
-  const geo = geometryOf(l.spec, ctx.type(x), ctx.type(w), ctx.type(l.node.outputs[0]!));
+  const geo = convolution(l, ctx);
   return geo.pointwise && geo.m >= ROWS_TO_SPLIT && byteLength(ctx.type(read)) === byteLength(ctx.type(write));
 }

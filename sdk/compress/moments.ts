@@ -16,8 +16,8 @@ export interface TileMoments {
 
 /** Sums second moments of source rows, tile by tile, in the heap of a Linalg. */
 export interface MomentSums {
-  /** Addresses of source rows of `count` samples of x and xq (f32 [count][rows][pitch]); the same address when inputs are not quantized. */
-  add(x: number, xq: number, rows: number, count: number): void;
+  /** Addresses of `rows` source rows of x and xq (f32 [rows][pitch]); the same address when inputs are not quantized. */
+  add(x: number, xq: number, rows: number): void;
   finish(centred: boolean): TileMoments[];
 }
 
@@ -31,32 +31,34 @@ export function depthwisePitch(matrix: Matrix): number {
   return matrix.cols * Math.ceil(matrix.tiles.length / 4) * 4;
 }
 
-/** Sums of columns over rows: in f32 within a sample, in f64 over samples. */
+/** Sums of columns over rows: in f32 within one call, in f64 over calls. */
 class Means {
+  readonly columns: number;
+  readonly sums: Float64Array;
   private readonly la: Linalg;
-  private readonly columns: number;
-  /** Address of f64 [columns]. */
-  private readonly at: number;
-
   constructor(la: Linalg, columns: number) {
     this.la = la;
     this.columns = columns;
-    this.at = la.alloc(columns * 8);
+    this.sums = new Float64Array(columns);
   }
 
-  /** `rows`: address of f32 [count][n][columns]. */
-  add(rows: number, n: number, count: number): void {
-    this.la.columnSums(this.at, rows, n, count, this.columns);
-  }
-
-  get sums(): Float64Array {
-    return this.la.f64(this.at, this.columns);
+  /** `rows`: address of f32 [n][columns]. */
+  add(rows: number, n: number): void {
+    const { la, columns, sums } = this;
+    const mark = la.mark();
+    const ones = la.alloc(4 * n * 4);
+    la.f32(ones, 4 * n).fill(1);
+    const total = la.alloc(4 * columns * 4);
+    la.product32(total, ones, rows, 4, columns, n);
+    const found = la.f32(total, columns);
+    for (let c = 0; c < columns; c++) sums[c]! += found[c]!;
+    la.release(mark);
   }
 }
 
 /** Sums E[x xq^T] of a tile, by its inputs or by its outputs. */
 interface CrossSums {
-  add(x: number, xq: number, rows: number, count: number): void;
+  add(x: number, xq: number, rows: number): void;
   finish(count: number, mean: Float64Array, meanQuantized: Float64Array, centred: boolean): TileMoments['cross'];
 }
 
@@ -73,9 +75,9 @@ class InputCross implements CrossSums {
     this.g = la.alloc(cols * cols * 4);
   }
 
-  add(x: number, xq: number, rows: number, count: number): void {
+  add(x: number, xq: number, rows: number): void {
     const { la, cols, pitch } = this;
-    la.products32(this.g, x, xq, cols, cols, { depth: rows, count, lda: pitch, ldb: pitch });
+    la.product32(this.g, x, xq, cols, cols, rows, { lda: pitch, ldb: pitch });
   }
 
   finish(count: number, mean: Float64Array, meanQuantized: Float64Array, centred: boolean): TileMoments['cross'] {
@@ -106,12 +108,12 @@ class OutputCross implements CrossSums {
       for (let c = 0; c < tile.cols; c++) wt[c * this.n + r] = weights[(tile.row0 + r) * columns + tile.col0 + c]!;
   }
 
-  add(x: number, xq: number, rows: number, count: number): void {
+  add(x: number, xq: number, rows: number): void {
     const { la, cols, pitch, n } = this;
     const mark = la.mark();
-    const y = la.alloc(count * rows * n * 4);
-    la.product32(y, x, this.wt, count * rows, n, cols, { transposed: true, lda: pitch });
-    la.products32(this.sums, xq, y, cols, n, { depth: rows, count, lda: pitch, ldb: n });
+    const y = la.alloc(rows * n * 4);
+    la.product32(y, x, this.wt, rows, n, cols, { transposed: true, lda: pitch });
+    la.product32(this.sums, xq, y, cols, n, rows, { lda: pitch });
     la.release(mark);
   }
 
@@ -149,17 +151,17 @@ class TileSums implements MomentSums {
     this.meansQuantized = new Means(la, pitch);
   }
 
-  add(x: number, xq: number, rows: number, count: number): void {
+  add(x: number, xq: number, rows: number): void {
     const { la, pitch } = this;
     this.tiles.forEach((t, i) => {
       const [a, aq] = [x + t.src0 * 4, xq + t.src0 * 4];
-      const samples = { depth: rows, count, lda: pitch, ldb: pitch };
-      la.products32(this.h[i]!, aq, aq, t.cols, t.cols, { ...samples, upper: true });
-      if (x !== xq) this.cross[i]!.add(a, aq, rows, count);
+      la.product32(this.h[i]!, aq, aq, t.cols, t.cols, rows, { lda: pitch, ldb: pitch, upper: true });
+      if (x !== xq) this.cross[i]!.add(a, aq, rows);
     });
-    this.means.add(x, rows, count);
-    if (x !== xq) this.meansQuantized.add(xq, rows, count);
-    this.count += rows * count;
+    this.means.add(x, rows);
+    if (x !== xq) this.meansQuantized.add(xq, rows);
+    else this.meansQuantized.sums.set(this.means.sums);
+    this.count += rows;
     this.same = x === xq;
   }
 
@@ -167,7 +169,7 @@ class TileSums implements MomentSums {
     return this.tiles.map((t, i) => {
       const slice = (m: Means): Float64Array => m.sums.slice(t.src0, t.src0 + t.cols).map((v) => v / this.count);
       const mean = slice(this.means);
-      const meanQuantized = this.same ? mean : slice(this.meansQuantized);
+      const meanQuantized = slice(this.meansQuantized);
       const h = normalise(this.la.f32(this.h[i]!, t.cols * t.cols), this.count, meanQuantized, meanQuantized, centred);
       mirror(h, t.cols);
       const cross: TileMoments['cross'] = this.same
@@ -209,7 +211,6 @@ class ChannelSums implements MomentSums {
   private readonly matrix: Matrix;
   private readonly pitch: number;
   private count = 0;
-  private same = true;
 
   constructor(la: Linalg, matrix: Matrix, pitch: number) {
     this.la = la;
@@ -223,37 +224,28 @@ class ChannelSums implements MomentSums {
     this.meansQuantized = new Means(la, pitch);
   }
 
-  add(x: number, xq: number, rows: number, count: number): void {
-    const { la } = this;
-    const samples = { rows, count, taps: this.taps, c: this.channels };
-    la.channelMoments(this.h, xq, xq, { ...samples, upper: true });
-    this.means.add(x, rows, count);
-    this.count += rows * count;
-    this.same = x === xq;
-    if (this.same) return;
-    la.channelMoments(this.g, x, xq, samples);
-    this.meansQuantized.add(xq, rows, count);
+  add(x: number, xq: number, rows: number): void {
+    this.la.channelMoments(this.h, this.g, x, xq, rows, this.taps, this.channels);
+    this.means.add(x, rows);
+    this.meansQuantized.add(xq, rows);
+    this.count += rows;
   }
 
   finish(centred: boolean): TileMoments[] {
     const { taps, channels, count } = this;
     const h = this.la.f32(this.h, taps * this.pitch);
     const g = this.la.f32(this.g, taps * this.pitch);
-    const [means, meansQuantized] = [this.means.sums, this.meansQuantized.sums];
-    const own = new Float32Array(taps * taps);
     return this.matrix.tiles.map((_, c) => {
-      const pick = (sums: Float64Array): Float64Array =>
-        Float64Array.from({ length: taps }, (_v, t) => sums[t * channels + c]! / count);
-      const mean = pick(means);
-      const meanQuantized = this.same ? mean : pick(meansQuantized);
+      const pick = (m: Means): Float64Array =>
+        Float64Array.from({ length: taps }, (_v, t) => m.sums[t * channels + c]! / count);
+      const mean = pick(this.means);
+      const meanQuantized = pick(this.meansQuantized);
       const of = (sums: Float32Array, a: Float64Array): Float32Array => {
-        for (let i = 0; i < own.length; i++) own[i] = sums[i * channels + c]!;
+        const own = Float32Array.from({ length: taps * taps }, (_v, i) => sums[i * channels + c]!);
         return normalise(own, count, a, meanQuantized, centred);
       };
-      const found = of(h, meanQuantized);
-      mirror(found, taps);
-      const cross = { of: 'inputs', sums: this.same ? found : of(g, mean) } as const;
-      return { h: found, cross, mean, meanQuantized };
+      const cross = { of: 'inputs', sums: of(g, mean) } as const;
+      return { h: of(h, meanQuantized), cross, mean, meanQuantized };
     });
   }
 }

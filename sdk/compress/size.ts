@@ -26,20 +26,6 @@ export type Planer = (
   cols: number,
 ) => Pick<PlanedCodes, 'points'> & { readonly planes: readonly { readonly length: number }[] };
 
-/** A sizer of data that is asked about again: in a fit, for the graph, and for the report. Its arrays do not change. */
-export function remembered<D extends Int8Array | Int32Array>(
-  sizer: (data: D, rows: number, cols: number) => number,
-): typeof sizer {
-  const known = new WeakMap<D, { readonly rows: number; readonly cols: number; readonly bytes: number }>();
-  return (data, rows, cols) => {
-    const last = known.get(data);
-    if (last?.rows === rows && last.cols === cols) return last.bytes;
-    const bytes = sizer(data, rows, cols);
-    known.set(data, { rows, cols, bytes });
-    return bytes;
-  };
-}
-
 /** A constant's header in the weight stream: its kind and the length of its payload as a variable-length integer. */
 function headerBytes(payload: number): number {
   return 2 + (payload > 127 ? 1 : 0) + (payload > 16383 ? 1 : 0) + (payload > 2097151 ? 1 : 0);
@@ -74,25 +60,24 @@ export const estimateResident: ResidentSizer = (codes, rows) => {
 export function residentBits(magnitudes: Uint32Array): number {
   let largest = magnitudes.length - 1;
   while (largest > 0 && magnitudes[largest] === 0) largest--;
-  // Codes of so much and more.
-  const beyond = new Float64Array(magnitudes.length + 1);
-  for (let m = magnitudes.length - 1; m >= 0; m--) beyond[m] = beyond[m + 1]! + magnitudes[m]!;
+  const total = magnitudes.reduce((sum, n) => sum + n, 0);
   let least = Number.POSITIVE_INFINITY;
   for (let bits = 2; bits <= 8; bits++) {
-    least = Math.min(least, bits * beyond[0]! + listBits(magnitudes, beyond, 2 ** (bits - 1), largest));
+    least = Math.min(least, bits * total + listBits(magnitudes, 2 ** (bits - 1), largest));
   }
   return least;
 }
 
 /** Bits of the codes from `held` to `largest` on a list: so many for each as is best, and more for those that need them. */
-function listBits(magnitudes: Uint32Array, beyond: Float64Array, held: number, largest: number): number {
-  const wide = beyond[held] ?? 0;
+function listBits(magnitudes: Uint32Array, held: number, largest: number): number {
+  const beyond = (m: number): number => magnitudes.subarray(m).reduce((sum, n) => sum + n, 0);
+  const wide = beyond(held);
   if (wide === 0) return 0;
   let least = Number.POSITIVE_INFINITY;
   for (let width = 1; held + 2 ** (width - 1) <= largest + 1; width++) {
     const next = held + 2 ** (width - 1);
     // Of the last magnitude that `width` bits reach, one sign has to be told with more.
-    const long = beyond[next]! + magnitudes[next - 1]! / 2;
+    const long = beyond(next) + magnitudes[next - 1]! / 2;
     least = Math.min(least, wide * width + long * Math.ceil(Math.log2(2 * (largest - next + 1) + 1)));
   }
   return Math.min(least, wide * Math.ceil(Math.log2(2 * (largest - held + 1))));

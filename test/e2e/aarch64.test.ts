@@ -13,6 +13,7 @@ import { coralTarget, jetsonTarget, raspberryPiTarget } from '../../targets/aarc
 import { wasmTarget } from '../../targets/wasm/index.ts';
 import { conformanceGraph } from '../support/conformance-graph.ts';
 import { Emulator, missingTools } from '../support/emulator.ts';
+import { inPlaceGraph } from '../support/in-place-graph.ts';
 import { winogradGraph } from '../support/winograd-graph.ts';
 
 /** Kernels for 64-bit Arm, run by an emulator of the core they are for, give the bits that WebAssembly gives. */
@@ -64,6 +65,15 @@ for (const id of ['cortex-a53', 'cortex-a76']) {
   test(name, async () => {
     if (missing) return skip(name, `no ${missing}`);
     const { graph, inputs } = winogradGraph();
+    await compare(raspberryPiTarget, id, graph, inputs);
+  });
+}
+
+for (const id of ['cortex-a53', 'cortex-a76']) {
+  const name = `depthwise convolutions that write over their images: ${id}`;
+  test(name, async () => {
+    if (missing) return skip(name, `no ${missing}`);
+    const { graph, inputs } = inPlaceGraph();
     await compare(raspberryPiTarget, id, graph, inputs);
   });
 }

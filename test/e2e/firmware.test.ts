@@ -18,6 +18,7 @@ import {
   missingCortexTools,
   onWasm,
 } from '../support/firmware.ts';
+import { inPlaceGraph } from '../support/in-place-graph.ts';
 import { shared } from '../support/shared.ts';
 
 const BOARD = 'raspberry-pi-pico-2';
@@ -67,6 +68,15 @@ for (const model of ['kws_dscnn', 'cifar_resnet8', 'mnist_mlp']) {
     }
   });
 }
+
+test('results that are written over images on Cortex-M', async () => {
+  const missing = missingCortexTools();
+  if (missing) return skip('layers in place as firmware', `there is no ${missing}`);
+  const { graph, inputs, expected } = inPlaceGraph(25_000);
+  const folder = await FirmwareFolder.with(libraryOf(graph, inputs, expected));
+  for (const core of CORES) assert.ok((await folder.runOn(core, '-Os')).lines.includes('right'), core.name);
+  await folder.close();
+});
 
 test('every operator on Cortex-M has the hashes of WebAssembly', async () => {
   const missing = missingCortexTools();

@@ -21,16 +21,11 @@ interface Exports {
     e: number,
     g: number,
   ): number;
-  products32: Operation;
-  channelMoments: Operation;
-  columnSums(sums: number, rows: number, n: number, count: number, columns: number): void;
-  ranges(low: number, high: number, nonzero: number, x: number, rows: number, channels: number): void;
-  gatherRows(out: number, pitch: number, x: number, positions: number, n: number, columns: number): void;
-  gatherWindows(out: number, pitch: number, x: number, positions: number, n: number, windows: number): void;
+  channelMoments(h: number, g: number, x: number, xq: number, rows: number, taps: number, c: number): void;
 }
 
 /** What two threads can do a part of each; the last argument is a thread's own scratch. */
-const SHARED = ['product32', 'product64', 'products32', 'choleskyColumns', 'solve', 'ldlq', 'channelMoments'] as const;
+const SHARED = ['product32', 'product64', 'choleskyColumns', 'solve', 'ldlq'] as const;
 type Shared = (typeof SHARED)[number];
 type Operation = (...values: number[]) => void;
 
@@ -47,24 +42,6 @@ export interface ProductOptions {
 }
 
 /** Tile buffers of a product, in bytes: DEPTH * (ROWS + 8) doubles (linalg.c). */
-/** Samples one after another, each of `rows` rows of `taps` x `c`. */
-export interface ChannelOptions {
-  readonly rows: number;
-  readonly count: number;
-  readonly taps: number;
-  readonly c: number;
-  readonly upper?: boolean;
-}
-
-/** Samples one after another, each of `depth` rows. */
-export interface SamplesOptions {
-  readonly depth: number;
-  readonly count: number;
-  readonly lda: number;
-  readonly ldb: number;
-  readonly upper?: boolean;
-}
-
 const SCRATCH_BYTES = 256 * (64 + 8) * 8;
 const ROWS = 64;
 const PAGE = 65536;
@@ -135,12 +112,6 @@ export class Linalg {
     return at;
   }
 
-  putInts(data: ArrayLike<number>): number {
-    const at = this.alloc(data.length * 4);
-    this.i32(at, data.length).set(data);
-    return at;
-  }
-
   put64(data: ArrayLike<number>): number {
     const at = this.alloc(data.length * 8);
     this.f64(at, data.length).set(data);
@@ -163,14 +134,6 @@ export class Linalg {
     return new Float64Array(this.memory.buffer, at, length);
   }
 
-  i32(at: number, length: number): Int32Array {
-    return new Int32Array(this.memory.buffer, at, length);
-  }
-
-  bytes(at: number, length: number): Uint8Array {
-    return new Uint8Array(this.memory.buffer, at, length);
-  }
-
   i8(at: number, length: number): Int8Array {
     return new Int8Array(this.memory.buffer, at, length);
   }
@@ -183,28 +146,6 @@ export class Linalg {
   /** As product32, in f64. */
   product64(c: number, a: number, b: number, m: number, n: number, depth: number, o: ProductOptions = {}): void {
     this.product('product64', c, a, b, m, n, depth, o);
-  }
-
-  /**
-   * C [m][n] += A^T B in f32, sample by sample, with A [count * depth][m] and B [count * depth][n] in rows `lda` and `ldb` apart: what
-   * `count` calls of product32 give, in one.
-   */
-  products32(
-    c: number,
-    a: number,
-    b: number,
-    m: number,
-    n: number,
-    { depth, count, lda, ldb, upper = false }: SamplesOptions,
-  ): void {
-    const part = (row: number, rows: number, column: number, columns: number): number[] => {
-      const to = c + (row * n + column) * 4;
-      return [to, n, a + row * 4, lda, b + column * 4, ldb, rows, columns, depth, upper ? 1 + row : 0, count];
-    };
-    const work = (m * n * depth * count) / (upper ? 2 : 1);
-    if (upper || m > n)
-      this.share('products32', work, m, upper ? UPPER_HALF : 0.5, (from, rows) => part(from, rows, 0, n));
-    else this.share('products32', work, n, 0.5, (from, columns) => part(0, m, from, columns));
   }
 
   private product(
@@ -329,34 +270,8 @@ export class Linalg {
     return this.lib.descend(h, k, n, scale.s, scale.inv, scale.cap, q, e, g);
   }
 
-  /**
-   * h [taps][taps][c] += per-channel moments of `count` samples of rows x, y [rows][taps][c], c a multiple of 4; with `upper` of the second
-   * tap no less than the first.
-   */
-  channelMoments(h: number, x: number, y: number, { rows, count, taps, c, upper = false }: ChannelOptions): void {
-    const work = (rows * count * taps * taps * c) / (upper ? 2 : 1);
-    this.share('channelMoments', work, c, 0.5, (from, channels) => {
-      return [h, x, y, rows, count, taps, c, upper ? 1 : 0, from, from + channels];
-    });
-  }
-
-  /** sums (f64 [columns]) += the sums of the columns of `count` samples of f32 [n][columns]. */
-  columnSums(sums: number, rows: number, n: number, count: number, columns: number): void {
-    this.lib.columnSums(sums, rows, n, count, columns);
-  }
-
-  /** low, high (f32 [channels]) and the counts `nonzero` (f64 [channels]) take in f32 [rows][channels]. */
-  ranges(low: number, high: number, nonzero: number, x: number, rows: number, channels: number): void {
-    this.lib.ranges(low, high, nonzero, x, rows, channels);
-  }
-
-  /** out [n][pitch] = rows at `positions` (i32 [n]) of stored activations (`Activations` of linalg.c), each of `columns`. */
-  gatherRows(out: number, pitch: number, x: number, positions: number, n: number, columns: number): void {
-    this.lib.gatherRows(out, pitch, x, positions, n, columns);
-  }
-
-  /** The same of windows of images (`Windows` of linalg.c). */
-  gatherWindows(out: number, pitch: number, x: number, positions: number, n: number, windows: number): void {
-    this.lib.gatherWindows(out, pitch, x, positions, n, windows);
+  /** h, g [taps][taps][c] += per-channel moments of rows x, xq [rows][taps][c], c a multiple of 4 (linalg.c). */
+  channelMoments(h: number, g: number, x: number, xq: number, rows: number, taps: number, c: number): void {
+    this.lib.channelMoments(h, g, x, xq, rows, taps, c);
   }
 }

@@ -93,7 +93,7 @@ for (const graph of [small, large]) {
   });
 }
 
-test('depthwise, pointwise and pooling need one image of codes and the rows by which windows lag, besides the input', () => {
+test('depthwise, pointwise and pooling need one image of codes besides the input', () => {
   const { program, arenaLowerBound } = planProgram(small, wasmTarget.vectors);
   const codes = 2 * 14 * 11 * 12;
   // The step that reads the f32 input while it writes codes, or a sum with three images of codes.

@@ -4,10 +4,10 @@ import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, splitOf } from './context.ts';
 import { clip, depthwiseShare } from './conv.ts';
 import { lineDepthwise, suitsLines } from './dw-lines.ts';
-import { quadDepthwise, suitsQuads } from './dw-quads.ts';
 import { emitEpilogue, spaceOf } from './epilogue.ts';
 import { NR } from './gemm.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
+import { imageLines } from './kept-lines.ts';
 import { suitsWideDepthwise, wideDepthwise } from './wide-depthwise.ts';
 
 /** Rows of an image in a band at least: filters are made ready once a band. */
@@ -29,34 +29,18 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
     filter,
     safe,
     src: ctx.read(x),
-    load: ctx.type(x).dtype === 'i8' ? 'h8_load_i8' : 'h8_load',
+    from: ctx.type(x).dtype as 'i8' | 'i16',
     zero: ctx.read(zp),
     zeroPerChannel: ctx.type(zp).shape.some((d) => d > 1),
     multiplier: ctx.read(m),
     bias: ctx.read(bias),
     y,
   };
-  const from = ctx.type(x).dtype as 'i8' | 'i16';
-  if (wide && suitsWideDepthwise(ctx, geo)) return { ...wideDepthwise(ctx, wide, geo, { ...v, codes, from }), ...rest };
-  const mark = ctx.scratchBytes;
-  const quads =
-    from === 'i8' && !ctx.tuning.sums && suitsQuads(geo) ? quadDepthwise(ctx, { ...v, type: from }) : undefined;
-  const plain = quads ? ctx.instead(mark, () => plainDepthwise(ctx, v, from)) : plainDepthwise(ctx, v, from);
-  if (!quads) return { ...plain, ...rest };
-  return {
-    helpers: `#ifdef EW_DOT7\n${quads.helpers}#endif\n${plain.helpers}`,
-    body: `#ifdef EW_DOT7\n  if (ew_eight) {\n  ${quads.body}\n  return;\n  }\n#endif\n  ${plain.body}`,
-    ...rest,
-  };
-}
-
-/** The kernel that is made of products of 16 bits. */
-function plainDepthwise(ctx: KernelContext, v: Depthwise, from: 'i8' | 'i16'): Text {
-  const { geo, safe } = v;
+  if (wide && suitsWideDepthwise(ctx, geo)) return { ...wideDepthwise(ctx, wide, geo, { ...v, codes }), ...rest };
   const inLines = suitsLines(ctx, geo);
-  const sums = from === 'i8' && safe >= Math.min(geo.kw, LEAST_SAFE);
-  if (sums && (safe === geo.kh * geo.kw || geo.kw < LEAST_SAFE || !inLines)) return summed(ctx, v);
-  return inLines ? lineDepthwise(ctx, { ...v, type: from }) : paired(ctx, v);
+  const sums = v.from === 'i8' && safe >= Math.min(geo.kw, LEAST_SAFE);
+  if (sums && (safe === geo.kh * geo.kw || geo.kw < LEAST_SAFE || !inLines)) return { ...summed(ctx, v), ...rest };
+  return { ...(inLines ? lineDepthwise(ctx, { ...v, type: v.from }) : paired(ctx, v)), ...rest };
 }
 
 /** C expressions of what a kernel reads, and the value that it makes. */
@@ -66,8 +50,7 @@ interface Depthwise {
   /** Taps whose products are summed in 16 bits: all of them, or those of a piece of a row. */
   readonly safe: number;
   readonly src: string;
-  /** What loads eight activations as i16. */
-  readonly load: string;
+  readonly from: 'i8' | 'i16';
   readonly zero: string;
   readonly zeroPerChannel: boolean;
   readonly multiplier: string;
@@ -135,9 +118,10 @@ function summed(ctx: KernelContext, v: Depthwise): Text {
     safe,
   };
   const pixels = pixelsOf(row, taps);
+  const image = imageLines(ctx, geo, src, 'i8');
   const zeros = (k: number): string => (v.zeroPerChannel ? `i4_load(${zero} + n + ${k})` : `i4_splat(*${zero})`);
   const rows = (text: string): string => `for (i32 ky = y_lo; ky < y_hi; ky++) {
-            const i8 *s = ${src} + ((b * ${geo.h} + y_0 + ky * ${geo.dilations[0]}) * ${geo.w} + x_0) * ${c} + n;
+            const i8 *s = ${image.at};
             const i16 *f = ${filters} + ky * ${kw * cpad} + n;
             ${text}
           }`;
@@ -170,9 +154,11 @@ function summed(ctx: KernelContext, v: Depthwise): Text {
     }
   }
   ${depthwiseShare(ctx, geo)}
+  ${image.setup}
   for (i32 row0 = r0; row0 < r1; row0++) {
     const i32 py = row0 % ${geo.oh}, b = row0 / ${geo.oh};
     ${clip('py', geo.strides[0], geo.pads[0], geo.dilations[0], kh, geo.h, 'y')}
+    ${image.row}
     /* rows are summed up from the first one on */
     const i32 *zs = shifts + (y_hi - 1) * ${cpad};
     if (y_lo > 0 || y_hi == 0) {
@@ -200,7 +186,7 @@ function summed(ctx: KernelContext, v: Depthwise): Text {
       px += count > 1 ? count : 1;
     }
   }`;
-  return { helpers: `${tapFilters(geo, cpad)}${epi}`, body };
+  return { helpers: `${image.helpers}${tapFilters(geo, cpad)}${epi}`, body };
 }
 
 /** C text of what becomes of the sums of pixel px + `pixel`. */
@@ -277,7 +263,8 @@ const DW_PIXELS = 2;
  * nothing, which is what x = zp would.
  */
 function paired(ctx: KernelContext, v: Depthwise): Text {
-  const { geo, src, filter, load, multiplier: mult, bias: b, zero } = v;
+  const { geo, src, filter, multiplier: mult, bias: b, zero } = v;
+  const load = v.from === 'i8' ? 'h8_load_i8' : 'h8_load';
   const cpad = Math.ceil(geo.c / NR) * NR;
   const pairs = Math.ceil(geo.kw / 2);
   const taps = geo.kh * geo.kw;
@@ -287,7 +274,8 @@ function paired(ctx: KernelContext, v: Depthwise): Text {
   const sums = ctx.scratch(32);
   const dx = geo.dilations[1] * geo.c;
   const step = geo.strides[1] * geo.c;
-  const helpers = `${pairFilters(geo, cpad, pairs)}${epi}`;
+  const image = imageLines(ctx, geo, src, v.from);
+  const helpers = `${image.helpers}${pairFilters(geo, cpad, pairs)}${epi}`;
   const z = v.zeroPerChannel
     ? `const h8 z = h8_narrow(i4_load(${zero} + n), i4_load(${zero} + n + 4));`
     : `const h8 z = h8_splat((i16)*${zero});`;
@@ -304,7 +292,7 @@ function paired(ctx: KernelContext, v: Depthwise): Text {
         .join(' ')} }`;
     return `${px.map((k) => `i4 c${k}0 = i4_splat(0), c${k}1 = i4_splat(0);`).join(' ')}
           for (i32 ky = y_lo; ky < y_hi; ky++) {
-            const __typeof__(*${src}) *s = ${src} + ((b * ${geo.h} + y_0 + ky * ${geo.dilations[0]}) * ${geo.w} + x_0) * ${geo.c} + n;
+            const ${v.from} *s = ${image.at};
             const i16 *f = fw + ky * ${pairs * cpad * 2} + n * 2;
             ${kxLoop(body)}
           }
@@ -319,9 +307,11 @@ function paired(ctx: KernelContext, v: Depthwise): Text {
   const body = `i16 *fw = (i16 *)${fw};
   pair_filters(${filter}, (i16 *)${tile}, (i32 *)${sums}, fw);
   ${depthwiseShare(ctx, geo)}
+  ${image.setup}
   for (i32 row0 = r0; row0 < r1; row0++) {
     const i32 py = row0 % ${geo.oh}, b = row0 / ${geo.oh};
     ${clip('py', geo.strides[0], geo.pads[0], geo.dilations[0], geo.kh, geo.h, 'y')}
+    ${image.row}
     for (i32 px = 0; px < ${geo.ow};) {
       const i32 x_0 = px * ${geo.strides[1]} - ${geo.pads[1]};
       const i32 last = x_0 + ${(geo.kw - 1) * geo.dilations[1]};

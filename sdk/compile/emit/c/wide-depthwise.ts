@@ -169,6 +169,10 @@ export function wideDepthwise(
   const band = rows * bandOf(Math.ceil(geo.oh / rows), (n) => ((n * rows - 1) * sh + geo.kh) * line * bytes);
   const copied = (band - 1) * sh + geo.kh;
   const lines = `((${type} *)${ctx.scratch(copied * line * bytes)})`;
+  // Lines that the band before took too, where its results are written over them.
+  const kept = ctx.overlapped && band < geo.oh ? Math.max(0, geo.kh - sh) : 0;
+  const keptLines =
+    kept > 0 ? `((${type} *)${ctx.scratch(blocks * kept * line * bytes)}) + at / ${lanes} * ${kept * line}` : '';
   const copies: Lines = { type, src: v.src, lines, padded };
   const filters = `((i8 *)${ctx.scratch(blocks * filterBytes)})`;
   const start = `((i32 *)${ctx.scratch(blocks * lanes * 4)})`;
@@ -256,11 +260,13 @@ export function wideDepthwise(
     for (i32 at = 0; n0 + at < n1; at += ${lanes}) {
       const i32 n = n0 + at, nv = n1 - n < ${lanes} ? n1 - n : ${lanes}; (void)nv;
       ${padded ? '' : pad('(n + j < n1 ? n + j : n)')}
-      for (i32 i = 0; i < (band - 1) * ${sh} + ${geo.kh}; i++) {
+      ${kept > 0 ? `if (top > 0) ew_copy(${lines}, ${keptLines}, ${kept * line * bytes});` : ''}
+      for (i32 i = ${kept > 0 ? `top > 0 ? ${kept} : 0` : 0}; i < (band - 1) * ${sh} + ${geo.kh}; i++) {
         const i32 line = top * ${sh} - ${top} + i, outside = line < 0 || line >= ${geo.h};
         ${skips ? 'if (outside) continue;' : ''}
         ${copyLine(geo, lanes, pixels, copies)}
       }
+      ${kept > 0 ? `ew_copy(${keptLines}, ${lines} + band * ${sh * line}, ${kept * line * bytes});` : ''}
       {
         ${widened(block)}
       }

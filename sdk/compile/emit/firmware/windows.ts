@@ -29,6 +29,7 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   const tile = scratchOf(ctx, 'i8', NR * Math.ceil(taps / 16) * 16);
   const filter = scratchOf(ctx, 'i8', NR * taps);
   const [dy, dx] = geo.dilations;
+  const lines = imageLines(ctx, geo, src, type);
   const window = (at: string, xs: number, step: number, f: string, size: string, from: string, to: string): string =>
     `ew_window8_${type}(${at}, ${xs}, ${step}, ${f}, ${geo.kw * NR}, ${size}, ${from}, ${to});`;
   const body = `for (i32 n = 0; n < ${geo.c}; n += ${NR}) {
@@ -41,6 +42,7 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
     for (i32 row0 = m0; row0 < m1; row0++) {
       const i32 py = row0 % ${geo.oh}, b = row0 / ${geo.oh};
       ${clip('py', geo.strides[0], geo.pads[0], dy, geo.kh, geo.h, 'y')}
+      ${lines.row}
       for (i32 px = 0; px < ${geo.ow}; px++) {
         ${clip('px', geo.strides[1], geo.pads[1], dx, geo.kw, geo.w, 'x')}
         const i8 *f = ${filter} + (y_lo * ${geo.kw} + x_lo) * ${NR};
@@ -51,7 +53,7 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
           for (i32 j = 0; j < ${NR}; j++) less[place][j] = -less[place][j];
           known[place] = inside;
         }
-        ${window(`${src} + ((b * ${geo.h} + y_0 + y_lo * ${dy}) * ${geo.w} + x_0 + x_lo * ${dx}) * ${geo.c} + n`, dy * geo.w * geo.c, dx * geo.c, 'f', 'rows, cols', 'less[place]', 'acc')}
+        ${window(`${lines.from} + ((${lines.first} + y_lo * ${dy}) * ${geo.w} + x_0 + x_lo * ${dx}) * ${lines.c}`, dy * geo.w * lines.c, dx * lines.c, 'f', 'rows, cols', 'less[place]', 'acc')}
         for (i32 j = 0; j < nv; j++) epi(${ctx.arguments()}, row0 * ${geo.ow} + px, n + j, f4_add(f4_mul(f4_from_i4(i4_splat(acc[j])), f4_load(${mult} + n + j)), f4_load(${b} + n + j)));
       }
     }
@@ -59,6 +61,33 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   const rest = { helpers: epi, macs: geo.m * taps * geo.c };
   if (ctx.overlapped) return { ...rest, body: wholeImage(geo, body) };
   return { ...rest, body, split: splitOf(geo.n * geo.oh, 1, ROWS_IN_BAND) };
+}
+
+/** Where a block of eight channels is read. */
+interface ImageLines {
+  /** Makes the lines ready that a row of results takes. */
+  readonly row: string;
+  readonly from: string;
+  /** First line, counted from `from`, that taps of the first row meet; elements from one pixel to the next. */
+  readonly first: string;
+  readonly c: number;
+}
+
+/** Lines as they lie, or, where results are written over them, copies of as many as a row of results takes: those it shares with the row before move up. */
+function imageLines(ctx: KernelContext, geo: Geometry, src: string, type: 'i8' | 'i16'): ImageLines {
+  const { h, w, c } = geo;
+  if (!ctx.overlapped) return { row: '', from: `${src} + n`, first: `b * ${h} + y_0`, c };
+  const count = (geo.kh - 1) * geo.dilations[0] + 1;
+  const bytes = type === 'i8' ? 1 : 2;
+  const kept = scratchOf(ctx, type, count * w * NR);
+  const shared = Math.max(0, count - geo.strides[0]);
+  const pixel = (i: string, x = '0'): string => `${kept} + ((${i}) * ${w} + ${x}) * ${NR}`;
+  const moved = `for (i32 i = 0; i < ${shared}; i++) ew_copy(${pixel('i')}, ${pixel(`i + ${geo.strides[0]}`)}, ${w * NR * bytes});`;
+  const row = `${shared > 0 ? `if (py > 0) ${moved}` : ''}
+      for (i32 i = py > 0 ? ${shared} : 0; i < ${count}; i++)
+        if (y_0 + i >= 0 && y_0 + i < ${h})
+          for (i32 x = 0; x < ${w}; x++) ew_copy(${pixel('i', 'x')}, ${src} + ((b * ${h} + y_0 + i) * ${w} + x) * ${c} + n, ${NR * bytes});`;
+  return { row, from: kept, first: '0', c: NR };
 }
 
 const wholeImage = (geo: Geometry, body: string): string => `const i32 m0 = 0, m1 = ${geo.n * geo.oh};\n  ${body}`;

@@ -98,9 +98,7 @@ test('channelMoments', () => {
   const xq = x.map((v) => v + 0.1);
   const la = new Linalg();
   const [h, g] = [la.alloc(taps * taps * c * 4), la.alloc(taps * taps * c * 4)];
-  const [a, b] = [la.put32(x), la.put32(xq)];
-  la.channelMoments(h, a, b, { rows: rows / 2, count: 2, taps, c, upper: true });
-  la.channelMoments(g, a, b, { rows: rows / 2, count: 2, taps, c });
+  la.channelMoments(h, g, la.put32(x), la.put32(xq), rows, taps, c);
   const want = new Float64Array(taps * taps * c);
   for (let r = 0; r < rows; r++) {
     for (let a = 0; a < taps; a++)
@@ -110,47 +108,6 @@ test('channelMoments', () => {
         }
   }
   near(la.f32(g, want.length), want, 1e-3);
-  // Taps in order are the same to the bit, the others are left alone.
-  const upper = (i: number): boolean => Math.floor(i / (taps * c)) <= Math.floor(i / c) % taps;
-  assert.equal(
-    la.f32(h, want.length),
-    la.f32(g, want.length).map((v, i) => (upper(i) ? v : 0)),
-  );
-});
-
-test('columnSums', () => {
-  // Whole vectors of columns and some beyond, more rows than are summed at one time.
-  const [rows, columns] = [600, 37];
-  const x = random(rows * columns);
-  const la = new Linalg();
-  const sums = la.put64(new Float64Array(columns).fill(1));
-  const at = la.put32(x);
-  la.columnSums(sums, at, rows / 2, 2, columns);
-  const want = new Float64Array(columns).fill(1);
-  x.forEach((v, i) => {
-    want[i % columns]! += v;
-  });
-  near(la.f64(sums, columns), want, 1e-4);
-});
-
-test('ranges', () => {
-  const x = Float32Array.of(1, 0, -2, 3, 0, -5, 0.5, 0, 4);
-  const la = new Linalg();
-  const [low, high, nonzero] = [la.alloc(12), la.alloc(12), la.alloc(24)];
-  la.ranges(low, high, nonzero, la.put32(x), 3, 3);
-  assert.equal([...la.f32(low, 3), ...la.f32(high, 3)], [0, 0, -5, 3, 0, 4]);
-  assert.equal([...la.f64(nonzero, 3)], [3, 0, 3]);
-});
-
-test('products32 gives the bits of a product for each sample', () => {
-  const la = new Linalg();
-  const [depth, count, m, n] = [70, 3, 20, 12];
-  const [a, b] = [la.put32(random(count * depth * 24)), la.put32(random(count * depth * n))];
-  const [one, all] = [la.alloc(m * n * 4), la.alloc(m * n * 4)];
-  for (let i = 0; i < count; i++)
-    la.product32(one, a + i * depth * 24 * 4, b + i * depth * n * 4, m, n, depth, { lda: 24 });
-  la.products32(all, a, b, m, n, { depth, count, lda: 24, ldb: n });
-  assert.equal(la.f32(all, m * n), la.f32(one, m * n));
 });
 
 /** Products, factors, solutions and codes of sizes that two threads share. */
@@ -173,11 +130,7 @@ function everything(la: Linalg): (Float32Array | Float64Array | Int8Array)[] {
   const filled = (v: number): number => la.put32(new Float32Array(n).fill(v));
   const scale = { s: filled(0.25), inv: filled(4), cap: filled(7) };
   la.ldlq(la.put32(numbers(k * n)), la.feedback(u, k), k, n, scale, q, e);
-  const sums = la.alloc(k * k * 4);
-  la.products32(sums, x, x, k, k, { depth: rows / 3, count: 3, lda: k, ldb: k, upper: true });
-  // 11 taps of 12 channels.
-  la.channelMoments(sums, x, x, { rows, count: 1, taps: 11, c: 12 });
-  const floats = [h, sums, tall, wide, e].map((at, i) => la.f32(at, i < 2 ? k * k : k * n).slice());
+  const floats = [h, tall, wide, e].map((at, i) => la.f32(at, i === 0 ? k * k : k * n).slice());
   return [...floats, la.f64(u, k * k).slice(), la.f64(solved, k * n).slice(), la.i8(q, k * n).slice()];
 }
 
