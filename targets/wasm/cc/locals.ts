@@ -1,0 +1,102 @@
+import type { Variable } from './ast.ts';
+import type { Local, Value } from './code.ts';
+import { int } from './fold.ts';
+import { alignOf, sizeOf, valueTypeOf } from './layout.ts';
+import { I32, type ValueType } from './opcodes.ts';
+
+/** The local that a variable of C becomes. */
+export function localOf(v: Variable, stable: boolean): Local {
+  return {
+    ...fresh(v.name, valueTypeOf(v.type), sizeOf(v.type), alignOf(v.type)),
+    stable: stable && !v.addressed,
+    tracked: !v.addressed,
+  };
+}
+
+/** One that no variable of C is; `stable` where it is written once. */
+export function temporary(name: string, type: ValueType, bytes: number, stable: boolean): Local {
+  return { ...fresh(name, type, bytes, bytes), stable, tracked: false };
+}
+
+function fresh(name: string, type: ValueType | undefined, bytes: number, align: number): Local {
+  return {
+    name,
+    type,
+    bytes,
+    align,
+    stable: false,
+    tracked: false,
+    known: undefined,
+    escapes: false,
+    reads: 0,
+    slots: undefined,
+    index: -1,
+    offset: 0,
+  };
+}
+
+export function readOf(local: Local): Value {
+  return local.known ?? { kind: 'read', type: local.type!, local };
+}
+
+export function frameOf(local: Local): Value {
+  return { kind: 'frame', type: I32, local };
+}
+
+/** Whether it is the same wherever it is computed, and at next to no cost: it may stand for a variable that has it as its value. */
+export function isStable(value: Value): boolean {
+  switch (value.kind) {
+    case 'constant':
+    case 'frame':
+    case 'data':
+      return true;
+    case 'read':
+      return value.local.stable;
+    default:
+      return false;
+  }
+}
+
+/** Whether `value` is cheap to compute a second time, right after the first. */
+export function isCheap(value: Value): boolean {
+  return value.kind === 'read' || isStable(value) || (value.kind === 'operation' && value.operands.every(isCheap));
+}
+
+/** What is known of locals changes along the way; this undoes it where ways part. */
+export class Knowledge {
+  private log: { readonly local: Local; readonly before: Value | undefined }[] = [];
+
+  /** `local` has been written; `value` where that is a constant. */
+  learn(local: Local, value: Value | undefined): void {
+    if (!local.tracked) return;
+    const known = value?.kind === 'constant' ? value : undefined;
+    if (known === undefined && local.known === undefined) {
+      // Written all the same, on one of two ways.
+      this.log.push({ local, before: undefined });
+      return;
+    }
+    this.log.push({ local, before: local.known });
+    local.known = known;
+  }
+
+  /** Runs `way`, then knows what it knew; returns what was written on it. */
+  apart(way: () => void): readonly Local[] {
+    const start = this.log.length;
+    way();
+    const written: Local[] = [];
+    for (let i = this.log.length - 1; i >= start; i--) {
+      const { local, before } = this.log[i]!;
+      local.known = before;
+      written.push(local);
+    }
+    this.log.length = start;
+    return written;
+  }
+
+  /** These may have been written. */
+  forget(locals: Iterable<Local>): void {
+    for (const local of locals) this.learn(local, undefined);
+  }
+}
+
+export const ZERO = int(0);
