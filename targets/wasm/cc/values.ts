@@ -7,7 +7,7 @@ import { isSigned, valueTypeOf } from './layout.ts';
 import { frameOf, isCheap, readOf, temporary } from './locals.ts';
 import { type Lowering, testOf } from './lower.ts';
 import { binaryOpcode, compares, F32, F64, I32, I64, MISC, OP, type ValueType } from './opcodes.ts';
-import { addressOf, copyRecord, type Located, locate, readFrom, writeTo } from './places.ts';
+import { addressOf, copyRecord, type Located, locate, read, readFrom, writeTo } from './places.ts';
 
 /** The value of an expression, with all that it does. */
 export function valueOf(l: Lowering, e: Expression): Value {
@@ -15,7 +15,7 @@ export function valueOf(l: Lowering, e: Expression): Value {
     case 'constant':
       return constant(valueTypeOf(e.type)!, e.value);
     case 'read':
-      return readFrom(locate(l, e.place), e.type);
+      return read(l, e.place, e.type);
     case 'address':
       return addressOf(l, e.place);
     case 'convert':

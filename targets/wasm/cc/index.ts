@@ -1,0 +1,20 @@
+import { assemble } from './assemble.ts';
+import { parse } from './parse.ts';
+
+/**
+ * Compiles kernels to a module of WebAssembly: the C that emitters write (sdk/compile/emit/c) and no more than that.
+ * @param sources translation units, of which functions and variables that are not static are one for all that have them by that name.
+ * @param defines symbols of the preprocessor, which are 1.
+ * @param exports functions that the module exports, besides `__stack_pointer` and `__heap_base`.
+ * @throws EigenError EW5002_COMPILER_FAILED where something is written otherwise: a defect of an emitter.
+ */
+export function compileKernels(
+  sources: readonly string[],
+  defines: readonly string[],
+  exports: readonly string[],
+): Uint8Array {
+  return assemble(
+    sources.map((source) => parse(source, defines)),
+    exports,
+  );
+}
