@@ -1,5 +1,5 @@
 import { EigenError } from '../../../sdk/util/errors.ts';
-import type { Function, Unit, Variable } from './ast.ts';
+import type { Function as Routine, Unit, Variable } from './ast.ts';
 import type { Code } from './code.ts';
 import { Bytes } from './encode.ts';
 import { factsOf } from './facts.ts';
@@ -34,7 +34,7 @@ export function assemble(units: readonly Unit[], exports: readonly string[]): Ui
   const layout = new Layout(linked, compiled);
   const index = new Map([...compiled.keys()].map((f, i) => [f, i]));
   const surroundings = {
-    indexOf: (f: Function) => index.get(linked.function(f))!,
+    indexOf: (f: Routine) => index.get(linked.function(f))!,
     addressOf: (v: Variable) => layout.addresses.get(linked.global(v))!,
   };
   const types = new Types();
@@ -60,7 +60,7 @@ export function assemble(units: readonly Unit[], exports: readonly string[]): Ui
 
 /** Names that all units share. */
 class Linker {
-  private readonly functions = new Map<string, Function>();
+  private readonly functions = new Map<string, Routine>();
   private readonly globals = new Map<string, Variable>();
 
   constructor(units: readonly Unit[]) {
@@ -70,14 +70,14 @@ class Linker {
     }
   }
 
-  exported(name: string): Function {
+  exported(name: string): Routine {
     const f = this.functions.get(name);
     if (!f) throw undefinedName(name);
     return f;
   }
 
   /** The one that is meant by `f`. */
-  function(f: Function): Function {
+  function(f: Routine): Routine {
     const defined = f.external ? this.functions.get(f.name) : f;
     if (!defined?.body) throw undefinedName(f.name);
     return defined;
@@ -95,14 +95,14 @@ function undefinedName(name: string): EigenError {
 }
 
 /** Lowers what the exports need, in the order in which it is found. */
-function compileAll(linked: Linker, roots: readonly Function[]): ReadonlyMap<Function, Compiled> {
+function compileAll(linked: Linker, roots: readonly Routine[]): ReadonlyMap<Routine, Compiled> {
   const calls = callsOf(linked, roots);
-  const inlines = (f: Function): boolean => {
+  const inlines = (f: Routine): boolean => {
     const callee = linked.function(f);
     if (callee.inline !== 'auto') return callee.inline === 'always';
     return !callee.external && (calls.get(callee) === 1 || factsOf(callee).size <= INLINED);
   };
-  const compiled = new Map<Function, Compiled>();
+  const compiled = new Map<Routine, Compiled>();
   const queue = [...new Set(roots)];
   for (const f of queue) {
     const code = lower(f, inlines);
@@ -117,8 +117,8 @@ function compileAll(linked: Linker, roots: readonly Function[]): ReadonlyMap<Fun
 }
 
 /** How many calls there are of each function that can be reached. */
-function callsOf(linked: Linker, roots: readonly Function[]): ReadonlyMap<Function, number> {
-  const counts = new Map<Function, number>();
+function callsOf(linked: Linker, roots: readonly Routine[]): ReadonlyMap<Routine, number> {
+  const counts = new Map<Routine, number>();
   const queue = [...new Set(roots)];
   const seen = new Set(queue);
   for (const f of queue) {
@@ -138,7 +138,7 @@ class Layout {
   readonly end: number;
   private readonly filled: Variable[];
 
-  constructor(linked: Linker, compiled: ReadonlyMap<Function, Compiled>) {
+  constructor(linked: Linker, compiled: ReadonlyMap<Routine, Compiled>) {
     const all = new Set<Variable>();
     for (const { needs } of compiled.values()) for (const g of needs.globals) all.add(linked.global(g));
     this.filled = [...all].filter((g) => g.data?.some((b) => b !== 0));

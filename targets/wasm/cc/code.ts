@@ -1,4 +1,4 @@
-import type { Function, Variable } from './ast.ts';
+import type { Function as Routine, Variable } from './ast.ts';
 import type { ValueType } from './opcodes.ts';
 
 /**
@@ -88,7 +88,7 @@ export type Value =
   | {
       readonly kind: 'call';
       readonly type: ValueType | undefined;
-      readonly function: Function;
+      readonly function: Routine;
       readonly args: readonly Value[];
     }
   | {
@@ -151,7 +151,7 @@ export type Action =
 
 /** A function ready to be encoded. */
 export interface Code {
-  readonly function: Function;
+  readonly function: Routine;
   readonly parameters: readonly Local[];
   readonly result: ValueType | undefined;
   readonly body: readonly Action[];

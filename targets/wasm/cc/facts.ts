@@ -1,4 +1,4 @@
-import type { Expression, Function, Place, Statement, Variable } from './ast.ts';
+import type { Expression, Place, Function as Routine, Statement, Variable } from './ast.ts';
 
 /** What a part of a function does, found before it is lowered. */
 export interface Facts {
@@ -13,7 +13,7 @@ export interface FunctionFacts extends Facts {
   readonly parts: Map<Statement, Part>;
   /** What bodies of loops assign. */
   readonly bodies: Map<Statement, Set<Variable>>;
-  readonly calls: Function[];
+  readonly calls: Routine[];
   /** Statements that return, of which the last one is at the end of the body. */
   returns: number;
 }
@@ -23,10 +23,10 @@ export interface Part extends Facts {
   leaves: boolean;
 }
 
-const KNOWN = new WeakMap<Function, FunctionFacts>();
+const KNOWN = new WeakMap<Routine, FunctionFacts>();
 
 /** Of a function with a body. */
-export function factsOf(f: Function): FunctionFacts {
+export function factsOf(f: Routine): FunctionFacts {
   let facts = KNOWN.get(f);
   if (!facts) {
     facts = { size: 0, assigned: new Set(), parts: new Map(), bodies: new Map(), calls: [], returns: 0 };
@@ -51,9 +51,11 @@ class Search {
     this.all.size++;
     switch (s.kind) {
       case 'expression':
-        return this.expression(s.expression);
+        this.expression(s.expression);
+        return;
       case 'declare':
-        return this.optional(s.init);
+        this.optional(s.init);
+        return;
       case 'block':
         for (const inner of s.body) this.statement(inner);
         return;
@@ -63,7 +65,7 @@ class Search {
         if (s.no) this.statement(s.no);
         return;
       case 'loop':
-        return this.part(s, true, () => {
+        this.part(s, true, () => {
           this.optional(s.test);
           const assigned = new Set<Variable>();
           this.all.bodies.set(s.body, assigned);
@@ -72,11 +74,13 @@ class Search {
           this.sets.pop();
           this.optional(s.step);
         });
+        return;
       case 'switch':
         this.expression(s.value);
-        return this.part(s, false, () => {
+        this.part(s, false, () => {
           for (const inner of s.body) this.statement(inner);
         });
+        return;
       case 'break':
         this.around.at(-1)!.facts.leaves = true;
         return;
@@ -85,7 +89,8 @@ class Search {
         return;
       case 'return':
         this.all.returns++;
-        return this.optional(s.value);
+        this.optional(s.value);
+        return;
     }
   }
 
@@ -120,29 +125,36 @@ class Search {
         return;
       case 'read':
       case 'address':
-        return this.place(e.place);
+        this.place(e.place);
+        return;
       case 'convert':
       case 'unary':
-        return this.expression(e.operand);
+        this.expression(e.operand);
+        return;
       case 'binary':
       case 'logical':
         this.expression(e.left);
-        return this.expression(e.right);
+        this.expression(e.right);
+        return;
       case 'offset':
         this.expression(e.base);
-        return this.expression(e.index);
+        this.expression(e.index);
+        return;
       case 'conditional':
         this.expression(e.test);
         this.expression(e.yes);
-        return this.expression(e.no);
+        this.expression(e.no);
+        return;
       case 'assign':
       case 'modify':
         if (e.place.kind === 'variable') this.write(e.place.variable);
         this.place(e.place);
-        return this.expression(e.value);
+        this.expression(e.value);
+        return;
       case 'comma':
         this.expression(e.first);
-        return this.expression(e.second);
+        this.expression(e.second);
+        return;
       case 'call':
         this.all.calls.push(e.function);
         for (const a of e.args) this.expression(a);

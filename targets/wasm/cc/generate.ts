@@ -1,4 +1,4 @@
-import type { Function, Variable } from './ast.ts';
+import type { Function as Routine, Variable } from './ast.ts';
 import type { Action, Code, Label, Local, Value } from './code.ts';
 import { Bytes } from './encode.ts';
 import { intOf, isPure, not } from './fold.ts';
@@ -6,7 +6,7 @@ import { F32, F64, I32, I64, MISC, OP, V128, type ValueType, VECTOR } from './op
 
 /** What code refers to. */
 export interface Surroundings {
-  indexOf(f: Function): number;
+  indexOf(f: Routine): number;
   addressOf(global: Variable): number;
 }
 
@@ -177,11 +177,14 @@ class Generator {
   private action(a: Action): void {
     switch (a.kind) {
       case 'declare':
-        return this.declare(a.local);
+        this.declare(a.local);
+        return;
       case 'set':
-        return this.set(a.local, a.value);
+        this.set(a.local, a.value);
+        return;
       case 'store':
-        return this.store(a);
+        this.store(a);
+        return;
       case 'drop':
         this.value(a.value);
         if (a.value.type !== undefined) this.code.byte(0x1a);
@@ -192,18 +195,26 @@ class Generator {
         this.code.bytes(a.opcode === (MISC | 0x0a) ? [0, 0] : [0]);
         return;
       case 'block':
-        if (!a.label?.used) return this.actions(a.body);
+        if (!a.label?.used) {
+          this.actions(a.body);
+          return;
+        }
         this.openLabel(BLOCK, a.label);
         this.actions(a.body);
-        return this.close();
+        this.close();
+        return;
       case 'if':
-        return this.if(a);
+        this.if(a);
+        return;
       case 'loop':
-        return this.loop(a);
+        this.loop(a);
+        return;
       case 'switch':
-        return this.switch(a);
+        this.switch(a);
+        return;
       case 'leave':
-        return this.branch(BR, a.label.depth);
+        this.branch(BR, a.label.depth);
+        return;
       case 'return':
         if (a.value) this.value(a.value);
         if (this.frame === undefined) this.code.byte(RETURN);
@@ -251,7 +262,8 @@ class Generator {
       this.value(a.value);
       this.reinterpret(a.opcode === 0x38 ? F32 : slot.type === F32 ? I32 : slot.type!, slot.type!);
       if (slot.bytes < 4) this.keepLow(slot);
-      return this.setLocal(slot.index);
+      this.setLocal(slot.index);
+      return;
     }
     const base = this.address(a.address);
     this.value(a.value);
@@ -288,51 +300,67 @@ class Generator {
     const { code } = this;
     switch (v.kind) {
       case 'constant':
-        return this.number(v.type, v.value);
+        this.number(v.type, v.value);
+        return;
       case 'vector':
         this.opcode(VECTOR | 0x0c);
-        return code.bytes(v.bytes);
+        code.bytes(v.bytes);
+        return;
       case 'read':
-        if (!v.local.escapes) return this.getLocal(v.local.index);
+        if (!v.local.escapes) {
+          this.getLocal(v.local.index);
+          return;
+        }
         this.local(0x20, this.frame!);
-        return this.memory(LOADS[v.type]!, v.local.offset);
+        this.memory(LOADS[v.type]!, v.local.offset);
+        return;
       case 'frame':
         this.local(0x20, this.frame!);
         if (v.local.offset === 0) return;
         this.constant(v.local.offset);
-        return code.byte(OP.i32_add);
+        code.byte(OP.i32_add);
+        return;
       case 'data':
-        return this.constant(this.surroundings.addressOf(v.global));
+        this.constant(this.surroundings.addressOf(v.global));
+        return;
       case 'operation':
-        return this.operation(v);
+        this.operation(v);
+        return;
       case 'extract':
         this.value(v.operand);
         this.opcode(v.opcode);
-        return code.byte(v.lane);
+        code.byte(v.lane);
+        return;
       case 'replace':
         this.value(v.operand);
         this.value(v.by);
         this.opcode(v.opcode);
-        return code.byte(v.lane);
+        code.byte(v.lane);
+        return;
       case 'shuffle':
         this.value(v.left);
         this.value(v.right);
         this.opcode(VECTOR | 0x0d);
-        return code.bytes(v.lanes);
+        code.bytes(v.lanes);
+        return;
       case 'load':
-        return this.load(v);
+        this.load(v);
+        return;
       case 'choose':
-        return this.choose(v);
+        this.choose(v);
+        return;
       case 'call':
         for (const a of v.args) this.value(a);
         this.calls = true;
         code.byte(0x10);
-        return code.u32(this.surroundings.indexOf(v.function));
+        code.u32(this.surroundings.indexOf(v.function));
+        return;
       case 'sequence':
-        return this.scoped(() => {
+        this.scoped(() => {
           for (const a of v.body) this.action(a);
           this.value(v.value);
         });
+        return;
     }
   }
 
@@ -341,10 +369,14 @@ class Generator {
     // Addresses in the frame and in the module's data are constants, as it turns out.
     if (v.opcode === OP.i32_add && b!.kind === 'constant' && (a!.kind === 'data' || a!.kind === 'frame')) {
       const offset = b.value as number;
-      if (a!.kind === 'data') return this.constant(this.surroundings.addressOf(a!.global) + offset);
+      if (a!.kind === 'data') {
+        this.constant(this.surroundings.addressOf(a!.global) + offset);
+        return;
+      }
       this.local(0x20, this.frame!);
       this.constant(a!.local.offset + offset);
-      return this.code.byte(OP.i32_add);
+      this.code.byte(OP.i32_add);
+      return;
     }
     for (const operand of v.operands) this.value(operand);
     this.opcode(v.opcode);
@@ -354,7 +386,8 @@ class Generator {
     const slot = slotOf(v.address, v.offset);
     if (slot) {
       this.getLocal(slot.index);
-      return this.reinterpret(slot.type!, v.type);
+      this.reinterpret(slot.type!, v.type);
+      return;
     }
     const base = this.address(v.address);
     this.memory(v.opcode, v.offset + base);
@@ -365,7 +398,8 @@ class Generator {
       this.value(v.yes);
       this.value(v.no);
       this.value(v.test);
-      return this.code.byte(0x1b);
+      this.code.byte(0x1b);
+      return;
     }
     this.value(v.test);
     this.open(IF, v.type);
@@ -384,7 +418,8 @@ class Generator {
         this.code.byte(ELSE);
         this.actions(a.no);
       }
-      return this.close();
+      this.close();
+      return;
     }
     const end: Label = { depth: 0, used: true };
     const otherwise: Label = { depth: 0, used: true };
@@ -403,14 +438,16 @@ class Generator {
   private branchIf(test: Value, label: Label): void {
     if (test.kind === 'choose' && intOf(test.yes) === 1) {
       this.branchIf(test.test, label);
-      return this.branchIf(test.no, label);
+      this.branchIf(test.no, label);
+      return;
     }
     if (test.kind === 'choose' && intOf(test.no) === 0) {
       const skip: Label = { depth: 0, used: true };
       this.openLabel(BLOCK, skip);
       this.branchUnless(test.test, skip);
       this.branchIf(test.yes, label);
-      return this.close();
+      this.close();
+      return;
     }
     this.value(test);
     this.branch(BR_IF, label.depth);
@@ -419,19 +456,23 @@ class Generator {
   private branchUnless(test: Value, label: Label): void {
     if (test.kind === 'choose' && intOf(test.no) === 0) {
       this.branchUnless(test.test, label);
-      return this.branchUnless(test.yes, label);
+      this.branchUnless(test.yes, label);
+      return;
     }
     if (test.kind === 'choose' && intOf(test.yes) === 1) {
       const skip: Label = { depth: 0, used: true };
       this.openLabel(BLOCK, skip);
       this.branchIf(test.test, skip);
       this.branchUnless(test.no, label);
-      return this.close();
+      this.close();
+      return;
     }
     const inverse = not(test);
     const isInner = inverse.kind === 'operation' && inverse.opcode === OP.i32_eqz;
-    if (isInner && test.kind === 'operation' && test.opcode === OP.i32_eqz)
-      return this.branchIf(test.operands[0]!, label);
+    if (isInner && test.kind === 'operation' && test.opcode === OP.i32_eqz) {
+      this.branchIf(test.operands[0]!, label);
+      return;
+    }
     this.value(inverse);
     this.branch(BR_IF, label.depth);
   }
@@ -522,16 +563,20 @@ class Generator {
     const { code } = this;
     switch (type) {
       case I32:
-        return this.constant(value as number);
+        this.constant(value as number);
+        return;
       case I64:
         code.byte(0x42);
-        return code.s64(value as bigint);
+        code.s64(value as bigint);
+        return;
       case F32:
         code.byte(0x43);
-        return code.f32(value as number);
+        code.f32(value as number);
+        return;
       case F64:
         code.byte(0x44);
-        return code.f64(value as number);
+        code.f64(value as number);
+        return;
       case V128:
         throw new Error('a vector is no number');
     }
@@ -539,7 +584,10 @@ class Generator {
 
   private opcode(opcode: number): void {
     const prefix = opcode >> 16;
-    if (prefix === 0) return this.code.byte(opcode);
+    if (prefix === 0) {
+      this.code.byte(opcode);
+      return;
+    }
     this.code.byte(prefix);
     this.code.u32(opcode & 0xffff);
   }

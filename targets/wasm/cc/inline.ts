@@ -1,10 +1,10 @@
-import type { Expression, Function } from './ast.ts';
+import type { Expression, Function as Routine } from './ast.ts';
 import type { Action, Label, Value } from './code.ts';
 import { factsOf } from './facts.ts';
 import { valueTypeOf } from './layout.ts';
 import { ZERO } from './locals.ts';
 import { type Lowering, newFrame } from './lower.ts';
-import { resultLocal, sequence, valueOf } from './values.ts';
+import { evaluate, resultLocal, sequence } from './values.ts';
 
 type Call = Extract<Expression, { kind: 'call' }>;
 
@@ -13,7 +13,7 @@ type Call = Extract<Expression, { kind: 'call' }>;
  * @param emits the actions of the body are emitted and have no value: of a function without one.
  */
 export function inlineCall(l: Lowering, e: Call, emits = false): Value {
-  const args = e.args.map((a) => valueOf(l, a));
+  const args = e.args.map((a) => evaluate(l, a));
   if (!l.inlines(e.function)) return { kind: 'call', type: valueTypeOf(e.type), function: e.function, args };
   let value: Value = ZERO;
   const body = l.capture(() => {
@@ -24,7 +24,7 @@ export function inlineCall(l: Lowering, e: Call, emits = false): Value {
   return ZERO;
 }
 
-function inlined(l: Lowering, f: Function, args: readonly Value[]): Value {
+function inlined(l: Lowering, f: Routine, args: readonly Value[]): Value {
   const outer = l.frame;
   const statements = f.body!.kind === 'block' ? f.body!.body : [f.body!];
   const { returns } = factsOf(f);
@@ -40,7 +40,7 @@ function inlined(l: Lowering, f: Function, args: readonly Value[]): Value {
   let value: Value = ZERO;
   if (isPlain) {
     l.statements(statements.slice(0, -1), false);
-    if (end.value) value = valueOf(l, end.value);
+    if (end.value) value = evaluate(l, end.value);
   } else {
     const body: Action[] = l.capture(() => {
       l.statements(statements, true);

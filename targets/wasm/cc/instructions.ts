@@ -6,7 +6,7 @@ import { loadOf } from './layout.ts';
 import type { Lowering } from './lower.ts';
 import { F32, I32, V128, VECTOR } from './opcodes.ts';
 import { copyBytes, fillBytes, splitAddress, withoutNarrowing } from './places.ts';
-import { valueOf } from './values.ts';
+import { evaluate } from './values.ts';
 
 type Call = Extract<Expression, { kind: 'intrinsic' }>;
 
@@ -24,7 +24,7 @@ export function intrinsicValue(l: Lowering, e: Call): Value {
     const value = opcode === 0x7fc00000 ? Number.NaN : Number.POSITIVE_INFINITY;
     return { kind: 'constant', type: F32, value };
   }
-  const args = e.args.map((a) => valueOf(l, a));
+  const args = e.args.map((a) => evaluate(l, a));
   switch (instruction.form) {
     case 'plain':
       return { kind: 'operation', type: resultOf(instruction), opcode: VECTOR | opcode, operands: args };
@@ -55,7 +55,7 @@ export function intrinsicValue(l: Lowering, e: Call): Value {
 export function intrinsicEffect(l: Lowering, e: Call): boolean {
   const { form, opcode } = intrinsicOf(e.name)!;
   if (form !== 'store' && form !== 'store-lane' && form !== 'copy' && form !== 'fill') return false;
-  const args = e.args.map((a) => valueOf(l, a));
+  const args = e.args.map((a) => evaluate(l, a));
   const [a, b, c] = args;
   if (form === 'copy') copyBytes(l, a!, b!, c!);
   else if (form === 'fill') fillBytes(l, a!, b!, c!);

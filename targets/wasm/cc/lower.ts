@@ -1,11 +1,11 @@
-import type { Expression, Function, Statement, Variable } from './ast.ts';
+import type { Expression, Function as Routine, Statement, Variable } from './ast.ts';
 import type { Action, Code, Label, Local, Value } from './code.ts';
 import { type FunctionFacts, factsOf } from './facts.ts';
 import { intOf, isPure, not, truth } from './fold.ts';
 import { valueTypeOf } from './layout.ts';
 import { isStable, Knowledge, localOf, readOf, temporary } from './locals.ts';
 import { lowerLoop } from './loops.ts';
-import { effectOf, valueOf } from './values.ts';
+import { effectOf, evaluate } from './values.ts';
 
 /** What a variable of C is: a local, or a value that stands for it. */
 export type Binding = { readonly local: Local } | { readonly value: Value };
@@ -26,10 +26,10 @@ export class Lowering {
   readonly knowledge = new Knowledge();
   frame: Frame;
   /** Whether a call is to be inlined. */
-  readonly inlines: (f: Function) => boolean;
+  readonly inlines: (f: Routine) => boolean;
   private out: Action[] = [];
 
-  constructor(f: Function, inlines: (f: Function) => boolean) {
+  constructor(f: Routine, inlines: (f: Routine) => boolean) {
     this.inlines = inlines;
     this.frame = newFrame(f, undefined);
   }
@@ -100,7 +100,7 @@ export class Lowering {
         effectOf(this, s.expression);
         return true;
       case 'declare':
-        if (s.init) this.bind(s.variable, valueOf(this, s.init));
+        if (s.init) this.bind(s.variable, evaluate(this, s.init));
         else this.declare(s.variable);
         return true;
       case 'block': {
@@ -176,7 +176,7 @@ export class Lowering {
   }
 
   private choice(s: Extract<Statement, { kind: 'switch' }>): boolean {
-    const value = valueOf(this, s.value);
+    const value = evaluate(this, s.value);
     const { frame } = this;
     const outer = frame.exit;
     const exit: Label = { depth: 0, used: false };
@@ -201,23 +201,23 @@ export class Lowering {
   private return(e: Expression | undefined, last: boolean): void {
     const { inlined } = this.frame;
     if (!inlined) {
-      this.emit(e ? { kind: 'return', value: valueOf(this, e) } : { kind: 'return' });
+      this.emit(e ? { kind: 'return', value: evaluate(this, e) } : { kind: 'return' });
       return;
     }
-    if (e && inlined.result) this.set(inlined.result, valueOf(this, e));
+    if (e && inlined.result) this.set(inlined.result, evaluate(this, e));
     else if (e) effectOf(this, e);
     if (!last) this.leave(inlined.end);
   }
 }
 
-export function newFrame(f: Function, inlined: Frame['inlined']): Frame {
+export function newFrame(f: Routine, inlined: Frame['inlined']): Frame {
   return { facts: factsOf(f), bindings: new Map(), inlined, exit: undefined, next: undefined };
 }
 
 /** Whether an expression of any type is not 0: an i32. */
 export function testOf(l: Lowering, e: Expression): Value {
   if (e.kind === 'unary' && e.operator === 'not') return not(testOf(l, e.operand));
-  return valueOf(l, e.type.kind === 'float' || (e.type.kind === 'int' && e.type.bytes === 8) ? notNot(e) : e);
+  return evaluate(l, e.type.kind === 'float' || (e.type.kind === 'int' && e.type.bytes === 8) ? notNot(e) : e);
 }
 
 function notNot(e: Expression): Expression {
@@ -227,7 +227,7 @@ function notNot(e: Expression): Expression {
 }
 
 /** A function of C with all that it inlines. */
-export function lower(f: Function, inlines: (f: Function) => boolean): Code {
+export function lower(f: Routine, inlines: (f: Routine) => boolean): Code {
   const l = new Lowering(f, inlines);
   const parameters: Local[] = [];
   for (const v of f.parameters) {

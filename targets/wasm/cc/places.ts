@@ -5,7 +5,7 @@ import { isSigned, loadOf, sizeOf, storeOf, valueTypeOf } from './layout.ts';
 import { frameOf, isCheap, readOf } from './locals.ts';
 import type { Lowering } from './lower.ts';
 import { I32, MISC } from './opcodes.ts';
-import { valueOf } from './values.ts';
+import { evaluate } from './values.ts';
 
 /** Where a value is: in a local, in memory, or nowhere but where it is used. */
 export type Located = { readonly local: Local } | { readonly address: Value; readonly offset: number };
@@ -26,7 +26,7 @@ export function locate(l: Lowering, place: Place): Located {
 }
 
 function find(l: Lowering, place: Place): Found {
-  if (place.kind === 'memory') return pointedTo(valueOf(l, place.address), place.type);
+  if (place.kind === 'memory') return pointedTo(evaluate(l, place.address), place.type);
   const { variable } = place;
   if (variable.storage === 'global') {
     return { address: { kind: 'data', type: I32, global: variable }, offset: 0 };
@@ -95,7 +95,7 @@ function addressIn({ address, offset }: { readonly address: Value; readonly offs
 }
 
 export function addressOf(l: Lowering, place: Place): Value {
-  if (place.kind === 'memory') return valueOf(l, place.address);
+  if (place.kind === 'memory') return evaluate(l, place.address);
   const found = locate(l, place);
   return 'local' in found ? frameOf(found.local) : addressIn(found);
 }

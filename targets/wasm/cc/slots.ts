@@ -1,11 +1,11 @@
-import type { Function, Variable } from './ast.ts';
+import type { Function as Routine, Variable } from './ast.ts';
 import type { Action, Code, Local, Value } from './code.ts';
 import { temporary } from './locals.ts';
 import { F32, F64, I32, I64, V128, type ValueType, VECTOR } from './opcodes.ts';
 
 /** What the code of a function needs. */
 export interface Needs {
-  readonly functions: Set<Function>;
+  readonly functions: Set<Routine>;
   readonly globals: Set<Variable>;
   /** Some of its locals lie in the frame. */
   frame: boolean;
@@ -99,18 +99,23 @@ class Search {
         return;
       case 'set':
       case 'drop':
-        return this.value(a.value);
+        this.value(a.value);
+        return;
       case 'store':
         this.access(a, a.lane === undefined, undefined);
-        return this.value(a.value);
+        this.value(a.value);
+        return;
       case 'bulk':
-        return this.values(a.operands);
+        this.values(a.operands);
+        return;
       case 'block':
-        return this.actions(a.body);
+        this.actions(a.body);
+        return;
       case 'if':
         this.value(a.test);
         this.actions(a.yes);
-        return this.actions(a.no);
+        this.actions(a.no);
+        return;
       case 'loop':
         if (a.first) this.value(a.first);
         this.actions(a.body);
@@ -148,27 +153,35 @@ class Search {
         this.needs.globals.add(v.global);
         return;
       case 'operation':
-        return this.values(v.operands);
+        this.values(v.operands);
+        return;
       case 'extract':
-        return this.value(v.operand);
+        this.value(v.operand);
+        return;
       case 'replace':
         this.value(v.operand);
-        return this.value(v.by);
+        this.value(v.by);
+        return;
       case 'shuffle':
         this.value(v.left);
-        return this.value(v.right);
+        this.value(v.right);
+        return;
       case 'load':
-        return this.access(v, true, v.opcode);
+        this.access(v, true, v.opcode);
+        return;
       case 'choose':
         this.value(v.test);
         this.value(v.yes);
-        return this.value(v.no);
+        this.value(v.no);
+        return;
       case 'call':
         this.needs.functions.add(v.function);
-        return this.values(v.args);
+        this.values(v.args);
+        return;
       case 'sequence':
         this.actions(v.body);
-        return this.value(v.value);
+        this.value(v.value);
+        return;
     }
   }
 
@@ -180,7 +193,8 @@ class Search {
     const { address, offset, bytes } = a;
     const type = TYPES.get(a.opcode);
     if (address.kind !== 'frame' || type === undefined || !isWhole || address.local.type !== undefined) {
-      return this.value(address);
+      this.value(address);
+      return;
     }
     const list = this.accesses.get(address.local);
     const access = { offset, bytes, type, load };

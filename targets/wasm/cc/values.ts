@@ -10,7 +10,7 @@ import { binaryOpcode, compares, F32, F64, I32, I64, MISC, OP, type ValueType } 
 import { addressOf, copyRecord, type Located, locate, read, readFrom, writeTo } from './places.ts';
 
 /** The value of an expression, with all that it does. */
-export function valueOf(l: Lowering, e: Expression): Value {
+export function evaluate(l: Lowering, e: Expression): Value {
   switch (e.kind) {
     case 'constant':
       return constant(valueTypeOf(e.type)!, e.value);
@@ -19,17 +19,17 @@ export function valueOf(l: Lowering, e: Expression): Value {
     case 'address':
       return addressOf(l, e.place);
     case 'convert':
-      return converted(valueOf(l, e.operand), e.operand.type, e.type);
+      return converted(evaluate(l, e.operand), e.operand.type, e.type);
     case 'unary':
       return unaryOf(l, e);
     case 'binary': {
       const { left, right } = e;
       const type = valueTypeOf(left.type)!;
       const opcode = binaryOpcode(e.operator, type, isSigned(left.type))!;
-      return binary(opcode, compares(opcode) ? I32 : type, valueOf(l, left), valueOf(l, right));
+      return binary(opcode, compares(opcode) ? I32 : type, evaluate(l, left), evaluate(l, right));
     }
     case 'offset':
-      return add(valueOf(l, e.base), multiply(valueOf(l, e.index), e.scale));
+      return add(evaluate(l, e.base), multiply(evaluate(l, e.index), e.scale));
     case 'logical':
       return logicalOf(l, e);
     case 'conditional':
@@ -40,7 +40,7 @@ export function valueOf(l: Lowering, e: Expression): Value {
       return modifyOf(l, e);
     case 'comma': {
       const body = l.capture(() => effectOf(l, e.first));
-      return sequence(body, valueOf(l, e.second));
+      return sequence(body, evaluate(l, e.second));
     }
     case 'call':
       return inlineCall(l, e);
@@ -53,14 +53,20 @@ export function valueOf(l: Lowering, e: Expression): Value {
 export function effectOf(l: Lowering, e: Expression): void {
   switch (e.kind) {
     case 'convert':
-      return effectOf(l, e.operand);
+      effectOf(l, e.operand);
+      return;
     case 'comma':
       effectOf(l, e.first);
-      return effectOf(l, e.second);
+      effectOf(l, e.second);
+      return;
     case 'assign': {
-      if (e.type.kind === 'record') return copyRecord(l, e);
+      if (e.type.kind === 'record') {
+        copyRecord(l, e);
+        return;
+      }
       const to = locate(l, e.place);
-      return writeTo(l, to, e.type, valueOf(l, e.value));
+      writeTo(l, to, e.type, evaluate(l, e.value));
+      return;
     }
     case 'modify':
       modify(l, e);
@@ -71,7 +77,10 @@ export function effectOf(l: Lowering, e: Expression): void {
     case 'conditional': {
       const test = testOf(l, e.test);
       const known = test.kind === 'constant' ? Number(test.value) : undefined;
-      if (known !== undefined) return effectOf(l, known !== 0 ? e.yes : e.no);
+      if (known !== undefined) {
+        effectOf(l, known !== 0 ? e.yes : e.no);
+        return;
+      }
       const yes = apart(l, () => l.capture(() => effectOf(l, e.yes)));
       const no = apart(l, () => l.capture(() => effectOf(l, e.no)));
       l.emit({ kind: 'if', test, yes, no });
@@ -84,7 +93,7 @@ export function effectOf(l: Lowering, e: Expression): void {
         return;
       }
   }
-  drop(l, valueOf(l, e));
+  drop(l, evaluate(l, e));
 }
 
 export function drop(l: Lowering, value: Value): void {
@@ -109,7 +118,7 @@ export function sequence(body: readonly import('./code.ts').Action[], value: Val
 
 function unaryOf(l: Lowering, e: Extract<Expression, { kind: 'unary' }>): Value {
   const type = valueTypeOf(e.operand.type)!;
-  const operand = valueOf(l, e.operand);
+  const operand = evaluate(l, e.operand);
   switch (e.operator) {
     case 'not':
       return type === I32
@@ -138,9 +147,9 @@ function logicalOf(l: Lowering, e: Extract<Expression, { kind: 'logical' }>): Va
 
 function conditionalOf(l: Lowering, e: Extract<Expression, { kind: 'conditional' }>): Value {
   const test = testOf(l, e.test);
-  if (test.kind === 'constant') return valueOf(l, test.value !== 0 ? e.yes : e.no);
-  const yes = apart(l, () => valueOf(l, e.yes));
-  const no = apart(l, () => valueOf(l, e.no));
+  if (test.kind === 'constant') return evaluate(l, test.value !== 0 ? e.yes : e.no);
+  const yes = apart(l, () => evaluate(l, e.yes));
+  const no = apart(l, () => evaluate(l, e.no));
   return choose(test, yes, no);
 }
 
@@ -148,7 +157,7 @@ function assignOf(l: Lowering, e: Extract<Expression, { kind: 'assign' }>): Valu
   let result: Value | undefined;
   const body = l.capture(() => {
     const to = locate(l, e.place);
-    result = store(l, to, e.type, valueOf(l, e.value));
+    result = store(l, to, e.type, evaluate(l, e.value));
   });
   return sequence(body, result!);
 }
@@ -179,7 +188,7 @@ function modify(l: Lowering, e: Extract<Expression, { kind: 'modify' }>, wanted?
   const before = readFrom(to, e.type);
   const old = wanted === 'old' && before.kind !== 'constant' ? readOf(l.hold(before)) : before;
   l.frame.bindings.set(e.old, { value: old });
-  const value = valueOf(l, e.value);
+  const value = evaluate(l, e.value);
   if (wanted === 'new') return store(l, to, e.type, value);
   writeTo(l, to, e.type, value);
   return wanted && old;
