@@ -28,10 +28,14 @@ EW_SHARED void ew_flip(u8 *d, const i8 *s, i64 n) {
   for (i64 i = 0; i < n; i += 4 * EW_LANES) EW_STOREX(d + i, (ew_mx)x_xor(fx_load(s + i), ix_splat((i32)0x80808080u)));
 }
 EW_INLINE void ew_fill_i16(i16 *d, i32 v, i32 n) { for (i32 i = 0; i < n; i++) d[i] = (i16)v; }
+/* n bytes of padding, where up to a vector more is written */
+EW_INLINE void ew_pad_u8(u8 *d, i32 v, i64 n) {
+  if (n > 4 * EW_LANES) ew_fill(d, v, (u64)n); else if (n > 0) EW_STOREX(d, (ew_mx)ix_splat((i32)(0x01010101u * (u32)v)));
+}
 /* a line of n elements: \`left\` of padding, w of the image (none where s is null), padding again; up to a vector more is written */
 EW_SHARED void ew_line_u8(u8 *d, const i8 *s, i32 left, i32 w, i32 n, i32 zp) {
   if (!s) left = w = 0;
-  ew_fill(d, zp + 128, (u64)left); ew_flip(d + left, s, w); ew_fill(d + left + w, zp + 128, (u64)(n - left - w));
+  ew_pad_u8(d, zp + 128, left); ew_flip(d + left, s, w); ew_pad_u8(d + left + w, zp + 128, n - left - w);
 }
 EW_SHARED void ew_line_i8(i16 *d, const i8 *s, i32 left, i32 w, i32 n, i32 zp) {
   if (!s) left = w = 0;

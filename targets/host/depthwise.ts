@@ -19,6 +19,13 @@ EW_INLINE ix dw_taps_u8(const u8 *p) {
   return (ix)_mm512_permutexvar_epi8(order, _mm512_loadu_si512(p));
 }
 #define dw_filter_u8(p) fx_load(p)
+/* of pixels of half as many channels: four neighbouring ones, and the four that begin \`apart\` bytes behind */
+EW_INLINE ix dw_taps_twice(const u8 *p, i32 apart) {
+  const ew_mx order = _mm512_set_epi32(${[...range(16)].reverse().map((c) => `0x${[24, 16, 8, 0].map((t) => (t + (c % 8)).toString(16).padStart(2, '0')).join('')}`)});
+  const ew_mx second = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi8((char)apart), 1);
+  return (ix)_mm512_permutexvar_epi8(_mm512_add_epi8(order, second), _mm512_loadu_si512(p));
+}
+#define dw_filter_twice(p) fx_load_twice(p)
 #define dw_dot_u8(acc, taps, w) ((ix)_mm512_dpbusd_epi32((ew_mx)(acc), (ew_mx)(taps), (ew_mx)(w)))
 EW_INLINE void dw_copy_i8(u8 *d, const void *s, u8 turned) { _mm_storeu_si128((__m128i *)d, _mm_xor_si128(_mm_loadu_si128(s), _mm_set1_epi8((char)turned))); }
 EW_INLINE void dw_copy_i16(i16 *d, const void *s) { _mm256_storeu_si256((__m256i *)d, _mm256_loadu_si256(s)); }

@@ -12,9 +12,21 @@ import { range, type Width } from './width.ts';
 export function products(w: Width): string {
   const words = kernels(w, 'ew_tile16', w.shape.rows, wordStep);
   if (w.vnni)
-    return `#define ew_reach(t, vectors, segments, steps) 8\n${kernels(w, 'ew_tile8', w.shape.rows, byteStep)}${words}`;
+    return `${w.lanes === 16 ? PAIRS : ''}#define ew_reach(t, vectors, segments, steps) 8\n${kernels(w, 'ew_tile8', w.shape.rows, byteStep)}${words}`;
   return `${REACH}${chains(w)}${words}`;
 }
+
+/** What products are made of in which two rows share a vector (sdk/compile/emit/c/wide-pairs.ts). */
+const PAIRS = `
+/* four bytes of a row from byte \`step\` on for each of eight lanes, and those of the row that begins \`apart\` bytes behind for the others: ew_bytes_at picks them */
+EW_INLINE ix ew_places_of_bytes(i32 apart, i32 step) {
+  const ew_mx row = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi8((char)apart), 1);
+  return (ix)_mm512_add_epi8(row, _mm512_set1_epi32(0x03020100 + step * 0x01010101));
+}
+#define ew_load_half(p) ((ix)_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(p))))
+#define ew_bytes_at(x, places) ((ix)_mm512_permutexvar_epi8((ew_mx)(places), (ew_mx)(x)))
+#define ew_dot_bytes(acc, x, w) ((ix)_mm512_dpbusd_epi32((ew_mx)(acc), (ew_mx)(x), (ew_mx)(w)))
+`;
 
 /** With sums of 16 bits beside those of 32, registers hold fewer rows. */
 const CHAINED_ROWS = 3;

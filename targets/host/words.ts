@@ -70,12 +70,25 @@ const WORDS_512 = `
 #define fx_round(v) ((fx)_mm512_roundscale_ps((ew_mf)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
 /* the first n lanes, and zeros */
 #define fx_load_part(p, n) ((fx)_mm512_maskz_loadu_epi32((__mmask16)((1u << (n)) - 1), p))
+/* eight lanes, and the same again */
+#define fx_load_twice(p) ((fx)_mm512_broadcast_f32x8(_mm256_loadu_ps((const float *)(p))))
+#define ix_load_twice(p) fx_load_twice(p)
 #define ix_load_i8(p) ((ix)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(p))))
 #define ix_load_i16(p) ((ix)_mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(p))))
 #define fx_load_bool(p) ((fx)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p)))))
 /* saturated; _part: the first n lanes */
 #define ix_store_i8(p, v) _mm_storeu_si128((__m128i *)(p), _mm512_cvtsepi32_epi8((ew_mx)(v)))
 #define ix_store_i16(p, v) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtsepi32_epi16((ew_mx)(v)))
+/* two vectors of codes at p and two at q, all saturated; four at p */
+EW_INLINE ew_mx ew_pack_i8(ix a, ix b, ix c, ix d) {
+  const ew_mx lanes = _mm512_packs_epi16(_mm512_packs_epi32((ew_mx)a, (ew_mx)b), _mm512_packs_epi32((ew_mx)c, (ew_mx)d));
+  return _mm512_permutexvar_epi32(_mm512_setr_epi32(${[0, 1, 2, 3].flatMap((v) => [0, 4, 8, 12].map((l) => l + v))}), lanes);
+}
+EW_INLINE void ix_store_i8_pairs(i8 *p, i8 *q, ix a, ix b, ix c, ix d) {
+  const ew_mx all = ew_pack_i8(a, b, c, d);
+  _mm256_storeu_si256((__m256i *)p, _mm512_castsi512_si256(all)); _mm256_storeu_si256((__m256i *)q, _mm512_extracti64x4_epi64(all, 1));
+}
+#define ix_store_i8_four(p, a, b, c, d) EW_STOREX((p), ew_pack_i8((a), (b), (c), (d)))
 /* stores under a mask are slow, those that narrow as well most of all, whatever the mask is */
 EW_INLINE void ix_store_i8_part(i8 *p, ix v, i32 n) {
   const __m128i t = _mm512_cvtsepi32_epi8((ew_mx)v);

@@ -74,8 +74,8 @@ export function emitEpilogue(
   rootValue: string | undefined,
   lanes: Lanes = NARROW,
 ): string {
-  const { head, fixed, rest } = epilogueText(ctx, name, space, rootValue, lanes);
-  const text = `${head}) {\n  ${[...fixed.map((f) => f.text), ...rest].join('\n  ')}\n}\n`;
+  const { parameters, fixed, rest } = epilogueText(ctx, space, rootValue, lanes);
+  const text = `EW_INLINE void ${name}(${parameters}) {\n  ${[...fixed.map((f) => f.text), ...rest].join('\n  ')}\n}\n`;
   return lanes.wide ? widened(text) : text;
 }
 
@@ -86,6 +86,11 @@ export interface RowEpilogue {
   setup(n: string): string;
   /** Arguments at the end of a call. */
   readonly more: string;
+  /**
+   * Where all that is written is codes of 8 bits: the same function that gives them as they are before they are cut off (i4), and where
+   * those of channel `n` of a row belong.
+   */
+  readonly codes?: { readonly name: string; at(row: string, n: string): string };
 }
 
 export function emitRowEpilogue(
@@ -95,14 +100,35 @@ export function emitRowEpilogue(
   rootValue: string | undefined,
   lanes: Lanes,
 ): RowEpilogue {
-  const { head, fixed, rest } = epilogueText(ctx, name, space, rootValue, lanes);
+  const out = lanes.wide ? onlyCodes(ctx) : undefined;
+  const codes = `${name}_codes`;
+  const { parameters, fixed, rest } = epilogueText(ctx, space, rootValue, lanes, out !== undefined);
   const names = fixed.flatMap((f) => f.names);
-  const text = `${head}${names.map((n) => `, f4 ${n}`).join('')}) {\n  ${rest.join('\n  ')}\n}\n`;
+  const more = names.map((n) => `, ${n}`).join('');
+  const all = `(${parameters}${names.map((n) => `, f4 ${n}`).join('')})`;
+  const at = (row: string, n: string): string => `${ctx.write(out!)} + (i32)(${row}) * ${space.cols} + ${n}`;
+  const plain =
+    out === undefined
+      ? rest
+      : [storeCodes('i8', at('row', 'n'), `${codes}(${ctx.arguments()}, row, n, nv, a${more})`, space, lanes)];
+  const given = out === undefined ? '' : `EW_INLINE i4 ${codes}${all} {\n  ${rest.join('\n  ')}\n}\n`;
+  const text = `${given}EW_INLINE void ${name}${all} {\n  ${plain.join('\n  ')}\n}\n`;
   return {
     text: lanes.wide ? widened(text) : text,
     setup: (n) => fixed.map((f) => f.text.replace(/\bn\b/g, `(${n})`)).join(' '),
-    more: names.map((n) => `, ${n}`).join(''),
+    more,
+    ...(out === undefined ? {} : { codes: { name: codes, at } }),
   };
+}
+
+/** The codes of 8 bits that are all that a group's tail leaves. */
+function onlyCodes(ctx: KernelContext): string | undefined {
+  const { group } = ctx;
+  const last = group.tail.at(-1);
+  if (!last || !isKind(last, 'quantize') || group.rowTail) return undefined;
+  const out = last.node.outputs[0]!;
+  const others = group.tail.some((l) => l !== last && isKind(l, 'quantize')) || group.stores.some((v) => v !== out);
+  return others || ctx.type(out).dtype !== 'i8' ? undefined : out;
 }
 
 /** Declarations that are the same for all rows, of vectors whose types are all one (emit/c/gnu.ts). */
@@ -111,14 +137,14 @@ interface Fixed {
   readonly names: readonly string[];
 }
 
-/** The function's begin, up to its last parameter, and its lines. */
+/** The function's parameters and its lines, of which the last one gives back codes where it is to (`onlyCodes`). */
 function epilogueText(
   ctx: KernelContext,
-  name: string,
   space: Space,
   rootValue: string | undefined,
   lanes: Lanes,
-): { head: string; fixed: readonly Fixed[]; rest: readonly string[] } {
+  givesCodes = false,
+): { parameters: string; fixed: readonly Fixed[]; rest: readonly string[] } {
   const { pieces } = lanes;
   const named = (id: string): string[] => pieces.map((p) => `${id}${p}`);
   const declare = (id: string, values: readonly string[]): string =>
@@ -131,6 +157,7 @@ function epilogueText(
   const loads: string[] = [];
   const fixed: Fixed[] = [];
   const lines: string[] = [];
+  const channels = (at: string): string => (lanes.rows === 2 ? `f4_load_twice(${at})` : `f4_load_part(${at} + n, nv)`);
   const add = (id: string, offset: string, text: string): void => {
     if (offset === '0') fixed.push({ text, names: named(id) });
     else loads.push(text);
@@ -157,9 +184,8 @@ function epilogueText(
       const source = floatSource(ctx, value, lanes);
       const at = `${source.pointer} + ${offset}`;
       // What lies past the last channel may be a denormal float, which would make the whole vector many times slower.
-      const ends =
-        lanes.wide && perChannel && offset === '0' && source.type === 'float' && !isWhole(space, lanes.block);
-      if (ends) add(id, offset, `f4 ${id}a = f4_load_part(${at} + n, nv);`);
+      const ends = lanes.wide && perChannel && offset === '0' && source.type === 'float' && !isWhole(space, lanes);
+      if (ends || (lanes.rows === 2 && perChannel && offset === '0')) add(id, offset, `f4 ${id}a = ${channels(at)};`);
       else add(id, offset, perChannel ? source.pair(id, `${at} + n`, 'n') : source.splat(id, at));
     } else throw new Error(`elementwise kernel on ${t.dtype} value '${value}' is not emitted; cast it to f32 first`);
     const made = named(id);
@@ -206,11 +232,15 @@ function epilogueText(
         fixed.push({ text: declare(id, values).replace(/^f4/, 'i4'), names: named(id) });
         return named(id);
       };
-      lines.push(storeQuantized(ctx, l, space, load, zero, lanes));
+      lines.push(
+        givesCodes
+          ? `return ${codesOf(ctx, l, load, zero, lanes)[0]};`
+          : storeQuantized(ctx, l, space, load, zero, lanes),
+      );
     } else throw new Error(`node '${l.node.name}' (${l.spec.kind}) cannot be fused`);
   });
-  const parameters = `i32 row, i32 n, i32 nv, ${pieces.map((p) => `f4 ${p}`).join(', ')}${ctx.group.rowTail ? ', float *R' : ''}`;
-  return { head: `EW_INLINE void ${name}(${ctx.parameters()}, ${parameters}`, fixed, rest: [...loads, ...lines] };
+  const parameters = `${ctx.parameters()}, i32 row, i32 n, i32 nv, ${pieces.map((p) => `f4 ${p}`).join(', ')}${ctx.group.rowTail ? ', float *R' : ''}`;
+  return { parameters, fixed, rest: [...loads, ...lines] };
 }
 
 function storeAll(at: string, values: readonly string[]): string {
@@ -220,6 +250,27 @@ function storeAll(at: string, values: readonly string[]): string {
 /** Whether the tail of a group can be written for wide vectors: powers are computed a lane at a time. */
 export function hasLanewiseTail(ctx: KernelContext): boolean {
   return ctx.group.tail.every((l) => !isKind(l, 'map') || isLanewise(l.spec.expr));
+}
+
+/**
+ * Whether the tail of a group with such results can be written for two neighbouring rows in a vector: what it reads is there once for all
+ * rows, or lies as the results do.
+ */
+export function hasTailOfRows(ctx: KernelContext, shape: readonly number[]): boolean {
+  const { root, tail, rowTail } = ctx.group;
+  const made = new Set([root, ...tail].flatMap((l) => l?.node.outputs ?? []));
+  const suits = (value: string): boolean => {
+    const t = ctx.type(value);
+    if (ctx.decoded(value) || t.dtype === 'bool') return false;
+    const [cols = 1, ...before] = [...t.shape].reverse();
+    const once = before.every((d) => d === 1) && (cols === 1 || cols === shape.at(-1));
+    return once || (t.shape.length === shape.length && t.shape.every((d, i) => d === shape[i]));
+  };
+  return (
+    !rowTail &&
+    hasLanewiseTail(ctx) &&
+    tail.every((l) => !isKind(l, 'dequantize') && l.node.inputs.every((v) => v === '' || made.has(v) || suits(v)))
+  );
 }
 
 /** The value that the group's row tail reads and that is not in memory. */
@@ -246,16 +297,11 @@ export function emitRowTail(ctx: KernelContext, held: string, row: string): stri
   return `${ctx.write(s)}[${row}] = ew_quantize_row(${from}, ${ctx.write(q)} + ${row} * ${k}, ${k});`;
 }
 
-function storeF32(
-  ctx: KernelContext,
-  value: string,
-  space: Space,
-  values: readonly string[],
-  { block }: Lanes,
-): string {
+function storeF32(ctx: KernelContext, value: string, space: Space, values: readonly string[], lanes: Lanes): string {
+  const { block } = lanes;
   const at = `${ctx.write(value)} + (i32)row * ${space.cols} + n`;
   const full = `float *o = ${at}; ${storeAll('o', values)}`;
-  if (isWhole(space, block)) return `{ ${full} }`;
+  if (isWhole(space, lanes)) return `{ ${full} }`;
   return `{ if (nv == ${block}) { ${full} } else { float t[${block}]; ${storeAll('t', values)} float *o = ${at}; for (i32 j = 0; j < nv; j++) o[j] = t[j]; } }`;
 }
 
@@ -269,9 +315,9 @@ function storeBool(
   return `{ float t[${block}]; ${storeAll('t', values)} u8 *o = ${ctx.write(value)} + (i32)row * ${space.cols} + n; for (i32 j = 0; j < nv; j++) o[j] = t[j] != 0.0f; }`;
 }
 
-/** Whether every block of a row has as many real channels as a vector. */
-function isWhole(space: Space, block: number): boolean {
-  return space.whole && (block === 8 || space.cols % block === 0);
+/** Whether every block has as many real channels as a vector. */
+function isWhole(space: Space, { block, rows }: Lanes): boolean {
+  return rows === 2 || (space.whole && (block === 8 || space.cols % block === 0));
 }
 
 /** Half of what the magic-number rounding takes: ranges leave out the rounding of what they bound. */
@@ -305,7 +351,35 @@ function unclipped(ctx: KernelContext, l: Lowered): string {
   return e.k === 'in' ? producer.node.inputs[e.i]! : x;
 }
 
-/** round(x * inv) + zp, saturated: the magic-number rounding is exact to nearest even for |x * inv| < 2^22. */
+/** round(x * inv) + zp of every vector: the magic-number rounding is exact to nearest even for |x * inv| < 2^22. */
+function codesOf(
+  ctx: KernelContext,
+  l: Lowered,
+  load: (v: string) => readonly string[],
+  fixed: (values: readonly string[]) => readonly string[],
+  lanes: Lanes,
+): readonly string[] {
+  const [, inv, zp] = l.node.inputs as [string, string, string];
+  const x = unclipped(ctx, l);
+  const { lo, hi } = stepsRange(ctx, x, inv);
+  const exact = lo > -EXACT && hi < EXACT;
+  const [values, steps] = [load(x), load(inv)];
+  const z = ctx.read(zp);
+  const perChannel = ctx.type(zp).shape.some((d) => d > 1);
+  const channels = (i: number): string => (lanes.rows === 2 ? `i4_load_twice(${z})` : `i4_load(${z} + n + ${4 * i})`);
+  const zeros = lanes.pieces.map((_, i) => (perChannel ? channels(i) : `i4_splat(*${z})`));
+  return fixed(zeros).map((zero, i) => {
+    const scaled = `f4_mul(${values[i]}, ${steps[i]})`;
+    return exact ? `ew_round_add(${scaled}, ${zero})` : `i4_add(ew_round(${scaled}), ${zero})`;
+  });
+}
+
+/** C text that stores a vector of codes, cut off. */
+function storeCodes(type: string, at: string, codes: string, space: Space, lanes: Lanes): string {
+  const all = isWhole(space, lanes);
+  return `i4_store_${type}${all ? '' : '_part'}(${at}, ${codes}${all ? '' : ', nv'});`;
+}
+
 function storeQuantized(
   ctx: KernelContext,
   l: Lowered,
@@ -314,26 +388,12 @@ function storeQuantized(
   fixed: (values: readonly string[]) => readonly string[],
   lanes: Lanes,
 ): string {
-  const [, inv, zp] = l.node.inputs as [string, string, string];
   const out = l.node.outputs[0]!;
-  const x = unclipped(ctx, l);
-  const { lo, hi } = stepsRange(ctx, x, inv);
-  const exact = lo > -EXACT && hi < EXACT;
-  const [xa, xb] = load(x) as [string, string];
-  const [ia, ib] = load(inv) as [string, string];
-  const z = ctx.read(zp);
-  const perChannel = ctx.type(zp).shape.some((d) => d > 1);
-  const zeros = lanes.pieces.map((_, i) => (perChannel ? `i4_load(${z} + n + ${4 * i})` : `i4_splat(*${z})`));
-  const [za, zb] = fixed(zeros) as [string, string];
-  const q = (v: string, i: string, zero: string): string =>
-    exact ? `ew_round_add(f4_mul(${v}, ${i}), ${zero})` : `i4_add(ew_round(f4_mul(${v}, ${i})), ${zero})`;
+  const codes = codesOf(ctx, l, load, fixed, lanes);
   const dtype = ctx.type(out).dtype;
   const p = `${ctx.write(out)} + (i32)row * ${space.cols} + n`;
-  if (lanes.wide) {
-    const all = isWhole(space, lanes.block);
-    return `i4_store_${dtype}${all ? '' : '_part'}(${p}, ${q(xa, ia, za)}${all ? '' : ', nv'});`;
-  }
-  const narrow = `h8_narrow(${q(xa, ia, za)}, ${q(xb, ib, zb)})`;
+  if (lanes.wide) return storeCodes(dtype, p, codes[0]!, space, lanes);
+  const narrow = `h8_narrow(${codes[0]}, ${codes[1]})`;
   if (dtype === 'i16') {
     const full = `h8_store(${p}, h);`;
     return space.whole

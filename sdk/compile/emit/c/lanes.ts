@@ -12,14 +12,16 @@ export interface Lanes {
   /** Names of the vectors that hold them; vector i has the channels from `i * 4` on in the words of four lanes. */
   readonly pieces: readonly string[];
   readonly wide: boolean;
+  /** Rows side by side in a block: with two, all channels of each fill half a vector. */
+  readonly rows: 1 | 2;
 }
 
 /** Eight channels in two vectors. */
-export const NARROW: Lanes = { block: 8, pieces: ['a', 'b'], wide: false };
+export const NARROW: Lanes = { block: 8, pieces: ['a', 'b'], wide: false, rows: 1 };
 
-/** All channels of a block in one vector. */
-export function wideLanes(lanes: number): Lanes {
-  return { block: lanes, pieces: ['a'], wide: true };
+/** All channels of a block in one vector, or those of two rows. */
+export function wideLanes(lanes: number, rows: 1 | 2 = 1): Lanes {
+  return { block: lanes, pieces: ['a'], wide: true, rows };
 }
 
 /** Helpers that are there for wide vectors as well, under names of their own. */

@@ -7,6 +7,7 @@ import type { Geometry } from './geometry.ts';
 import { NARROW, wideLanes, widened } from './lanes.ts';
 import { expanded } from './vectors.ts';
 import { type Chains, chainsOf, costOf } from './wide-chains.ts';
+import { pairedRows, pairsRows } from './wide-pairs.ts';
 import { imageLines, laidDown, matrixRows, readsLines, STEP } from './wide-rows.ts';
 import { wideWinograd } from './winograd.ts';
 import { winogradOf } from './winograd-plan.ts';
@@ -76,7 +77,8 @@ export function wideProduct(
   const real = geo.og % lanes === 0 ? undefined : 'real';
   const span = (v: ShortVector) => expanded(v, 'G + n', 'width', () => ctx.scratch((channels + 16) * 4), real);
   const [multiplier, bias] = [span(p.multiplier), span(p.bias)];
-  const tail = hasLanewiseTail(ctx) ? wideLanes(lanes) : NARROW;
+  const pairs = bytes && windows && pairsRows(ctx, wide, geo, p);
+  const tail = hasLanewiseTail(ctx) ? wideLanes(lanes, pairs ? 2 : 1) : NARROW;
   const epi = emitRowEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0 }, p.y, tail);
   const dot = bytes ? 'ew_dot8(reach, ' : 'ew_dot16(';
   const reach = bytes ? reachText(chains.reaches, '(G + n)', 'tiles') : '';
@@ -103,17 +105,24 @@ export function wideProduct(
   const registers = (): string => {
     const [rows, columns] = [mr, firstColumns(geo.og, lanes, most)];
     const at = `${source.row}, ${codes}, ${segments}, ${source.apart}, ${passes}, ${start}, cells`;
-    const rest = range(columns).map((i) => {
+    const cell = (r: number, i: number): string => {
+      const f = `f4_from_i4(cells[${r * columns + i}])`;
+      const scaled = p.rowScale ? `f4_mul(${f}, f4_load_splat(${p.rowScale} + m + ${r}))` : f;
+      return `${ctx.arguments()}, m + ${r}, G + n + ${i * lanes}, nv, f4_add(f4_mul(${scaled}, scale${i}), bias${i})`;
+    };
+    const setup = (i: number): string => {
       const c = i * lanes;
-      const values = range(rows).map((r) => {
-        const f = `f4_from_i4(cells[${r * columns + i}])`;
-        const scaled = p.rowScale ? `f4_mul(${f}, f4_load_splat(${p.rowScale} + m + ${r}))` : f;
-        return `epi(${ctx.arguments()}, m + ${r}, G + n + ${c}, nv, f4_add(f4_mul(${scaled}, scale0), bias0)${epi.more});`;
-      });
+      return `const f4 scale${i} = f4_load(${multiplier.at} + ${c}), bias${i} = f4_load(${bias.at} + ${c});`;
+    };
+    const stored = (i: number): string => {
+      const c = i * lanes;
       return `{ const i32 nv = n1 - n - ${c} < ${lanes} ? n1 - n - ${c} : ${lanes}; (void)nv;
-              const f4 scale0 = f4_load(${multiplier.at} + ${c}), bias0 = f4_load(${bias.at} + ${c}); ${epi.setup(`G + n + ${c}`)}
-              ${values.join('\n              ')} }`;
-    });
+              ${setup(i)} ${epi.setup(`G + n + ${c}`)}
+              ${range(rows)
+                .map((r) => `epi(${cell(r, i)}${epi.more});`)
+                .join('\n              ')} }`;
+    };
+    const rest = range(columns).map(stored);
     return `if (rows == ${rows} && columns == ${columns}) {
             ix cells[${rows * columns}];
             ew_tile${bytes ? '8' : '16'}_${rows}_${columns}(${bytes ? 'reach' : '0'}, ${at});
@@ -141,11 +150,16 @@ export function wideProduct(
         ${widened(`for (i32 i = 0; i < width; i += ${lanes}) i4_store(${start} + i, i4_mul(i4_load(${start} + i), i4_splat(-${offset})));`)}
         ${reach}
         ${multiplier.setup} ${bias.setup}
-        for (i32 m = mb, rows; m < me; m += rows) {
+        ${pairs ? widened(pairedRows(ctx, geo, { source, codes, steps, start, multiplier, bias, epi })) : ''}
+        ${
+          pairs
+            ? ''
+            : `for (i32 m = mb, rows; m < me; m += rows) {
           rows = me - m < ${mr} ? me - m : ${mr};
           ${inRegisters ? registers() : ''}
           ${dot}${source.row}, rows, ${codes}, columns, ${segments}, ${source.apart}, ${passes}, ${start}, ${acc});
           ${tail.wide ? widened(finish) : finish}
+        }`
         }
       }
     }

@@ -49,6 +49,9 @@ export interface Source {
   readonly row: string;
   /** Bytes from one segment of a row to the next. */
   readonly apart: number;
+  /** Of windows in lines: where the lines are, and how many bytes from there those from row mb on. */
+  readonly base?: string;
+  readonly places?: string;
 }
 
 /** Rows that are not copied cost no memory: of these, a block has as many times more. Codes are unpacked once a block. */
@@ -112,6 +115,8 @@ export function imageLines(ctx: KernelContext, geo: Geometry, { src, from, type 
       }
       for (i32 i = 0; i < most; i++) for (i32 x = 0; x < ${geo.ow}; x++) ${places}[i * ${geo.ow} + x] = i * ${sh * line * bytes} + x * ${sw * geo.c * bytes};`,
     row: `${lines}, ${places} + (m - row * ${geo.ow})`,
+    base: lines,
+    places: `${places} + (mb - row * ${geo.ow})`,
     apart: dh * line * bytes,
   };
 }
