@@ -60,6 +60,7 @@ const UNPACKING = `
 EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entry);
 EW_SHARED const u8 *ew_panel_at(const u8 *w, i32 entry, i32 height, i32 cols, i32 offset, u8 *t, u8 *room);
 EW_SHARED void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 offset, u8 *d);
+EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d);
 /* tiles one after another: the bytes of one, its entry, its bits (1: it is one of sdk/wire/row-tiles.ts), its bytes before its list and those of that, its rows */
 typedef struct { const u8 *w; const u16 *entries; i32 tile, rows, cols, entry, bits, dense, list, height; } ew_walk;
 EW_INLINE ew_walk ew_walk_from(const u8 *p, i32 tile, i32 rows, i32 cols) {
@@ -73,6 +74,11 @@ EW_INLINE void ew_walk_on(ew_walk *t) {
   t->dense = t->bits == 1 ? (t->cols + 7) / 8 * ${4 * PANEL_ROWS} : (t->bits * t->height * t->cols + 7) / 8;
 }
 #define EW_TILES(t, p, tile, tiles, rows, cols) for (ew_walk t = ew_walk_from(p, tile, rows, cols); t.tile < tile + tiles && (ew_walk_on(&t), 1); t.w += t.dense + t.list, t.tile++)
+/* whether a tile goes to a block as it is unpacked, and its list, where it has one, for that */
+#define EW_IS_PLACED(x) ((x).bits > 1 && (x).height == ${PANEL_ROWS})
+EW_INLINE void ew_list_of(const ew_walk *x, i32 padded, u8 *d) {
+  if (x->list) ew_list(x->w + x->dense, x->list, padded * ${PANEL_ROWS}, 1 << (x->bits - 1), d);
+}
 /* four taps of 8 channels each, n of which are real, as [channel][4] */
 EW_INLINE __m256i ew_four_taps(const u8 *d, i32 n) {
 #define EW_TAP(i) (i < n ? _mm_loadl_epi64((const __m128i *)(d + 8 * i)) : _mm_setzero_si128())
@@ -105,14 +111,25 @@ function block(form: '' | '16'): string {
   return `EW_SHARED void ew_block${form}(const u8 *p, i32 tile, i32 tiles, i32 rows, i32 cols, i32 segments, i32 steps, i8 *t, i32 width, u8 *room, i32 *sums) {
   /* whole steps in every segment: they follow one another as they do in the tile */
   const i32 padded = (cols + 15) / 16 * 16, whole = segments == 1 || cols % (4 * segments) == 0;
-  EW_TILES(x, p, tile, tiles, rows, cols) {
-    if (whole && x.bits > 1 && x.height == ${PANEL_ROWS}) ew_place_panel${form}(x.w, x.bits, x.list, cols, t, 4 * width, room, sums);
-    else {
-      ew_panel_at(x.w, x.entry, x.height, cols, 0, room, room + padded * ${PANEL_ROWS});
+  u8 *const behind = room + padded * ${PANEL_ROWS};
+  ew_walk x = ew_walk_from(p, tile, rows, cols), next;
+  ew_walk_on(&x);
+  for (i32 i = 0, known = 0; i < tiles; i++, x = next, t += 4 * ${PANEL_ROWS}, sums += ${PANEL_ROWS}) {
+    u8 *const list = i & 1 ? behind : room;
+    next = x; next.w += x.dense + x.list; next.tile++;
+    if (i + 1 < tiles) ew_walk_on(&next);
+    if (whole && EW_IS_PLACED(x)) {
+      if (!known) ew_list_of(&x, padded, list);
+      /* the list of the next tile is made here: bytes that were only just stored are slow to load across the borders of those stores */
+      known = i + 1 < tiles && EW_IS_PLACED(next);
+      if (known) ew_list_of(&next, padded, i & 1 ? room : behind);
+      ew_place_panel${form}(x.w, x.bits, x.list ? list : 0, cols, t, 4 * width, sums);
+    } else {
+      known = 0;
+      ew_panel_at(x.w, x.entry, x.height, cols, 0, room, behind);
       if (whole) ew_place_tile${form}(room, t, 4 * width, padded / 4, sums);
       else ew_place_segments${form}(room, t, 4 * width, segments, cols / segments, steps, sums);
     }
-    t += 4 * ${PANEL_ROWS}; sums += ${PANEL_ROWS};
   }
 }
 `;

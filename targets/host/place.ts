@@ -4,8 +4,8 @@ import { unit256 } from './units-256.ts';
 import type { Width } from './width.ts';
 
 /**
- * Tiles that go to their places in a block of codes as they are unpacked: `ew_place_panel(w, bits, listed, cols, t, stride, room, sums)`, where
- * the tile of eight rows at w has a list of so many bytes. See blocks.ts for blocks, panels.ts for what tiles are.
+ * Tiles that go to their places in a block of codes as they are unpacked: `ew_place_panel(w, bits, list, cols, t, stride, sums)`, where the
+ * codes of the list of the tile of eight rows at w are at `list`, or that is null. See blocks.ts for blocks, panels.ts for what tiles are.
  */
 export function placedPanels(w: Width): string {
   return `${FROM_PANELS}${(['', '16'] as const).map((form) => `${WIDTHS.map((bits) => place(w, bits, form)).join('')}${panel(w, form)}`).join('')}`;
@@ -15,7 +15,6 @@ const WIDTHS = [2, 3, 4, 5, 6, 7, 8] as const;
 
 /** What the panels' own text has. */
 const FROM_PANELS = `
-EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d);
 EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i32 fill, u8 *t);
 EW_SHARED void ew_fill_in(u8 *t, i32 n, i32 mark, const u8 *list);
 `;
@@ -68,13 +67,12 @@ function panel({ lanes, mm, si }: Width, form: '' | '16'): string {
   const [put, steps] = form === '' ? ['EW_PUT8', 1] : ['ew_put16', 2];
   const cases = WIDTHS.map((b) => {
     const all = `ew_place${b}${form}_all(w, t, stride, units, &list)`;
-    return `    case ${b}: sum = ${b < 8 ? `listed ? ew_place${b}${form}(w, t, stride, units, &list) : ` : ''}${all}; break;`;
+    return `    case ${b}: sum = ${b < 8 ? `list ? ew_place${b}${form}(w, t, stride, units, &list) : ` : ''}${all}; break;`;
   });
   const total =
     lanes === 16 ? '_mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1))' : 'sum';
-  return `EW_SHARED void ew_place_panel${form}(const u8 *w, i32 bits, i32 listed, i32 cols, i8 *t, i64 stride, u8 *room, i32 *sums) {
-  const i32 units = cols / 16, zero = 1 << (bits - 1); const u8 *list = room; ew_mx sum = ${mm}_setzero_${si}();
-  if (listed) ew_list(w + bits * cols, listed, (cols + 15) / 16 * 16 * ${PANEL_ROWS}, zero, room);
+  return `EW_SHARED void ew_place_panel${form}(const u8 *w, i32 bits, const u8 *list, i32 cols, i8 *t, i64 stride, i32 *sums) {
+  const i32 units = cols / 16, zero = 1 << (bits - 1); ew_mx sum = ${mm}_setzero_${si}();
   switch (bits) {
 ${cases.join('\n')}
   }
@@ -82,7 +80,7 @@ ${cases.join('\n')}
   if (cols % 16) {
     u8 d[16 * ${PANEL_ROWS}]; const u8 *s = d;
     ew_rest(w + units * 16 * bits, bits, units * 16, cols, ${PANEL_ROWS}, zero, d);
-    if (listed) ew_fill_in(d, sizeof d, 0, list);
+    if (list) ew_fill_in(d, sizeof d, 0, list);
     t += units * ${4 * steps} * stride;
     for (i32 k = cols % 16; k > 0; k -= 4, s += 4 * ${PANEL_ROWS}, t += ${steps} * stride) {
       const __m256i v = _mm256_sub_epi8(_mm256_loadu_si256((const __m256i *)s), _mm256_set1_epi8((char)zero));
