@@ -4,7 +4,8 @@ import type { Width } from './width.ts';
 
 /** What products need around them: codes put into blocks, lines of the image copied. */
 export function codeBlocks(w: Width): string {
-  return `${w.lanes === 16 ? SUM_VNNI : SUM_256}${BLOCKS}${placedPanels(w)}${UNPACKING}`;
+  const wide = w.lanes === 16;
+  return `${wide ? SUM_VNNI : SUM_256}${BLOCKS}${placedPanels(w)}${WALK}${wide ? FILTER_512 : FILTER_256}${UNPACKING}`;
 }
 
 const SUM_VNNI = `
@@ -56,7 +57,7 @@ EW_SHARED void ew_line_i16(i16 *d, const i16 *s, i32 left, i32 w, i32 n, i32 zp)
  * many steps each, and what a block ends with is written over. `ew_block16`: as [step of two columns][channel][2 i16]. room: see
  * sdk/compile/emit/c/panels.ts.
  */
-const UNPACKING = `
+const WALK = `
 EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entry);
 EW_SHARED const u8 *ew_panel_at(const u8 *w, i32 entry, i32 height, i32 cols, i32 offset, u8 *t, u8 *room);
 EW_SHARED void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 offset, u8 *d);
@@ -79,26 +80,64 @@ EW_INLINE void ew_walk_on(ew_walk *t) {
 EW_INLINE void ew_list_of(const ew_walk *x, i32 padded, u8 *d) {
   if (x->list) ew_list(x->w + x->dense, x->list, padded * ${PANEL_ROWS}, 1 << (x->bits - 1), d);
 }
+`;
+
+/**
+ * `ew_put_filters(w, bits, kh, kw, d, room, sums)`: a whole tile of filters of fewer than 16 taps, four a line at most, none of whose codes
+ * are listed, to d.
+ */
+const FILTER_512 = `
+EW_INLINE void ew_put_filters(const u8 *w, i32 bits, i32 kh, i32 kw, i8 *d, u8 *room, i32 *sums) {
+  const i32 n = kh * kw * ${PANEL_ROWS};
+  const __mmask64 first = n < 64 ? (1ull << n) - 1 : ~0ull, rest = n > 64 ? (1ull << (n - 64)) - 1 : 0;
+  ew_mx v0, v1;
+  if (bits == 8) {
+    const ew_mx zero = _mm512_set1_epi8((char)128);
+    v0 = _mm512_sub_epi8(_mm512_maskz_loadu_epi8(first, w), zero); v1 = _mm512_sub_epi8(_mm512_maskz_loadu_epi8(rest, w + 64), zero);
+  } else {
+    ew_unpack_fields(w, bits, 0, n, -(1 << (bits - 1)), room);
+    v0 = _mm512_loadu_si512(room); v1 = _mm512_loadu_si512(room + 64);
+  }
+  /* two lines of [channel][4] at a time, of [tap][channel] */
+  const u64 taps = 0x1111111111111111ull * (u64)((1 << kw) - 1);
+  ew_mx at = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi8((char)(kw * ${PANEL_ROWS})), 1), sum = _mm512_setzero_si512();
+  at = _mm512_add_epi8(at, _mm512_set_epi32(${[...Array(16).keys()].reverse().map((c) => `0x${[24, 16, 8, 0].map((t) => (t + (c % 8)).toString(16).padStart(2, '0')).join('')}`)}));
+  for (i32 k = 0; k < kh; k += 2, d += 2 * EW_LANES * 4, at = _mm512_add_epi8(at, _mm512_set1_epi8((char)(2 * kw * ${PANEL_ROWS})))) {
+    const ew_mx v = _mm512_maskz_permutex2var_epi8(k + 1 < kh ? taps : taps & 0xffffffffu, v0, at, v1);
+    _mm256_storeu_si256((__m256i *)d, _mm512_castsi512_si256(v));
+    if (k + 1 < kh) _mm256_storeu_si256((__m256i *)(d + EW_LANES * 4), _mm512_extracti64x4_epi64(v, 1));
+    sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi8(1), v);
+  }
+  _mm256_storeu_si256((__m256i *)sums, _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1)));
+}
+`;
+
+const FILTER_256 = `
 /* four taps of 8 channels each, n of which are real, as [channel][4] */
 EW_INLINE __m256i ew_four_taps(const u8 *d, i32 n) {
 #define EW_TAP(i) (i < n ? _mm_loadl_epi64((const __m128i *)(d + 8 * i)) : _mm_setzero_si128())
   const __m128i x = _mm_unpacklo_epi8(EW_TAP(0), EW_TAP(1)), y = _mm_unpacklo_epi8(EW_TAP(2), EW_TAP(3));
   return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_unpacklo_epi16(x, y)), _mm_unpackhi_epi16(x, y), 1);
 }
+EW_INLINE void ew_put_filters(const u8 *w, i32 bits, i32 kh, i32 kw, i8 *d, u8 *room, i32 *sums) {
+  __m256i sum = _mm256_setzero_si256();
+  ew_unpack_fields(w, bits, 0, kh * kw * ${PANEL_ROWS}, -(1 << (bits - 1)), room);
+  for (i32 k = 0; k < kh; k++, d += EW_LANES * 4) {
+    const __m256i v = ew_four_taps(room + ${PANEL_ROWS} * kw * k, kw);
+    _mm256_storeu_si256((__m256i *)d, v); sum = ew_sum_codes(sum, v);
+  }
+  _mm256_storeu_si256((__m256i *)sums, sum);
+}
+`;
+
+const UNPACKING = `
 /* filters of kh * kw taps as [block of EW_LANES channels][line][step of four taps][channel][4] */
 EW_SHARED void ew_filters(const u8 *p, i32 tile, i32 tiles, i32 rows, i32 kh, i32 kw, i8 *t, u8 *room, i32 *sums) {
   const i32 steps = (kw + 3) / 4, taps = kh * kw; i32 at = 0;
   EW_TILES(x, p, tile, tiles, rows, taps) {
     i8 *d = t + at / EW_LANES * EW_LANES * 4 * kh * steps + at % EW_LANES * 4;
-    if (taps < 16 && steps == 1 && x.height == ${PANEL_ROWS} && x.list == 0) {
-      __m256i sum = _mm256_setzero_si256();
-      ew_unpack_fields(x.w, x.bits, 0, taps * ${PANEL_ROWS}, -(1 << (x.bits - 1)), room);
-      for (i32 k = 0; k < kh; k++, d += EW_LANES * 4) {
-        const __m256i v = ew_four_taps(room + ${PANEL_ROWS} * kw * k, kw);
-        _mm256_storeu_si256((__m256i *)d, v); sum = ew_sum_codes(sum, v);
-      }
-      _mm256_storeu_si256((__m256i *)(sums + at), sum);
-    } else {
+    if (taps < 16 && steps == 1 && x.height == ${PANEL_ROWS} && x.list == 0) ew_put_filters(x.w, x.bits, kh, kw, d, room, sums + at);
+    else {
       ew_panel_at(x.w, x.entry, x.height, taps, 0, room, room + (taps + 15) / 16 * 16 * ${PANEL_ROWS});
       ew_place_segments(room, d, EW_LANES * 4, kh, kw, steps, sums + at);
     }
