@@ -1,0 +1,151 @@
+import { type Graph, GraphBuilder } from '../../sdk/ir/graph.ts';
+import { OPS } from '../../sdk/ir/ops/index.ts';
+import { Rng } from '../../sdk/util/rng.ts';
+import { type Tensor, tensor } from '../../sdk/util/tensor.ts';
+
+/** Convolutions to eight channels, of which vectors of sixteen lanes take two pixels at a time, and ones that are like them but for one thing. */
+interface Layer {
+  readonly name: string;
+  /** Height, width, channels of the image. */
+  readonly shape: readonly [number, number, number];
+  readonly depthwise?: boolean;
+  readonly kernel?: readonly [number, number];
+  readonly stride?: number;
+  readonly pads?: readonly [number, number, number, number];
+  readonly type?: 'i8' | 'i16';
+  readonly zeros?: readonly number[];
+  readonly channels?: number;
+  /** What becomes of the result: it is kept, or coded after a residual and a bound, at one step or one a channel. */
+  readonly tail?: 'i8' | 'i16' | 'each';
+  readonly residual?: boolean;
+  readonly shares: boolean;
+}
+
+const LAYERS: readonly Layer[] = [
+  { name: 'first layer', shape: [13, 20, 3], stride: 2, tail: 'i8', shares: true },
+  { name: 'kept', shape: [9, 20, 4], shares: true },
+  { name: 'words', shape: [9, 14, 3], kernel: [5, 3], pads: [2, 1, 2, 1], tail: 'i16', shares: true },
+  { name: 'a step a channel', shape: [8, 12, 3], tail: 'each', residual: true, shares: true },
+  { name: 'long steps', shape: [9, 46, 3], stride: 9, tail: 'i8', pads: [0, 0, 0, 2], shares: true },
+  { name: 'odd width', shape: [8, 11, 3], tail: 'i8', shares: false },
+  { name: 'twice as many channels', shape: [8, 12, 3], channels: 16, tail: 'i8', shares: false },
+  { name: 'long lines', shape: [8, 12, 32], tail: 'i8', shares: false },
+  { name: 'depthwise', depthwise: true, shape: [21, 18, 8], tail: 'i8', residual: true, shares: true },
+  { name: 'depthwise, every second', depthwise: true, shape: [18, 24, 8], stride: 2, tail: 'i16', shares: true },
+  { name: 'depthwise, low', depthwise: true, shape: [2, 16, 8], kernel: [5, 5], pads: [2, 2, 2, 2], shares: true },
+  {
+    name: 'depthwise, one line',
+    depthwise: true,
+    shape: [6, 10, 8],
+    kernel: [1, 4],
+    pads: [0, 1, 0, 2],
+    tail: 'each',
+    shares: true,
+  },
+  { name: 'depthwise, words', depthwise: true, shape: [7, 10, 8], type: 'i16', tail: 'i8', shares: false },
+  {
+    name: 'depthwise, zeros',
+    depthwise: true,
+    shape: [7, 10, 8],
+    zeros: [1, -2, 3, -4, 5, -6, 7, -128],
+    tail: 'i8',
+    shares: false,
+  },
+  { name: 'depthwise, odd width', depthwise: true, shape: [7, 9, 8], tail: 'i8', shares: false },
+  { name: 'depthwise, whole vectors', depthwise: true, shape: [20, 19, 16], tail: 'i8', shares: false },
+  {
+    name: 'depthwise, whole vectors of words',
+    depthwise: true,
+    shape: [20, 19, 16],
+    type: 'i16',
+    tail: 'i8',
+    shares: false,
+  },
+];
+
+/** All of them in one graph; what the operators' own semantics give. */
+export function pairsGraph(): {
+  readonly graph: Graph;
+  readonly inputs: Record<string, Tensor>;
+  readonly expected: ReadonlyMap<string, Tensor>;
+  readonly shares: readonly boolean[];
+} {
+  const rng = new Rng(11);
+  const builder = new GraphBuilder('pairs');
+  const inputs: Record<string, Tensor> = {};
+  const values = new Map<string, Tensor>();
+  const expected = new Map<string, Tensor>();
+  const floats = (shape: number[], scale: number): Tensor => {
+    const size = shape.reduce((a, b) => a * b, 1);
+    return tensor(
+      'f32',
+      shape,
+      Float32Array.from({ length: size }, () => (rng.uniform() - 0.4) * scale),
+    );
+  };
+
+  function constant(name: string, t: Tensor): string {
+    values.set(name, t);
+    return builder.constant(name, t);
+  }
+  function add(op: string, name: string, from: string[], attrs: Record<string, number | string | readonly number[]>) {
+    const [y] = OPS.find((o) => o.name === op)!.evaluate(
+      from.map((v) => values.get(v)!),
+      attrs,
+    ) as [Tensor];
+    builder.node({ name, op, inputs: from, outputs: [name], attrs }, [{ dtype: y.dtype, shape: y.shape }]);
+    builder.setValue({ name, type: { dtype: y.dtype, shape: y.shape } });
+    values.set(name, y);
+    return name;
+  }
+  function input(name: string, t: Tensor): string {
+    inputs[name] = t;
+    values.set(name, t);
+    return builder.input(name, { dtype: 'f32', shape: t.shape });
+  }
+
+  for (const layer of LAYERS) {
+    const { name, shape, depthwise, kernel = [3, 3], stride = 1, pads = [1, 1, 1, 1], type = 'i8', tail } = layer;
+    const [h, w, c] = shape;
+    const o = depthwise ? c : (layer.channels ?? 8);
+    const made = (part: string, t: Tensor): string => constant(`${name}.${part}`, t);
+    const x = input(name, floats([1, h, w, c], 4));
+    // Some of the image lies beyond what codes hold, so that the ends of their range are there.
+    const inv = made('inv', tensor('f32', [1], Float32Array.of(type === 'i8' ? 100 : 20000)));
+    const zeros = layer.zeros ?? [type === 'i8' ? -128 : 0];
+    const zp = made('zp', tensor('i32', [zeros.length], Int32Array.from(zeros)));
+    const coded = add('Quantize', `${name}.codes`, [x, inv, zp], { to: type });
+    const taps = kernel[0] * kernel[1] * (depthwise ? 1 : c);
+    const codes = tensor(
+      'i8',
+      [o, ...kernel, depthwise ? 1 : c],
+      Int8Array.from({ length: o * taps }, (_, i) => (i % 5 === 0 ? 127 : Math.round((rng.uniform() - 0.5) * 254))),
+    );
+    const m = made(
+      'm',
+      tensor(
+        'f32',
+        [o],
+        Float32Array.from({ length: o }, () => rng.uniform() * 1e-4),
+      ),
+    );
+    const attrs = { strides: [stride, stride], pads, dilations: [1, 1], groups: depthwise ? c : 1 };
+    let y = add('QConv', `${name}.y`, [coded, made('w', codes), m, made('bias', floats([o], 1)), zp], attrs);
+    if (layer.residual)
+      y = add('Add', `${name}.sum`, [y, input(`${name}.residual`, floats([...values.get(y)!.shape], 1))], {});
+    if (tail) {
+      const limited = add('Clip', `${name}.limited`, [y], { min: 0, max: 6 });
+      const steps = Float32Array.from({ length: tail === 'each' ? o : 1 }, (_, i) => 40 + i);
+      const ends = Int32Array.from(steps, (_, i) => (tail === 'i16' ? 0 : i - 128));
+      const scale = [
+        made('step', tensor('f32', [steps.length], steps)),
+        made('zero', tensor('i32', [ends.length], ends)),
+      ];
+      const q = add('Quantize', `${name}.q`, [limited, ...scale], { to: tail === 'i16' ? 'i16' : 'i8' });
+      y = add('Dequantize', `${name}.back`, [q, ...scale], {});
+    }
+    expected.set(y, values.get(y)!);
+    builder.outputs.push(y);
+  }
+  return { graph: builder.build(), inputs, expected, shares: LAYERS.map((l) => l.shares) };
+}
