@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { assemble } from './assemble.ts';
 import { parse } from './parse.ts';
 
@@ -13,8 +14,20 @@ export function compileKernels(
   defines: readonly string[],
   exports: readonly string[],
 ): Uint8Array {
-  return assemble(
-    sources.map((source) => parse(source, defines)),
-    exports,
+  return unoptimized(() =>
+    assemble(
+      sources.map((source) => parse(source, defines)),
+      exports,
+    ),
   );
+}
+
+/** The engine takes longer to optimize the compiler than the compiler takes as it is: three times as long for the first module. */
+function unoptimized<T>(work: () => T): T {
+  setFlagsFromString('--no-opt');
+  try {
+    return work();
+  } finally {
+    setFlagsFromString('--opt');
+  }
 }
