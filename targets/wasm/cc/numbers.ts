@@ -1,13 +1,17 @@
 import { type Constant, constant } from './constants.ts';
-import { DOUBLE, FLOAT, type Int, int } from './types.ts';
+import { DOUBLE, FLOAT, INT, type Int, int } from './types.ts';
 
 /** Numbers as C writes them. */
 
 const INTEGER = /^(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)(u?l{0,2}|l{1,2}u)$/i;
 const REAL = /^([0-9]*)(?:\.([0-9]*))?(?:e([+-]?[0-9]+))?(f?)$/i;
 
+/** What most numbers are: decimal, and surely an int. */
+const SHORT = /^(0|[1-9][0-9]{0,8})$/;
+
 /** The constant of a number's text; nothing for what is not a number. */
 export function parseNumber(text: string): Constant | undefined {
+  if (SHORT.test(text)) return constant(INT, Number(text));
   const integer = INTEGER.exec(text);
   if (integer) return parseInteger(integer[1] as string, (integer[2] as string).toLowerCase());
   const real = REAL.exec(text);
