@@ -96,7 +96,8 @@ export abstract class Engine {
     return data;
   }
 
-  private view(slot: Slot): TypedArray {
+  /** A slot's place in the arena. */
+  protected view(slot: Slot): TypedArray {
     let view = this.views.get(slot);
     if (!view) {
       view = viewBytes(slot.dtype, this.arena(slot.offset, byteLength(slot)));

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Step } from '../../wire/program.ts';
+import type { KeepApart } from './apart.ts';
 
 /** Words of the control block that the threads share (i32 each), those that change at different times in lines of their own. */
 const FROM = 0;
@@ -17,8 +18,9 @@ const WAITING = 33;
 /** Parts of the present step that have ended. */
 const ARRIVED = 48;
 const READY = 64;
-/** Word of part p: how many steps have had it taken. */
+/** Words of part p: how many steps have had it taken; the number that its thread has in Linux, 0 elsewhere. */
 const TAKEN = 80;
+const NUMBER = 81;
 const APART = 16;
 
 /** Whoever has nothing to do polls for so long before it sleeps, ms. */
@@ -73,6 +75,9 @@ const help = (issued) => {
     if (!took) sleep(${ENDED}, ${WAITING}, step);
   }
 };
+try {
+  c[${NUMBER} + ${APART} * d.part] = Number(require('node:fs').readlinkSync('/proc/thread-self').split('/')[2]);
+} catch {}
 Atomics.add(c, ${READY}, 1);
 for (let seen = 0; ; ) {
   sleep(${ISSUED}, ${IDLE}, seen);
@@ -93,6 +98,12 @@ export interface TeamMember {
   stackTop(part: number): number;
 }
 
+export interface TeamOptions {
+  /** Whether threads share the smallest steps, too. */
+  readonly splitAll: boolean;
+  readonly keepApart: KeepApart | undefined;
+}
+
 export type StepFunction = (weights: number, arena: number, scratch: number, part: number, parts: number) => void;
 
 /**
@@ -109,11 +120,13 @@ export class Team {
   /** How long each step takes one thread, about. */
   private readonly ms: readonly number[];
   private readonly poll: number;
+  private readonly keepApart: KeepApart | undefined;
   private last = Number.NEGATIVE_INFINITY;
 
-  private constructor(member: TeamMember, parts: number, splitAll: boolean) {
+  private constructor(member: TeamMember, parts: number, { splitAll, keepApart }: TeamOptions) {
     this.member = member;
     this.parts = parts;
+    this.keepApart = keepApart;
     this.control = new Int32Array(new SharedArrayBuffer((TAKEN + APART * parts) * 4));
     this.small = member.steps.map(({ macs, bytes }) => !splitAll && macs < LEAST_MACS && bytes < LEAST_BYTES);
     this.ms = member.steps.map(({ macs, bytes }) => macs / MACS_A_MS + bytes / BYTES_A_MS);
@@ -121,9 +134,8 @@ export class Team {
     this.poll = availableParallelism() < parts ? 0 : POLL_MS;
   }
 
-  /** @param splitAll whether threads share the smallest steps, too. */
-  static start(member: TeamMember, parts: number, splitAll: boolean): Team {
-    const team = new Team(member, parts, splitAll);
+  static start(member: TeamMember, parts: number, options: TeamOptions): Team {
+    const team = new Team(member, parts, options);
     for (let part = 1; part < parts; part++) {
       const worker = new Worker(WORKER, {
         eval: true,
@@ -180,9 +192,14 @@ export class Team {
     c[FROM] = from;
     c[BASE] = base;
     Atomics.store(c, ISSUED, (base + to - from) | 0);
-    if (Atomics.load(c, IDLE) > 0 && this.pays(from, to)) Atomics.notify(c, ISSUED);
+    if (Atomics.load(c, IDLE) > 0 && this.pays(from, to)) this.wake();
     this.help(steps, (base + to - from) | 0);
     this.last = performance.now();
+  }
+
+  private wake(): void {
+    this.keepApart?.(this.workers.map((_, i) => this.control[NUMBER + APART * (i + 1)]!));
+    Atomics.notify(this.control, ISSUED);
   }
 
   /** Whether threads that sleep are to be woken for a run. */

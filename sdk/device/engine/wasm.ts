@@ -1,7 +1,10 @@
+import { newArray, sizeOf, type TypedArray } from '../../util/tensor.ts';
 import type { KernelModule } from '../../wire/kernels.ts';
-import type { Program } from '../../wire/program.ts';
+import type { Program, Slot } from '../../wire/program.ts';
+import { apartKeeper, type KeepApart } from './apart.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { holdRowTiles } from './row-tiles.ts';
+import { copyShared } from './shared-memory.ts';
 import { type StepFunction, Team } from './team.ts';
 import { type WasmKernels, wasmKernels } from './wasm-kernels.ts';
 
@@ -83,7 +86,7 @@ export class WasmEngine extends Engine {
   private constructor(
     program: Program,
     { kernels, module, settings, heap, memory }: PreparedWasm,
-    { threads = 1, splitAll = false }: EngineOptions,
+    { threads = 1, splitAll = false, keepApart }: EngineOptions & { readonly keepApart?: KeepApart | undefined },
   ) {
     super(program, kernels, threads, program.scratchBytes);
     this.memory = memory;
@@ -101,7 +104,7 @@ export class WasmEngine extends Engine {
       scratch: (part: number) => places.scratch + part * program.scratchBytes,
       stackTop: (part: number) => heap + STACK * part,
     };
-    this.team = threads > 1 ? Team.start(member, threads, splitAll) : undefined;
+    this.team = threads > 1 ? Team.start(member, threads, { splitAll, keepApart }) : undefined;
   }
 
   /** `weights` is the resident block of the program (see sdk/wire/weights.ts). */
@@ -120,7 +123,9 @@ export class WasmEngine extends Engine {
 
   /** @param options those that it was prepared with. */
   static async open(program: Program, prepared: PreparedWasm, options: EngineOptions = {}): Promise<WasmEngine> {
-    const engine = new WasmEngine(program, prepared, { ...options, threads: partsOf(options.threads) });
+    const threads = partsOf(options.threads);
+    const keepApart = threads > 1 ? await apartKeeper() : undefined;
+    const engine = new WasmEngine(program, prepared, { ...options, threads, keepApart });
     await engine.team?.ready();
     return engine;
   }
@@ -135,6 +140,16 @@ export class WasmEngine extends Engine {
       this.steps[i]!(weights, arena, scratch, 0, 1);
       ended?.(i);
     }
+  }
+
+  protected override copyIn(slot: Slot, data: TypedArray): void {
+    copyShared(this.view(slot), data);
+  }
+
+  protected override copyOut(slot: Slot, data?: TypedArray): TypedArray {
+    const to = data ?? newArray(slot.dtype, sizeOf(slot.shape));
+    copyShared(to, this.view(slot));
+    return to;
   }
 
   arena(offset: number, bytes: number): Uint8Array {

@@ -23,6 +23,27 @@ test('outputs are copied to the tensors that are given', async () => {
   engine.close();
 });
 
+test('large inputs and outputs are copied whole, by any number of threads', async () => {
+  const sketch = new GraphSketch('large');
+  const large = sketch.build(sketch.node('Relu', [sketch.input('x', [5001])]));
+  const made = await compileGraph(large, wasmTarget, { variants: ['simd128'] });
+  const name = large.outputs[0]!;
+  const x = tensor(
+    'f32',
+    [5001],
+    Float32Array.from({ length: 5001 }, (_, i) => (i % 3) - 1),
+  );
+  const want = x.data.map((v) => Math.max(v, 0));
+  for (const threads of [1, 2]) {
+    const engine = await WasmEngine.load(made.program, made.modules, residentBlock(made), { threads });
+    const first = engine.run({ x });
+    assert.equal(first[name]!.data, want);
+    (first[name]!.data as Float32Array).fill(7);
+    assert.equal(engine.run({ x }, first)[name]!.data, want);
+    engine.close();
+  }
+});
+
 test('a tensor of another type is refused before anything runs', async () => {
   const engine = await open();
   const wrong = { [out!]: tensor('f32', [3], [0, 0, 0]) };
