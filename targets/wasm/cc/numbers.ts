@@ -16,12 +16,12 @@ export function parseNumber(text: string): Constant | undefined {
   if (integer) return parseInteger(integer[1] as string, (integer[2] as string).toLowerCase());
   const real = REAL.exec(text);
   if (!real) return undefined;
-  const [, whole = '', fraction = '', exponent = '0', suffix] = real;
-  const digits = whole + fraction;
-  if (digits === '') return undefined;
+  const [, whole = '', fraction, exponent, suffix] = real;
+  const digits = whole + (fraction ?? '');
+  if (digits === '' || (fraction === undefined && exponent === undefined)) return undefined;
   const value = Number(suffix ? text.slice(0, -1) : text);
   if (!suffix) return constant(DOUBLE, value);
-  return constant(FLOAT, nearestFloat(value, BigInt(digits), Number(exponent) - fraction.length));
+  return constant(FLOAT, nearestFloat(value, BigInt(digits), Number(exponent ?? 0) - (fraction ?? '').length));
 }
 
 /** The first type that holds the value: decimal numbers are signed unless they say otherwise. */

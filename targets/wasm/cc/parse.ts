@@ -32,7 +32,7 @@ interface FunctionEntry {
   /** Names of parameters. */
   names: readonly number[];
   body?: Range;
-  /** Its place in the order of definitions. */
+  /** The token where it is defined, or declared while it is not. */
   order: number;
   isUsed: boolean;
 }
@@ -43,6 +43,8 @@ class File {
   private readonly text: Text;
   /** Of what is parsed, and of what waits until a table that it needs is. */
   private readonly expanded = new Tokens(4096);
+  /** Where the declaration at the top begins that is read. */
+  private first = 0;
   private readonly functions = new Map<number, FunctionEntry>();
   private readonly globals: Variable[] = [];
   /** Functions that are used and not parsed yet. */
@@ -67,6 +69,7 @@ class File {
 
   /** One declaration at the top; the token after it. */
   private outer(from: number): number {
+    this.first = from;
     const { codes, length } = this.text.tokens;
     let depth = 0;
     let assigned = 0;
@@ -196,7 +199,7 @@ class File {
     const entry: FunctionEntry = {
       function: { name: p.spelling(name), external: !isStatic, result: type, parameters: variables, inline },
       names,
-      order: 0,
+      order: this.first,
       isUsed: false,
     };
     this.functions.set(name, entry);
@@ -231,7 +234,7 @@ class File {
 
   private body(entry: FunctionEntry): void {
     const { function: made, names, body } = entry;
-    if (!body) throw this.refused(0, `'${made.name}' is not defined`);
+    if (!body) throw this.refused(entry.order, `'${made.name}' is not defined`);
     made.body = this.within(body, (p) => {
       p.result = made.result;
       p.enterScope();
