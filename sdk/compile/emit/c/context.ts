@@ -211,6 +211,15 @@ export class KernelContext {
     return `(S + ${at})`;
   }
 
+  /** What is written in place of a kernel that has been written since `mark` bytes of scratch were taken: one of the two runs. */
+  instead<T>(mark: number, write: () => T): T {
+    const taken = this.scratchBytes;
+    this.scratchBytes = mark;
+    const text = write();
+    this.scratchBytes = Math.max(taken, this.scratchBytes);
+    return text;
+  }
+
   cType(value: string): string {
     return C_TYPES[this.type(value).dtype];
   }

@@ -25,7 +25,7 @@ export interface LineDepthwise {
 }
 
 /** Loads and accumulators of a block that WebAssembly engines keep in registers. */
-const REGISTERS = 15;
+export const REGISTERS = 15;
 /** Elements of a column of a pair of lines: eight channels of two. */
 const COLUMN = 2 * NR;
 
@@ -69,7 +69,7 @@ export function suitsLines(ctx: KernelContext, geo: Geometry): boolean {
   );
 }
 
-const MOST_TAPS = 5;
+export const MOST_TAPS = 5;
 
 export function lineDepthwise(ctx: KernelContext, v: LineDepthwise): Pick<KernelText, 'helpers' | 'body'> {
   const { geo, src, type, zero, multiplier: mult, bias } = v;

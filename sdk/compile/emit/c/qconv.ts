@@ -172,7 +172,7 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     zp: v.zp,
   };
   const plain = winograd
-    ? instead(ctx, mark, () => narrowWinograd(ctx, product, winograd))
+    ? ctx.instead(mark, () => narrowWinograd(ctx, product, winograd))
     : plainProduct(shared, narrow ? 'i8' : 'i16');
   // Of codes that change little is run.
   if (!narrow || (eight && (ctx.tuning.sums || !ctx.constant(v.w))))
@@ -191,15 +191,6 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     body: `#ifdef EW_DOT7\n  if (${eight ? 'ew_eight' : '!ew_chained'}) {\n  ${dot7.body}\n  return;\n  }\n#endif\n  ${renamed(plain.body)}`,
     ...rest,
   };
-}
-
-/** What is written in place of a kernel that has been written since `mark` bytes of scratch were taken: one of the two runs. */
-function instead<T>(ctx: KernelContext, mark: number, write: () => T): T {
-  const taken = ctx.scratchBytes;
-  ctx.scratchBytes = mark;
-  const text = write();
-  ctx.scratchBytes = Math.max(taken, ctx.scratchBytes);
-  return text;
 }
 
 /** Channels of one row whose scales and biases are made plain together. */

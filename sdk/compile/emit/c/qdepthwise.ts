@@ -4,6 +4,7 @@ import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, splitOf } from './context.ts';
 import { clip, depthwiseShare } from './conv.ts';
 import { lineDepthwise, suitsLines } from './dw-lines.ts';
+import { quadDepthwise, suitsQuads } from './dw-quads.ts';
 import { emitEpilogue, spaceOf } from './epilogue.ts';
 import { NR } from './gemm.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
@@ -37,10 +38,25 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
     y,
   };
   if (wide && suitsWideDepthwise(ctx, geo)) return { ...wideDepthwise(ctx, wide, geo, { ...v, codes }), ...rest };
+  const mark = ctx.scratchBytes;
+  const quads =
+    v.from === 'i8' && !ctx.tuning.sums && suitsQuads(geo) ? quadDepthwise(ctx, { ...v, type: v.from }) : undefined;
+  const plain = quads ? ctx.instead(mark, () => plainDepthwise(ctx, v)) : plainDepthwise(ctx, v);
+  if (!quads) return { ...plain, ...rest };
+  return {
+    helpers: `#ifdef EW_DOT7\n${quads.helpers}#endif\n${plain.helpers}`,
+    body: `#ifdef EW_DOT7\n  if (ew_eight) {\n  ${quads.body}\n  return;\n  }\n#endif\n  ${plain.body}`,
+    ...rest,
+  };
+}
+
+/** The kernel that is made of products of 16 bits. */
+function plainDepthwise(ctx: KernelContext, v: Depthwise): Text {
+  const { geo, safe } = v;
   const inLines = suitsLines(ctx, geo);
   const sums = v.from === 'i8' && safe >= Math.min(geo.kw, LEAST_SAFE);
-  if (sums && (safe === geo.kh * geo.kw || geo.kw < LEAST_SAFE || !inLines)) return { ...summed(ctx, v), ...rest };
-  return { ...(inLines ? lineDepthwise(ctx, { ...v, type: v.from }) : paired(ctx, v)), ...rest };
+  if (sums && (safe === geo.kh * geo.kw || geo.kw < LEAST_SAFE || !inLines)) return summed(ctx, v);
+  return inLines ? lineDepthwise(ctx, { ...v, type: v.from }) : paired(ctx, v);
 }
 
 /** C expressions of what a kernel reads, and the value that it makes. */
