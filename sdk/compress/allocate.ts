@@ -45,7 +45,8 @@ export interface Choice {
   readonly divergence: number;
 }
 
-const stepAt = (i: number): number => 2 ** (i / PER_OCTAVE - OCTAVES);
+/** Relative steps, FINE of them from one grid point to the next. */
+const STEPS = Float64Array.from({ length: (POINTS - 1) * FINE + 1 }, (_, i) => 2 ** (i / FINE / PER_OCTAVE - OCTAVES));
 
 export interface CurveMatrix {
   readonly weights: Float32Array;
@@ -57,51 +58,181 @@ export interface CurveMatrix {
 /** Codes sampled for a curve. */
 const SAMPLED = 8192;
 
-/** Entropy and step curves of a unit by plain rounding: error feedback hardly changes the histogram. */
-export function curveOf(matrices: readonly CurveMatrix[], bits: number): WidthCurve {
-  const limit = 2 ** (bits - 1) - 1;
-  const entropy = new Float64Array(POINTS);
-  const square = new Float64Array(POINTS);
-  const resident = new Float64Array(POINTS);
-  const floors = matrices.map((m) => {
-    const cols = m.weights.length / m.rows;
-    return m.steps.map((_, r) => maxAbs(m.weights, r * cols, (r + 1) * cols) / reachOf(limit));
-  });
+/** Smallest step of a row: rows of zeros have none of their own. */
+const SMALLEST = 1e-30;
+
+/**
+ * Entropy and step curves of a unit by plain rounding, for codes of each of `widths` bits: error feedback hardly changes the histogram. A
+ * row whose codes fit a width has the same ones at every larger width, and one that was raised to fit has the same ones at every finer
+ * step, so that rows are rounded once a step, and once a width.
+ */
+export function curvesOf(matrices: readonly CurveMatrix[], widths: readonly number[]): WidthCurve[] {
+  const curves = widths.map((bits) => ({
+    bits,
+    entropy: new Float64Array(POINTS),
+    resident: new Float64Array(POINTS),
+    square: new Float64Array(POINTS),
+  }));
+  const narrowFirst = curves.toSorted((a, b) => a.bits - b.bits);
+  const rows = sampledRows(
+    matrices,
+    narrowFirst.map((c) => reachOf(2 ** (c.bits - 1) - 1)),
+  );
+  const fitted = new FittedCounts(rows, narrowFirst.length);
   for (let p = 0; p < POINTS; p++) {
-    const counts = new Uint32Array(257);
-    let total = 0;
-    let rows = 0;
-    for (let i = 0; i < matrices.length; i++) {
-      const m = matrices[i]!;
-      const steps = m.steps.map((s, r) => Math.max(s * stepAt(p), floors[i]![r]!, 1e-30));
-      total += countCodes(m, steps, limit, counts);
-      for (let r = 0; r < m.rows; r++) square[p]! += (steps[r]! / m.steps[r]!) ** 2;
-      rows += m.rows;
+    const finest = fitted.roundAt(STEPS[p * FINE]!);
+    const counts = new Uint32Array(BINS);
+    for (const [w, curve] of narrowFirst.entries()) {
+      curve.square[p] = squareAt(rows, STEPS[p * FINE]!, w);
+      if (w > finest) {
+        curve.entropy[p] = narrowFirst[finest]!.entropy[p]!;
+        curve.resident[p] = narrowFirst[finest]!.resident[p]!;
+        continue;
+      }
+      fitted.addFree(w, counts);
+      const all = fitted.withRaised(w, counts);
+      curve.entropy[p] = entropyOfCounts(all, rows.values.length);
+      curve.resident[p] = residentBits(magnitudesOf(all)) / rows.values.length;
     }
-    square[p]! /= rows;
-    entropy[p] = entropyOfCounts(counts, total);
-    resident[p] = residentBits(magnitudesOf(counts)) / total;
   }
-  return { bits, entropy, resident, square };
+  return curves;
+}
+
+/** Codes from -128 on; what counts them leaves one unused at the end. */
+const BINS = 257;
+
+/** Weights of a unit's rows that stand for all of them. */
+interface SampledRows {
+  readonly values: Float32Array;
+  /** Those of row r begin at starts[r]. */
+  readonly starts: Int32Array;
+  /** Step of every row at relative step 1. */
+  readonly steps: Float64Array;
+  /** Smallest step with which a row fits, by width and row. */
+  readonly floors: readonly Float64Array[];
+}
+
+function sampledRows(matrices: readonly CurveMatrix[], reaches: readonly number[]): SampledRows {
+  const values: number[] = [];
+  const starts = [0];
+  const largest: number[] = [];
+  for (const { weights, rows } of matrices) {
+    const cols = weights.length / rows;
+    const stride = strideOf(weights.length, cols);
+    for (let r = 0, i = 0; r < rows; r++) {
+      for (; i < (r + 1) * cols; i += stride) values.push(weights[i]!);
+      starts.push(values.length);
+      largest.push(maxAbs(weights, r * cols, (r + 1) * cols));
+    }
+  }
+  return {
+    values: Float32Array.from(values),
+    starts: Int32Array.from(starts),
+    steps: Float64Array.from(matrices.flatMap((m) => [...m.steps])),
+    floors: reaches.map((reach) => Float64Array.from(largest, (v) => v / reach)),
+  };
+}
+
+/** From one sampled weight to the next: prime to the row length, so that all columns are visited. */
+function strideOf(weights: number, cols: number): number {
+  const stride = Math.max(1, Math.floor(weights / SAMPLED));
+  return cols % stride === 0 && stride > 1 ? stride + 1 : stride;
+}
+
+/** Mean over rows of the squared step after rows were raised to fit. */
+function squareAt({ steps, floors }: SampledRows, relative: number, width: number): number {
+  const floor = floors[width]!;
+  let square = 0;
+  for (let r = 0; r < steps.length; r++) {
+    const step = Math.max(steps[r]! * relative, floor[r]!, SMALLEST);
+    square += (step / steps[r]!) ** 2;
+  }
+  return square / steps.length;
+}
+
+/** Histograms of codes by width, of rows at their own step and of those that are raised to fit; steps only grow. */
+class FittedCounts {
+  private readonly rows: SampledRows;
+  private readonly widths: number;
+  /** Codes + 128 of all rows when raised to fit, by width. */
+  private readonly raised: readonly Uint8Array[];
+  /** Their counts, of rows that are raised. */
+  private readonly raisedCounts: readonly Uint32Array[];
+  /** The narrowest width at which a row has its own step; the number of widths: none. */
+  private readonly fits: Uint8Array;
+  /** Counts of rows that have their own step from a width on. */
+  private readonly freeCounts: readonly Uint32Array[];
+  private readonly sum = new Uint32Array(BINS);
+
+  constructor(rows: SampledRows, widths: number) {
+    this.rows = rows;
+    this.widths = widths;
+    const codes = rows.floors.map((floor) => codesOf(rows, floor));
+    this.raised = codes;
+    this.raisedCounts = codes.map((list) => {
+      const counts = new Uint32Array(BINS);
+      for (let i = 0; i < list.length; i++) counts[list[i]!]!++;
+      return counts;
+    });
+    this.fits = new Uint8Array(rows.steps.length).fill(widths);
+    this.freeCounts = codes.map(() => new Uint32Array(BINS));
+  }
+
+  /** Rounds at a relative step that is larger than the last one. Returns the narrowest width at which no row is raised, or the last one. */
+  roundAt(relative: number): number {
+    const { values, starts, steps, floors } = this.rows;
+    const { fits, freeCounts, widths } = this;
+    for (const counts of freeCounts) counts.fill(0);
+    let narrowest = 0;
+    for (let r = 0; r < steps.length; r++) {
+      const step = Math.max(steps[r]! * relative, SMALLEST);
+      while (fits[r]! > 0 && step >= floors[fits[r]! - 1]![r]!) this.lower(r);
+      const first = fits[r]!;
+      narrowest = Math.max(narrowest, first);
+      if (first === widths) continue;
+      const counts = freeCounts[first]!;
+      for (let i = starts[r]!; i < starts[r + 1]!; i++) counts[Math.round(values[i]! / step) + 128]!++;
+    }
+    return Math.min(narrowest, widths - 1);
+  }
+
+  /** Lets a row have its own step at one width more. */
+  private lower(r: number): void {
+    const { starts } = this.rows;
+    const width = --this.fits[r]!;
+    const [codes, counts] = [this.raised[width]!, this.raisedCounts[width]!];
+    for (let i = starts[r]!; i < starts[r + 1]!; i++) counts[codes[i]!]!--;
+  }
+
+  addFree(width: number, counts: Uint32Array): void {
+    const free = this.freeCounts[width]!;
+    for (let i = 0; i < BINS; i++) counts[i]! += free[i]!;
+  }
+
+  /** The sum, good until the next one. */
+  withRaised(width: number, free: Uint32Array): Uint32Array {
+    const raised = this.raisedCounts[width]!;
+    for (let i = 0; i < BINS; i++) this.sum[i] = free[i]! + raised[i]!;
+    return this.sum;
+  }
+}
+
+/** Codes + 128 with a step for every row. */
+function codesOf({ values, starts }: SampledRows, steps: Float64Array): Uint8Array {
+  const codes = new Uint8Array(values.length);
+  for (let r = 0; r < steps.length; r++) {
+    const step = Math.max(steps[r]!, SMALLEST);
+    for (let i = starts[r]!; i < starts[r + 1]!; i++) codes[i] = Math.round(values[i]! / step) + 128;
+  }
+  return codes;
 }
 
 /** Counts of |code| from counts of codes + 128. */
 function magnitudesOf(counts: Uint32Array): Uint32Array {
-  return Uint32Array.from({ length: 129 }, (_, m) => counts[128 + m]! + (m > 0 ? counts[128 - m]! : 0));
-}
-
-function countCodes(m: CurveMatrix, steps: Float64Array, limit: number, counts: Uint32Array): number {
-  const cols = m.weights.length / m.rows;
-  const stride = Math.max(1, Math.floor(m.weights.length / SAMPLED));
-  let n = 0;
-  // A stride prime to the row length visits all columns.
-  const step = cols % stride === 0 && stride > 1 ? stride + 1 : stride;
-  for (let i = 0; i < m.weights.length; i += step) {
-    const q = Math.round(m.weights[i]! / steps[Math.floor(i / cols)]!);
-    counts[Math.max(-limit, Math.min(limit, q)) + 128]!++;
-    n++;
-  }
-  return n;
+  const out = new Uint32Array(129);
+  out[0] = counts[128]!;
+  for (let m = 1; m < out.length; m++) out[m] = counts[128 + m]! + counts[128 - m]!;
+  return out;
 }
 
 const at = (curve: Float64Array, x: number): number => {
@@ -111,10 +242,10 @@ const at = (curve: Float64Array, x: number): number => {
 
 /** Grid position of a relative step. */
 const positionOf = (step: number): number => (Math.log2(step) + OCTAVES) * PER_OCTAVE;
+const POSITIONS = STEPS.map(positionOf);
 
-/** What a unit costs at a relative step with codes of at most `curve.bits`. */
-export function choiceAt(unit: Unit, curve: WidthCurve, step: number): Choice {
-  const x = positionOf(step);
+/** What a unit costs at a relative step, at grid position x, with codes of at most `curve.bits`. */
+function choiceAt(unit: Unit, curve: WidthCurve, step: number, x = positionOf(step)): Choice {
   return {
     step,
     bits: curve.bits,
@@ -136,13 +267,11 @@ export interface Budgets {
  * Budgets that cannot be met give the smallest plan.
  */
 export function allocate(units: readonly Unit[], budgets: Budgets): Choice[] {
-  const menus = units.map(menuOf);
-  const free = atWireBudget(units, menus, budgets.wireBits, 0);
+  const all = units.map(menuOf);
+  const free = atWireBudget(units, all, budgets.wireBits, 0);
   if (residentOf(units, free) <= budgets.residentBits) return free;
-  const price = bisect(
-    (p) => residentOf(units, atWireBudget(units, menus, budgets.wireBits, p)) <= budgets.residentBits,
-  );
-  return atWireBudget(units, menus, budgets.wireBits, price);
+  const price = bisect((p) => residentOf(units, atWireBudget(units, all, budgets.wireBits, p)) <= budgets.residentBits);
+  return atWireBudget(units, all, budgets.wireBits, price);
 }
 
 export const wireOf = (units: readonly Unit[], choices: readonly Choice[]): number =>
@@ -157,13 +286,19 @@ export const divergenceOf = (choices: Iterable<Choice>): number => {
   return sum;
 };
 
+const menus = new WeakMap<Unit, readonly Choice[]>();
+
 /** Every step and width of a unit that no other one beats in all of divergence, wire and memory; widest first. */
-function menuOf(unit: Unit): Choice[] {
-  const all = [...unit.curves]
-    .reverse()
-    .flatMap((curve) =>
-      Array.from({ length: (POINTS - 1) * FINE + 1 }, (_, p) => choiceAt(unit, curve, stepAt(p / FINE))),
-    );
+function menuOf(unit: Unit): readonly Choice[] {
+  const known = menus.get(unit) ?? newMenuOf(unit);
+  menus.set(unit, known);
+  return known;
+}
+
+function newMenuOf(unit: Unit): Choice[] {
+  const all: Choice[] = [];
+  for (const curve of unit.curves.toReversed())
+    for (let i = 0; i < STEPS.length; i++) all.push(choiceAt(unit, curve, STEPS[i]!, POSITIONS[i]));
   // By divergence, so that only earlier ones can beat a choice; of equal ones the wider comes first.
   const order = all.map((_, i) => i).sort((a, b) => all[a]!.divergence - all[b]!.divergence || a - b);
   const stairs = new Stairs();
@@ -193,11 +328,11 @@ class Stairs {
 
 function atWireBudget(
   units: readonly Unit[],
-  menus: readonly (readonly Choice[])[],
+  all: readonly (readonly Choice[])[],
   wireBits: number,
   residentPrice: number,
 ): Choice[] {
-  const plan = (price: number): Choice[] => units.map((u, i) => cheapest(u, menus[i]!, price, residentPrice));
+  const plan = (price: number): Choice[] => units.map((u, i) => cheapest(u, all[i]!, price, residentPrice));
   const price = bisect((p) => wireOf(units, plan(p)) <= wireBits);
   return plan(price);
 }

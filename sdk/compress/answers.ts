@@ -48,40 +48,102 @@ export function expectedScore(
   changes: readonly Change[],
   seed: number,
 ): Interval & { readonly quality: number } {
-  const tried = Math.min(changes.length, MOST_CHANGES);
-  const ranked = answers.map(rankedOf);
-  const own = Array.from({ length: tried }, (_, j) => {
-    const at = Math.floor((j * changes.length) / tried);
-    return { margin: ranked[at]!.margin, change: byRank(changes[at]!, ranked[at]!.ranks) };
-  });
-  const pairs = ranked.map((answer) => pairsOf(answer, own));
-  const share = (rows: ArrayLike<number>, columns: ArrayLike<number>): number => {
-    let [a, b] = [0, 0];
-    for (let i = 0; i < pairs.length; i++) {
-      const { like, kept } = pairs[i]!;
-      let [sum, weight] = [0, 0];
-      for (let k = 0; k < like.length; k++) {
-        sum += columns[like[k]!]! * kept[k]!;
-        weight += columns[like[k]!]!;
+  const { quality, tries, counted } = triedOn(answers, changes, seed);
+  return counted ?? { quality, ...tries.interval(seed) };
+}
+
+/** The same without its interval, which takes most of the time. */
+export function expectedQuality(answers: Answers, changes: readonly Change[], seed: number): number {
+  return triedOn(answers, changes, seed).quality;
+}
+
+/** `counted` where counting is right; then the quality is that. */
+function triedOn(
+  answers: Answers,
+  changes: readonly Change[],
+  seed: number,
+): { readonly quality: number; readonly tries: Tries; readonly counted: Counted | undefined } {
+  const tries = new Tries(answers, changes);
+  const quality = tries.quality();
+  const counted = countedScore(answers, changes, seed);
+  return quality > counted.high ? { quality: counted.quality, tries, counted } : { quality, tries, counted: undefined };
+}
+
+/** Changes tried on the answers that are about as sure as those they were made to. */
+class Tries {
+  private readonly tried: number;
+  /** Probabilities of the first answers. */
+  private readonly first: Float64Array;
+  /** Of every answer the changes that are tried on it, and what it keeps under each: those of answer i from starts[i] on. */
+  private readonly starts: Int32Array;
+  private readonly like: Int32Array;
+  private readonly kept: Float64Array;
+
+  constructor(answers: Answers, changes: readonly Change[]) {
+    const tried = Math.min(changes.length, MOST_CHANGES);
+    const ranked = ranksOf(answers);
+    const own = Array.from({ length: tried }, (_, j) => {
+      const at = Math.floor((j * changes.length) / tried);
+      return { margin: ranked[at]!.margin, change: byRank(changes[at]!, ranked[at]!.ranks) };
+    });
+    const pairs = ranked.map((answer) => pairsOf(answer, own));
+    this.tried = tried;
+    this.first = Float64Array.from(ranked, (r) => r.p[0]!);
+    this.starts = new Int32Array(pairs.length + 1);
+    pairs.forEach(({ like }, i) => {
+      this.starts[i + 1] = this.starts[i]! + like.length;
+    });
+    this.like = Int32Array.from(pairs.flatMap((p) => p.like));
+    this.kept = new Float64Array(this.like.length);
+    pairs.forEach(({ kept }, i) => {
+      this.kept.set(kept, this.starts[i]);
+    });
+  }
+
+  quality(): number {
+    return this.share(new Float64Array(this.first.length).fill(1), new Float64Array(this.tried).fill(1));
+  }
+
+  /** Of a bootstrap of both answers and changes. */
+  interval(seed: number): Interval {
+    const rng = new Rng(seed);
+    const [rows, columns] = [new Float64Array(this.first.length), new Float64Array(this.tried)];
+    const shares = new Float64Array(ROUNDS);
+    for (let i = 0; i < ROUNDS; i++) {
+      draw(rng, rows);
+      draw(rng, columns);
+      shares[i] = this.share(rows, columns);
+    }
+    shares.sort();
+    const at = (p: number): number => shares[Math.round(p * (ROUNDS - 1))]!;
+    return { low: at(0.025), high: at(0.975) };
+  }
+
+  /** Share that is kept where answers and changes count so many times. */
+  private share(rows: Float64Array, columns: Float64Array): number {
+    const { starts, like, kept, first } = this;
+    let a = 0;
+    let b = 0;
+    for (let i = 0; i < rows.length; i++) {
+      let sum = 0;
+      let weight = 0;
+      for (let k = starts[i]!; k < starts[i + 1]!; k++) {
+        const n = columns[like[k]!]!;
+        sum += n * kept[k]!;
+        weight += n;
       }
       if (weight === 0) continue;
       a += (rows[i]! * sum) / weight;
-      b += rows[i]! * ranked[i]!.p[0]!;
+      b += rows[i]! * first[i]!;
     }
     return b === 0 ? 1 : a / b;
-  };
-  const rng = new Rng(seed);
-  const draw = (n: number): Float64Array => {
-    const counts = new Float64Array(n);
-    for (let i = 0; i < n; i++) counts[rng.below(n)]!++;
-    return counts;
-  };
-  const shares = Float64Array.from({ length: ROUNDS }, () => share(draw(pairs.length), draw(tried))).sort();
-  const at = (p: number): number => shares[Math.round(p * (ROUNDS - 1))]!;
-  const ones = (n: number): Float64Array => new Float64Array(n).fill(1);
-  const quality = share(ones(pairs.length), ones(tried));
-  const counted = countedScore(answers, changes, seed);
-  return quality > counted.high ? counted : { quality, low: at(0.025), high: at(0.975) };
+  }
+}
+
+/** How often each of `counts.length` things is drawn in as many draws. */
+function draw(rng: Rng, counts: Float64Array): void {
+  counts.fill(0);
+  for (let i = 0; i < counts.length; i++) counts[rng.below(counts.length)]!++;
 }
 
 /** An answer by rank: its classes, the most probable first, and how far the first is from the second. */
@@ -90,6 +152,15 @@ interface Ranked {
   readonly p: Float32Array;
   readonly logs: Float64Array;
   readonly margin: number;
+}
+
+const ranks = new WeakMap<Answers, readonly Ranked[]>();
+
+/** Every answer by rank: many networks are compared on the same ones. */
+function ranksOf(answers: Answers): readonly Ranked[] {
+  const known = ranks.get(answers) ?? answers.map(rankedOf);
+  ranks.set(answers, known);
+  return known;
 }
 
 function rankedOf(answer: Float32Array): Ranked {
@@ -115,8 +186,10 @@ function pairsOf(
   return { like, kept: Float64Array.from(like, (j) => p[largestOfSum(logs, own[j]!.change)]!) };
 }
 
+type Counted = Interval & { readonly quality: number };
+
 /** The share by every sample's own change. */
-function countedScore(answers: Answers, changes: readonly Change[], seed: number): ReturnType<typeof expectedScore> {
+function countedScore(answers: Answers, changes: readonly Change[], seed: number): Counted {
   const kept = changes.map((change, i) => answers[i]![largestOfSum(Float64Array.from(answers[i]!, log), change)]!);
   const full = changes.map((_, i) => Math.max(...answers[i]!));
   return { quality: mean(kept) / mean(full), ...bootstrapRatio(kept, full, seed) };

@@ -10,7 +10,6 @@ import type { Context } from './context.ts';
 import { evaluate, type HeldOut, meanDivergence } from './evaluate.ts';
 import { factorize } from './factorize.ts';
 import { fixedInputs } from './fixed-inputs.ts';
-import { gateOf } from './gate.ts';
 import { judgedAnswers, separateAnswers } from './held-out.ts';
 import { buildInteger, emptyLayer, exposeStates } from './integer.ts';
 import { findLayers } from './layers.ts';
@@ -233,8 +232,8 @@ export class Job {
     const { ctx } = this;
     const { options } = ctx;
     const { pair, reference } = passes.prepared;
+    const { gate } = chosen;
     let { result } = chosen;
-    const gate = gateOf(chosen.evaluation, options.minQuality, options.seed);
     // Where memory or time binds, more bytes on the wire are no way out.
     if (!gate.passed && !options.smallest && !chosen.limited)
       await this.timings.of('frontier', () => explore(passes, chosen));
@@ -244,7 +243,7 @@ export class Job {
       );
     }
     ctx.progress({ stage: 'gate', done: 1, total: 1 });
-    const report = reportOf(ctx, chosen, result, gate, passes.frontier);
+    const report = reportOf(ctx, chosen, result, passes.frontier);
     const progressive = await this.timings.of('progressive', () => measurePrefixes(ctx, pair, result, reference));
     const measured = { ...report, ...(progressive ? { progressive } : {}) };
     return { graph: result.graph, report: measured, timings: { ...this.timings.seconds } };

@@ -10,10 +10,7 @@ export interface MetricScore {
 
 /** Sums what the held-out samples say into one verdict, with a 95 % interval. */
 export function gateOf(evaluation: Evaluation, minQuality: number, seed: number): GateResult {
-  const { scores, samples } = evaluation;
   const { quality, low, high, measure } = qualityOf(evaluation, seed);
-  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-  const rows = sum(scores.map((s) => s.rows));
   return {
     quality,
     low,
@@ -21,10 +18,19 @@ export function gateOf(evaluation: Evaluation, minQuality: number, seed: number)
     minQuality,
     passed: quality >= minQuality,
     verdict: verdictOf({ quality, low }, minQuality),
+    ...nearnessOf(evaluation),
+    samples: evaluation.samples,
+    measure,
+  };
+}
+
+/** How near the outputs are to the original's. */
+export function nearnessOf({ scores }: Evaluation): Pick<GateResult, 'agreement' | 'divergence'> {
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  const rows = sum(scores.map((s) => s.rows));
+  return {
     agreement: sum(scores.map((s) => s.agreeing)) / rows,
     divergence: sum(scores.map((s) => s.divergence)) / rows,
-    samples,
-    measure,
   };
 }
 

@@ -1,13 +1,13 @@
 import { divergenceOf } from './allocate.ts';
 import type { Context } from './context.ts';
 import { type Evaluation, evaluate, type HeldOut } from './evaluate.ts';
-import { gateOf } from './gate.ts';
+import { gateOf, nearnessOf } from './gate.ts';
 import { excessOf, type Footprint, memoryOf, ramOf } from './limits.ts';
 import { HARMLESS, MEMORY_PRICE, type Plan, type Planner, SLACK } from './planning.ts';
 import type { Measured } from './report.ts';
 import { install, type Pair, quantizeAll } from './sequential.ts';
 import type { Timings } from './timings.ts';
-import type { FrontierPoint } from './types.ts';
+import type { FrontierPoint, GateResult } from './types.ts';
 
 /** Plans made again because the compiled program takes more than they allowed for. */
 const LIMIT_TRIES = 2;
@@ -20,7 +20,7 @@ const UNUSED = 0.005;
 /** One fit at a size and what the held-out samples say of it. */
 export interface Candidate {
   readonly result: Measured;
-  readonly evaluation: Evaluation;
+  readonly gate: GateResult;
   readonly point: FrontierPoint;
   readonly within: boolean;
   /** What it was made with. */
@@ -30,6 +30,12 @@ export interface Candidate {
   readonly footprint: Footprint | undefined;
   /** Whether memory made the plan another one. */
   readonly limited: boolean;
+}
+
+/** What a candidate is compared with others by. */
+interface Judging {
+  readonly evaluation: Evaluation;
+  readonly divergence: number;
 }
 
 /** What is the same at every size. */
@@ -166,21 +172,24 @@ export class Passes {
 
   private async best(plan: Plan, wireBytes: number, dampings: readonly number[]): Promise<Candidate> {
     const { ctx } = this.prepared;
-    let best: Candidate | undefined;
+    const { minQuality, seed } = ctx.options;
+    let best: (Pick<Candidate, 'result' | 'within' | 'plan' | 'footprint'> & Judging) | undefined;
     for (const damping of dampings) {
       const note = `fit with damping ${damping}`;
       const damped = { ...plan, damping };
       const result = await this.timings.of('quantize', () => this.pass(damped, ctx.fit, note, wireBytes));
       const footprint = ctx.options.footprint?.(result.graph);
       const evaluation = await this.timings.of('gate', () => this.judge());
-      const point = this.pointOf(result, evaluation, footprint);
+      const { divergence } = nearnessOf(evaluation);
       const within = result.size.wireBytes <= wireBytes && result.size.residentBytes <= plan.limit.bytes;
-      if (!best || (within && (!best.within || point.divergence < best.point.divergence))) {
-        best = { result, evaluation, point, within, plan: damped, wireBytes, footprint, limited: false };
-      }
+      if (!best || (within && (!best.within || divergence < best.divergence)))
+        best = { result, evaluation, divergence, within, plan: damped, footprint };
     }
-    this.install(best!);
-    return best!;
+    const { evaluation, divergence: _, ...chosen } = best!;
+    this.install(chosen);
+    // The interval takes longer than to see which is the best.
+    const gate = await this.timings.of('gate', async () => gateOf(evaluation, minQuality, seed));
+    return { ...chosen, gate, point: pointOf(chosen, gate), wireBytes, limited: false };
   }
 
   /** Makes the integer session that of a candidate. */
@@ -225,12 +234,11 @@ export class Passes {
     ctx.progress({ stage: 'gate', done: 0, total: 1 });
     return evaluate(pair.integer, reference, ctx.options.metric);
   }
+}
 
-  private pointOf({ size }: Measured, evaluation: Evaluation, footprint: Footprint | undefined): FrontierPoint {
-    const { minQuality, seed } = this.prepared.ctx.options;
-    const { divergence, quality, low, high, agreement } = gateOf(evaluation, minQuality, seed);
-    const { wireBytes, residentBytes } = size;
-    const ram = footprint ? { ramBytes: ramOf(footprint) } : {};
-    return { wireBytes, residentBytes, divergence, quality, low, high, agreement, ...ram };
-  }
+function pointOf({ result, footprint }: Pick<Candidate, 'result' | 'footprint'>, gate: GateResult): FrontierPoint {
+  const { divergence, quality, low, high, agreement } = gate;
+  const { wireBytes, residentBytes } = result.size;
+  const ram = footprint ? { ramBytes: ramOf(footprint) } : {};
+  return { wireBytes, residentBytes, divergence, quality, low, high, agreement, ...ram };
 }

@@ -33,6 +33,9 @@ const ATTENTION_SHARE = 0.05;
 /** Share of the mean divergence a parameter that every layer is taken to have: a probe on few samples can miss what it costs. */
 const SENSITIVITY_FLOOR = 1e-3;
 
+/** Sets of units that are kept for plans to come: with and without what coding took, and with narrow codes. */
+const KNOWN = 4;
+
 /** How a network is quantized at one size. */
 export interface Plan {
   readonly surveys: Surveys;
@@ -51,6 +54,9 @@ export interface Plan {
   readonly damping?: number;
 }
 
+/** What the units of a plan depend on. */
+type UnitsOf = { readonly [K in 'surveys' | 'excess' | 'narrow']: Plan[K] | undefined } & Pick<Plan, 'surveys'>;
+
 /** A graph that could take the place of another, and what that costs. */
 export interface Replacement {
   readonly graph: Graph;
@@ -62,6 +68,7 @@ export class Planner {
   private readonly ctx: Context;
   /** The float graph with its other constants packed: what integer graphs are made from. */
   base: Graph;
+  private known: readonly (UnitsOf & { readonly units: readonly Unit[] })[] = [];
 
   constructor(ctx: Context) {
     this.ctx = ctx;
@@ -176,19 +183,28 @@ export class Planner {
     wireBytes = this.ctx.options.wireBudgetBytes,
   ): Map<Layer, Choice> {
     const { layers, options } = this.ctx;
-    const units = withFloor(
-      layers.map((l): Unit => {
-        const more = excess?.get(l);
-        const unit = { ...surveys.get(l)!.unit, ...(more ? { excess: more } : {}) };
-        return (narrow?.has(l) && narrowed(unit, options.oneRowBits!)) || unit;
-      }),
-    );
+    const units = this.unitsFor({ surveys, excess, narrow });
     const wireBits = 8 * Math.max(0, wireBytes * (1 - SLACK) - side.wire);
     const residentBits = 8 * Math.max(0, limit.bytes - side.resident);
     const choices = options.entropyAllocation
       ? allocate(units, { wireBits, residentBits })
       : allocateUniform(units, wireBits);
     return new Map(layers.map((l, i) => [l, choices[i]!]));
+  }
+
+  /** Units as they are planned with. They are the same objects for the same plans, whose menus so are made once. */
+  private unitsFor(of: UnitsOf): readonly Unit[] {
+    const known = this.known.find((k) => k.surveys === of.surveys && k.excess === of.excess && k.narrow === of.narrow);
+    if (known) return known.units;
+    const units = withFloor(
+      this.ctx.layers.map((l): Unit => {
+        const more = of.excess?.get(l);
+        const unit = { ...of.surveys.get(l)!.unit, ...(more ? { excess: more } : {}) };
+        return (of.narrow?.has(l) && narrowed(unit, this.ctx.options.oneRowBits!)) || unit;
+      }),
+    );
+    this.known = [{ ...of, units }, ...this.known.slice(0, KNOWN - 1)];
+    return units;
   }
 
   private unitsOf(plan: Pick<Plan, 'surveys'>): Unit[] {

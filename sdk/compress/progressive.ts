@@ -1,9 +1,10 @@
 import { coarsen, type PlanedCodes, refinementOrder } from '../util/nested.ts';
 import type { Context } from './context.ts';
 import { evaluate, type HeldOut } from './evaluate.ts';
-import { gateOf } from './gate.ts';
+import { nearnessOf } from './gate.ts';
 import type { QuantizedLayer } from './integer.ts';
 import type { Layer } from './layers.ts';
+import { qualityAlone } from './quality.ts';
 import type { Measured } from './report.ts';
 import { install, type Pair } from './sequential.ts';
 import { checkSignal } from './stream.ts';
@@ -56,7 +57,9 @@ export async function measurePrefixes(
     for (const layer of changed) install(pair, layer, truncated(result.quantized.get(layer)!, layer, items, levels));
     changed = new Set();
     const evaluation = await evaluate(pair.integer, held, ctx.options.metric);
-    const { divergence, quality, agreement, samples } = gateOf(evaluation, 0, ctx.options.seed);
+    const { divergence, agreement } = nearnessOf(evaluation);
+    const quality = qualityAlone(evaluation, ctx.options.seed);
+    const { samples } = evaluation;
     out.push({ bytes, share: bytes / result.size.wireBytes, divergence, quality, agreement, samples });
   }
   ctx.progress({ stage: 'progressive', done: out.length, total: out.length });

@@ -1,5 +1,5 @@
 import { bootstrapRatio, type Interval } from '../util/stats.ts';
-import { type Answers, expectedScore } from './answers.ts';
+import { type Answers, expectedQuality, expectedScore } from './answers.ts';
 import type { Evaluation } from './evaluate.ts';
 
 /**
@@ -40,6 +40,13 @@ export function qualityOf({ scores, metric, measure, changes }: Evaluation, seed
   if (measure.kind === 'answers') return { ...expectedScore(measure.answers, changes, seed), ...named };
   const [kept, full] = [scores.map((s) => s.kept), scores.map((s) => s.full)];
   return { ...ratioOf(kept, full, seed), ...named };
+}
+
+/** The quality of `qualityOf` without its interval, where that is soon told. */
+export function qualityAlone(evaluation: Evaluation, seed: number): number {
+  const { metric, measure, changes } = evaluation;
+  if (metric || measure.kind !== 'answers') return qualityOf(evaluation, seed).quality;
+  return expectedQuality(measure.answers, changes, seed);
 }
 
 function ratioOf(kept: readonly number[], full: readonly number[], seed: number): Omit<Quality, 'measure'> {

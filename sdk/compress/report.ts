@@ -8,7 +8,7 @@ import type { Candidate } from './passes.ts';
 import type { Plan } from './planning.ts';
 import { codeBytes } from './sequential.ts';
 import { type GraphSize, residentCodeBytes } from './size.ts';
-import type { CompressionReport, CompressOptions, FrontierPoint, GateResult, LayerReport } from './types.ts';
+import type { CompressionReport, CompressOptions, FrontierPoint, LayerReport } from './types.ts';
 
 /** A quantized graph with its exact sizes. */
 export interface Measured {
@@ -23,11 +23,10 @@ export function reportOf(
   ctx: Context,
   chosen: Candidate,
   result: Measured,
-  gate: GateResult,
   frontier: readonly FrontierPoint[],
 ): CompressionReport {
   const { options } = ctx;
-  const { plan, footprint } = chosen;
+  const { plan, footprint, gate } = chosen;
   const { wireBytes, residentBytes, codeBytes: codes } = result.size;
   const passing = frontier.filter((p) => p.low >= options.minQuality).sort((a, b) => a.wireBytes - b.wireBytes)[0];
   const params = floatParams(ctx.original);

@@ -60,24 +60,25 @@ export const estimateResident: ResidentSizer = (codes, rows) => {
 export function residentBits(magnitudes: Uint32Array): number {
   let largest = magnitudes.length - 1;
   while (largest > 0 && magnitudes[largest] === 0) largest--;
-  const total = magnitudes.reduce((sum, n) => sum + n, 0);
+  // Codes of so much and more.
+  const beyond = new Float64Array(magnitudes.length + 1);
+  for (let m = magnitudes.length - 1; m >= 0; m--) beyond[m] = beyond[m + 1]! + magnitudes[m]!;
   let least = Number.POSITIVE_INFINITY;
   for (let bits = 2; bits <= 8; bits++) {
-    least = Math.min(least, bits * total + listBits(magnitudes, 2 ** (bits - 1), largest));
+    least = Math.min(least, bits * beyond[0]! + listBits(magnitudes, beyond, 2 ** (bits - 1), largest));
   }
   return least;
 }
 
 /** Bits of the codes from `held` to `largest` on a list: so many for each as is best, and more for those that need them. */
-function listBits(magnitudes: Uint32Array, held: number, largest: number): number {
-  const beyond = (m: number): number => magnitudes.subarray(m).reduce((sum, n) => sum + n, 0);
-  const wide = beyond(held);
+function listBits(magnitudes: Uint32Array, beyond: Float64Array, held: number, largest: number): number {
+  const wide = beyond[held] ?? 0;
   if (wide === 0) return 0;
   let least = Number.POSITIVE_INFINITY;
   for (let width = 1; held + 2 ** (width - 1) <= largest + 1; width++) {
     const next = held + 2 ** (width - 1);
     // Of the last magnitude that `width` bits reach, one sign has to be told with more.
-    const long = beyond(next) + magnitudes[next - 1]! / 2;
+    const long = beyond[next]! + magnitudes[next - 1]! / 2;
     least = Math.min(least, wide * width + long * Math.ceil(Math.log2(2 * (largest - next + 1) + 1)));
   }
   return Math.min(least, wide * Math.ceil(Math.log2(2 * (largest - held + 1))));

@@ -2,7 +2,7 @@ import { constantOf } from '../ir/graph.ts';
 import { rms } from '../util/stats.ts';
 import { type Tensor, tensor } from '../util/tensor.ts';
 import { Ranges } from './activations.ts';
-import { type CurveMatrix, curveOf, type Unit } from './allocate.ts';
+import { type CurveMatrix, curvesOf, type Unit } from './allocate.ts';
 import { type Context, fitSettings, needsMoments } from './context.ts';
 import { scoreOf } from './divergence.ts';
 import { type HeldOut, meanDivergence } from './evaluate.ts';
@@ -139,7 +139,7 @@ async function surveyLayer(
   const weights = layer.matrices.map((m) => weightsOf(ctx.graph, m));
   const relative = layer.matrices.map((m, i) => rowExponents(weights[i]!, m.rows, read?.rowSteps));
   const probeStep = deviation(weights) / 3.5;
-  const curves = options.weightBits.map((bits) => curveOf(curveMatrices(layer, weights, relative, probeStep), bits));
+  const curves = curvesOf(curveMatrices(layer, weights, relative, probeStep), options.weightBits);
   let sensitivity = layer.params;
   let measured: Measured | undefined;
   if (options.entropyAllocation) {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { allocate, curveOf, divergenceOf, residentOf, type Unit, wireOf } from '../../sdk/compress/allocate.ts';
+import { allocate, curvesOf, divergenceOf, residentOf, type Unit, wireOf } from '../../sdk/compress/allocate.ts';
 import type { Matrix } from '../../sdk/compress/layers.ts';
 import type { TileMoments } from '../../sdk/compress/moments.ts';
 import { inputScales, MatrixFit, rowExponents } from '../../sdk/compress/quantize.ts';
@@ -188,7 +188,7 @@ test('allocation keeps to both budgets and gives more bits to what is more sensi
         return {
           params: 2048,
           sensitivity,
-          curves: menu.map((b) => curveOf([matrix], b)),
+          curves: curvesOf([matrix], menu),
         };
       });
       const budget = 4096 * bits;
