@@ -6,7 +6,7 @@ import { rowsPerSample } from './context.ts';
 import { type Layer, weightsOf } from './layers.ts';
 import { LstmImportance, quantizeHidden, recurrentRows } from './lstm.ts';
 import { depthwisePitch, type MomentSums, momentSums, type TileMoments } from './moments.ts';
-import { type Decoding, gatherRows, PLAIN, sourceColumns } from './rows.ts';
+import { type Decoding, PLAIN, SourceRows, sourceColumns } from './rows.ts';
 
 /** A layer's input as the quantized network sees it. */
 export interface QuantizedInput {
@@ -22,8 +22,10 @@ export class LayerStatistics {
   private readonly perSample: number;
   private readonly rng: Rng;
   private readonly mark: number;
-  private readonly x: number;
-  private readonly xq: number;
+  /** Positions of the rows of a sample, i32. */
+  private readonly positions: number;
+  private readonly x: SourceRows;
+  private readonly xq: SourceRows;
   private readonly sums: MomentSums[];
   readonly importance: LstmImportance | undefined;
 
@@ -35,10 +37,12 @@ export class LayerStatistics {
     const first = layer.matrices[0]!;
     this.pitch = layer.kind === 'depthwise' ? depthwisePitch(first) : sourceColumns(layer);
     this.perSample = rowsPerSample(layer, samples, budget);
-    this.rng = new Rng(ctx.options.seed);
     const widest = Math.max(this.pitch, ...layer.matrices.map((m) => m.cols * m.tiles.length));
-    this.x = la.alloc(this.perSample * widest * 4);
-    this.xq = la.alloc(this.perSample * widest * 4);
+    this.rng = new Rng(ctx.options.seed);
+    // Where not all are taken, they are drawn anew for every sample.
+    this.positions = la.putInts(Int32Array.from({ length: this.perSample }, (_, i) => i));
+    this.x = new SourceRows(la, layer, this.pitch, this.perSample * widest);
+    this.xq = new SourceRows(la, layer, this.pitch, this.perSample * widest);
     this.sums = layer.matrices.map((m, i) =>
       momentSums(la, layer, m, i === 0 ? this.pitch : m.cols * m.tiles.length, weightsOf(ctx.graph, m)),
     );
@@ -47,14 +51,19 @@ export class LayerStatistics {
 
   /** Adds one sample: float input x and, unless it is the same, the quantized one. */
   add(x: Tensor, quantized: QuantizedInput | undefined): void {
-    const { la } = this.ctx;
-    const positions = this.rng.strata(this.layer.positions, this.perSample);
-    const length = positions.length * this.pitch;
-    gatherRows(this.layer, x, PLAIN, positions, la.f32(this.x, length), this.pitch);
-    if (quantized) {
-      gatherRows(this.layer, quantized.x, quantized.decoding, positions, la.f32(this.xq, length), this.pitch);
-    }
-    this.sums[0]!.add(this.x, quantized ? this.xq : this.x, positions.length);
+    const { perSample, positions } = this;
+    this.draw();
+    this.x.gather(x, PLAIN, positions, perSample);
+    if (quantized) this.xq.gather(quantized.x, quantized.decoding, positions, perSample);
+    this.sums[0]!.add(this.x.rows, quantized ? this.xq.rows : this.x.rows, perSample);
+  }
+
+  /** Puts the positions of the next sample in place. */
+  private draw(): Int32Array {
+    const { layer, perSample } = this;
+    const positions = this.ctx.la.i32(this.positions, perSample);
+    if (perSample < layer.positions) positions.set(this.rng.strata(layer.positions, perSample));
+    return positions;
   }
 
   /** Adds one sample's recurrent inputs of an LSTM; `quantized`: with the kernel's fixed steps of h. */
@@ -62,14 +71,15 @@ export class LayerStatistics {
     const { la, graph } = this.ctx;
     const rows = recurrentRows(this.layer, x, y, h0);
     const width = rows.length / this.layer.positions;
-    const positions = this.rng.strata(this.layer.positions, this.perSample);
+    const positions = this.draw();
     const picked = new Float32Array(positions.length * width);
     positions.forEach((p, r) => {
       picked.set(rows.subarray(p * width, (p + 1) * width), r * width);
     });
-    la.f32(this.x, picked.length).set(picked);
-    if (quantized) la.f32(this.xq, picked.length).set(quantizeHidden(picked));
-    this.sums[1]!.add(this.x, quantized ? this.xq : this.x, positions.length);
+    const [own, coded] = [this.x.rows, this.xq.rows];
+    la.f32(own, picked.length).set(picked);
+    if (quantized) la.f32(coded, picked.length).set(quantizeHidden(picked));
+    this.sums[1]!.add(own, quantized ? coded : own, positions.length);
     if (!quantized) this.importance!.add(la, graph, x, rows, c0);
   }
 

@@ -33,26 +33,24 @@ export function depthwisePitch(matrix: Matrix): number {
 
 /** Sums of columns over rows: in f32 within one call, in f64 over calls. */
 class Means {
-  readonly columns: number;
-  readonly sums: Float64Array;
   private readonly la: Linalg;
+  private readonly columns: number;
+  /** Address of f64 [columns]. */
+  private readonly at: number;
+
   constructor(la: Linalg, columns: number) {
     this.la = la;
     this.columns = columns;
-    this.sums = new Float64Array(columns);
+    this.at = la.alloc(columns * 8);
   }
 
   /** `rows`: address of f32 [n][columns]. */
   add(rows: number, n: number): void {
-    const { la, columns, sums } = this;
-    const mark = la.mark();
-    const ones = la.alloc(4 * n * 4);
-    la.f32(ones, 4 * n).fill(1);
-    const total = la.alloc(4 * columns * 4);
-    la.product32(total, ones, rows, 4, columns, n);
-    const found = la.f32(total, columns);
-    for (let c = 0; c < columns; c++) sums[c]! += found[c]!;
-    la.release(mark);
+    this.la.columnSums(this.at, rows, n, this.columns);
+  }
+
+  get sums(): Float64Array {
+    return this.la.f64(this.at, this.columns);
   }
 }
 
@@ -160,7 +158,6 @@ class TileSums implements MomentSums {
     });
     this.means.add(x, rows);
     if (x !== xq) this.meansQuantized.add(xq, rows);
-    else this.meansQuantized.sums.set(this.means.sums);
     this.count += rows;
     this.same = x === xq;
   }
@@ -169,7 +166,7 @@ class TileSums implements MomentSums {
     return this.tiles.map((t, i) => {
       const slice = (m: Means): Float64Array => m.sums.slice(t.src0, t.src0 + t.cols).map((v) => v / this.count);
       const mean = slice(this.means);
-      const meanQuantized = slice(this.meansQuantized);
+      const meanQuantized = this.same ? mean : slice(this.meansQuantized);
       const h = normalise(this.la.f32(this.h[i]!, t.cols * t.cols), this.count, meanQuantized, meanQuantized, centred);
       mirror(h, t.cols);
       const cross: TileMoments['cross'] = this.same
@@ -211,6 +208,7 @@ class ChannelSums implements MomentSums {
   private readonly matrix: Matrix;
   private readonly pitch: number;
   private count = 0;
+  private same = true;
 
   constructor(la: Linalg, matrix: Matrix, pitch: number) {
     this.la = la;
@@ -225,27 +223,35 @@ class ChannelSums implements MomentSums {
   }
 
   add(x: number, xq: number, rows: number): void {
-    this.la.channelMoments(this.h, this.g, x, xq, rows, this.taps, this.channels);
+    const { la, taps, channels } = this;
+    la.channelMoments(this.h, xq, xq, rows, taps, channels, true);
     this.means.add(x, rows);
-    this.meansQuantized.add(xq, rows);
     this.count += rows;
+    this.same = x === xq;
+    if (this.same) return;
+    la.channelMoments(this.g, x, xq, rows, taps, channels, false);
+    this.meansQuantized.add(xq, rows);
   }
 
   finish(centred: boolean): TileMoments[] {
     const { taps, channels, count } = this;
     const h = this.la.f32(this.h, taps * this.pitch);
     const g = this.la.f32(this.g, taps * this.pitch);
+    const [means, meansQuantized] = [this.means.sums, this.meansQuantized.sums];
+    const own = new Float32Array(taps * taps);
     return this.matrix.tiles.map((_, c) => {
-      const pick = (m: Means): Float64Array =>
-        Float64Array.from({ length: taps }, (_v, t) => m.sums[t * channels + c]! / count);
-      const mean = pick(this.means);
-      const meanQuantized = pick(this.meansQuantized);
+      const pick = (sums: Float64Array): Float64Array =>
+        Float64Array.from({ length: taps }, (_v, t) => sums[t * channels + c]! / count);
+      const mean = pick(means);
+      const meanQuantized = this.same ? mean : pick(meansQuantized);
       const of = (sums: Float32Array, a: Float64Array): Float32Array => {
-        const own = Float32Array.from({ length: taps * taps }, (_v, i) => sums[i * channels + c]!);
+        for (let i = 0; i < own.length; i++) own[i] = sums[i * channels + c]!;
         return normalise(own, count, a, meanQuantized, centred);
       };
-      const cross = { of: 'inputs', sums: of(g, mean) } as const;
-      return { h: of(h, meanQuantized), cross, mean, meanQuantized };
+      const found = of(h, meanQuantized);
+      mirror(found, taps);
+      const cross = { of: 'inputs', sums: this.same ? found : of(g, mean) } as const;
+      return { h: found, cross, mean, meanQuantized };
     });
   }
 }

@@ -1,5 +1,6 @@
 import type { KernelOf } from '../ir/kernel.ts';
-import type { Tensor } from '../util/tensor.ts';
+import type { Linalg } from '../util/linalg/linalg.ts';
+import { byteLength, type Tensor } from '../util/tensor.ts';
 import type { Layer } from './layers.ts';
 
 /** How stored activations become real numbers: (q - zp[c]) * scale[c] * rowScale[row]. */
@@ -20,21 +21,62 @@ export function sourceColumns(layer: Layer): number {
   return m.cols;
 }
 
+/** What linalg.c calls the types of activations. */
+const DTYPES: Readonly<Record<string, number>> = { f32: 0, i8: 1, i16: 2 };
+
 /**
- * Copies the source rows of the output `positions` into `out` [positions][pitch]: im2col rows of NHWC inputs, zero where the
- * window leaves the image; for groups [group][tap][channel], for depthwise [tap][channel] with channels padded to `pitch` / taps.
+ * Copies source rows of a layer to the heap of a Linalg, sample by sample: im2col rows of NHWC inputs, zero where the window leaves the
+ * image; for groups [group][tap][channel], for depthwise [tap][channel] with channels padded to `pitch` / taps.
  */
-export function gatherRows(
-  layer: Layer,
-  x: Tensor,
-  decoding: Decoding,
-  positions: Int32Array,
-  out: Float32Array,
-  pitch: number,
-): void {
-  if (layer.spec?.kind === 'conv' && !isPointwise(layer, layer.spec))
-    gatherWindows(layer, layer.spec, x, decoding, positions, out, pitch);
-  else gatherPlain(x, decoding, positions, out, pitch);
+export class SourceRows {
+  /** Address of the rows, f32 [..][pitch]. */
+  readonly rows: number;
+  private readonly la: Linalg;
+  private readonly layer: Layer;
+  private readonly pitch: number;
+  /** Addresses of what linalg.c needs, from when the first sample shows how it is stored. */
+  private data = 0;
+  private activations = 0;
+  private rowScale = 0;
+  private windows = 0;
+  private decoding: Decoding | undefined;
+
+  /** `elements`: room for the rows of one sample. */
+  constructor(la: Linalg, layer: Layer, pitch: number, elements: number) {
+    this.la = la;
+    this.layer = layer;
+    this.pitch = pitch;
+    this.rows = la.alloc(elements * 4);
+  }
+
+  /** The rows of the output positions `positions` (address of i32 [count]). All samples are stored alike. */
+  gather(x: Tensor, decoding: Decoding, positions: number, count: number): void {
+    const { la, pitch } = this;
+    if (this.decoding === undefined) this.begin(x, decoding);
+    la.bytes(this.data, byteLength(x)).set(bytesOf(x));
+    if (decoding.rowScale) la.f32(this.rowScale, decoding.rowScale.length).set(decoding.rowScale);
+    if (this.windows !== 0) la.gatherWindows(this.rows, pitch, this.activations, positions, count, this.windows);
+    else la.gatherRows(this.rows, pitch, this.activations, positions, count, x.shape.at(-1)!);
+  }
+
+  private begin(x: Tensor, decoding: Decoding): void {
+    const { la, layer } = this;
+    const dtype = DTYPES[x.dtype];
+    const plain = decoding === PLAIN && x.dtype === 'f32';
+    if (dtype === undefined || (dtype === 0) !== plain) throw new Error(`rows: ${x.dtype} are no activations`);
+    const { scale, zp, rowScale } = decoding;
+    this.decoding = decoding;
+    this.data = la.alloc(byteLength(x));
+    this.rowScale = rowScale ? la.alloc(rowScale.length * 4) : 0;
+    const scales = plain ? 0 : la.put64(scale);
+    this.activations = la.putInts([this.data, dtype, scales, la.putInts(zp), scale.length, this.rowScale]);
+    if (layer.spec?.kind === 'conv' && !isPointwise(layer, layer.spec))
+      this.windows = la.putInts(windowsOf(layer, layer.spec, x.shape, this.pitch));
+  }
+}
+
+function bytesOf({ data }: Tensor): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 /** Every output position reads the one pixel of the same number. */
@@ -43,89 +85,16 @@ function isPointwise(layer: Layer, spec: KernelOf<'conv'>): boolean {
   return spec.groups === 1 && one(layer.window) && one(spec.strides) && spec.pads.every((p) => p === 0);
 }
 
-function gatherPlain(x: Tensor, d: Decoding, positions: Int32Array, out: Float32Array, pitch: number): void {
-  const data = x.data as ArrayLike<number>;
-  const cols = x.shape.at(-1)!;
-  for (let r = 0; r < positions.length; r++) {
-    const p = positions[r]!;
-    decode(data, p * cols, cols, 0, d, d.rowScale ? d.rowScale[p]! : 1, out, r * pitch);
-  }
-}
-
-/** Elements from which a block copy is faster than a loop. */
-const LONG = 32;
-
-function decode(
-  data: ArrayLike<number>,
-  from: number,
-  count: number,
-  channel: number,
-  d: Decoding,
-  rowScale: number,
-  out: Float32Array,
-  at: number,
-): void {
-  if (d === PLAIN && count >= LONG && data instanceof Float32Array) {
-    out.set(data.subarray(from, from + count), at);
-  } else if (d === PLAIN) {
-    for (let c = 0; c < count; c++) out[at + c] = data[from + c]!;
-  } else if (d.scale.length === 1) {
-    const s = d.scale[0]! * rowScale;
-    const z = d.zp[0]!;
-    for (let c = 0; c < count; c++) out[at + c] = (data[from + c]! - z) * s;
-  } else {
-    for (let c = 0; c < count; c++) {
-      out[at + c] = (data[from + c]! - d.zp[channel + c]!) * d.scale[channel + c]! * rowScale;
-    }
-  }
-}
-
-function gatherWindows(
-  layer: Layer,
-  spec: KernelOf<'conv'>,
-  x: Tensor,
-  d: Decoding,
-  positions: Int32Array,
-  out: Float32Array,
-  pitch: number,
-): void {
-  const data = x.data as ArrayLike<number>;
-  const [n, h, w, c] = x.shape as [number, number, number, number];
-  const perImage = layer.positions / n;
+/** `Windows` of linalg.c. */
+function windowsOf(layer: Layer, spec: KernelOf<'conv'>, shape: readonly number[], pitch: number): number[] {
+  const [n, h, w, c] = shape as [number, number, number, number];
   const [kh, kw] = layer.window;
-  const span = (kw - 1) * spec.dilations[1] + 1;
-  const ow = Math.floor((w + spec.pads[1] + spec.pads[3] - span) / spec.strides[1]) + 1;
+  const { strides, pads, dilations } = spec;
+  const span = (kw - 1) * dilations[1] + 1;
+  const ow = Math.floor((w + pads[1] + pads[3] - span) / strides[1]) + 1;
   const depthwise = layer.kind === 'depthwise';
   const groups = depthwise ? 1 : spec.groups;
-  const cg = c / groups;
-  const step = depthwise ? pitch / (kh * kw) : cg;
-  // Neighbours in the image are neighbours in the row.
-  const lines = step === c && spec.dilations[1] === 1 && d.scale.length === 1;
-  for (let r = 0; r < positions.length; r++) {
-    const image = Math.floor(positions[r]! / perImage);
-    const inside = positions[r]! - image * perImage;
-    const y0 = Math.floor(inside / ow) * spec.strides[0] - spec.pads[0];
-    const x0 = (inside % ow) * spec.strides[1] - spec.pads[1];
-    if (lines) {
-      for (let ky = 0; ky < kh; ky++) {
-        const at = r * pitch + ky * kw * c;
-        const yy = y0 + ky * spec.dilations[0];
-        const from = yy < 0 || yy >= h ? kw : Math.min(kw, Math.max(0, -x0));
-        const to = Math.max(from, Math.min(kw, w - x0));
-        out.fill(0, at, at + from * c);
-        decode(data, ((image * h + yy) * w + x0 + from) * c, (to - from) * c, 0, d, 1, out, at + from * c);
-        out.fill(0, at + to * c, at + kw * c);
-      }
-      continue;
-    }
-    for (let g = 0; g < groups; g++) {
-      for (let t = 0; t < kh * kw; t++) {
-        const at = r * pitch + (g * kh * kw + t) * step;
-        const yy = y0 + Math.floor(t / kw) * spec.dilations[0];
-        const xx = x0 + (t % kw) * spec.dilations[1];
-        if (yy < 0 || yy >= h || xx < 0 || xx >= w) out.fill(0, at, at + step);
-        else decode(data, ((image * h + yy) * w + xx) * c + g * cg, cg, g * cg, d, 1, out, at);
-      }
-    }
-  }
+  const step = depthwise ? pitch / (kh * kw) : c / groups;
+  const image = [h, w, c, layer.positions / n, ow];
+  return [...image, kh, kw, ...strides, pads[0], pads[1], ...dilations, groups, step];
 }

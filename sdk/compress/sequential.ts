@@ -10,7 +10,7 @@ import { type Layer, weightsOf } from './layers.ts';
 import { lstmValues } from './lstm.ts';
 import type { TileMoments } from './moments.ts';
 import { inputScales, MatrixFit, type QuantizedMatrix, reachOf } from './quantize.ts';
-import { type Decoding, PLAIN } from './rows.ts';
+import { PLAIN } from './rows.ts';
 import type { Session } from './runner.ts';
 import { checkSignal, copyOf, Stream } from './stream.ts';
 import type { LayerSurvey } from './survey.ts';
@@ -133,11 +133,13 @@ async function readBoth(
   const states = lstm ? [lstm.h0, lstm.c0].filter((v) => v !== '' && !constantOf(ctx.graph, v)) : [];
   const floatNames = [layer.input, ...states];
   const integerNames = names.rowScales === '' ? [names.input] : [names.input, names.rowScales];
+  const activation = plan.activations.get(layer)!;
+  const fixed = activation.mode === 'static' ? decodingOf(activation) : PLAIN;
   const early: (readonly Tensor[])[] = [];
   for (let i = 0; i < float.samples; i++) {
     const read = await float.read(i, floatNames);
     const [xq, rowScale] = await integer.read(i, integerNames);
-    const decoding = decodingFor(plan.activations.get(layer)!, rowScale);
+    const decoding = rowScale ? { ...PLAIN, rowScale: rowScale.data as Float32Array } : fixed;
     statistics.add(read[0]!, { x: xq!, decoding });
     if (lstm) early.push(read.map(copyOf));
   }
@@ -148,12 +150,6 @@ async function readBoth(
     statistics.addRecurrent(early[i]![0]!, y!, h0, c0, true);
   }
   return statistics.finish(true);
-}
-
-function decodingFor(plan: ActivationPlan, rowScale: Tensor | undefined): Decoding {
-  if (plan.mode === 'static') return decodingOf(plan);
-  if (rowScale) return { ...PLAIN, rowScale: rowScale.data as Float32Array };
-  return PLAIN;
 }
 
 function quantizeLayer(

@@ -223,28 +223,146 @@ API(descend) i32 descend(const float *h, i32 k, i32 n, const float *s, const flo
   return moved;
 }
 
+/* Products of tap a of x with taps b .. b + n - 1 of y, of four channels, over d rows: an element has the same order whatever n is. */
+INLINE void channel_tile(float *h, const float *x, const float *y, i32 d, i32 taps, i32 c, i32 a, i32 b, i32 n) {
+  const float *px = x + a * c, *py = y + b * c;
+  v128_t sum[3];
+  for (i32 i = 0; i < n; i++) sum[i] = wasm_f32x4_splat(0);
+  for (i32 r = 0; r < d; r++) {
+    v128_t vx = wasm_v128_load(px);
+    for (i32 i = 0; i < n; i++) sum[i] = wasm_f32x4_add(sum[i], wasm_f32x4_mul(vx, wasm_v128_load(py + i * c)));
+    px += taps * c; py += taps * c;
+  }
+  for (i32 i = 0; i < n; i++) {
+    float *to = h + ((long)a * taps + b + i) * c;
+    wasm_v128_store(to, wasm_f32x4_add(wasm_v128_load(to), sum[i]));
+  }
+}
+
 /*
- * Per-channel second moments of depthwise inputs: h[a][b][c] += sum_r xq[r][a][c] xq[r][b][c] (all a, b) and
- * g[a][b][c] += sum_r x[r][a][c] xq[r][b][c]. taps positions in a window, c a multiple of 4.
+ * Per-channel second moments of depthwise inputs: h[a][b][c] += sum_r x[r][a][c] y[r][b][c], all a and b, or b >= a only (upper). taps
+ * positions in a window, c a multiple of 4.
  */
-API(channelMoments) void channelMoments(float *h, float *g, const float *x, const float *xq, i32 rows, i32 taps, i32 c) {
+API(channelMoments) void channelMoments(float *h, const float *x, const float *y, i32 rows, i32 taps, i32 c, i32 upper) {
   for (i32 r0 = 0; r0 < rows; r0 += 64) {
-    i32 d = min_i(64, rows - r0), step = taps * c;
+    i32 d = min_i(64, rows - r0);
+    long at = (long)r0 * taps * c;
     for (i32 k = 0; k < c; k += 4)
-      for (i32 a = 0; a < taps; a++)
-        for (i32 b = 0; b < taps; b++) {
-          const float *pa = xq + (long)r0 * step + a * c + k, *pb = xq + (long)r0 * step + b * c + k;
-          const float *px = x + (long)r0 * step + a * c + k;
-          v128_t sh = wasm_f32x4_splat(0), sg = sh;
-          for (i32 r = 0; r < d; r++) {
-            v128_t vb = wasm_v128_load(pb);
-            sh = wasm_f32x4_add(sh, wasm_f32x4_mul(wasm_v128_load(pa), vb));
-            sg = wasm_f32x4_add(sg, wasm_f32x4_mul(wasm_v128_load(px), vb));
-            pa += step; pb += step; px += step;
-          }
-          float *ph = h + ((long)a * taps + b) * c + k, *pg = g + ((long)a * taps + b) * c + k;
-          wasm_v128_store(ph, wasm_f32x4_add(wasm_v128_load(ph), sh));
-          wasm_v128_store(pg, wasm_f32x4_add(wasm_v128_load(pg), sg));
+      for (i32 a = 0; a < taps; a++) {
+        i32 b = upper ? a : 0;
+        for (; b + 3 <= taps; b += 3) channel_tile(h + k, x + at + k, y + at + k, d, taps, c, a, b, 3);
+        for (; b < taps; b++) channel_tile(h + k, x + at + k, y + at + k, d, taps, c, a, b, 1);
+      }
+  }
+}
+
+INLINE void column_tile(double *sums, const float *rows, i32 n, i32 columns, i32 w) {
+  float total[16], block[16];
+  for (i32 i = 0; i < w; i++) total[i] = 0;
+  for (i32 r0 = 0; r0 < n; r0 += DEPTH) {
+    i32 end = min_i(n, r0 + DEPTH);
+    for (i32 i = 0; i < w; i++) block[i] = 0;
+    for (i32 r = r0; r < end; r++, rows += columns)
+      for (i32 i = 0; i < w; i++) block[i] += rows[i];
+    for (i32 i = 0; i < w; i++) total[i] += block[i];
+  }
+  for (i32 i = 0; i < w; i++) sums[i] += total[i];
+}
+
+/* sums[c] += sum_r rows[r][c]: in f32 over blocks of DEPTH rows and over all of them, in f64 over calls. */
+API(columnSums) void columnSums(double *sums, const float *rows, i32 n, i32 columns) {
+  i32 c = 0;
+  for (; c + 16 <= columns; c += 16) column_tile(sums + c, rows + c, n, columns, 16);
+  for (; c < columns; c++) column_tile(sums + c, rows + c, n, columns, 1);
+}
+
+/* Smallest and largest value and how many are not zero, by channel of the last axis. */
+API(ranges) void ranges(float *low, float *high, double *nonzero, const float *x, i32 rows, i32 channels) {
+  for (i32 r = 0; r < rows; r++, x += channels)
+    for (i32 c = 0; c < channels; c++) {
+      float v = x[c];
+      low[c] = v < low[c] ? v : low[c];
+      high[c] = v > high[c] ? v : high[c];
+      nonzero[c] += v != 0;
+    }
+}
+
+/* How activations are stored: (data - zp[c]) * scale[c] * row; no scales: floats as they are. */
+typedef struct {
+  const void *data;
+  i32 dtype;
+  const double *scale;
+  const i32 *zp;
+  i32 channels;
+  const float *rowScale;
+} Activations;
+enum { F32, I8, I16 };
+
+#define DECODE(T)                                                                                                      \
+  {                                                                                                                    \
+    const T *q = (const T *)x->data + at;                                                                              \
+    if (x->channels == 1) {                                                                                            \
+      double s = x->scale[0] * row;                                                                                    \
+      i32 z = x->zp[0];                                                                                                \
+      for (i32 i = 0; i < n; i++) out[i] = (float)((q[i] - z) * s);                                                    \
+    } else {                                                                                                           \
+      const double *s = x->scale + channel;                                                                            \
+      const i32 *z = x->zp + channel;                                                                                  \
+      for (i32 i = 0; i < n; i++) out[i] = (float)((q[i] - z[i]) * s[i] * row);                                        \
+    }                                                                                                                  \
+  }
+
+/* n activations from element `at` on, of which the first is of `channel`. */
+INLINE void decode(float *out, const Activations *x, long at, i32 n, i32 channel, double row) {
+  if (!x->scale) {
+    const float *from = (const float *)x->data + at;
+    for (i32 i = 0; i < n; i++) out[i] = from[i];
+  } else if (x->dtype == I8) DECODE(signed char)
+  else DECODE(short)
+}
+
+INLINE void zero(float *out, i32 n) {
+  for (i32 i = 0; i < n; i++) out[i] = 0;
+}
+
+/* out[r] = row positions[r] of x, [..][columns]. */
+API(gatherRows) void gatherRows(float *out, i32 pitch, const Activations *x, const i32 *positions, i32 n, i32 columns) {
+  for (i32 r = 0; r < n; r++) {
+    i32 p = positions[r];
+    decode(out + (long)r * pitch, x, (long)p * columns, columns, 0, x->rowScale ? x->rowScale[p] : 1);
+  }
+}
+
+/* Windows of an image [..][h][w][c], ow x perImage / ow of them an image. Taps of a group take `step` elements of a row. */
+typedef struct {
+  i32 h, w, c, perImage, ow, kh, kw, strideY, strideX, padY, padX, dilationY, dilationX, groups, step;
+} Windows;
+
+/* out[r] = the window at positions[r], [group][tap][channel], zero where it leaves the image. */
+API(gatherWindows) void gatherWindows(float *out, i32 pitch, const Activations *x, const i32 *positions, i32 n, const Windows *g) {
+  i32 cg = g->c / g->groups;
+  // Neighbours in the image are neighbours in the row.
+  i32 lines = g->step == g->c && g->dilationX == 1 && x->channels == 1;
+  for (i32 r = 0; r < n; r++) {
+    i32 image = positions[r] / g->perImage, inside = positions[r] - image * g->perImage;
+    i32 y0 = inside / g->ow * g->strideY - g->padY, x0 = inside % g->ow * g->strideX - g->padX;
+    for (i32 k = 0; k < g->groups; k++)
+      for (i32 ky = 0; ky < g->kh; ky++) {
+        i32 y = y0 + ky * g->dilationY, there = y >= 0 && y < g->h;
+        float *to = out + (long)r * pitch + (k * g->kh + ky) * g->kw * g->step;
+        long line = ((long)image * g->h + y) * g->w;
+        if (lines) {
+          i32 from = there ? min_i(g->kw, max_i(0, -x0)) : g->kw, end = max_i(from, min_i(g->kw, g->w - x0));
+          zero(to, from * cg);
+          decode(to + from * cg, x, (line + x0 + from) * g->c, (end - from) * cg, 0, 1);
+          zero(to + end * cg, (g->kw - end) * cg);
+          continue;
         }
+        for (i32 kx = 0; kx < g->kw; kx++, to += g->step) {
+          i32 at = x0 + kx * g->dilationX;
+          if (there && at >= 0 && at < g->w) decode(to, x, (line + at) * g->c + k * cg, cg, k * cg, 1);
+          else zero(to, g->step);
+        }
+      }
   }
 }

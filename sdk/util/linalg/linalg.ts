@@ -21,7 +21,11 @@ interface Exports {
     e: number,
     g: number,
   ): number;
-  channelMoments(h: number, g: number, x: number, xq: number, rows: number, taps: number, c: number): void;
+  channelMoments(h: number, x: number, y: number, rows: number, taps: number, c: number, upper: number): void;
+  columnSums(sums: number, rows: number, n: number, columns: number): void;
+  ranges(low: number, high: number, nonzero: number, x: number, rows: number, channels: number): void;
+  gatherRows(out: number, pitch: number, x: number, positions: number, n: number, columns: number): void;
+  gatherWindows(out: number, pitch: number, x: number, positions: number, n: number, windows: number): void;
 }
 
 /** What two threads can do a part of each; the last argument is a thread's own scratch. */
@@ -112,6 +116,12 @@ export class Linalg {
     return at;
   }
 
+  putInts(data: ArrayLike<number>): number {
+    const at = this.alloc(data.length * 4);
+    this.i32(at, data.length).set(data);
+    return at;
+  }
+
   put64(data: ArrayLike<number>): number {
     const at = this.alloc(data.length * 8);
     this.f64(at, data.length).set(data);
@@ -132,6 +142,14 @@ export class Linalg {
 
   f64(at: number, length: number): Float64Array {
     return new Float64Array(this.memory.buffer, at, length);
+  }
+
+  i32(at: number, length: number): Int32Array {
+    return new Int32Array(this.memory.buffer, at, length);
+  }
+
+  bytes(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, at, length);
   }
 
   i8(at: number, length: number): Int8Array {
@@ -270,8 +288,28 @@ export class Linalg {
     return this.lib.descend(h, k, n, scale.s, scale.inv, scale.cap, q, e, g);
   }
 
-  /** h, g [taps][taps][c] += per-channel moments of rows x, xq [rows][taps][c], c a multiple of 4 (linalg.c). */
-  channelMoments(h: number, g: number, x: number, xq: number, rows: number, taps: number, c: number): void {
-    this.lib.channelMoments(h, g, x, xq, rows, taps, c);
+  /** h [taps][taps][c] += per-channel moments of rows x, y [rows][taps][c], c a multiple of 4; with `upper` of the second tap no less than the first. */
+  channelMoments(h: number, x: number, y: number, rows: number, taps: number, c: number, upper: boolean): void {
+    this.lib.channelMoments(h, x, y, rows, taps, c, upper ? 1 : 0);
+  }
+
+  /** sums (f64 [columns]) += the sums of the columns of f32 [n][columns]. */
+  columnSums(sums: number, rows: number, n: number, columns: number): void {
+    this.lib.columnSums(sums, rows, n, columns);
+  }
+
+  /** low, high (f32 [channels]) and the counts `nonzero` (f64 [channels]) take in f32 [rows][channels]. */
+  ranges(low: number, high: number, nonzero: number, x: number, rows: number, channels: number): void {
+    this.lib.ranges(low, high, nonzero, x, rows, channels);
+  }
+
+  /** out [n][pitch] = rows at `positions` (i32 [n]) of stored activations (`Activations` of linalg.c), each of `columns`. */
+  gatherRows(out: number, pitch: number, x: number, positions: number, n: number, columns: number): void {
+    this.lib.gatherRows(out, pitch, x, positions, n, columns);
+  }
+
+  /** The same of windows of images (`Windows` of linalg.c). */
+  gatherWindows(out: number, pitch: number, x: number, positions: number, n: number, windows: number): void {
+    this.lib.gatherWindows(out, pitch, x, positions, n, windows);
   }
 }

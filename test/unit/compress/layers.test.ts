@@ -1,9 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findLayers, weightsOf } from '../../../sdk/compress/layers.ts';
-import { gatherRows, PLAIN, sourceColumns } from '../../../sdk/compress/rows.ts';
+import { type Decoding, PLAIN, SourceRows, sourceColumns } from '../../../sdk/compress/rows.ts';
 import { evaluateGraph } from '../../../sdk/ir/evaluate.ts';
-import { tensor } from '../../../sdk/util/tensor.ts';
+import { Linalg } from '../../../sdk/util/linalg/linalg.ts';
+import { type Tensor, tensor } from '../../../sdk/util/tensor.ts';
 import { imageSamples, NetworkBuilder, smallCnn, smallLstm } from './networks.ts';
 
 test('kinds, matrices and positions', () => {
@@ -44,9 +45,11 @@ test('source rows times the matrix are the convolution, strides, padding, dilati
     const sample = imageSamples(1)[0]!;
     const want = evaluateGraph(graph, sample)['conv.relu']!.data as Float32Array;
     const columns = layer.kind === 'depthwise' ? layer.matrices[0]!.cols * 4 : sourceColumns(layer);
-    const positions = Int32Array.from({ length: layer.positions }, (_, i) => i);
-    const rows = new Float32Array(layer.positions * columns);
-    gatherRows(layer, sample.image!, PLAIN, positions, rows, columns);
+    const la = new Linalg();
+    const source = new SourceRows(la, layer, columns, layer.positions * columns);
+    const positions = la.putInts(Int32Array.from({ length: layer.positions }, (_, i) => i));
+    source.gather(sample.image!, PLAIN, positions, layer.positions);
+    const rows = la.f32(source.rows, layer.positions * columns);
     const w = weightsOf(graph, layer.matrices[0]!);
     const bias = graph.values.get(layer.bias)!.data!.data as Float32Array;
     const { cols } = layer.matrices[0]!;
@@ -61,6 +64,47 @@ test('source rows times the matrix are the convolution, strides, padding, dilati
         assert.ok(Math.abs(Math.max(0, sum) - want[p * 6 + o]!) < 1e-5);
       }
     }
+  }
+});
+
+test('source rows of codes are what the codes stand for, with one scale, one a channel, or one a row', () => {
+  const n = new NetworkBuilder('c', 4);
+  const x = n.input('image', { dtype: 'f32', shape: [1, 4, 4, 3] });
+  const images = [
+    n.build(n.conv('conv', x, [6, 3, 3, 3], 1, 1)),
+    n.build(n.conv('conv', x, [6, 3, 3, 1], 3, 1)),
+    n.build(n.conv('conv', x, [6, 1, 1, 3], 1, 1)),
+  ];
+  const scales = { scale: Float64Array.of(0.1, 0.3, 1 / 7), zp: Int32Array.of(-3, 0, 100) };
+  const one = { scale: Float64Array.of(0.3), zp: Int32Array.of(-3) };
+  const rowScale = Float32Array.from({ length: 16 }, (_, i) => 1 + i / 3);
+  for (const [graph, decoding, dtype] of [
+    [images[0]!, one, 'i8'],
+    [images[0]!, one, 'i16'],
+    [images[0]!, scales, 'i8'],
+    [images[1]!, scales, 'i16'],
+    [images[2]!, { ...one, rowScale }, 'i8'],
+  ] as const) {
+    const layer = findLayers(graph)[0]!;
+    const most = dtype === 'i8' ? 127 : 20000;
+    const codes = Array.from({ length: 48 }, (_, i) => (i * 7919) % most);
+    const { scale, zp } = decoding;
+    const floats = codes.map((q, i) => {
+      const c = scale.length === 1 ? 0 : i % 3;
+      return (q - zp[c]!) * scale[c]! * ('rowScale' in decoding ? rowScale[Math.floor(i / 3)]! : 1);
+    });
+    const la = new Linalg();
+    const columns = layer.kind === 'depthwise' ? layer.matrices[0]!.cols * 4 : sourceColumns(layer);
+    // Not all positions, and in an order of their own.
+    const positions = la.putInts([5, 0, 15, 10]);
+    const rowsOf = (data: Tensor, how: Decoding): Float32Array => {
+      const source = new SourceRows(la, layer, columns, 4 * columns);
+      source.gather(data, how, positions, 4);
+      return la.f32(source.rows, 4 * columns).slice();
+    };
+    const wanted = rowsOf(tensor('f32', [1, 4, 4, 3], floats), PLAIN);
+    const found = rowsOf(tensor(dtype, [1, 4, 4, 3], codes), decoding);
+    assert.ok(found.every((v, i) => Math.abs(v - wanted[i]!) <= 1e-6 * Math.abs(v)));
   }
 });
 

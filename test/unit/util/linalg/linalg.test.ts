@@ -98,7 +98,9 @@ test('channelMoments', () => {
   const xq = x.map((v) => v + 0.1);
   const la = new Linalg();
   const [h, g] = [la.alloc(taps * taps * c * 4), la.alloc(taps * taps * c * 4)];
-  la.channelMoments(h, g, la.put32(x), la.put32(xq), rows, taps, c);
+  const [a, b] = [la.put32(x), la.put32(xq)];
+  la.channelMoments(h, a, b, rows, taps, c, true);
+  la.channelMoments(g, a, b, rows, taps, c, false);
   const want = new Float64Array(taps * taps * c);
   for (let r = 0; r < rows; r++) {
     for (let a = 0; a < taps; a++)
@@ -108,6 +110,36 @@ test('channelMoments', () => {
         }
   }
   near(la.f32(g, want.length), want, 1e-3);
+  // Taps in order are the same to the bit, the others are left alone.
+  const upper = (i: number): boolean => Math.floor(i / (taps * c)) <= Math.floor(i / c) % taps;
+  assert.equal(
+    la.f32(h, want.length),
+    la.f32(g, want.length).map((v, i) => (upper(i) ? v : 0)),
+  );
+});
+
+test('columnSums', () => {
+  // Whole vectors of columns and some beyond, more rows than are summed at one time.
+  const [rows, columns] = [300, 37];
+  const x = random(rows * columns);
+  const la = new Linalg();
+  const sums = la.put64(new Float64Array(columns).fill(1));
+  const at = la.put32(x);
+  la.columnSums(sums, at, rows, columns);
+  const want = new Float64Array(columns).fill(1);
+  x.forEach((v, i) => {
+    want[i % columns]! += v;
+  });
+  near(la.f64(sums, columns), want, 1e-4);
+});
+
+test('ranges', () => {
+  const x = Float32Array.of(1, 0, -2, 3, 0, -5, 0.5, 0, 4);
+  const la = new Linalg();
+  const [low, high, nonzero] = [la.alloc(12), la.alloc(12), la.alloc(24)];
+  la.ranges(low, high, nonzero, la.put32(x), 3, 3);
+  assert.equal([...la.f32(low, 3), ...la.f32(high, 3)], [0, 0, -5, 3, 0, 4]);
+  assert.equal([...la.f64(nonzero, 3)], [3, 0, 3]);
 });
 
 /** Products, factors, solutions and codes of sizes that two threads share. */
