@@ -46,7 +46,7 @@ export class Ranges {
   readonly low: Float32Array;
   readonly high: Float32Array;
   private readonly nonzero: Float64Array;
-  private count = 0;
+  private rows = 0;
 
   constructor(channels: number) {
     this.low = new Float32Array(channels);
@@ -65,7 +65,7 @@ export class Ranges {
         out.high[to] = Math.max(out.high[to]!, p.high[c]!);
         out.nonzero[to]! += p.nonzero[c]!;
       }
-      out.count += channels === p.low.length ? p.count : p.count * p.low.length;
+      out.rows += channels === p.low.length ? p.rows : p.rows * p.low.length;
     }
     return out;
   }
@@ -80,7 +80,13 @@ export class Ranges {
       if (v !== 0) this.nonzero[c]!++;
       if (++c === channels) c = 0;
     }
-    this.count += data.length / channels;
+    this.rows += data.length / channels;
+  }
+
+  /** Adds so many rows, of which `nonzero` are not zero by channel; low and high are those of the caller. */
+  count(rows: number, nonzero: Float64Array): void {
+    for (let c = 0; c < nonzero.length; c++) this.nonzero[c]! += nonzero[c]!;
+    this.rows += rows;
   }
 
   /** Makes room for values `factor` times as far from 0 as those seen. */
@@ -93,7 +99,7 @@ export class Ranges {
 
   /** Share of a channel's values that are not exactly zero: zeros cost nothing to quantize. */
   density(channel: number): number {
-    return this.count === 0 ? 1 : this.nonzero[channel]! / this.count;
+    return this.rows === 0 ? 1 : this.nonzero[channel]! / this.rows;
   }
 }
 

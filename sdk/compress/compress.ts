@@ -20,7 +20,7 @@ import { measurePrefixes } from './progressive.ts';
 import { reportOf } from './report.ts';
 import type { Runner, Session, SessionOptions } from './runner.ts';
 import { type Pair, quantizeAll } from './sequential.ts';
-import { estimateInts, estimateResident } from './size.ts';
+import { estimateInts, estimateResident, remembered } from './size.ts';
 import { smallest } from './smallest.ts';
 import { isConvolution, storagesOf } from './storage.ts';
 import { checkSignal } from './stream.ts';
@@ -93,8 +93,8 @@ export class Job {
       ...splitSamples(data, options),
       ...(data.answers ? { answers: data.answers } : {}),
       options,
-      sizer: options.sizer ?? estimateInts,
-      residentSizer: options.residentSizer ?? estimateResident,
+      sizer: remembered(options.sizer ?? estimateInts),
+      residentSizer: remembered(options.residentSizer ?? estimateResident),
       la: new Linalg(runner.threads),
       progress,
       signal,

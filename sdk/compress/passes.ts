@@ -173,23 +173,23 @@ export class Passes {
   private async best(plan: Plan, wireBytes: number, dampings: readonly number[]): Promise<Candidate> {
     const { ctx } = this.prepared;
     const { minQuality, seed } = ctx.options;
-    let best: (Pick<Candidate, 'result' | 'within' | 'plan' | 'footprint'> & Judging) | undefined;
+    let best: (Pick<Candidate, 'result' | 'within' | 'plan'> & Judging) | undefined;
     for (const damping of dampings) {
       const note = `fit with damping ${damping}`;
       const damped = { ...plan, damping };
       const result = await this.timings.of('quantize', () => this.pass(damped, ctx.fit, note, wireBytes));
-      const footprint = ctx.options.footprint?.(result.graph);
       const evaluation = await this.timings.of('gate', () => this.judge());
       const { divergence } = nearnessOf(evaluation);
       const within = result.size.wireBytes <= wireBytes && result.size.residentBytes <= plan.limit.bytes;
       if (!best || (within && (!best.within || divergence < best.divergence)))
-        best = { result, evaluation, divergence, within, plan: damped, footprint };
+        best = { result, evaluation, divergence, within, plan: damped };
     }
     const { evaluation, divergence: _, ...chosen } = best!;
     this.install(chosen);
-    // The interval takes longer than to see which is the best.
+    // Both take longer than to see which is the best.
+    const footprint = ctx.options.footprint?.(chosen.result.graph);
     const gate = await this.timings.of('gate', async () => gateOf(evaluation, minQuality, seed));
-    return { ...chosen, gate, point: pointOf(chosen, gate), wireBytes, limited: false };
+    return { ...chosen, gate, footprint, point: pointOf(chosen.result, footprint, gate), wireBytes, limited: false };
   }
 
   /** Makes the integer session that of a candidate. */
@@ -236,9 +236,9 @@ export class Passes {
   }
 }
 
-function pointOf({ result, footprint }: Pick<Candidate, 'result' | 'footprint'>, gate: GateResult): FrontierPoint {
+function pointOf({ size }: Measured, footprint: Footprint | undefined, gate: GateResult): FrontierPoint {
   const { divergence, quality, low, high, agreement } = gate;
-  const { wireBytes, residentBytes } = result.size;
+  const { wireBytes, residentBytes } = size;
   const ram = footprint ? { ramBytes: ramOf(footprint) } : {};
   return { wireBytes, residentBytes, divergence, quality, low, high, agreement, ...ram };
 }

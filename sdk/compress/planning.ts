@@ -68,12 +68,14 @@ export class Planner {
   private readonly ctx: Context;
   /** The float graph with its other constants packed: what integer graphs are made from. */
   base: Graph;
+  private readonly empty: ReadonlyMap<Layer, QuantizedLayer>;
   private known: readonly (UnitsOf & { readonly units: readonly Unit[] })[] = [];
 
   constructor(ctx: Context) {
     this.ctx = ctx;
     const replaced = ctx.layers.flatMap((l) => [...l.matrices.map((m) => m.value), l.bias]);
     this.base = packConstants(ctx.graph, new Set(replaced));
+    this.empty = new Map(ctx.layers.map((l) => [l, emptyLayer(l)]));
   }
 
   /** Steps by the survey, with the size of everything but the codes estimated from a graph of empty codes. */
@@ -100,7 +102,7 @@ export class Planner {
     const most = priceOf(first);
     let best: { plan: Plan; over: number; divergence: number } | undefined;
     for (const narrowing of narrowings(this.ctx, surveys, wanted)) {
-      const plan = this.planWith(surveys, narrowing.plans);
+      const plan = narrowing.plans === wanted ? first : this.planWith(surveys, narrowing.plans);
       const aimed = limited ? plan : this.towardsGoal(plan, wireBudgetBytes);
       const over = Math.max(0, this.residentOf(aimed) - (limited ? plan.limit.bytes : plan.goal * (1 + SLACK)));
       const divergence = divergenceOf(aimed.choices.values()) + narrowing.divergence;
@@ -239,8 +241,7 @@ export class Planner {
 
   private emptyGraph(surveys: Surveys, activations: Activations): Graph {
     const empty = new Map(
-      this.ctx.layers.map((l) => {
-        const q = emptyLayer(l);
+      [...this.empty].map(([l, q]) => {
         const matrices = q.matrices.map((m, i) => ({
           ...m,
           exponents: withShift(

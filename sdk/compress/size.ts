@@ -26,6 +26,20 @@ export type Planer = (
   cols: number,
 ) => Pick<PlanedCodes, 'points'> & { readonly planes: readonly { readonly length: number }[] };
 
+/** A sizer of data that is asked about again: in a fit, for the graph, and for the report. Its arrays do not change. */
+export function remembered<D extends Int8Array | Int32Array>(
+  sizer: (data: D, rows: number, cols: number) => number,
+): typeof sizer {
+  const known = new WeakMap<D, { readonly rows: number; readonly cols: number; readonly bytes: number }>();
+  return (data, rows, cols) => {
+    const last = known.get(data);
+    if (last?.rows === rows && last.cols === cols) return last.bytes;
+    const bytes = sizer(data, rows, cols);
+    known.set(data, { rows, cols, bytes });
+    return bytes;
+  };
+}
+
 /** A constant's header in the weight stream: its kind and the length of its payload as a variable-length integer. */
 function headerBytes(payload: number): number {
   return 2 + (payload > 127 ? 1 : 0) + (payload > 16383 ? 1 : 0) + (payload > 2097151 ? 1 : 0);

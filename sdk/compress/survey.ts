@@ -1,7 +1,7 @@
 import { constantOf } from '../ir/graph.ts';
 import { rms } from '../util/stats.ts';
 import { type Tensor, tensor } from '../util/tensor.ts';
-import { Ranges } from './activations.ts';
+import type { Ranges } from './activations.ts';
 import { type CurveMatrix, curvesOf, type Unit } from './allocate.ts';
 import { type Context, fitSettings, needsMoments } from './context.ts';
 import { scoreOf } from './divergence.ts';
@@ -15,6 +15,7 @@ import type { TileMoments } from './moments.ts';
 import type { Gains } from './noise.ts';
 import { bytesOf, measuredValues } from './plan-activations.ts';
 import { inputScales, MatrixFit, type QuantizedMatrix, rowExponents } from './quantize.ts';
+import { RangeSums } from './range-sums.ts';
 import type { Session, Snapshot } from './runner.ts';
 import { type Spectrum, spectrumOf } from './spectrum.ts';
 import type { Storage } from './storage.ts';
@@ -75,12 +76,12 @@ export async function survey(ctx: Context, session: Session, held: HeldOut, prob
   for (const layer of ctx.layers) {
     checkSignal(ctx.signal);
     ctx.progress({ stage: 'sensitivity', done: done++, total: ctx.layers.length, note: layer.name });
-    if (needsMoments(layer)) await readBetween(stream, session, between, session.readyAt(layer.input), out.ranges);
+    if (needsMoments(layer)) await readBetween(ctx, stream, session, between, session.readyAt(layer.input), out.ranges);
     const surveyed = await surveyLayer(ctx, session, stream, held, Math.min(probes, held.samples.length), layer);
     out.set(layer, surveyed);
     if (surveyed.ranges) out.ranges.set(layer.input, surveyed.ranges);
   }
-  await readBetween(stream, session, between, session.steps, out.ranges);
+  await readBetween(ctx, stream, session, between, session.steps, out.ranges);
   stream.close();
   if (ctx.options.rangeMargin !== 1) for (const r of out.ranges.values()) r.widen(ctx.options.rangeMargin);
   for (const storage of ctx.storages) {
@@ -108,6 +109,7 @@ function valuesBetween(ctx: Context, session: Session): string[] {
 
 /** Ranges of those of the values that exist by step `until`; takes them from the list. */
 async function readBetween(
+  ctx: Context,
   stream: Stream,
   session: Session,
   values: string[],
@@ -116,12 +118,9 @@ async function readBetween(
 ): Promise<void> {
   while (values.length > 0 && session.readyAt(values[0]!) <= until) {
     const value = values.shift()!;
-    for (let i = 0; i < stream.samples; i++) {
-      const [x] = await stream.read(i, [value]);
-      const found = ranges.get(value) ?? new Ranges(x!.shape.at(-1)!);
-      found.add(x!);
-      ranges.set(value, found);
-    }
+    const sums = new RangeSums(ctx, value);
+    for (let i = 0; i < stream.samples; i++) sums.add((await stream.read(i, [value]))[0]!);
+    ranges.set(value, sums.finish());
   }
 }
 
@@ -186,17 +185,16 @@ interface LayerRead {
 
 async function readLayer(ctx: Context, stream: Stream, layer: Layer): Promise<LayerRead> {
   const fitCount = ctx.fit.length;
+  const ranges = new RangeSums(ctx, layer.input);
   const statistics = new LayerStatistics(ctx, layer, fitCount, PROBE_WORK);
   const lstm = layer.kind === 'lstm' ? lstmValues(layer) : undefined;
   const early = lstm
     ? [lstm.x, ...[lstm.h0, lstm.c0].filter((v) => v !== '' && !constantOf(ctx.graph, v))]
     : [layer.input];
   const states: (readonly Tensor[])[] = [];
-  let ranges: Ranges | undefined;
   for (let i = 0; i < stream.samples; i++) {
     const read = await stream.read(i, early);
     const x = read[0]!;
-    ranges ??= new Ranges(x.shape.at(-1)!);
     ranges.add(x);
     if (i < fitCount) statistics.add(x, undefined);
     if (lstm && i < fitCount) states.push(read.map(copyOf));
@@ -211,7 +209,7 @@ async function readLayer(ctx: Context, stream: Stream, layer: Layer): Promise<La
     }
   }
   const rowSteps = statistics.importance?.steps();
-  return { moments: statistics.finish(hasBias(ctx, layer)), ranges: ranges!, rowSteps, before };
+  return { moments: statistics.finish(hasBias(ctx, layer)), ranges: ranges.finish(), rowSteps, before };
 }
 
 const hasBias = (ctx: Context, layer: Layer): boolean => constantOf(ctx.graph, layer.bias) !== undefined;

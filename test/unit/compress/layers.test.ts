@@ -68,22 +68,21 @@ test('source rows times the matrix are the convolution, strides, padding, dilati
 });
 
 test('source rows of codes are what the codes stand for, with one scale, one a channel, or one a row', () => {
-  const n = new NetworkBuilder('c', 4);
-  const x = n.input('image', { dtype: 'f32', shape: [1, 4, 4, 3] });
-  const images = [
-    n.build(n.conv('conv', x, [6, 3, 3, 3], 1, 1)),
-    n.build(n.conv('conv', x, [6, 3, 3, 1], 3, 1)),
-    n.build(n.conv('conv', x, [6, 1, 1, 3], 1, 1)),
-  ];
+  const graphs = (['full', 'depthwise', 'linear'] as const).map((kind) => {
+    const n = new NetworkBuilder('c', 4);
+    const x = n.input('image', { dtype: 'f32', shape: [1, 4, 4, 3] });
+    if (kind === 'linear') return n.build(n.linear('dense', x, 6));
+    return n.build(kind === 'full' ? n.conv('conv', x, [6, 3, 3, 3], 1, 1) : n.conv('conv', x, [6, 3, 3, 1], 3, 1));
+  });
   const scales = { scale: Float64Array.of(0.1, 0.3, 1 / 7), zp: Int32Array.of(-3, 0, 100) };
   const one = { scale: Float64Array.of(0.3), zp: Int32Array.of(-3) };
   const rowScale = Float32Array.from({ length: 16 }, (_, i) => 1 + i / 3);
   for (const [graph, decoding, dtype] of [
-    [images[0]!, one, 'i8'],
-    [images[0]!, one, 'i16'],
-    [images[0]!, scales, 'i8'],
-    [images[1]!, scales, 'i16'],
-    [images[2]!, { ...one, rowScale }, 'i8'],
+    [graphs[0]!, one, 'i8'],
+    [graphs[0]!, one, 'i16'],
+    [graphs[0]!, scales, 'i8'],
+    [graphs[1]!, scales, 'i16'],
+    [graphs[2]!, { ...one, rowScale }, 'i8'],
   ] as const) {
     const layer = findLayers(graph)[0]!;
     const most = dtype === 'i8' ? 127 : 20000;
