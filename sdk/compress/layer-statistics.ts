@@ -14,6 +14,9 @@ export interface QuantizedInput {
   readonly decoding: Decoding;
 }
 
+/** What the rows of several samples may take together: so many that threads have much to do at a time, and no more than caches hold. */
+const BATCH_BYTES = 1 << 20;
+
 /** Gathers rows of every sample of a layer and sums their moments, one entry a matrix. */
 export class LayerStatistics {
   private readonly ctx: Context;
@@ -27,6 +30,11 @@ export class LayerStatistics {
   private readonly x: SourceRows;
   private readonly xq: SourceRows;
   private readonly sums: MomentSums[];
+  /** Samples whose rows are held at one time, and how many there are now, of which matrix. */
+  private readonly batch: number;
+  private held = 0;
+  private matrix = 0;
+  private coded = false;
   readonly importance: LstmImportance | undefined;
 
   constructor(ctx: Context, layer: Layer, samples: number, budget?: number) {
@@ -41,8 +49,10 @@ export class LayerStatistics {
     this.rng = new Rng(ctx.options.seed);
     // Where not all are taken, they are drawn anew for every sample.
     this.positions = la.putInts(Int32Array.from({ length: this.perSample }, (_, i) => i));
-    this.x = new SourceRows(la, layer, this.pitch, this.perSample * widest);
-    this.xq = new SourceRows(la, layer, this.pitch, this.perSample * widest);
+    const elements = this.perSample * widest;
+    this.batch = Math.max(1, Math.min(samples, Math.floor(BATCH_BYTES / (4 * elements))));
+    this.x = new SourceRows(la, layer, this.pitch, this.batch * elements);
+    this.xq = new SourceRows(la, layer, this.pitch, this.batch * elements);
     this.sums = layer.matrices.map((m, i) =>
       momentSums(la, layer, m, i === 0 ? this.pitch : m.cols * m.tiles.length, weightsOf(ctx.graph, m)),
     );
@@ -52,10 +62,25 @@ export class LayerStatistics {
   /** Adds one sample: float input x and, unless it is the same, the quantized one. */
   add(x: Tensor, quantized: QuantizedInput | undefined): void {
     const { perSample, positions } = this;
+    const first = this.next(0, quantized !== undefined);
     this.draw();
-    this.x.gather(x, PLAIN, positions, perSample);
-    if (quantized) this.xq.gather(quantized.x, quantized.decoding, positions, perSample);
-    this.sums[0]!.add(this.x.rows, quantized ? this.xq.rows : this.x.rows, perSample);
+    this.x.gather(x, PLAIN, positions, perSample, first);
+    if (quantized) this.xq.gather(quantized.x, quantized.decoding, positions, perSample, first);
+  }
+
+  /** The first row of one sample more, of a matrix. */
+  private next(matrix: number, coded: boolean): number {
+    if (this.held === this.batch || matrix !== this.matrix || coded !== this.coded) this.flush();
+    this.matrix = matrix;
+    this.coded = coded;
+    return this.held++ * this.perSample;
+  }
+
+  /** Adds the rows that are held to the sums. */
+  private flush(): void {
+    const { x, xq, held } = this;
+    if (held > 0) this.sums[this.matrix]!.add(x.rows, (this.coded ? xq : x).rows, this.perSample, held);
+    this.held = 0;
   }
 
   /** Puts the positions of the next sample in place. */
@@ -71,20 +96,21 @@ export class LayerStatistics {
     const { la, graph } = this.ctx;
     const rows = recurrentRows(this.layer, x, y, h0);
     const width = rows.length / this.layer.positions;
+    const first = this.next(1, quantized);
     const positions = this.draw();
     const picked = new Float32Array(positions.length * width);
     positions.forEach((p, r) => {
       picked.set(rows.subarray(p * width, (p + 1) * width), r * width);
     });
-    const [own, coded] = [this.x.rows, this.xq.rows];
-    la.f32(own, picked.length).set(picked);
-    if (quantized) la.f32(coded, picked.length).set(quantizeHidden(picked));
-    this.sums[1]!.add(own, quantized ? coded : own, positions.length);
+    const at = first * width * 4;
+    la.f32(this.x.rows + at, picked.length).set(picked);
+    if (quantized) la.f32(this.xq.rows + at, picked.length).set(quantizeHidden(picked));
     if (!quantized) this.importance!.add(la, graph, x, rows, c0);
   }
 
   /** Moments of every matrix; frees the sums. */
   finish(centred: boolean): TileMoments[][] {
+    this.flush();
     const out = this.sums.map((s) => s.finish(centred));
     this.ctx.la.release(this.mark);
     return out;

@@ -16,8 +16,8 @@ export interface TileMoments {
 
 /** Sums second moments of source rows, tile by tile, in the heap of a Linalg. */
 export interface MomentSums {
-  /** Addresses of `rows` source rows of x and xq (f32 [rows][pitch]); the same address when inputs are not quantized. */
-  add(x: number, xq: number, rows: number): void;
+  /** Addresses of source rows of `count` samples of x and xq (f32 [count][rows][pitch]); the same address when inputs are not quantized. */
+  add(x: number, xq: number, rows: number, count: number): void;
   finish(centred: boolean): TileMoments[];
 }
 
@@ -31,7 +31,7 @@ export function depthwisePitch(matrix: Matrix): number {
   return matrix.cols * Math.ceil(matrix.tiles.length / 4) * 4;
 }
 
-/** Sums of columns over rows: in f32 within one call, in f64 over calls. */
+/** Sums of columns over rows: in f32 within a sample, in f64 over samples. */
 class Means {
   private readonly la: Linalg;
   private readonly columns: number;
@@ -44,9 +44,9 @@ class Means {
     this.at = la.alloc(columns * 8);
   }
 
-  /** `rows`: address of f32 [n][columns]. */
-  add(rows: number, n: number): void {
-    this.la.columnSums(this.at, rows, n, this.columns);
+  /** `rows`: address of f32 [count][n][columns]. */
+  add(rows: number, n: number, count: number): void {
+    this.la.columnSums(this.at, rows, n, count, this.columns);
   }
 
   get sums(): Float64Array {
@@ -56,7 +56,7 @@ class Means {
 
 /** Sums E[x xq^T] of a tile, by its inputs or by its outputs. */
 interface CrossSums {
-  add(x: number, xq: number, rows: number): void;
+  add(x: number, xq: number, rows: number, count: number): void;
   finish(count: number, mean: Float64Array, meanQuantized: Float64Array, centred: boolean): TileMoments['cross'];
 }
 
@@ -73,9 +73,9 @@ class InputCross implements CrossSums {
     this.g = la.alloc(cols * cols * 4);
   }
 
-  add(x: number, xq: number, rows: number): void {
+  add(x: number, xq: number, rows: number, count: number): void {
     const { la, cols, pitch } = this;
-    la.product32(this.g, x, xq, cols, cols, rows, { lda: pitch, ldb: pitch });
+    la.products32(this.g, x, xq, cols, cols, { depth: rows, count, lda: pitch, ldb: pitch });
   }
 
   finish(count: number, mean: Float64Array, meanQuantized: Float64Array, centred: boolean): TileMoments['cross'] {
@@ -106,12 +106,12 @@ class OutputCross implements CrossSums {
       for (let c = 0; c < tile.cols; c++) wt[c * this.n + r] = weights[(tile.row0 + r) * columns + tile.col0 + c]!;
   }
 
-  add(x: number, xq: number, rows: number): void {
+  add(x: number, xq: number, rows: number, count: number): void {
     const { la, cols, pitch, n } = this;
     const mark = la.mark();
-    const y = la.alloc(rows * n * 4);
-    la.product32(y, x, this.wt, rows, n, cols, { transposed: true, lda: pitch });
-    la.product32(this.sums, xq, y, cols, n, rows, { lda: pitch });
+    const y = la.alloc(count * rows * n * 4);
+    la.product32(y, x, this.wt, count * rows, n, cols, { transposed: true, lda: pitch });
+    la.products32(this.sums, xq, y, cols, n, { depth: rows, count, lda: pitch, ldb: n });
     la.release(mark);
   }
 
@@ -149,16 +149,17 @@ class TileSums implements MomentSums {
     this.meansQuantized = new Means(la, pitch);
   }
 
-  add(x: number, xq: number, rows: number): void {
+  add(x: number, xq: number, rows: number, count: number): void {
     const { la, pitch } = this;
     this.tiles.forEach((t, i) => {
       const [a, aq] = [x + t.src0 * 4, xq + t.src0 * 4];
-      la.product32(this.h[i]!, aq, aq, t.cols, t.cols, rows, { lda: pitch, ldb: pitch, upper: true });
-      if (x !== xq) this.cross[i]!.add(a, aq, rows);
+      const samples = { depth: rows, count, lda: pitch, ldb: pitch };
+      la.products32(this.h[i]!, aq, aq, t.cols, t.cols, { ...samples, upper: true });
+      if (x !== xq) this.cross[i]!.add(a, aq, rows, count);
     });
-    this.means.add(x, rows);
-    if (x !== xq) this.meansQuantized.add(xq, rows);
-    this.count += rows;
+    this.means.add(x, rows, count);
+    if (x !== xq) this.meansQuantized.add(xq, rows, count);
+    this.count += rows * count;
     this.same = x === xq;
   }
 
@@ -222,15 +223,16 @@ class ChannelSums implements MomentSums {
     this.meansQuantized = new Means(la, pitch);
   }
 
-  add(x: number, xq: number, rows: number): void {
-    const { la, taps, channels } = this;
-    la.channelMoments(this.h, xq, xq, rows, taps, channels, true);
-    this.means.add(x, rows);
-    this.count += rows;
+  add(x: number, xq: number, rows: number, count: number): void {
+    const { la } = this;
+    const samples = { rows, count, taps: this.taps, c: this.channels };
+    la.channelMoments(this.h, xq, xq, { ...samples, upper: true });
+    this.means.add(x, rows, count);
+    this.count += rows * count;
     this.same = x === xq;
     if (this.same) return;
-    la.channelMoments(this.g, x, xq, rows, taps, channels, false);
-    this.meansQuantized.add(xq, rows);
+    la.channelMoments(this.g, x, xq, samples);
+    this.meansQuantized.add(xq, rows, count);
   }
 
   finish(centred: boolean): TileMoments[] {

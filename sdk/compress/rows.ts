@@ -41,7 +41,7 @@ export class SourceRows {
   private windows = 0;
   private decoding: Decoding | undefined;
 
-  /** `elements`: room for the rows of one sample. */
+  /** `elements`: room for the rows of all samples that are held at one time. */
   constructor(la: Linalg, layer: Layer, pitch: number, elements: number) {
     this.la = la;
     this.layer = layer;
@@ -49,14 +49,15 @@ export class SourceRows {
     this.rows = la.alloc(elements * 4);
   }
 
-  /** The rows of the output positions `positions` (address of i32 [count]). All samples are stored alike. */
-  gather(x: Tensor, decoding: Decoding, positions: number, count: number): void {
+  /** The rows of the output positions `positions` (address of i32 [count]), from row `first` on. All samples are stored alike. */
+  gather(x: Tensor, decoding: Decoding, positions: number, count: number, first = 0): void {
     const { la, pitch } = this;
+    const rows = this.rows + first * pitch * 4;
     if (this.decoding === undefined) this.begin(x, decoding);
     la.bytes(this.data, byteLength(x)).set(bytesOf(x));
     if (decoding.rowScale) la.f32(this.rowScale, decoding.rowScale.length).set(decoding.rowScale);
-    if (this.windows !== 0) la.gatherWindows(this.rows, pitch, this.activations, positions, count, this.windows);
-    else la.gatherRows(this.rows, pitch, this.activations, positions, count, x.shape.at(-1)!);
+    if (this.windows !== 0) la.gatherWindows(rows, pitch, this.activations, positions, count, this.windows);
+    else la.gatherRows(rows, pitch, this.activations, positions, count, x.shape.at(-1)!);
   }
 
   private begin(x: Tensor, decoding: Decoding): void {

@@ -76,6 +76,13 @@ INLINE i32 max_i(i32 a, i32 b) { return a > b ? a : b; }
 PRODUCT(product32, float, v128_t, 4, wasm_v128_load, wasm_v128_store, wasm_f32x4_splat, wasm_f32x4_add, wasm_f32x4_mul)
 PRODUCT(product64, double, v128_t, 2, wasm_v128_load, wasm_v128_store, wasm_f64x2_splat, wasm_f64x2_add, wasm_f64x2_mul)
 
+/* `count` products of the same operands' next `depth` rows, one after another, as product32 does each. */
+API(products32) void products32(float *c, i32 ldc, const float *a, i32 lda, const float *b, i32 ldb, i32 m, i32 n, i32 depth,
+                                i32 upper, i32 count, float *scratch) {
+  for (i32 i = 0; i < count; i++, a += (long)depth * lda, b += (long)depth * ldb)
+    product32(c, ldc, a, lda, 0, b, ldb, m, n, depth, 1, upper, scratch);
+}
+
 /* a[0..n) += alpha * b[0..n) */
 INLINE void axpy64(double *a, const double *b, i32 n, double alpha) {
   v128_t s = wasm_f64x2_splat(alpha);
@@ -240,14 +247,16 @@ INLINE void channel_tile(float *h, const float *x, const float *y, i32 d, i32 ta
 }
 
 /*
- * Per-channel second moments of depthwise inputs: h[a][b][c] += sum_r x[r][a][c] y[r][b][c], all a and b, or b >= a only (upper). taps
- * positions in a window, c a multiple of 4.
+ * Per-channel second moments of depthwise inputs: h[a][b][c] += sum_r x[r][a][c] y[r][b][c], all a and b, or b >= a only (upper), of
+ * channels [from, to); in blocks of each of `count` samples of `rows` rows. taps positions in a window, c, from and to multiples of 4.
  */
-API(channelMoments) void channelMoments(float *h, const float *x, const float *y, i32 rows, i32 taps, i32 c, i32 upper) {
-  for (i32 r0 = 0; r0 < rows; r0 += 64) {
-    i32 d = min_i(64, rows - r0);
+API(channelMoments) void channelMoments(float *h, const float *x, const float *y, i32 rows, i32 count, i32 taps, i32 c, i32 upper,
+                                        i32 from, i32 to, float *scratch) {
+  for (i32 r0 = 0; r0 < rows * count; ) {
+    i32 d = min_i(64, rows - r0 % rows);
     long at = (long)r0 * taps * c;
-    for (i32 k = 0; k < c; k += 4)
+    r0 += d;
+    for (i32 k = from; k < to; k += 4)
       for (i32 a = 0; a < taps; a++) {
         i32 b = upper ? a : 0;
         for (; b + 3 <= taps; b += 3) channel_tile(h + k, x + at + k, y + at + k, d, taps, c, a, b, 3);
@@ -269,11 +278,13 @@ INLINE void column_tile(double *sums, const float *rows, i32 n, i32 columns, i32
   for (i32 i = 0; i < w; i++) sums[i] += total[i];
 }
 
-/* sums[c] += sum_r rows[r][c]: in f32 over blocks of DEPTH rows and over all of them, in f64 over calls. */
-API(columnSums) void columnSums(double *sums, const float *rows, i32 n, i32 columns) {
-  i32 c = 0;
-  for (; c + 16 <= columns; c += 16) column_tile(sums + c, rows + c, n, columns, 16);
-  for (; c < columns; c++) column_tile(sums + c, rows + c, n, columns, 1);
+/* sums[c] += sum_r rows[r][c] of `count` samples of n rows: in f32 over blocks of DEPTH rows and over those of a sample, in f64 over samples. */
+API(columnSums) void columnSums(double *sums, const float *rows, i32 n, i32 count, i32 columns) {
+  for (i32 i = 0; i < count; i++, rows += (long)n * columns) {
+    i32 c = 0;
+    for (; c + 16 <= columns; c += 16) column_tile(sums + c, rows + c, n, columns, 16);
+    for (; c < columns; c++) column_tile(sums + c, rows + c, n, columns, 1);
+  }
 }
 
 /* Smallest and largest value and how many are not zero, by channel of the last axis. */

@@ -21,15 +21,16 @@ interface Exports {
     e: number,
     g: number,
   ): number;
-  channelMoments(h: number, x: number, y: number, rows: number, taps: number, c: number, upper: number): void;
-  columnSums(sums: number, rows: number, n: number, columns: number): void;
+  products32: Operation;
+  channelMoments: Operation;
+  columnSums(sums: number, rows: number, n: number, count: number, columns: number): void;
   ranges(low: number, high: number, nonzero: number, x: number, rows: number, channels: number): void;
   gatherRows(out: number, pitch: number, x: number, positions: number, n: number, columns: number): void;
   gatherWindows(out: number, pitch: number, x: number, positions: number, n: number, windows: number): void;
 }
 
 /** What two threads can do a part of each; the last argument is a thread's own scratch. */
-const SHARED = ['product32', 'product64', 'choleskyColumns', 'solve', 'ldlq'] as const;
+const SHARED = ['product32', 'product64', 'products32', 'choleskyColumns', 'solve', 'ldlq', 'channelMoments'] as const;
 type Shared = (typeof SHARED)[number];
 type Operation = (...values: number[]) => void;
 
@@ -46,6 +47,24 @@ export interface ProductOptions {
 }
 
 /** Tile buffers of a product, in bytes: DEPTH * (ROWS + 8) doubles (linalg.c). */
+/** Samples one after another, each of `rows` rows of `taps` x `c`. */
+export interface ChannelOptions {
+  readonly rows: number;
+  readonly count: number;
+  readonly taps: number;
+  readonly c: number;
+  readonly upper?: boolean;
+}
+
+/** Samples one after another, each of `depth` rows. */
+export interface SamplesOptions {
+  readonly depth: number;
+  readonly count: number;
+  readonly lda: number;
+  readonly ldb: number;
+  readonly upper?: boolean;
+}
+
 const SCRATCH_BYTES = 256 * (64 + 8) * 8;
 const ROWS = 64;
 const PAGE = 65536;
@@ -164,6 +183,28 @@ export class Linalg {
   /** As product32, in f64. */
   product64(c: number, a: number, b: number, m: number, n: number, depth: number, o: ProductOptions = {}): void {
     this.product('product64', c, a, b, m, n, depth, o);
+  }
+
+  /**
+   * C [m][n] += A^T B in f32, sample by sample, with A [count * depth][m] and B [count * depth][n] in rows `lda` and `ldb` apart: what
+   * `count` calls of product32 give, in one.
+   */
+  products32(
+    c: number,
+    a: number,
+    b: number,
+    m: number,
+    n: number,
+    { depth, count, lda, ldb, upper = false }: SamplesOptions,
+  ): void {
+    const part = (row: number, rows: number, column: number, columns: number): number[] => {
+      const to = c + (row * n + column) * 4;
+      return [to, n, a + row * 4, lda, b + column * 4, ldb, rows, columns, depth, upper ? 1 + row : 0, count];
+    };
+    const work = (m * n * depth * count) / (upper ? 2 : 1);
+    if (upper || m > n)
+      this.share('products32', work, m, upper ? UPPER_HALF : 0.5, (from, rows) => part(from, rows, 0, n));
+    else this.share('products32', work, n, 0.5, (from, columns) => part(0, m, from, columns));
   }
 
   private product(
@@ -288,14 +329,20 @@ export class Linalg {
     return this.lib.descend(h, k, n, scale.s, scale.inv, scale.cap, q, e, g);
   }
 
-  /** h [taps][taps][c] += per-channel moments of rows x, y [rows][taps][c], c a multiple of 4; with `upper` of the second tap no less than the first. */
-  channelMoments(h: number, x: number, y: number, rows: number, taps: number, c: number, upper: boolean): void {
-    this.lib.channelMoments(h, x, y, rows, taps, c, upper ? 1 : 0);
+  /**
+   * h [taps][taps][c] += per-channel moments of `count` samples of rows x, y [rows][taps][c], c a multiple of 4; with `upper` of the second
+   * tap no less than the first.
+   */
+  channelMoments(h: number, x: number, y: number, { rows, count, taps, c, upper = false }: ChannelOptions): void {
+    const work = (rows * count * taps * taps * c) / (upper ? 2 : 1);
+    this.share('channelMoments', work, c, 0.5, (from, channels) => {
+      return [h, x, y, rows, count, taps, c, upper ? 1 : 0, from, from + channels];
+    });
   }
 
-  /** sums (f64 [columns]) += the sums of the columns of f32 [n][columns]. */
-  columnSums(sums: number, rows: number, n: number, columns: number): void {
-    this.lib.columnSums(sums, rows, n, columns);
+  /** sums (f64 [columns]) += the sums of the columns of `count` samples of f32 [n][columns]. */
+  columnSums(sums: number, rows: number, n: number, count: number, columns: number): void {
+    this.lib.columnSums(sums, rows, n, count, columns);
   }
 
   /** low, high (f32 [channels]) and the counts `nonzero` (f64 [channels]) take in f32 [rows][channels]. */

@@ -24,8 +24,8 @@ function momentsOf(
   const la = new Linalg();
   const sums = momentSums(la, { kind: 'linear' } as Layer, matrix, COLS, w);
   const [a, b] = [la.put32(x), la.put32(xq)];
-  sums.add(a, b, 20);
-  sums.add(a + 20 * COLS * 4, b + 20 * COLS * 4, COUNT - 20);
+  sums.add(a, b, 10, 2);
+  sums.add(a + 20 * COLS * 4, b + 20 * COLS * 4, COUNT - 20, 1);
   return { m: sums.finish(centred)[0]!, x, xq, w };
 }
 

@@ -99,8 +99,8 @@ test('channelMoments', () => {
   const la = new Linalg();
   const [h, g] = [la.alloc(taps * taps * c * 4), la.alloc(taps * taps * c * 4)];
   const [a, b] = [la.put32(x), la.put32(xq)];
-  la.channelMoments(h, a, b, rows, taps, c, true);
-  la.channelMoments(g, a, b, rows, taps, c, false);
+  la.channelMoments(h, a, b, { rows: rows / 2, count: 2, taps, c, upper: true });
+  la.channelMoments(g, a, b, { rows: rows / 2, count: 2, taps, c });
   const want = new Float64Array(taps * taps * c);
   for (let r = 0; r < rows; r++) {
     for (let a = 0; a < taps; a++)
@@ -120,12 +120,12 @@ test('channelMoments', () => {
 
 test('columnSums', () => {
   // Whole vectors of columns and some beyond, more rows than are summed at one time.
-  const [rows, columns] = [300, 37];
+  const [rows, columns] = [600, 37];
   const x = random(rows * columns);
   const la = new Linalg();
   const sums = la.put64(new Float64Array(columns).fill(1));
   const at = la.put32(x);
-  la.columnSums(sums, at, rows, columns);
+  la.columnSums(sums, at, rows / 2, 2, columns);
   const want = new Float64Array(columns).fill(1);
   x.forEach((v, i) => {
     want[i % columns]! += v;
@@ -140,6 +140,17 @@ test('ranges', () => {
   la.ranges(low, high, nonzero, la.put32(x), 3, 3);
   assert.equal([...la.f32(low, 3), ...la.f32(high, 3)], [0, 0, -5, 3, 0, 4]);
   assert.equal([...la.f64(nonzero, 3)], [3, 0, 3]);
+});
+
+test('products32 gives the bits of a product for each sample', () => {
+  const la = new Linalg();
+  const [depth, count, m, n] = [70, 3, 20, 12];
+  const [a, b] = [la.put32(random(count * depth * 24)), la.put32(random(count * depth * n))];
+  const [one, all] = [la.alloc(m * n * 4), la.alloc(m * n * 4)];
+  for (let i = 0; i < count; i++)
+    la.product32(one, a + i * depth * 24 * 4, b + i * depth * n * 4, m, n, depth, { lda: 24 });
+  la.products32(all, a, b, m, n, { depth, count, lda: 24, ldb: n });
+  assert.equal(la.f32(all, m * n), la.f32(one, m * n));
 });
 
 /** Products, factors, solutions and codes of sizes that two threads share. */
@@ -162,7 +173,11 @@ function everything(la: Linalg): (Float32Array | Float64Array | Int8Array)[] {
   const filled = (v: number): number => la.put32(new Float32Array(n).fill(v));
   const scale = { s: filled(0.25), inv: filled(4), cap: filled(7) };
   la.ldlq(la.put32(numbers(k * n)), la.feedback(u, k), k, n, scale, q, e);
-  const floats = [h, tall, wide, e].map((at, i) => la.f32(at, i === 0 ? k * k : k * n).slice());
+  const sums = la.alloc(k * k * 4);
+  la.products32(sums, x, x, k, k, { depth: rows / 3, count: 3, lda: k, ldb: k, upper: true });
+  // 11 taps of 12 channels.
+  la.channelMoments(sums, x, x, { rows, count: 1, taps: 11, c: 12 });
+  const floats = [h, sums, tall, wide, e].map((at, i) => la.f32(at, i < 2 ? k * k : k * n).slice());
   return [...floats, la.f64(u, k * k).slice(), la.f64(solved, k * n).slice(), la.i8(q, k * n).slice()];
 }
 
