@@ -1,8 +1,9 @@
 import type { KernelContext, KernelText } from './context.ts';
 import { depthwiseShare } from './conv.ts';
-import { emitEpilogue, spaceOf } from './epilogue.ts';
+import { emitRowEpilogue, spaceOf } from './epilogue.ts';
 import { NR, rolled } from './gemm.ts';
 import type { Geometry } from './geometry.ts';
+import { NARROW } from './lanes.ts';
 
 /**
  * Depthwise convolution with wide codes: two lines of the image at a time are copied less their zero point, with their padding, as pairs of
@@ -78,7 +79,7 @@ export function lineDepthwise(ctx: KernelContext, v: LineDepthwise): Pick<Kernel
   const shape = shapeOf(ctx, geo);
   const { pixels, pairs, blocks, held, columns, size } = shape;
   const taps = kh * kw;
-  const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(v.y).shape), v.y);
+  const epi = emitRowEpilogue(ctx, 'epi', spaceOf(ctx.type(v.y).shape), v.y, NARROW);
   const filters = `((i16 *)${ctx.scratch(2 * blocks * pairs * kw * COLUMN * 2)})`;
   const lines = `((i16 *)${ctx.scratch(pairs * size * 2)})`;
   const tile = `((i16 *)${ctx.scratch(16 * (Math.ceil(taps / 16) * 16 + 2))})`;
@@ -87,7 +88,7 @@ export function lineDepthwise(ctx: KernelContext, v: LineDepthwise): Pick<Kernel
   const above = Math.ceil(geo.pads[0] / 2) * 2;
   const k = Array.from({ length: pixels }, (_, i) => i);
   const finish = (at: string, c0: string, c1: string): string =>
-    `epi(${ctx.arguments()}, row0 * ${ow} + px + ${at}, n, nv, f4_add(f4_mul(f4_from_i4(${c0}), m0), b0), f4_add(f4_mul(f4_from_i4(${c1}), m1), b1));`;
+    `epi(${ctx.arguments()}, row0 * ${ow} + px + ${at}, n, nv, f4_add(f4_mul(f4_from_i4(${c0}), m0), b0), f4_add(f4_mul(f4_from_i4(${c1}), m1), b1)${epi.more});`;
   const exact = ow % pixels === 0;
   const sum = (at: number | 'r', half: number): string => `i4_load(acc + 8 * ${at} + ${half})`;
   const results = exact
@@ -112,7 +113,7 @@ export function lineDepthwise(ctx: KernelContext, v: LineDepthwise): Pick<Kernel
       made = hi - 1;
       for (i32 n = from0; n < to0; n += ${NR}) {
         const i32 nv = ${c} - n < ${NR} ? ${c} - n : ${NR}; (void)nv;
-        const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${bias} + n), b1 = f4_load(${bias} + n + 4);
+        const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${bias} + n), b1 = f4_load(${bias} + n + 4); ${epi.setup('n')}
         const i16 *const f0 = filters + ((odd * ${blocks} + n / ${NR}) * ${pairs} + lo - from) * ${kw * COLUMN}, *const l0 = lines + (n - from0) / ${NR} * ${columns * COLUMN};
         for (i32 px = 0; px < ${ow}; px += ${pixels}) {
           i32 acc[${8 * pixels}];
@@ -122,7 +123,7 @@ export function lineDepthwise(ctx: KernelContext, v: LineDepthwise): Pick<Kernel
       }
     }
   }`;
-  return { helpers: `${linePair(type, w, c)}${lineFilters(geo, shape)}${epi}`, body };
+  return { helpers: `${linePair(type, w, c)}${lineFilters(geo, shape)}${epi.text}`, body };
 }
 
 /** Sums of a tile of outputs as acc[pixel][channel], of four channels at a time. Loops stay loops: engines load everything of a block before they multiply. */

@@ -1,7 +1,7 @@
 import { roundEven } from '../../../ir/math.ts';
 import type { Lowered } from '../../lower.ts';
 import { isKind } from '../../lower.ts';
-import type { KernelContext } from './context.ts';
+import { f32Literal, type KernelContext } from './context.ts';
 import { isLanewise, renderExpr } from './expr.ts';
 import { type Lanes, NARROW, widened } from './lanes.ts';
 import { codedSource, floatSource } from './load.ts';
@@ -84,6 +84,9 @@ export interface RowEpilogue {
   readonly text: string;
   /** Declares it, where `n` is the first channel of the block; in the words of four lanes. */
   setup(n: string): string;
+  /** What of that is the same for all channels, and the rest. */
+  readonly once: string;
+  each(n: string): string;
   /** Arguments at the end of a call. */
   readonly more: string;
   /**
@@ -93,16 +96,22 @@ export interface RowEpilogue {
   readonly codes?: { readonly name: string; at(row: string, n: string): string };
 }
 
+/** `kept`: so are numbers of its text, where registers are free for them. */
 export function emitRowEpilogue(
   ctx: KernelContext,
   name: string,
   space: Space,
   rootValue: string | undefined,
   lanes: Lanes,
+  kept = false,
 ): RowEpilogue {
   const out = lanes.wide ? onlyCodes(ctx) : undefined;
   const codes = `${name}_codes`;
-  const { parameters, fixed, rest } = epilogueText(ctx, space, rootValue, lanes, out !== undefined);
+  const form = { givesCodes: out !== undefined, kept: kept && !lanes.wide };
+  const { parameters, fixed, rest } = epilogueText(ctx, space, rootValue, lanes, form);
+  const declared = (list: readonly Fixed[], n: string): string =>
+    list.map((f) => f.text.replace(/\bn\b/g, `(${n})`)).join(' ');
+  const [each, once] = [true, false].map((is) => fixed.filter((f) => f.each === is)) as [Fixed[], Fixed[]];
   const names = fixed.flatMap((f) => f.names);
   const more = names.map((n) => `, ${n}`).join('');
   const all = `(${parameters}${names.map((n) => `, f4 ${n}`).join('')})`;
@@ -115,7 +124,9 @@ export function emitRowEpilogue(
   const text = `${given}EW_INLINE void ${name}${all} {\n  ${plain.join('\n  ')}\n}\n`;
   return {
     text: lanes.wide ? widened(text) : text,
-    setup: (n) => fixed.map((f) => f.text.replace(/\bn\b/g, `(${n})`)).join(' '),
+    setup: (n) => declared(fixed, n),
+    once: declared(once, '0'),
+    each: (n) => declared(each, n),
     more,
     ...(out === undefined ? {} : { codes: { name: codes, at } }),
   };
@@ -135,15 +146,20 @@ function onlyCodes(ctx: KernelContext): string | undefined {
 interface Fixed {
   readonly text: string;
   readonly names: readonly string[];
+  /** Whether they differ from channel to channel. */
+  readonly each: boolean;
 }
 
-/** The function's parameters and its lines, of which the last one gives back codes where it is to (`onlyCodes`). */
+/**
+ * The function's parameters and its lines, of which the last one gives back codes where it is to (`onlyCodes`). Where they are `kept`, numbers
+ * of the text are among what is the same for all rows.
+ */
 function epilogueText(
   ctx: KernelContext,
   space: Space,
   rootValue: string | undefined,
   lanes: Lanes,
-  givesCodes = false,
+  { givesCodes = false, kept = false } = {},
 ): { parameters: string; fixed: readonly Fixed[]; rest: readonly string[] } {
   const { pieces } = lanes;
   const named = (id: string): string[] => pieces.map((p) => `${id}${p}`);
@@ -158,9 +174,22 @@ function epilogueText(
   const fixed: Fixed[] = [];
   const lines: string[] = [];
   const channels = (at: string): string => (lanes.rows === 2 ? `f4_load_twice(${at})` : `f4_load_part(${at} + n, nv)`);
-  const add = (id: string, offset: string, text: string): void => {
-    if (offset === '0') fixed.push({ text, names: named(id) });
+  const add = (id: string, offset: string, each: boolean, text: string): void => {
+    if (offset === '0') fixed.push({ text, names: named(id), each });
     else loads.push(text);
+  };
+  // Engines of WebAssembly would make them anew wherever they are used.
+  const numbers = new Map<string, string>();
+  const number = (v: number): string => {
+    const c = f32Literal(v);
+    if (!kept) return `f4_splat(${c})`;
+    let id = numbers.get(c);
+    if (id === undefined) {
+      id = `v${numbers.size}`;
+      numbers.set(c, id);
+      fixed.push({ text: `f4 ${id} = f4_splat(${c}); EW_KEEP(${id});`, names: [id], each: false });
+    }
+    return id;
   };
   const load = (value: string): readonly string[] => {
     const hit = known.get(value);
@@ -173,6 +202,7 @@ function epilogueText(
       add(
         id,
         offset,
+        perChannel,
         perChannel
           ? declare(
               id,
@@ -185,8 +215,9 @@ function epilogueText(
       const at = `${source.pointer} + ${offset}`;
       // What lies past the last channel may be a denormal float, which would make the whole vector many times slower.
       const ends = lanes.wide && perChannel && offset === '0' && source.type === 'float' && !isWhole(space, lanes);
-      if (ends || (lanes.rows === 2 && perChannel && offset === '0')) add(id, offset, `f4 ${id}a = ${channels(at)};`);
-      else add(id, offset, perChannel ? source.pair(id, `${at} + n`, 'n') : source.splat(id, at));
+      if (ends || (lanes.rows === 2 && perChannel && offset === '0'))
+        add(id, offset, true, `f4 ${id}a = ${channels(at)};`);
+      else add(id, offset, perChannel, perChannel ? source.pair(id, `${at} + n`, 'n') : source.splat(id, at));
     } else throw new Error(`elementwise kernel on ${t.dtype} value '${value}' is not emitted; cast it to f32 first`);
     const made = named(id);
     known.set(value, made);
@@ -209,6 +240,7 @@ function epilogueText(
             renderExpr(
               expr,
               ins.map((x) => x[i] ?? ''),
+              number,
             ),
           ),
         ),
@@ -226,17 +258,14 @@ function epilogueText(
       known.set(out, named(`t${k}`));
       if (ctx.group.stores.includes(out)) lines.push(storeF32(ctx, out, space, named(`t${k}`), lanes));
     } else if (isKind(l, 'quantize')) {
-      const zero = (values: readonly string[]): readonly string[] => {
+      const zero = (values: readonly string[], each: boolean): readonly string[] => {
         // By number: kernels are shared by steps whose text is the same.
         const id = `z${fixed.length}`;
-        fixed.push({ text: declare(id, values).replace(/^f4/, 'i4'), names: named(id) });
+        fixed.push({ text: declare(id, values).replace(/^f4/, 'i4'), names: named(id), each });
         return named(id);
       };
-      lines.push(
-        givesCodes
-          ? `return ${codesOf(ctx, l, load, zero, lanes)[0]};`
-          : storeQuantized(ctx, l, space, load, zero, lanes),
-      );
+      const text: QuantizeText = { load, fixed: zero, lanes, ...(kept ? { number } : {}) };
+      lines.push(givesCodes ? `return ${codesOf(ctx, l, text)[0]};` : storeQuantized(ctx, l, space, text));
     } else throw new Error(`node '${l.node.name}' (${l.spec.kind}) cannot be fused`);
   });
   const parameters = `${ctx.parameters()}, i32 row, i32 n, i32 nv, ${pieces.map((p) => `f4 ${p}`).join(', ')}${ctx.group.rowTail ? ', float *R' : ''}`;
@@ -322,6 +351,8 @@ function isWhole(space: Space, { block, rows }: Lanes): boolean {
 
 /** Half of what the magic-number rounding takes: ranges leave out the rounding of what they bound. */
 const EXACT = 2 ** 21;
+/** What it adds. */
+const MAGIC = 1.5 * 2 ** 23;
 
 /**
  * What a Quantize node may read instead of its input: where that was cut off at a bound whose code is the last one anyway, what it was
@@ -351,14 +382,18 @@ function unclipped(ctx: KernelContext, l: Lowered): string {
   return e.k === 'in' ? producer.node.inputs[e.i]! : x;
 }
 
+/** How the text of a Quantize node names what it reads. */
+interface QuantizeText {
+  readonly load: (value: string) => readonly string[];
+  /** Declares vectors of integers that are the same for all rows. */
+  readonly fixed: (values: readonly string[], each: boolean) => readonly string[];
+  readonly lanes: Lanes;
+  /** A number that is kept in a vector, where numbers are. */
+  readonly number?: (v: number) => string;
+}
+
 /** round(x * inv) + zp of every vector: the magic-number rounding is exact to nearest even for |x * inv| < 2^22. */
-function codesOf(
-  ctx: KernelContext,
-  l: Lowered,
-  load: (v: string) => readonly string[],
-  fixed: (values: readonly string[]) => readonly string[],
-  lanes: Lanes,
-): readonly string[] {
+function codesOf(ctx: KernelContext, l: Lowered, { load, fixed, lanes, number }: QuantizeText): readonly string[] {
   const [, inv, zp] = l.node.inputs as [string, string, string];
   const x = unclipped(ctx, l);
   const { lo, hi } = stepsRange(ctx, x, inv);
@@ -368,9 +403,11 @@ function codesOf(
   const perChannel = ctx.type(zp).shape.some((d) => d > 1);
   const channels = (i: number): string => (lanes.rows === 2 ? `i4_load_twice(${z})` : `i4_load(${z} + n + ${4 * i})`);
   const zeros = lanes.pieces.map((_, i) => (perChannel ? channels(i) : `i4_splat(*${z})`));
-  return fixed(zeros).map((zero, i) => {
+  return fixed(number ? zeros.map((v) => `ew_round_base(${v})`) : zeros, perChannel).map((zero, i) => {
     const scaled = `f4_mul(${values[i]}, ${steps[i]})`;
-    return exact ? `ew_round_add(${scaled}, ${zero})` : `i4_add(ew_round(${scaled}), ${zero})`;
+    if (!number) return exact ? `ew_round_add(${scaled}, ${zero})` : `i4_add(ew_round(${scaled}), ${zero})`;
+    const near = exact ? scaled : `f4_min(f4_max(${scaled}, ${number(-EXACT)}), ${number(EXACT)})`;
+    return `i4_sub(f4_add(${near}, ${number(MAGIC)}), ${zero})`;
   });
 }
 
@@ -380,16 +417,11 @@ function storeCodes(type: string, at: string, codes: string, space: Space, lanes
   return `i4_store_${type}${all ? '' : '_part'}(${at}, ${codes}${all ? '' : ', nv'});`;
 }
 
-function storeQuantized(
-  ctx: KernelContext,
-  l: Lowered,
-  space: Space,
-  load: (v: string) => readonly string[],
-  fixed: (values: readonly string[]) => readonly string[],
-  lanes: Lanes,
-): string {
+/** What `codesOf` makes, saturated. */
+function storeQuantized(ctx: KernelContext, l: Lowered, space: Space, text: QuantizeText): string {
+  const { lanes } = text;
   const out = l.node.outputs[0]!;
-  const codes = codesOf(ctx, l, load, fixed, lanes);
+  const codes = codesOf(ctx, l, text);
   const dtype = ctx.type(out).dtype;
   const p = `${ctx.write(out)} + (i32)row * ${space.cols} + n`;
   if (lanes.wide) return storeCodes(dtype, p, codes[0]!, space, lanes);

@@ -50,19 +50,24 @@ export function isLanewise(e: Expr): boolean {
   }
 }
 
-/** Renders a scalar expression over four lanes; `inputs[i]` is the C expression of input i. */
-export function renderExpr(e: Expr, inputs: readonly string[]): string {
+/** Renders a scalar expression over four lanes; `inputs[i]` is the C expression of input i, and `number` makes one of a number. */
+export function renderExpr(
+  e: Expr,
+  inputs: readonly string[],
+  number = (v: number): string => `f4_splat(${f32Literal(v)})`,
+): string {
+  const of = (x: Expr): string => renderExpr(x, inputs, number);
   switch (e.k) {
     case 'in':
       return inputs[e.i]!;
     case 'const':
-      return `f4_splat(${f32Literal(e.v)})`;
+      return number(e.v);
     case 'un':
-      return `${UNARY[e.f]}(${renderExpr(e.a, inputs)})`;
+      return `${UNARY[e.f]}(${of(e.a)})`;
     case 'bin':
-      return `${BINARY[e.f]}(${renderExpr(e.a, inputs)}, ${renderExpr(e.b, inputs)})`;
+      return `${BINARY[e.f]}(${of(e.a)}, ${of(e.b)})`;
     case 'sel':
-      return `ew_sel(${renderExpr(e.c, inputs)}, ${renderExpr(e.a, inputs)}, ${renderExpr(e.b, inputs)})`;
+      return `ew_sel(${of(e.c)}, ${of(e.a)}, ${of(e.b)})`;
     default:
       return e satisfies never;
   }

@@ -63,6 +63,9 @@ interface Inner {
   readonly results: (row: number) => [string, string];
   /** Another loop in place of this one, where a C expression says so. */
   readonly instead?: { readonly where: string; readonly loop: Loop };
+  /** A third one, which does without what is done `before` the other two. */
+  readonly apart?: { readonly where: string; readonly loop: Loop };
+  readonly before?: string;
 }
 
 /** Text of a loop over a piece of the rows, up to `end`; `next` moves all pointers to rows on. */
@@ -101,11 +104,14 @@ function micro(mr: number, rows: Rows, tileType: string, tile: string, inner: In
     pieces
       ? `EW_ROLLED for (i32 piece = 0; piece < ${pieces.count}; piece++) { ${loop(pieces.length / inner.stepA, text)} a += ${pieces.apart - pieces.length}; }`
       : loop(inner.iterations, text);
+  const others = inner.instead
+    ? `if (${inner.instead.where}) { ${whole(inner.instead.loop)} } else { ${whole(steps)} }`
+    : whole(steps);
   return `{
     ${pointers}
     ${list.map(inner.start).join(' ')}
     const ${tileType} *b = ${tile};
-    ${inner.instead ? `if (${inner.instead.where}) { ${whole(inner.instead.loop)} } else { ${whole(steps)} }` : whole(steps)}
+    ${inner.apart ? `if (${inner.apart.where}) { ${whole(inner.apart.loop)} } else { ${inner.before ?? ''} ${others} }` : others}
     ${done.rows ? collected(done.rows) : list.map((r) => `{ const i32 r = ${r}; ${done.use(...inner.results(r))} }`).join('\n    ')}
   }`;
 }
@@ -230,37 +236,68 @@ function chained(mr: number, chain: string | undefined): Loop {
   };
 }
 
-/** i8 x u7 -> i32 with the dot product of bytes; the tile is [K/4][8][4] u8, `kp` is K rounded up to a multiple of 4, of 16 with
- * `sums`. */
+/** Sums of rows of activations times what codes are offset by, which products with codes offset to 7 bits begin with beside the rest (C expression). */
+export type RowSums = (row: number) => string;
+
+/**
+ * i8 x u7 -> i32 with the dot product of bytes; the tile is [K/4][8][4] u8, `kp` is K rounded up to a multiple of 4, of 16 with
+ * `sums`. Where `eight` says so, the tile has signed codes of up to 8 bits, and activations are the operand that may have no sign.
+ */
 export function microDot7(
   sums: boolean,
   kp: number,
   mr: number,
   rows: Rows,
   tile: string,
-  init: (r: number) => [string, string],
+  init: readonly [string, string],
+  rowSums: RowSums | undefined,
   done: Done,
-  chain?: Chain,
+  { chain, eight }: { readonly chain?: Chain | undefined; readonly eight?: string | undefined } = {},
 ): string {
   const shared = { type: 'i8', result: 'i32' } as const;
-  const inner: Inner = sums
-    ? {
-        ...shared,
-        stepA: 16,
-        stepB: 128,
-        iterations: kp / 16,
-        ...wideSums('sum7', (i) => `b16_load(b + ${16 * i})`, init),
-      }
-    : {
-        ...shared,
-        stepA: 4,
-        stepB: 32,
-        iterations: kp / 4,
-        ...(chain ? { instead: { where: chain.where, loop: chained(mr, chain.steps) } } : {}),
-        ...plainSums(init),
-        loads: 'b16 b0 = b16_load(b), b1 = b16_load(b + 16);',
-        update: (r, a) =>
-          `{ b16 s = b16_load_splat4(${a}); c${r}0 = b16_dot7(s, b0, c${r}0); c${r}1 = b16_dot7(s, b1, c${r}1); }`,
-      };
+  const begin = (r: number): [string, string] =>
+    rowSums
+      ? [`i4_add(${init[0]}, i4_splat(${rowSums(r)}))`, `i4_add(${init[1]}, i4_splat(${rowSums(r)}))`]
+      : [...init];
+  if (sums) {
+    const loop = wideSums('sum7', (i) => `b16_load(b + ${16 * i})`, begin);
+    return micro(mr, rows, 'u8', tile, { ...shared, stepA: 16, stepB: 128, iterations: kp / 16, ...loop }, done);
+  }
+  const list = ROWS.slice(0, mr);
+  const update =
+    (dot: (s: string, b: string, c: string) => string) =>
+    (r: number, a: string): string =>
+      `{ b16 s = b16_load_splat4(${a}); c${r}0 = ${dot('s', 'b0', `c${r}0`)}; c${r}1 = ${dot('s', 'b1', `c${r}1`)}; }`;
+  const seven = update((s, b, c) => `b16_dot7(${s}, ${b}, ${c})`);
+  const signed = update((s, b, c) => `b16_dot7(${b}, ${s}, ${c})`);
+  const loads = 'b16 b0 = b16_load(b), b1 = b16_load(b + 16);';
+  const both = eight !== undefined && rowSums !== undefined;
+  const apart: Loop = (at, next) => `do {
+      EW_POINTER(b); EW_POINTER(a);
+      ${loads} b += 32;
+      ${list.map((r) => signed(r, at(r))).join('\n      ')}
+      ${next}
+    } while (b != end);`;
+  const inner: Inner = {
+    ...shared,
+    stepA: 4,
+    stepB: 32,
+    iterations: kp / 4,
+    ...(chain ? { instead: { where: chain.where, loop: chained(mr, chain.steps) } } : {}),
+    ...(both
+      ? {
+          apart: { where: eight, loop: apart },
+          before: list
+            .map(
+              (r) =>
+                `{ const i4 s = i4_splat(${rowSums(r)}); c${r}0 = i4_add(c${r}0, s); c${r}1 = i4_add(c${r}1, s); }`,
+            )
+            .join(' '),
+        }
+      : {}),
+    ...plainSums(both ? () => [...init] : begin),
+    loads,
+    update: eight !== undefined && !both ? signed : seven,
+  };
   return micro(mr, rows, 'u8', tile, inner, done);
 }

@@ -1,7 +1,7 @@
 import { sizeOf } from '../../../util/tensor.ts';
 import { type KernelContext, type KernelText, share, splitOf } from './context.ts';
-import { emitEpilogue, emitRowTail, hasLanewiseTail, rowBuffer, type Space, spaceOf } from './epilogue.ts';
-import { NARROW, wideLanes } from './lanes.ts';
+import { emitRowEpilogue, emitRowTail, hasLanewiseTail, rowBuffer, type Space, spaceOf } from './epilogue.ts';
+import { NARROW, wideLanes, widened } from './lanes.ts';
 
 /** Elements handled by one part at least, so that tiny tensors are not split. */
 const CHUNK = 4096;
@@ -17,22 +17,24 @@ export function emitMap(ctx: KernelContext): KernelText {
   const { wide } = ctx.tuning;
   const lanes = wide && !ctx.group.rowTail && hasLanewiseTail(ctx) ? wideLanes(wide.lanes) : NARROW;
   const { block } = lanes;
-  const epi = emitEpilogue(ctx, 'epi', { ...space, whole: space.cols % block === 0 }, undefined, lanes);
+  const epi = emitRowEpilogue(ctx, 'epi', { ...space, whole: space.cols % block === 0 }, undefined, lanes, true);
   const none = lanes.pieces.map(() => (lanes.wide ? 'fx_splat(0.0f)' : 'f4_splat(0.0f)')).join(', ');
+  const inWords = (text: string): string => (lanes.wide ? widened(text) : text);
   const call = (row: string): string =>
-    `const i32 nv = ${space.cols} - n < ${block} ? ${space.cols} - n : ${block}; epi(${ctx.arguments()}, ${row}, n, nv, ${none}${buffer.argument});`;
+    `const i32 nv = ${space.cols} - n < ${block} ? ${space.cols} - n : ${block}; ${inWords(epi.each('n'))} epi(${ctx.arguments()}, ${row}, n, nv, ${none}${buffer.argument}${epi.more});`;
+  const once = inWords(epi.once);
   const body =
     space.rows === 1 && !ctx.group.rowTail
-      ? `${share(space.cols, CHUNK, 'n0', 'n1')}
+      ? `${share(space.cols, CHUNK, 'n0', 'n1')} ${once}
   for (i32 n = n0; n < n1; n += ${block}) { ${call('0')} }`
-      : `${share(space.rows, Math.max(1, Math.floor(CHUNK / space.cols)), 'r0', 'r1')}
+      : `${share(space.rows, Math.max(1, Math.floor(CHUNK / space.cols)), 'r0', 'r1')} ${once}
   for (i32 row = r0; row < r1; row++) {
     for (i32 n = 0; n < ${space.cols}; n += ${block}) { ${call('row')} }
     ${emitRowTail(ctx, buffer.pointer, 'row')}
   }`;
   const split =
     space.rows === 1 && !ctx.group.rowTail ? { split: splitOf(space.cols, CHUNK, CHUNKS_IN_BAND) } : undefined;
-  return { helpers: epi, body, macs: 0, ...split };
+  return { helpers: epi.text, body, macs: 0, ...split };
 }
 
 /**

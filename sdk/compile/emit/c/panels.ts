@@ -113,7 +113,8 @@ function fieldTable(order: (i: number) => number): string {
  *   with zeros; the list goes to the other half of the room.
  * - `ew_panel_rows(p, rows, cols, t, d)`: all codes, row by row at d; t is the room.
  * - `ew_panel_i16(p, tile, rows, cols, t, sums)`: as pairs [column / 2][8 rows][2], and the sum of each row, where wanted.
- * - `ew_panel_bytes(p, tile, rows, cols, offset, t, sums)`: as ew_panel, for the dot product of bytes; the sums are those of the codes.
+ * - `ew_panel_bytes(p, tile, rows, cols, offset, t, sums)`: as ew_panel, for the dot product of bytes, with an offset to 7 bits or none, where
+ *   it takes 8; the sums are those of the codes.
  */
 export const PANELS = `
 #ifndef ew_next
@@ -279,7 +280,7 @@ EW_SHARED void ew_panel_bytes(const u8 *p, i32 tile, i32 rows, i32 cols, i32 off
   if (!sums) return;
   const b16 one = b16_splat(1); i4 s0 = i4_splat(0), s1 = i4_splat(0);
   if (offset == ${DOT7_OFFSET}) for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = ew_add7(one, b16_load(t), s0); s1 = ew_add7(one, b16_load(t + 16), s1); }
-  else for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = b16_dot7(one, b16_load(t), s0); s1 = b16_dot7(one, b16_load(t + 16), s1); }
+  else for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = b16_dot7(b16_load(t), one, s0); s1 = b16_dot7(b16_load(t + 16), one, s1); }
   const i4 all = i4_splat(offset * padded);
   i4_store(sums, i4_sub(s0, all)); i4_store(sums + 4, i4_sub(s1, all));
 }

@@ -7,6 +7,8 @@ EW_INLINE i4 ew_round(f4 v) {
 }
 /* the same plus zp, for |v| < 2^22 */
 EW_INLINE i4 ew_round_add(f4 v, i4 zp) { return i4_sub(f4_add(v, f4_splat(12582912.0f)), i4_sub(i4_splat(0x4B400000), zp)); }
+/* what is to be taken off v + 1.5 * 2^23, as an integer, for that */
+EW_INLINE i4 ew_round_base(i4 zp) { return i4_sub(i4_splat(0x4B400000), zp); }
 /* codes less their zero point times the step */
 EW_INLINE f4 ew_decode(i4 q, i4 zp, f4 step) { return f4_mul(f4_from_i4(i4_sub(q, zp)), step); }
 EW_INLINE f4 ew_bool(f4 mask) { return v_and(mask, f4_splat(1.0f)); }
@@ -21,7 +23,10 @@ EW_INLINE f4 ew_sel(f4 c, f4 a, f4 b) { return v_select(ew_zero_mask(c), b, a); 
 `;
 
 /** Helpers every module needs, on top of a target's vector header. Text only; semantics are those of sdk/ir/kernel.ts. */
-export const PRELUDE = `${LANE_PRELUDE}/* sum and maximum of the four lanes, in a fixed order */
+export const PRELUDE = `${LANE_PRELUDE}#ifndef EW_KEEP
+#define EW_KEEP(v)
+#endif
+/* sum and maximum of the four lanes, in a fixed order */
 EW_INLINE float ew_sum4(f4 v) { return (f4_lane(v, 0) + f4_lane(v, 1)) + (f4_lane(v, 2) + f4_lane(v, 3)); }
 EW_INLINE float ew_max4(f4 v) {
   float a = f4_lane(v, 0), b = f4_lane(v, 1), c = f4_lane(v, 2), d = f4_lane(v, 3);
@@ -79,6 +84,12 @@ static void ew_fill16(i16 *d, i32 v, i32 n) {
 #else
 #define ew_add7 b16_dot7
 #define ew_chained 0
+#endif
+#ifdef h8_dot7
+/* n bytes, and up to 15 more, with bits turned round: activations where the dot product of bytes wants them without a sign; d may be s */
+static void ew_flip(i8 *d, const i8 *s, i32 n, b16 bits) {
+  for (i32 i = 0; i < n; i += 16) b16_store(d + i, v_xor(b16_load(s + i), bits));
+}
 #endif
 /* -offset * sum of each of mb rows, which are so many pieces of kp codes, a multiple of 4, some distance apart */
 static void ew_row_sums(const i8 *d, i32 *s, i32 mb, i32 kp, i32 pitch, i32 pieces, i32 apart, i32 offset) {

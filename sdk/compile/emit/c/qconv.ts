@@ -307,12 +307,16 @@ function finish(
 
 /** What is done once a channel tile: codes unpacked, scales and biases of its channels made plain, the zero point's share of the sums. */
 function perTile(p: Product, type: 'i16' | 'u8'): string {
-  const offset = type === 'i16' ? '' : `, ${p.eight ? OFFSET_OF_EIGHT : DOT7_OFFSET}`;
-  const panel = `${p.panels}, (G + n) / ${NR}, ${p.geo.o}, ${p.geo.k}${offset}, (${type} *)${p.tile}, ${p.zp === '0' ? '(i32 *)0' : `(i32 *)${p.sums}`}`;
-  const correction = `const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-zp), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
+  const bytes = type === 'u8' && !p.ctx.tuning.sums;
+  const offset = type === 'i16' ? '' : `, ${p.eight ? 0 : bytes ? `ew_eight ? 0 : ${DOT7_OFFSET}` : DOT7_OFFSET}`;
+  // Activations without a sign are larger by 128.
+  const zero = bytes ? (p.zp === '0' ? 'up' : 'zp + up') : 'zp';
+  const plain = p.zp === '0' && !bytes;
+  const panel = `${p.panels}, (G + n) / ${NR}, ${p.geo.o}, ${p.geo.k}${offset}, (${type} *)${p.tile}, ${plain ? '(i32 *)0' : `(i32 *)${p.sums}`}`;
+  const correction = `const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-(${zero})), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
   const none = 'const i4 z0 = i4_splat(0), z1 = z0;';
   return `ew_panel_${type === 'i16' ? type : 'bytes'}(${panel}); ${p.scaling.setup} ${p.epi.setup('G + n')}
-        ${p.zp === '0' ? none : correction}`;
+        ${plain ? none : correction}`;
 }
 
 /** The rows of a block, or the line whose pieces they are. */
@@ -350,45 +354,69 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
   return { helpers: gather, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
-/** What codes of 8 bits are offset by for the dot product of bytes, where it takes them. */
-const OFFSET_OF_EIGHT = '(ew_eight == 1 ? 128 : 0)';
-
 /**
- * Relaxed dot product: activations i8, codes offset to unsigned 7 bits, or to what the engine takes for 8 bits. sum(a * u) = sum(a * q) + offset * sum(a),
- * so the row sums of the gathered rows are taken back afterwards; both include the padding columns, where q = 0.
+ * Relaxed dot product: activations i8, codes offset to unsigned 7 bits. sum(a * u) = sum(a * q) + offset * sum(a), so the row sums of the
+ * gathered rows are taken back afterwards; both include the padding columns, where q = 0. Where the engine takes 8 bits (`ew_eight`), codes
+ * stay as they are and activations are made the operand without a sign, if it has none: what that adds is the same for all rows.
  */
 function dot7Product(p: Product & { readonly chains: boolean }): ProductText {
-  const { geo, chains, byRows } = p;
-  const kp = columnsOf(geo.k, p.ctx.tuning.sums ? 16 : 4);
+  const { geo, chains, byRows, eight } = p;
+  const { sums } = p.ctx.tuning;
+  const kp = columnsOf(geo.k, sums ? 16 : 4);
   const pitch = p.line?.step ?? kp;
   const helpers = gatherOf({ ...p, kp }, { from: 'i8', to: 'i8' });
-  const times = chains ? ' * offset' : '';
-  const offset = chains ? `(ew_chained ? 1 : ${DOT7_OFFSET})` : p.eight ? OFFSET_OF_EIGHT : `${DOT7_OFFSET}`;
-  const init = (r: number): [string, string] => [
-    `i4_add(z0, i4_splat(rs[m - mb + ${r}]${times}))`,
-    `i4_add(z1, i4_splat(rs[m - mb + ${r}]${times}))`,
-  ];
-  const rows = p.windows ? inWindows(p, p.windows, 'i8') : { base: `(i8 *)${p.rows} + (m - mb) * ${pitch}`, pitch };
-  const chain = chains ? { where: 'chain', steps: 'chain' } : undefined;
-  const micro = microDot7(p.ctx.tuning.sums, kp, p.mr, rows, `(u8 *)${p.tile}`, init, finish(p), chain);
-  const setup = `gather(${p.src}, (i8 *)${p.rows}, mb, me - mb, g, zp); ew_row_sums((i8 *)${p.rows}, (i32 *)${p.rowSums}, me - mb, ${kp}, ${pitch}, 1, 0, ${offset}); const i32 *rs = (const i32 *)${p.rowSums};`;
-  const unpack = perTile(p, 'u8');
+  const offset = chains ? `(ew_chained ? 1 : ${DOT7_OFFSET})` : `${DOT7_OFFSET}`;
+  const rowSum = (r: number): string => `rs[m - mb + ${r}]${chains ? ' * offset' : ''}`;
   const w = p.windows;
+  const data = `(i8 *)${p.rows}`;
+  const rows = w ? inWindows(p, w, 'i8') : { base: `${data} + (m - mb) * ${pitch}`, pitch };
+  const chain = chains ? { where: 'chain', steps: 'chain' } : undefined;
+  const micro = microDot7(
+    sums,
+    kp,
+    p.mr,
+    rows,
+    `(u8 *)${p.tile}`,
+    ['z0', 'z1'],
+    eight ? undefined : rowSum,
+    finish(p),
+    { chain, ...(sums ? {} : { eight: 'ew_eight' }) },
+  );
+  const unpack = perTile(p, 'u8');
   const reach = `i32 offset = 1; const i32 chain = ew_chained ? ew_reach((u8 *)${p.tile}, ${w ? geo.kh : 1}, ${w ? w.segment / 4 : kp / 4}, &offset) : 0;`;
   const tile = chains ? `${unpack} ${reach}` : unpack;
   const rs = `(i32 *)${p.rowSums}`;
+  const rowSums = w
+    ? windowSums(geo, w, p.rows, rs, offset)
+    : `ew_row_sums(${data}, ${rs}, me - mb, ${kp}, ${pitch}, 1, 0, ${offset});`;
+  const count = w
+    ? `(((me - 1) / ${geo.ow} - row) * ${geo.strides[0]} + ${(geo.kh - 1) * geo.dilations[0] + 1}) * ${w.apart}`
+    : p.line
+      ? `(me - mb - 1) * ${pitch} + ${geo.k}`
+      : `(me - mb) * ${pitch}`;
+  const flip = `ew_flip(${data}, ${data}, ${count}, flip);`;
+  const summed = `${sums ? '' : eight ? flip : `if (ew_eight) ${flip} else`} ${eight ? '' : `{ ${rowSums} }`}`;
+  const gather = `gather(${p.src}, ${data}, mb, me - mb, g, zp);`;
+  const inPlace = !sums && geo.pointwise && pitch === geo.k;
+  const straight = `ew_flip(${data}, ${p.src} + mb * ${geo.k}, ${count}, flip);`;
+  const setup = `${inPlace ? (eight ? straight : `if (ew_eight) ${straight} else { ${gather} ${rowSums} }`) : `${gather} ${summed}`} const i32 *rs = ${rs}; (void)rs;`;
   const body = w
     ? windowLoops(geo, w, {
         src: p.src,
         type: 'i8',
         lines: p.rows,
-        block: `${windowSums(geo, w, p.rows, rs, offset)} const i32 *rs = ${rs};`,
+        block: `${summed} const i32 *rs = ${rs}; (void)rs;`,
         tile,
         micro,
         byRows,
       })
     : blockedLoops(geo, p.mr, p.byteBlock, { setup, tile, micro, byRows });
-  return { helpers, body: `const i32 zp = ${p.zp};\n  ${body}` };
+  const up = sums ? '' : ' const i32 up = ew_eight == 1 ? 128 : 0; const b16 flip = b16_splat((i8)up);';
+  return {
+    helpers,
+    body: `const i32 zp = ${p.zp};${up}
+  ${body}`,
+  };
 }
 
 /** Grouped integer convolution whose groups are not whole tiles: one channel at a time. */

@@ -5,10 +5,11 @@ import { type KernelContext, type KernelText, splitOf } from './context.ts';
 import { clip, depthwiseShare } from './conv.ts';
 import { lineDepthwise, suitsLines } from './dw-lines.ts';
 import { quadDepthwise, suitsQuads } from './dw-quads.ts';
-import { emitEpilogue, spaceOf } from './epilogue.ts';
+import { emitRowEpilogue, type RowEpilogue, spaceOf } from './epilogue.ts';
 import { NR } from './gemm.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
 import { imageLines } from './kept-lines.ts';
+import { NARROW } from './lanes.ts';
 import { suitsWideDepthwise, wideDepthwise } from './wide-depthwise.ts';
 
 /** Rows of an image in a band at least: filters are made ready once a band. */
@@ -121,7 +122,7 @@ function summed(ctx: KernelContext, v: Depthwise): Text {
   const { kh, kw, c } = geo;
   const cpad = Math.ceil(c / NR) * NR;
   const taps = kh * kw;
-  const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(v.y).shape), v.y);
+  const epi = emitRowEpilogue(ctx, 'epi', spaceOf(ctx.type(v.y).shape), v.y, NARROW);
   const filters = `((i16 *)${ctx.scratch(taps * cpad * 2)})`;
   const shifts = `((i32 *)${ctx.scratch((kh + 1) * cpad * 4)})`;
   const tile = `((i16 *)${ctx.scratch(16 * Math.ceil(taps / 16) * 16)})`;
@@ -141,7 +142,7 @@ function summed(ctx: KernelContext, v: Depthwise): Text {
             const i16 *f = ${filters} + ky * ${kw * cpad} + n;
             ${text}
           }`;
-  const finish = finisher(ctx, geo);
+  const finish = finisher(ctx, geo, epi);
   const less = (pixel: number, half: 0 | 1): string => `i4_sub(c${pixel}${half}, z${half})`;
   const inside = (count: number): string => {
     const all = Array.from({ length: count }, (_, k) => k);
@@ -187,7 +188,7 @@ function summed(ctx: KernelContext, v: Depthwise): Text {
       const i32 count = x_0 < 0 || last >= ${geo.w} ? 0 : px + ${pixels} <= ${geo.ow} && last + ${(pixels - 1) * row.sx} < ${geo.w} ? ${pixels} : 1;
       for (i32 n = n0; n < n1; n += ${NR}) {
         const i32 nv = ${c} - n < ${NR} ? ${c} - n : ${NR}; (void)nv;
-        const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${b} + n), b1 = f4_load(${b} + n + 4);
+        const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${b} + n), b1 = f4_load(${b} + n + 4); ${epi.setup('n')}
         ${pixels > 1 ? `if (count > 1) { ${inside(pixels)} continue; }` : ''}
         i32 acc[8];
         if (count == 1) {
@@ -202,13 +203,17 @@ function summed(ctx: KernelContext, v: Depthwise): Text {
       px += count > 1 ? count : 1;
     }
   }`;
-  return { helpers: `${image.helpers}${tapFilters(geo, cpad)}${epi}`, body };
+  return { helpers: `${image.helpers}${tapFilters(geo, cpad)}${epi.text}`, body };
 }
 
 /** C text of what becomes of the sums of pixel px + `pixel`. */
-function finisher(ctx: KernelContext, { ow }: Geometry): (pixel: number, c0: string, c1: string) => string {
+function finisher(
+  ctx: KernelContext,
+  { ow }: Geometry,
+  epi: RowEpilogue,
+): (pixel: number, c0: string, c1: string) => string {
   return (pixel, c0, c1) =>
-    `epi(${ctx.arguments()}, row0 * ${ow} + px${pixel ? ` + ${pixel}` : ''}, n, nv, f4_add(f4_mul(f4_from_i4(${c0}), m0), b0), f4_add(f4_mul(f4_from_i4(${c1}), m1), b1));`;
+    `epi(${ctx.arguments()}, row0 * ${ow} + px${pixel ? ` + ${pixel}` : ''}, n, nv, f4_add(f4_mul(f4_from_i4(${c0}), m0), b0), f4_add(f4_mul(f4_from_i4(${c1}), m1), b1)${epi.more});`;
 }
 
 /** A row of a filter, in pixels: taps, their distance, that of two outputs; how many products are summed in 16 bits. */
@@ -284,18 +289,18 @@ function paired(ctx: KernelContext, v: Depthwise): Text {
   const cpad = Math.ceil(geo.c / NR) * NR;
   const pairs = Math.ceil(geo.kw / 2);
   const taps = geo.kh * geo.kw;
-  const epi = emitEpilogue(ctx, 'epi', spaceOf(ctx.type(v.y).shape), v.y);
+  const epi = emitRowEpilogue(ctx, 'epi', spaceOf(ctx.type(v.y).shape), v.y, NARROW);
   const fw = ctx.scratch(geo.kh * pairs * cpad * 4);
   const tile = ctx.scratch(16 * (Math.ceil(taps / 16) * 16 + 2));
   const sums = ctx.scratch(32);
   const dx = geo.dilations[1] * geo.c;
   const step = geo.strides[1] * geo.c;
   const image = imageLines(ctx, geo, src, v.from);
-  const helpers = `${image.helpers}${pairFilters(geo, cpad, pairs)}${epi}`;
+  const helpers = `${image.helpers}${pairFilters(geo, cpad, pairs)}${epi.text}`;
   const z = v.zeroPerChannel
     ? `const h8 z = h8_narrow(i4_load(${zero} + n), i4_load(${zero} + n + 4));`
     : `const h8 z = h8_splat((i16)*${zero});`;
-  const finish = finisher(ctx, geo);
+  const finish = finisher(ctx, geo, epi);
   const accumulate = (pixels: number, kxLoop: (body: (pair: string, second: boolean) => string) => string): string => {
     const px = Array.from({ length: pixels }, (_, k) => k);
     const body = (f: string, second: boolean): string =>
@@ -336,7 +341,7 @@ function paired(ctx: KernelContext, v: Depthwise): Text {
       for (i32 n = n0; n < n1; n += ${NR}) {
         const i32 nv = ${geo.c} - n < ${NR} ? ${geo.c} - n : ${NR}; (void)nv;
         ${z}
-        const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${b} + n), b1 = f4_load(${b} + n + 4);
+        const f4 m0 = f4_load(${mult} + n), m1 = f4_load(${mult} + n + 4), b0 = f4_load(${b} + n), b1 = f4_load(${b} + n + 4); ${epi.setup('n')}
         if (two) { ${inside(DW_PIXELS)} continue; }
         i32 acc[8];
         if (inside) {

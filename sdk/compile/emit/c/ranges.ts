@@ -25,9 +25,15 @@ export function rangeOf(ctx: KernelContext, value: string): Range {
   const { root, tail } = ctx.group;
   if (root?.node.outputs[0] === value) return rootRange(ctx, root);
   const l = tail.find((t) => t.node.outputs[0] === value) ?? ctx.decoded(value);
-  if (!l) return ANY;
+  if (!l) return madeRange(ctx.graph, value);
   if (isKind(l, 'map')) return exprRange(l.spec.expr, (i) => rangeOf(ctx, l.node.inputs[i]!));
   return isKind(l, 'dequantize') ? decodedRange(ctx, l) : ANY;
+}
+
+/** Of a value that another kernel makes, by the operator alone. */
+function madeRange(graph: Graph, value: string): Range {
+  const op = graph.nodes.find((n) => n.outputs.includes(value))?.op;
+  return op === 'HardSigmoid' || op === 'Sigmoid' || op === 'Softmax' ? { lo: 0, hi: 1 } : ANY;
 }
 
 /** Of x * inv, where inv is what a Quantize node multiplies by. */

@@ -301,16 +301,17 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
     const copy = inPlace
       ? ''
       : `ew_fill(${rows7}, 0, mn * ${ip}); for (i32 m = 0; m < mn; m++) ew_copy(${rows7} + m * ${ip}, ${px} + (m0 + m) * ${s.i}, ${s.i});`;
-    const less = (r: number): string => `i4_splat(${rowSums}[m + ${r}]${chain ? ' * chain[0]' : ''})`;
+    const less = (r: number): string => `${rowSums}[m + ${r}]${chain ? ' * chain[0]' : ''}`;
     const micro7 = microDot7(
       ctx.tuning.sums,
       ip,
       mr,
       { base: `${rows7} + m * ${ip}`, pitch: ip },
       once ? `(u8 *)${inputTile}` : `(u8 *)${tile}`,
-      (r) => [less(r), less(r)],
+      ['i4_splat(0)', 'i4_splat(0)'],
+      less,
       store,
-      ctx.tuning.sums ? undefined : { where: 'ew_chained', ...(chain ? { steps: 'chain[1]' } : {}) },
+      ctx.tuning.sums ? {} : { chain: { where: 'ew_chained', ...(chain ? { steps: 'chain[1]' } : {}) } },
     );
     const how = chain ? ` const i32 *const chain = ${chain('n')};` : '';
     return `${copy} ew_row_sums(${rows7}, ${rowSums}, mn, ${ip}, ${ip}, 1, 0, ${chain ? 1 : DOT7_OFFSET});
