@@ -124,6 +124,17 @@ function plainSums(init: (r: number) => [string, string]): Pick<Inner, 'start' |
   };
 }
 
+/**
+ * The same, which begin with eight integers in memory. Engines that see that rows begin with the same vectors keep sums in memory throughout
+ * the loop; they do not see it where vectors are loaded.
+ */
+function loadedSums(start: string): Pick<Inner, 'start' | 'results'> {
+  return {
+    start: (r) => `EW_POINTER(${start}); i4 c${r}0 = i4_load(${start}), c${r}1 = i4_load(${start} + 4);`,
+    results: plainSums(() => ['', '']).results,
+  };
+}
+
 /** Eight vectors of the tile, and the accumulators of a row in the form of the instruction set. */
 function wideSums(
   kind: 'sum7' | 'sum16',
@@ -239,6 +250,12 @@ function chained(mr: number, chain: string | undefined): Loop {
 /** Sums of rows of activations times what codes are offset by, which products with codes offset to 7 bits begin with beside the rest (C expression). */
 export type RowSums = (row: number) => string;
 
+/** Where the dot product of bytes takes 8 bits (C expression), and a pointer variable to what sums begin with. */
+export interface Eight {
+  readonly where: string;
+  readonly start: string;
+}
+
 /**
  * i8 x u7 -> i32 with the dot product of bytes; the tile is [K/4][8][4] u8, `kp` is K rounded up to a multiple of 4, of 16 with
  * `sums`. Where `eight` says so, the tile has signed codes of up to 8 bits, and activations are the operand that may have no sign.
@@ -252,7 +269,7 @@ export function microDot7(
   init: readonly [string, string],
   rowSums: RowSums | undefined,
   done: Done,
-  { chain, eight }: { readonly chain?: Chain | undefined; readonly eight?: string | undefined } = {},
+  { chain, eight }: { readonly chain?: Chain | undefined; readonly eight?: Eight | undefined } = {},
 ): string {
   const shared = { type: 'i8', result: 'i32' } as const;
   const begin = (r: number): [string, string] =>
@@ -286,7 +303,7 @@ export function microDot7(
     ...(chain ? { instead: { where: chain.where, loop: chained(mr, chain.steps) } } : {}),
     ...(both
       ? {
-          apart: { where: eight, loop: apart },
+          apart: { where: eight.where, loop: apart },
           before: list
             .map(
               (r) =>
@@ -295,7 +312,7 @@ export function microDot7(
             .join(' '),
         }
       : {}),
-    ...plainSums(both ? () => [...init] : begin),
+    ...(eight === undefined ? plainSums(begin) : loadedSums(eight.start)),
     loads,
     update: eight !== undefined && !both ? signed : seven,
   };

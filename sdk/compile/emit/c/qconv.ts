@@ -315,8 +315,9 @@ function perTile(p: Product, type: 'i16' | 'u8'): string {
   const panel = `${p.panels}, (G + n) / ${NR}, ${p.geo.o}, ${p.geo.k}${offset}, (${type} *)${p.tile}, ${plain ? '(i32 *)0' : `(i32 *)${p.sums}`}`;
   const correction = `const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-(${zero})), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
   const none = 'const i4 z0 = i4_splat(0), z1 = z0;';
+  const start = `i32 *start = (i32 *)${p.sums}; i4_store(start, z0); i4_store(start + 4, z1);`;
   return `ew_panel_${type === 'i16' ? type : 'bytes'}(${panel}); ${p.scaling.setup} ${p.epi.setup('G + n')}
-        ${plain ? none : correction}`;
+        ${plain ? none : correction} ${bytes ? start : ''}`;
 }
 
 /** The rows of a block, or the line whose pieces they are. */
@@ -380,7 +381,7 @@ function dot7Product(p: Product & { readonly chains: boolean }): ProductText {
     ['z0', 'z1'],
     eight ? undefined : rowSum,
     finish(p),
-    { chain, ...(sums ? {} : { eight: 'ew_eight' }) },
+    { chain, ...(sums ? {} : { eight: { where: 'ew_eight', start: 'start' } }) },
   );
   const unpack = perTile(p, 'u8');
   const reach = `i32 offset = 1; const i32 chain = ew_chained ? ew_reach((u8 *)${p.tile}, ${w ? geo.kh : 1}, ${w ? w.segment / 4 : kp / 4}, &offset) : 0;`;
