@@ -5,6 +5,7 @@ import { sample, sampleInts } from '../../../../../sdk/ir/ops/lib/cases.ts';
 import { bytesOf, type Tensor, tensor } from '../../../../../sdk/util/tensor.ts';
 import { eightBitEngine } from '../../../../support/eight-bit-dots.ts';
 import { GraphSketch } from '../../../../support/graphs.ts';
+import { inPlaceGraph } from '../../../../support/in-place-graph.ts';
 
 /** Images of count, height, width and channels; kernel, strides, padding; whether every channel has a zero point. */
 const CASES = [
@@ -45,5 +46,17 @@ for (const kind of ['unsigned', 'signed'] as const) {
     }
   });
 }
+
+test('results may be written over the image', async () => {
+  const { graph, inputs, expected, misplaced } = inPlaceGraph();
+  for (const threads of [1, 2]) {
+    const { compiled, engine } = await eightBitEngine(graph, 'unsigned', threads);
+    assert.equal(misplaced(compiled.program), []);
+    const got = engine.run(inputs);
+    engine.close();
+    for (const [o, want] of Object.entries(expected))
+      assert.ok(Buffer.from(bytesOf(got[o]!.data)).equals(bytesOf(want.data)), `${o}, ${threads} threads`);
+  }
+});
 
 test.run();
