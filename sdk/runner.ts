@@ -15,9 +15,6 @@ export interface WasmRunnerOptions {
   readonly threads?: number;
 }
 
-/** Kernels that only measure: what full optimization would gain them is less than it takes, and so is another form of their loops. */
-const QUICK = ['-O1', '-mllvm', '-disable-lsr'] as const;
-
 /** Which nodes of a graph are compiled into one kernel. */
 export function kernelsOf(graph: Graph): Map<string, number> {
   const out = new Map<string, number>();
@@ -39,8 +36,8 @@ export function wasmRunner(options: WasmRunnerOptions): Runner {
         ...(session.mutable ? { mutable: session.mutable } : {}),
         variants: ['simd128'],
         compact: true,
-        flags: QUICK,
-        ...(threads > 1 ? { pieces: 2 } : {}),
+        // They only measure: what better ones would gain is less than these take to make.
+        quick: true,
       });
       session.onProgress?.(1, 1);
       const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), {

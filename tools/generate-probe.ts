@@ -85,7 +85,7 @@ i32 ew_time_i16(const u8 *p, i32 rounds) {
 
 const dot7 = wasmTarget.variants.find((v) => v.id === 'dot7')!;
 const small = { ...dot7, flags: [...dot7.flags, '-Os'] };
-const { bytes } = await buildWasm([SOURCE], small, [
+const { bytes } = await buildWasm(SOURCE, small, [
   'ew_wrong',
   'ew_wrong_chained',
   'ew_wrong_unsigned',

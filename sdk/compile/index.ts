@@ -39,18 +39,14 @@ export interface CompileOptions {
   readonly toolchain?: string | undefined;
   /** Variants of the target to build; all of them by default. */
   readonly variants?: readonly string[];
-  /** For the compiler, after its own: results do not depend on them. */
-  readonly flags?: readonly string[];
-  /** Translation units that are compiled at one time, where the target takes several; all kernels are in one by default. */
-  readonly pieces?: number;
+  /** Kernels soon rather than the fastest ones; what they compute is the same. */
+  readonly quick?: boolean;
 }
 
 export interface CompiledProgram {
   readonly program: Program;
   readonly weights: readonly WeightItem[];
   readonly source: string;
-  /** The same as several translation units; empty where one was asked for. */
-  readonly pieces: readonly string[];
   readonly modules: readonly KernelModule[];
   /** Smallest possible arena for this order of steps, bytes. */
   readonly arenaLowerBound: number;
@@ -74,12 +70,8 @@ export async function compileGraph(
   const built = await mapFew(wanted, COMPILERS, (v): Promise<KernelModule | undefined> => {
     const own = v.vectors ? planProgram(graph, v.vectors, options) : planned;
     if (!samePlan(own.program, planned.program)) throw new Error(`variant ${v.id} has a program of its own`);
-    const variant = { ...v, flags: [...v.flags, ...(options.flags ?? [])] };
-    const module =
-      own.pieces.length > 0 && target.buildPieces
-        ? target.buildPieces(own.pieces, variant, names)
-        : target.build(own.source, variant, names, options.toolchain);
-    return module.catch((e: unknown) => {
+    const how = { own: options.toolchain, quick: options.quick === true };
+    return target.build(own.source, v, names, how).catch((e: unknown) => {
       if (v.optional && isEigenError(e) && e.code === 'EW5002_COMPILER_FAILED') return undefined;
       throw e;
     });
@@ -159,7 +151,6 @@ function plan(graph: Graph, emission: Emission, options: CompileOptions): Planne
     program,
     weights: weights.items,
     source: module.source(calls, program),
-    pieces: (options.pieces && module.pieces?.(calls, options.pieces)) || [],
     arenaLowerBound: lowerBound,
     ...index(graph, written, bands, lives, alias, slot),
   };

@@ -51,6 +51,13 @@ export interface WideVectors {
   readonly rowBytes: number;
 }
 
+export interface BuildOptions {
+  /** The user's own compiler, with its arguments. */
+  readonly own?: string | undefined;
+  /** Kernels soon rather than the fastest ones, where the target has a choice; what they compute is the same. */
+  readonly quick?: boolean;
+}
+
 export interface Target {
   readonly id: string;
   readonly summary: string;
@@ -67,15 +74,11 @@ export interface Target {
    * Compiles one C translation unit; content-addressed caching is the target's business. Throws EW5001_TOOL_MISSING when there is no
    * toolchain.
    */
-  build(source: string, variant: KernelVariant, exportsNames: readonly string[], own?: string): Promise<KernelModule>;
-  /**
-   * As `build`, of several translation units, which are compiled at one time where there is room. A variable in the target's header has to be
-   * one for all of them, as weak ones are.
-   */
-  buildPieces?(
-    sources: readonly string[],
+  build(
+    source: string,
     variant: KernelVariant,
     exportsNames: readonly string[],
+    how?: BuildOptions,
   ): Promise<KernelModule>;
   /** Ends what stays in memory between two builds. */
   rest?(): void;

@@ -118,13 +118,11 @@ function start() {
 }
 const result = (job) => new Promise((done) => { jobs.push({ job, done }); start(); });
 
-async function build({ sources, compile, link }) {
-  const objects = await Promise.all(sources.map((source) =>
-    result({ args: ['clang', ...compile, '-o', 'kernels.o', 'kernels.c'], files: { 'kernels.c': source }, wanted: 'kernels.o' })));
-  const failed = objects.find((o) => !o.bytes);
-  if (failed) return failed;
-  const files = Object.fromEntries(objects.map((o, i) => ['kernels' + i + '.o', o.bytes]));
-  return result({ args: ['wasm-ld', ...link, ...Object.keys(files), '-o', 'kernels.wasm'], files, wanted: 'kernels.wasm' });
+async function build({ source, compile, link }) {
+  const { bytes, ...failed } =
+    await result({ args: ['clang', ...compile, '-o', 'kernels.o', 'kernels.c'], files: { 'kernels.c': source }, wanted: 'kernels.o' });
+  if (!bytes) return failed;
+  return result({ args: ['wasm-ld', ...link, 'kernels.o', '-o', 'kernels.wasm'], files: { 'kernels.o': bytes }, wanted: 'kernels.wasm' });
 }
 
 function linger(spent) {

@@ -25,9 +25,9 @@ const FLAGS = [
 
 /** What a module is made of. */
 export interface ModuleRequest {
-  /** C files: the functions of each are its own but for those it exports. */
-  readonly sources: readonly string[];
-  /** Arguments of clang for each, and of the linker for all. */
+  /** A C file. */
+  readonly source: string;
+  /** Arguments of clang and of the linker. */
   readonly compile: readonly string[];
   readonly link: readonly string[];
 }
@@ -120,7 +120,7 @@ let running: Compiler | undefined;
 const TRIES = 3;
 
 /**
- * Compiles C files with clang to one WebAssembly module. Throws EW5001_TOOL_MISSING when the package that carries the compiler is not
+ * Compiles a C file with clang to a WebAssembly module. Throws EW5001_TOOL_MISSING when the package that carries the compiler is not
  * there, EW5002_COMPILER_FAILED with the first error it reports.
  */
 export async function compileC(module: ModuleRequest): Promise<Uint8Array> {

@@ -16,7 +16,6 @@ export const wasmTarget: Target = {
   ],
   serves: () => true,
   toolchain: async () => '@yowasp/clang',
-  build: (source, variant, names) => buildWasm([source], variant, names),
-  buildPieces: buildWasm,
+  build: buildWasm,
   rest: endCompiler,
 };

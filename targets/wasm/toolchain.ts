@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { KernelVariant } from '../../sdk/compile/target.ts';
+import type { BuildOptions, KernelVariant } from '../../sdk/compile/target.ts';
 import { cached } from '../../sdk/util/cache.ts';
 import type { KernelModule } from '../../sdk/wire/kernels.ts';
+import { compileKernels } from './cc/index.ts';
 import { compileC } from './compiler.ts';
 
 /** Bumped when flags below change, so that cached modules are not reused. */
@@ -57,19 +58,25 @@ export function feature(name: string): string[] {
   return ['-target-feature', `+${name}`];
 }
 
-/** Compiles C files to a WebAssembly module that imports a shared memory `env.memory`. */
+/** Compiles a C file to a WebAssembly module that imports a shared memory `env.memory`: with clang, or at once (see cc/index.ts). */
 export async function buildWasm(
-  sources: readonly string[],
+  source: string,
   variant: KernelVariant,
   exportNames: readonly string[],
+  { quick }: BuildOptions = {},
 ): Promise<KernelModule> {
-  const compile = [...COMPILE, '-O3', ...variant.flags, ...variant.defines.map((d) => `-D${d}`)];
   const own = variant.defines.includes('EW_DOT7') ? ['ew_set_chained', 'ew_set_eight'] : [];
-  const link = [...LINK, ...[...exportNames, ...own].map((e) => `--export=${e}`)];
+  const wanted = [...exportNames, ...own];
+  const bytes = quick ? compileKernels(source, variant.defines, wanted) : await optimized(source, variant, wanted);
+  return { platform: 'wasm', variant: variant.id, bytes };
+}
+
+async function optimized(source: string, variant: KernelVariant, wanted: readonly string[]): Promise<Uint8Array> {
+  const compile = [...COMPILE, '-O3', ...variant.flags, ...variant.defines.map((d) => `-D${d}`)];
+  const link = [...LINK, ...wanted.map((e) => `--export=${e}`)];
   const key = createHash('sha256')
-    .update(JSON.stringify([RECIPE, compile, link, sources]))
+    .update(JSON.stringify([RECIPE, compile, link, source]))
     .digest('hex');
   // Not validated: Node 20 does not know the relaxed instructions.
-  const bytes = await cached(join('kernels', `${key}.wasm`), () => compileC({ sources, compile, link }));
-  return { platform: 'wasm', variant: variant.id, bytes };
+  return cached(join('kernels', `${key}.wasm`), () => compileC({ source, compile, link }));
 }

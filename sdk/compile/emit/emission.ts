@@ -10,8 +10,6 @@ export interface KernelWriter {
   add(ctx: KernelContext, text: KernelText): number;
   /** The whole translation unit. */
   source(steps: readonly StepCall[], program: Program): string;
-  /** The same as several translation units, for a target that takes them. */
-  pieces?(steps: readonly StepCall[], count: number): string[];
 }
 
 /** How kernels are written: the steps and the arena of a program are the same with every way, scratch and weights may differ. */
@@ -34,7 +32,6 @@ export function vectorEmission(vectors: Vectors): Emission {
       return {
         add: (ctx, text) => module.add(ctx, text),
         source: (steps, program) => `${module.source(vectors, steps)}${vectors.entry?.(program) ?? ''}`,
-        pieces: (steps, count) => module.pieces(vectors, steps, count),
       };
     },
   };

@@ -42,7 +42,7 @@ export function sharedObjects(platform: NativePlatform): Pick<Target, 'toolchain
       const compiler = await findCompiler(platform, own);
       return compiler && `${compiler.command}: ${compiler.version}`;
     },
-    build: async (source, variant, _names, own) => {
+    build: async (source, variant, _names, { own } = {}) => {
       const compiler = await findCompiler(platform, own);
       if (!compiler)
         throw new EigenError('EW5001_TOOL_MISSING', `no C compiler for ${platform}`, {

@@ -20,7 +20,7 @@ test('without a compiler building says what to do', async () => {
   const target = sharedObjects('linux-arm64');
   assert.is(await target.toolchain('no-such-compiler'), undefined);
   try {
-    await target.build('', { id: 'neon', defines: [], flags: [] }, [], 'no-such-compiler');
+    await target.build('', { id: 'neon', defines: [], flags: [] }, [], { own: 'no-such-compiler' });
     assert.unreachable();
   } catch (e) {
     assert.ok(isEigenError(e) && e.code === 'EW5001_TOOL_MISSING');
