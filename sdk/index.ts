@@ -125,7 +125,15 @@ export {
 } from './measure/metrics/index.ts';
 export { type Oracle, type OracleName, openOracle } from './measure/oracle/ort.ts';
 export { MATMUL_FORMS, type MatmulForm, WEIGHT_FORMS, type WeightForm } from './model/onnx/export/index.ts';
-export { type Model, type ModelRequest, type NativeBuild, openModel, type Work } from './pipeline.ts';
+export {
+  type KernelChoice,
+  type KernelEffort,
+  type Model,
+  type ModelRequest,
+  type NativeBuild,
+  openModel,
+  type Work,
+} from './pipeline.ts';
 export * as report from './report/index.ts';
 export { EigenError, type ErrorCode, isEigenError } from './util/errors.ts';
 export type { Progress, ProgressEvent } from './util/progress.ts';

@@ -77,6 +77,20 @@ export interface Built {
   readonly native: NativeBuild;
 }
 
+/** How WebAssembly kernels are compiled. What they compute is the same. */
+export const KERNEL_EFFORTS = ['auto', 'quick', 'optimized'] as const;
+
+/** `quick` ones are there at once; `optimized` ones run faster and take seconds; `auto`: quick for the smallest networks. */
+export type KernelEffort = (typeof KERNEL_EFFORTS)[number];
+
+/** How kernels are made. */
+export interface KernelChoice {
+  /** Sizes of blocks are timed on this machine: the bundle's outputs stay the same, its kernels depend on what was found. */
+  readonly tune?: boolean | undefined;
+  /** `auto` by default. */
+  readonly kernels?: KernelEffort | undefined;
+}
+
 /** What became of the native kernels. */
 export interface NativeBuild {
   /** Variants in the bundle, `platform variant`. */
@@ -107,16 +121,13 @@ export async function withCodedCaches(
   return { model: { ...model, graph: coded.graph }, data: coded.data };
 }
 
-/**
- * Graph -> bundle: compressed where asked for, compiled, proved on golden inputs by running it, packed. With `tune`, sizes of blocks are
- * timed on this machine: the bundle's outputs stay the same, its kernels depend on what was found.
- */
+/** Graph -> bundle: compressed where asked for, compiled, proved on golden inputs by running it, packed. */
 export async function buildBundle(
   model: Model,
   profile: Profile,
   compression: Compression | undefined,
   work: Work = {},
-  tune = false,
+  choice: KernelChoice = {},
 ): Promise<Built> {
   const { progress = () => {}, signal } = work;
   const compressed =
@@ -125,7 +136,8 @@ export async function buildBundle(
   const graph = compressed?.graph ?? model.graph;
   progress({ stage: 'compile', done: 0, total: 1 });
   const [portable, { modules, ...native }] = await kernelsOfAll(graph, profile, {
-    tune,
+    tune: choice.tune === true,
+    quick: isQuick(model, choice.kernels),
     compact: isLimited(compression?.options),
     toolchain: work.toolchain,
   });
@@ -156,8 +168,16 @@ function isLimited(options: CompressOptions | undefined): boolean {
   return options?.maxRamBytes !== undefined || options?.residentBudgetBytes !== undefined;
 }
 
+/** Below so many weights a compression is over before its kernels are optimized, which takes some seconds for a network of any size. */
+const TINY_WEIGHTS = 50_000;
+
+function isQuick({ originalBytes }: Model, kernels: KernelEffort = 'auto'): boolean {
+  return kernels === 'auto' ? originalBytes < 4 * TINY_WEIGHTS : kernels === 'quick';
+}
+
 interface KernelRequest {
   readonly tune: boolean;
+  readonly quick: boolean;
   readonly compact: boolean;
   readonly toolchain: string | undefined;
 }
@@ -173,11 +193,12 @@ async function kernelsOfAll(
   profile: Profile,
   request: KernelRequest,
 ): Promise<[CompiledProgram, NativeKernels]> {
-  const { tune, compact } = request;
+  const { tune, quick, compact } = request;
   const together = !tune && process.memoryUsage.rss() < ROOM_FOR_BOTH;
   const portable = compileGraph(graph, RUNTIME, {
     blockBytes: blockBytesOf(profile),
     compact,
+    quick,
     ...(tune ? { blocks: await wasmBlocks(graph, RUNTIME) } : {}),
   });
   if (!together) {

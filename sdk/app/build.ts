@@ -7,6 +7,7 @@ import { type Comparison, loadMetric } from '../measure/metrics/index.ts';
 import {
   buildBundle,
   checkToolchain,
+  type KernelChoice,
   type ModelRequest,
   type NativeBuild,
   openModel,
@@ -31,8 +32,8 @@ export interface FloatRequest {
   readonly out?: string;
   /** Write it even when it does not fit the board. */
   readonly force?: boolean;
-  /** Time kernels with blocks of several sizes and take the best; the board must be this machine. */
-  readonly tune?: boolean;
+  /** `tune`: the board must be this machine. */
+  readonly how?: KernelChoice;
 }
 
 export interface ProgramSummary {
@@ -58,7 +59,7 @@ export async function buildFloat(model: ModelRequest, request: FloatRequest, wor
   work.progress?.({ stage: 'read', done: 0, total: 1 });
   const opened = await openModel(model);
   work.progress?.({ stage: 'read', done: 1, total: 1 });
-  const built = await buildBundle(opened, profile, undefined, work, request.tune);
+  const built = await buildBundle(opened, profile, undefined, work, request.how);
   if (!built.fit.fits && !request.force) throw doesNotFit(built.fit);
   work.signal?.throwIfAborted();
   if (request.out !== undefined) await writeBundle(request.out, built.bytes);
@@ -92,8 +93,8 @@ export interface CompressRequest extends OptionsRequest {
   readonly force?: boolean;
   /** Stop after the estimate. */
   readonly planOnly?: boolean;
-  /** Time kernels with blocks of several sizes and take the best; the board must be this machine. */
-  readonly tune?: boolean;
+  /** `tune`: the board must be this machine. */
+  readonly how?: KernelChoice;
   /** Caches of keys and values are int8 codes with a scale, in the application's hands too. */
   readonly codedCaches?: boolean;
   readonly out: string;
@@ -165,7 +166,7 @@ export async function buildCompressed(
   if (request.planOnly) return { ...plan, dataFree: free, timings: {} };
   const started = performance.now();
   const source = request.codedCaches ? await withCodedCaches(opened, data, work) : { model: opened, data };
-  const built = await buildBundle(source.model, profile, { data: source.data, options }, work, request.tune);
+  const built = await buildBundle(source.model, profile, { data: source.data, options }, work, request.how);
   const { report, timings } = built.compressed!;
   const packed = performance.now();
   const bundle = openBundle(built.bytes);
@@ -205,8 +206,8 @@ export async function buildCompressed(
 }
 
 /** What is timed here says nothing of another machine. */
-function refuseTuning({ target, tune = false }: { readonly target: string; readonly tune?: boolean }): void {
-  if (!tune || target === HOST) return;
+function refuseTuning({ target, how }: { readonly target: string; readonly how?: KernelChoice }): void {
+  if (!how?.tune || target === HOST) return;
   throw new EigenError('EW1001_USAGE', `--tune times kernels on this machine, and the board is ${target}`, {
     hint: 'Leave --tune out, or build for host on the board itself.',
   });

@@ -67,7 +67,7 @@ export async function buildWasm(
 ): Promise<KernelModule> {
   const own = variant.defines.includes('EW_DOT7') ? ['ew_set_chained', 'ew_set_eight'] : [];
   const wanted = [...exportNames, ...own];
-  const bytes = quick ? compileKernels(source, variant.defines, wanted) : await optimized(source, variant, wanted);
+  const bytes = quick ? compileKernels([source], variant.defines, wanted) : await optimized(source, variant, wanted);
   return { platform: 'wasm', variant: variant.id, bytes };
 }
 

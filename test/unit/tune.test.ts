@@ -79,7 +79,9 @@ test('outputs do not depend on blocks', async () => {
 });
 
 test('another board cannot be tuned here', async () => {
-  const error = await buildFloat({ path: 'any.onnx' }, { target: 'raspberry-pi-5', tune: true }).catch((e) => e);
+  const error = await buildFloat({ path: 'any.onnx' }, { target: 'raspberry-pi-5', how: { tune: true } }).catch(
+    (e) => e,
+  );
   assert.is(error.code, 'EW1001_USAGE');
   assert.match(error.message, 'raspberry-pi-5');
 });

@@ -1,6 +1,7 @@
 import { buildFloat } from '../../app/build.ts';
-import { type Answer, defineCommand, requiredFlag, switchFlag, valueFlag } from '../command.ts';
+import { type Answer, defineCommand, requiredFlag, switchFlag } from '../command.ts';
 import { formatBytes, table } from '../format.ts';
+import { KERNEL_FLAGS } from '../kernel-flags.ts';
 import { kernelsText } from '../kernels-text.ts';
 import { MODEL_FLAGS } from '../model-flags.ts';
 import { outputIn, readOutput } from '../outputs.ts';
@@ -16,12 +17,7 @@ export const compile = defineCommand({
     target: requiredFlag('BOARD', 'board id or profile file', readText),
     out: requiredFlag('FILE', 'the bundle to write, .ewb', readOutput('.ewb'), 'o'),
     force: switchFlag('write the bundle even when it does not fit the board'),
-    tune: switchFlag('time tile sizes on this machine and take the best; for --target host; outputs do not change'),
-    toolchain: valueFlag(
-      'COMMAND',
-      'C compiler for native kernels with its arguments, e.g. "zig cc"; what EIGEN_CC names, or one that is found, by default',
-      readText,
-    ),
+    ...KERNEL_FLAGS,
     ...MODEL_FLAGS,
   },
   next: 'eigenweights run OUT.ewb --input FILE --output FILE',
@@ -30,7 +26,12 @@ export const compile = defineCommand({
     context.leaves(`${flags.out} was not written`);
     const built = await buildFloat(
       { path: pathIn(context.cwd, args[0]!), dims: flags.dim, set: flags.set },
-      { target: flags.target, force: flags.force, tune: flags.tune, ...(context.dryRun ? {} : { out }) },
+      {
+        target: flags.target,
+        force: flags.force,
+        how: { tune: flags.tune, kernels: flags.kernels },
+        ...(context.dryRun ? {} : { out }),
+      },
       { progress: context.progress, signal: context.signal, toolchain: flags.toolchain },
     );
     const { program } = built;

@@ -8,6 +8,7 @@ import { writeAtomic } from '../../util/files.ts';
 import { type Answer, type Context, defineCommand, requiredFlag, switchFlag, valueFlag } from '../command.ts';
 import { estimateText, layersText, reportText } from '../compression-text.ts';
 import { formatBytes, formatPercent, formatSeconds } from '../format.ts';
+import { KERNEL_FLAGS } from '../kernel-flags.ts';
 import { kernelsText } from '../kernels-text.ts';
 import { MODEL_FLAGS } from '../model-flags.ts';
 import { outputIn, readOutput } from '../outputs.ts';
@@ -53,18 +54,13 @@ export const compress = defineCommand({
       "one run in one thread, e.g. 50ms, by the board's cost model (timed where the board is host)",
       readMilliseconds,
     ),
-    toolchain: valueFlag(
-      'COMMAND',
-      'C compiler for native kernels with its arguments, e.g. "zig cc"; what EIGEN_CC names, or one that is found, by default',
-      readText,
-    ),
+    ...KERNEL_FLAGS,
     eval: valueFlag('FILE', '.npz like --calib, with labels or targets: judge with --metric on it', readText),
     metric: valueFlag('METRIC', 'top1, agreement (the default), sqnr, perplexity or the path of a module', readText),
     report: valueFlag('FILE', 'also write a page about the compression, .html', readOutput('.html')),
     threads: valueFlag('N', 'threads to work with; all cores by default', readCount),
     seed: valueFlag('N', 'seed of the choice of samples; 1 by default', readCount),
     force: switchFlag('write the bundle even when budget or quality is not met'),
-    tune: switchFlag('time tile sizes on this machine and take the best; for --target host; outputs do not change'),
     'int8-cache': switchFlag(
       'keys and values that an output continues an input with are int8 codes with a scale, which `eigenweights inspect` shows',
     ),
@@ -88,7 +84,7 @@ export const compress = defineCommand({
         calibration: calibrationOf(flags, context),
         cwd: context.cwd,
         force: flags.force,
-        tune: flags.tune,
+        how: { tune: flags.tune, kernels: flags.kernels },
         codedCaches: flags['int8-cache'],
         planOnly: context.dryRun,
         out,
