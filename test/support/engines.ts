@@ -1,4 +1,5 @@
 import { type CompiledProgram, type CompileOptions, compileGraph } from '../../sdk/compile/index.ts';
+import type { Target } from '../../sdk/compile/target.ts';
 import type { Engine } from '../../sdk/device/engine/engine.ts';
 import { NativeEngine } from '../../sdk/device/engine/native.ts';
 import { probeDot7 } from '../../sdk/device/engine/probe.ts';
@@ -27,11 +28,15 @@ export function wasmVariants(module: string): string[] {
   return [...(whole.right ? ['dot7'] : []), ...(chained.right ? ['dot7x16'] : [])];
 }
 
-/** Everything that can run a graph here: every variant of every target. What cannot is named. */
+/** Everything that can run a graph here: every variant of every target, of WebAssembly with both of its compilers. What cannot is named. */
 export async function engineCases(graph: Graph, options: CompileOptions = {}): Promise<EngineCase[]> {
   const cases: EngineCase[] = [];
   for (const target of TARGETS) {
-    if (target.platform !== 'wasm' && target.platform !== thisPlatform()) continue;
+    if (target.platform === 'wasm') {
+      for (const quick of [false, true]) cases.push(...(await wasmCases(graph, target, { ...options, quick })));
+      continue;
+    }
+    if (target.platform !== thisPlatform()) continue;
     if ((await target.toolchain()) === undefined) {
       skip(`kernels of target ${target.id}`, 'no compiler for it here');
       continue;
@@ -40,15 +45,7 @@ export async function engineCases(graph: Graph, options: CompileOptions = {}): P
     const own = residentBlock(compiled);
     for (const module of compiled.modules) {
       const name = `${target.id} ${module.variant}`;
-      if (target.platform === 'wasm') {
-        for (const variant of wasmVariants(module.variant))
-          cases.push({
-            name: `${target.id} ${variant}`,
-            compiled,
-            load: (threads, weights = own) =>
-              WasmEngine.load(compiled.program, [module], weights, { threads, variant, splitAll: true }),
-          });
-      } else if (runnable([module], thisPlatform(), processorFlags()).length === 0)
+      if (runnable([module], thisPlatform(), processorFlags()).length === 0)
         skip(`kernels of ${name}`, 'this processor does not run them', 'unsupported');
       else
         cases.push({
@@ -60,4 +57,19 @@ export async function engineCases(graph: Graph, options: CompileOptions = {}): P
     }
   }
   return cases;
+}
+
+async function wasmCases(graph: Graph, target: Target, options: CompileOptions): Promise<EngineCase[]> {
+  const compiled = await compileGraph(graph, target, options);
+  const own = residentBlock(compiled);
+  return compiled.modules.flatMap((module) =>
+    wasmVariants(module.variant).map(
+      (variant): EngineCase => ({
+        name: `${target.id} ${variant}${options.quick ? ', compiled at once' : ''}`,
+        compiled,
+        load: (threads, weights = own) =>
+          WasmEngine.load(compiled.program, [module], weights, { threads, variant, splitAll: true }),
+      }),
+    ),
+  );
 }
