@@ -169,7 +169,7 @@ function isLimited(options: CompressOptions | undefined): boolean {
 }
 
 /** Below so many weights a compression is over before its kernels are optimized, which takes some seconds for a network of any size. */
-const TINY_WEIGHTS = 50_000;
+const TINY_WEIGHTS = 100_000;
 
 function isQuick({ originalBytes }: Model, kernels: KernelEffort = 'auto'): boolean {
   return kernels === 'auto' ? originalBytes < 4 * TINY_WEIGHTS : kernels === 'quick';

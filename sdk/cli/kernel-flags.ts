@@ -7,7 +7,7 @@ export const KERNEL_FLAGS = {
   tune: switchFlag('time tile sizes on this machine and take the best; for --target host; outputs do not change'),
   kernels: valueFlag(
     'HOW',
-    'WebAssembly kernels: quick (at once), optimized (some seconds; up to a fifth faster) or auto, the default: quick for networks of fewer than 50,000 weights; outputs do not change',
+    'WebAssembly kernels: quick (at once), optimized (some seconds; up to a fifth faster) or auto, the default: quick for networks of fewer than 100,000 weights; outputs do not change',
     readChoice(KERNEL_EFFORTS),
   ),
   toolchain: valueFlag(
