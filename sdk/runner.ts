@@ -42,6 +42,7 @@ export function wasmRunner(options: WasmRunnerOptions): Runner {
       session.onProgress?.(1, 1);
       const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), {
         threads,
+        early: true,
       });
       return new WasmSession(compiled, engine, new Set(session.keep ?? []));
     },

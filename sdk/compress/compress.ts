@@ -10,6 +10,7 @@ import type { Context } from './context.ts';
 import { evaluate, type HeldOut, meanDivergence } from './evaluate.ts';
 import { factorize } from './factorize.ts';
 import { fixedInputs } from './fixed-inputs.ts';
+import { FloatValues } from './float-walk.ts';
 import { judgedAnswers, separateAnswers } from './held-out.ts';
 import { buildInteger, emptyLayer, exposeStates } from './integer.ts';
 import { findLayers } from './layers.ts';
@@ -216,7 +217,7 @@ export class Job {
     });
     this.sessions.push(integer);
     progress({ stage: 'compile', done: 2, total: 2 });
-    return { float, integer, names };
+    return { float: new FloatValues(this.ctx, float), integer, names };
   }
 
   /** One pass with the planned steps tells what coding really takes; the plan is made again with that. */

@@ -102,6 +102,8 @@ export class Planner {
     const most = priceOf(first);
     let best: { plan: Plan; over: number; divergence: number } | undefined;
     for (const narrowing of narrowings(this.ctx, surveys, wanted)) {
+      // The weights can only add to it.
+      if (!limited && narrowing.divergence > Math.min(most, best?.divergence ?? most)) continue;
       const plan = narrowing.plans === wanted ? first : this.planWith(surveys, narrowing.plans);
       const aimed = limited ? plan : this.towardsGoal(plan, wireBudgetBytes);
       const over = Math.max(0, this.residentOf(aimed) - (limited ? plan.limit.bytes : plan.goal * (1 + SLACK)));

@@ -4,6 +4,7 @@ import type { Tensor } from '../util/tensor.ts';
 import { type ActivationPlan, decodingOf } from './activations.ts';
 import type { Choice } from './allocate.ts';
 import { type Context, fitSettings, needsMoments } from './context.ts';
+import type { FloatValues, FloatWalk } from './float-walk.ts';
 import { constantsOf, type IntegerGraph, type QuantizedLayer } from './integer.ts';
 import { constantOrRead, LayerStatistics } from './layer-statistics.ts';
 import { type Layer, weightsOf } from './layers.ts';
@@ -18,7 +19,7 @@ import type { Sample } from './types.ts';
 
 /** The two networks that are walked in lockstep. */
 export interface Pair {
-  readonly float: Session;
+  readonly float: FloatValues;
   readonly integer: Session;
   readonly names: IntegerGraph['names'];
 }
@@ -46,7 +47,7 @@ export async function quantizeAll(
 ): Promise<Map<Layer, QuantizedLayer>> {
   const { refit, gptq, biasCorrection } = ctx.options;
   const measured = refit || gptq || biasCorrection;
-  const float = measured ? new Stream(pair.float, samples) : undefined;
+  const float = measured ? pair.float.over(samples) : undefined;
   const integer = measured ? new Stream(pair.integer, samples) : undefined;
   const meter = new CodeMeter(ctx, plan);
   const out = new Map<Layer, QuantizedLayer>();
@@ -122,7 +123,7 @@ export function codeBytes(ctx: Context, layer: Layer, q: readonly QuantizedMatri
 async function readBoth(
   ctx: Context,
   pair: Pair,
-  float: Stream,
+  float: FloatWalk,
   integer: Stream,
   layer: Layer,
   plan: PassPlan,

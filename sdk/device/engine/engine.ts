@@ -16,6 +16,8 @@ export interface EngineOptions {
   readonly threads?: number;
   /** Whether threads share steps, too, that are too small for it to pay: kernels are tested so. */
   readonly splitAll?: boolean;
+  /** Whether it may be used before all threads have started, which takes a while: steps do not wait for them. */
+  readonly early?: boolean;
   /** Forces a kernel variant; by default what the machine can do decides. */
   readonly variant?: string;
 }

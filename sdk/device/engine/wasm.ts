@@ -126,7 +126,7 @@ export class WasmEngine extends Engine {
     const threads = partsOf(options.threads);
     const keepApart = threads > 1 ? await apartKeeper() : undefined;
     const engine = new WasmEngine(program, prepared, { ...options, threads, keepApart });
-    await engine.team?.ready();
+    if (!options.early) await engine.team?.ready();
     return engine;
   }
 
