@@ -1,4 +1,4 @@
-import { constantOf, valueNamed } from '../ir/graph.ts';
+import { constantOf, type Graph, valueNamed } from '../ir/graph.ts';
 import { byteLength, sizeOf, type Tensor, tensor } from '../util/tensor.ts';
 import { type Context, needsMoments } from './context.ts';
 import type { Layer } from './layers.ts';
@@ -17,23 +17,25 @@ interface Kept {
   readonly starts: Map<Sample, number>;
 }
 
+type Walked = Pick<Context, 'graph' | 'layers' | 'fit'>;
+
 /**
  * What the float network feeds its layers, for passes over the fitted samples. It is the same in all of them, so what fits into memory is
  * computed once: the inputs of the last layers, which take most steps to get to and least memory.
  */
 export class FloatValues {
   private readonly session: Session;
-  private readonly ctx: Context;
+  private readonly graph: Graph;
   private readonly fitted: ReadonlySet<Sample>;
   private readonly kept = new Map<string, Kept>();
 
-  constructor(ctx: Context, session: Session, limit = KEPT_BYTES) {
-    this.ctx = ctx;
+  constructor(ctx: Walked, session: Session, limit = KEPT_BYTES) {
+    this.graph = ctx.graph;
     this.session = session;
     this.fitted = new Set(ctx.fit);
     let left = limit;
     for (const layer of ctx.layers.toReversed()) {
-      for (const name of valuesOf(ctx, layer)) {
+      for (const name of valuesOf(ctx.graph, layer)) {
         const { type } = valueNamed(ctx.graph, name);
         if (this.kept.has(name) || type.dtype !== 'f32') continue;
         left -= byteLength(type) * ctx.fit.length;
@@ -65,7 +67,7 @@ export class FloatValues {
     const kept = this.kept.get(name);
     const start = kept?.starts.get(sample);
     if (start === undefined) return undefined;
-    const { shape } = valueNamed(this.ctx.graph, name).type;
+    const { shape } = valueNamed(this.graph, name).type;
     return tensor('f32', shape, kept!.data.subarray(start, start + sizeOf(shape)));
   }
 
@@ -82,8 +84,8 @@ export class FloatValues {
 export interface FloatWalk extends Pick<Stream, 'samples' | 'read' | 'close'> {}
 
 /** Values that the fit of a layer reads. */
-function valuesOf(ctx: Context, layer: Layer): string[] {
+function valuesOf(graph: Graph, layer: Layer): string[] {
   if (!needsMoments(layer)) return [];
   const names = layer.kind === 'lstm' ? Object.values(lstmValues(layer)) : [layer.input];
-  return names.filter((name) => name !== '' && !constantOf(ctx.graph, name));
+  return names.filter((name) => name !== '' && !constantOf(graph, name));
 }

@@ -44,6 +44,29 @@ test('large inputs and outputs are copied whole, by any number of threads', asyn
   }
 });
 
+test('an engine that is opened early gives the same outputs before its threads have started and after', async () => {
+  const s = new GraphSketch('split');
+  const x = s.input('x', [256, 192]);
+  const split = s.build(s.node('Add', [s.node('Softmax', [x], { axis: 1, log: false }), x]));
+  const { program, modules, ...rest } = await compileGraph(split, wasmTarget, { variants: ['simd128'] });
+  const data = tensor(
+    'f32',
+    [256, 192],
+    Float32Array.from({ length: 256 * 192 }, (_, i) => Math.sin(i)),
+  );
+  const block = residentBlock({ program, ...rest });
+  const alone = await WasmEngine.load(program, modules, block);
+  const want = alone.run({ x: data });
+  for (let k = 0; k < 3; k++) {
+    const engine = await WasmEngine.load(program, modules, block, { threads: 3, early: true });
+    for (let run = 0; run < 20; run++) {
+      if (run % 5 === 4) await new Promise((resolve) => setTimeout(resolve, 10));
+      assert.equal(engine.run({ x: data }), want);
+    }
+    engine.close();
+  }
+});
+
 test('a tensor of another type is refused before anything runs', async () => {
   const engine = await open();
   const wrong = { [out!]: tensor('f32', [3], [0, 0, 0]) };
