@@ -25,6 +25,20 @@ EW_INLINE ix ew_places_of_bytes(i32 apart, i32 step) {
 }
 #define ew_load_half(p) ((ix)_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(p))))
 #define ew_bytes_at(x, places) ((ix)_mm512_permutexvar_epi8((ew_mx)(places), (ew_mx)(x)))
+/* bytes of two vectors where the mask has them, zeros elsewhere */
+#define ew_bytes_of(mask, places, x, y) ((ix)_mm512_maskz_permutex2var_epi8((mask), (ew_mx)(x), (ew_mx)(places), (ew_mx)(y)))
+/* eight channels of n pixels, each a vector of pixels, saturated: [pixel][channel] */
+EW_INLINE void ew_store_pixels(i8 *p, i32 n, ix a, ix b, ix c, ix d, ix e, ix f, ix g, ix h) {
+#define EW_FOUR(a, b, c, d) _mm512_shuffle_epi8(_mm512_packs_epi16(_mm512_packs_epi32((ew_mx)(a), (ew_mx)(b)), _mm512_packs_epi32((ew_mx)(c), (ew_mx)(d))), order)
+  const ew_mx order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  const ew_mx low = EW_FOUR(a, b, c, d), high = EW_FOUR(e, f, g, h);
+  /* pixels 0 and 1 of every four, 2 and 3 */
+  const ew_mx x = _mm512_unpacklo_epi32(low, high), y = _mm512_unpackhi_epi32(low, high);
+  const ew_mx first = _mm512_permutex2var_epi64(x, _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), y), second = _mm512_permutex2var_epi64(x, _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15), y);
+  if (n == 16) { EW_STOREX(p, first); EW_STOREX(p + 64, second); return; }
+  _mm512_mask_storeu_epi64(p, (__mmask8)(n < 8 ? (1u << n) - 1 : 255), first);
+  if (n > 8) _mm512_mask_storeu_epi64(p + 64, (__mmask8)((1u << (n - 8)) - 1), second);
+}
 #define ew_dot_bytes(acc, x, w) ((ix)_mm512_dpbusd_epi32((ew_mx)(acc), (ew_mx)(x), (ew_mx)(w)))
 `;
 

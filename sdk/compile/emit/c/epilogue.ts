@@ -133,7 +133,7 @@ export function emitRowEpilogue(
 }
 
 /** The codes of 8 bits that are all that a group's tail leaves. */
-function onlyCodes(ctx: KernelContext): string | undefined {
+export function onlyCodes(ctx: KernelContext): string | undefined {
   const { group } = ctx;
   const last = group.tail.at(-1);
   if (!last || !isKind(last, 'quantize') || group.rowTail) return undefined;
@@ -173,7 +173,12 @@ function epilogueText(
   const loads: string[] = [];
   const fixed: Fixed[] = [];
   const lines: string[] = [];
-  const channels = (at: string): string => (lanes.rows === 2 ? `f4_load_twice(${at})` : `f4_load_part(${at} + n, nv)`);
+  const channels = (at: string): string =>
+    lanes.rows === 1
+      ? `f4_load_part(${at} + n, nv)`
+      : lanes.rows === 2
+        ? `f4_load_twice(${at})`
+        : `f4_load_splat(${at} + n)`;
   const add = (id: string, offset: string, each: boolean, text: string): void => {
     if (offset === '0') fixed.push({ text, names: named(id), each });
     else loads.push(text);
@@ -215,7 +220,7 @@ function epilogueText(
       const at = `${source.pointer} + ${offset}`;
       // What lies past the last channel may be a denormal float, which would make the whole vector many times slower.
       const ends = lanes.wide && perChannel && offset === '0' && source.type === 'float' && !isWhole(space, lanes);
-      if (ends || (lanes.rows === 2 && perChannel && offset === '0'))
+      if (ends || (lanes.rows !== 1 && perChannel && offset === '0'))
         add(id, offset, true, `f4 ${id}a = ${channels(at)};`);
       else add(id, offset, perChannel, perChannel ? source.pair(id, `${at} + n`, 'n') : source.splat(id, at));
     } else throw new Error(`elementwise kernel on ${t.dtype} value '${value}' is not emitted; cast it to f32 first`);
@@ -282,10 +287,10 @@ export function hasLanewiseTail(ctx: KernelContext): boolean {
 }
 
 /**
- * Whether the tail of a group with such results can be written for two neighbouring rows in a vector: what it reads is there once for all
- * rows, or lies as the results do.
+ * Whether the tail of a group with such results can be written for neighbouring rows in a vector: what it reads is there once for all
+ * rows, or, where two whole rows fill a vector, lies as the results do.
  */
-export function hasTailOfRows(ctx: KernelContext, shape: readonly number[]): boolean {
+export function hasTailOfRows(ctx: KernelContext, shape: readonly number[], whole = true): boolean {
   const { root, tail, rowTail } = ctx.group;
   const made = new Set([root, ...tail].flatMap((l) => l?.node.outputs ?? []));
   const suits = (value: string): boolean => {
@@ -293,7 +298,7 @@ export function hasTailOfRows(ctx: KernelContext, shape: readonly number[]): boo
     if (ctx.decoded(value) || t.dtype === 'bool') return false;
     const [cols = 1, ...before] = [...t.shape].reverse();
     const once = before.every((d) => d === 1) && (cols === 1 || cols === shape.at(-1));
-    return once || (t.shape.length === shape.length && t.shape.every((d, i) => d === shape[i]));
+    return once || (whole && t.shape.length === shape.length && t.shape.every((d, i) => d === shape[i]));
   };
   return (
     !rowTail &&
@@ -346,7 +351,7 @@ function storeBool(
 
 /** Whether every block has as many real channels as a vector. */
 function isWhole(space: Space, { block, rows }: Lanes): boolean {
-  return rows === 2 || (space.whole && (block === 8 || space.cols % block === 0));
+  return rows !== 1 || (space.whole && (block === 8 || space.cols % block === 0));
 }
 
 /** Half of what the magic-number rounding takes: ranges leave out the rounding of what they bound. */
@@ -401,7 +406,12 @@ function codesOf(ctx: KernelContext, l: Lowered, { load, fixed, lanes, number }:
   const [values, steps] = [load(x), load(inv)];
   const z = ctx.read(zp);
   const perChannel = ctx.type(zp).shape.some((d) => d > 1);
-  const channels = (i: number): string => (lanes.rows === 2 ? `i4_load_twice(${z})` : `i4_load(${z} + n + ${4 * i})`);
+  const channels = (i: number): string =>
+    lanes.rows === 1
+      ? `i4_load(${z} + n + ${4 * i})`
+      : lanes.rows === 2
+        ? `i4_load_twice(${z})`
+        : `i4_splat(*(${z} + n))`;
   const zeros = lanes.pieces.map((_, i) => (perChannel ? channels(i) : `i4_splat(*${z})`));
   return fixed(number ? zeros.map((v) => `ew_round_base(${v})`) : zeros, perChannel).map((zero, i) => {
     const scaled = `f4_mul(${values[i]}, ${steps[i]})`;

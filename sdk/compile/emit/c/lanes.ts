@@ -12,15 +12,15 @@ export interface Lanes {
   /** Names of the vectors that hold them; vector i has the channels from `i * 4` on in the words of four lanes. */
   readonly pieces: readonly string[];
   readonly wide: boolean;
-  /** Rows side by side in a block: with two, all channels of each fill half a vector. */
-  readonly rows: 1 | 2;
+  /** Rows side by side in a block: with two, all channels of each fill half a vector; `all`: every lane has a row of its own, and one channel. */
+  readonly rows: 1 | 2 | 'all';
 }
 
 /** Eight channels in two vectors. */
 export const NARROW: Lanes = { block: 8, pieces: ['a', 'b'], wide: false, rows: 1 };
 
-/** All channels of a block in one vector, or those of two rows. */
-export function wideLanes(lanes: number, rows: 1 | 2 = 1): Lanes {
+/** All channels of a block in one vector, or those of two rows, or one channel of many. */
+export function wideLanes(lanes: number, rows: Lanes['rows'] = 1): Lanes {
   return { block: lanes, pieces: ['a'], wide: true, rows };
 }
 

@@ -8,6 +8,7 @@ import { NARROW, wideLanes, widened } from './lanes.ts';
 import { expanded } from './vectors.ts';
 import { type Chains, chainsOf, costOf } from './wide-chains.ts';
 import { pairedRows, pairsRows } from './wide-pairs.ts';
+import { rowsOfPixels, takesPixels } from './wide-pixels.ts';
 import { imageLines, laidDown, matrixRows, readsLines, STEP } from './wide-rows.ts';
 import { wideWinograd } from './winograd.ts';
 import { winogradOf } from './winograd-plan.ts';
@@ -47,9 +48,10 @@ export function wideProduct(
 ): Omit<KernelText, 'macs'> {
   const geo = laidDown(p.geo);
   const { lanes } = wide;
-  // Every line of a window by itself where those are read in the image.
   const windows = readsLines(geo);
-  const segments = windows ? geo.kh : 1;
+  const pixels = windows && takesPixels(ctx, wide, geo, p);
+  // Every line of a window by itself where those are read in the image.
+  const segments = windows && !pixels ? geo.kh : 1;
   const steps = Math.ceil(geo.k / segments / STEP);
   const padded = Math.ceil(geo.k / 16) * 16;
   const kp = Math.max(padded, segments * steps * STEP);
@@ -77,8 +79,8 @@ export function wideProduct(
   const real = geo.og % lanes === 0 ? undefined : 'real';
   const span = (v: ShortVector) => expanded(v, 'G + n', 'width', () => ctx.scratch((channels + 16) * 4), real);
   const [multiplier, bias] = [span(p.multiplier), span(p.bias)];
-  const pairs = bytes && windows && pairsRows(ctx, wide, geo, p);
-  const tail = hasLanewiseTail(ctx) ? wideLanes(lanes, pairs ? 2 : 1) : NARROW;
+  const pairs = bytes && windows && !pixels && pairsRows(ctx, wide, geo, p);
+  const tail = hasLanewiseTail(ctx) ? wideLanes(lanes, pixels ? 'all' : pairs ? 2 : 1) : NARROW;
   const epi = emitRowEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0 }, p.y, tail);
   const dot = bytes ? 'ew_dot8(reach, ' : 'ew_dot16(';
   const reach = bytes ? reachText(chains.reaches, '(G + n)', 'tiles') : '';
@@ -130,6 +132,17 @@ export function wideProduct(
             continue;
           }`;
   };
+  const few = { source, codes, steps, start, multiplier, bias, epi };
+  const rows = (): string => {
+    if (pixels) return rowsOfPixels(ctx, wide, geo, few);
+    if (pairs) return widened(pairedRows(ctx, geo, few));
+    return `for (i32 m = mb, rows; m < me; m += rows) {
+          rows = me - m < ${mr} ? me - m : ${mr};
+          ${inRegisters ? registers() : ''}
+          ${dot}${source.row}, rows, ${codes}, columns, ${segments}, ${source.apart}, ${passes}, ${start}, ${acc});
+          ${tail.wide ? widened(finish) : finish}
+        }`;
+  };
   const split = sharesRows(ctx, geo, lanes)
     ? `${share(geo.m, MR, 'm0', 'm1')} const i32 n0 = 0, n1 = ${geo.og};`
     : `${share(geo.og, lanes, 'n0', 'n1')} const i32 m0 = 0, m1 = ${geo.m};`;
@@ -150,17 +163,7 @@ export function wideProduct(
         ${widened(`for (i32 i = 0; i < width; i += ${lanes}) i4_store(${start} + i, i4_mul(i4_load(${start} + i), i4_splat(-${offset})));`)}
         ${reach}
         ${multiplier.setup} ${bias.setup}
-        ${pairs ? widened(pairedRows(ctx, geo, { source, codes, steps, start, multiplier, bias, epi })) : ''}
-        ${
-          pairs
-            ? ''
-            : `for (i32 m = mb, rows; m < me; m += rows) {
-          rows = me - m < ${mr} ? me - m : ${mr};
-          ${inRegisters ? registers() : ''}
-          ${dot}${source.row}, rows, ${codes}, columns, ${segments}, ${source.apart}, ${passes}, ${start}, ${acc});
-          ${tail.wide ? widened(finish) : finish}
-        }`
-        }
+        ${rows()}
       }
     }
   }`;
