@@ -90,12 +90,14 @@ EW_INLINE dw_i16 dw_taps_i16(const i16 *p) { return (dw_i16){dw_pair(p, p + 2 * 
 EW_SHARED void dw_line_u8(u8 *d, const i8 *s, i64 pitch, i32 left, i32 w, i32 pixels, i32 outside, const u8 *pad) {
   i32 i = 0; const i32 end = outside ? 0 : left + w < pixels ? left + w : pixels;
   for (; i < (left < end ? left : end); i++, d += EW_LANES) dw_copy_i8(d, pad, 0);
+  for (; i + 4 <= end; i += 4, d += 4 * EW_LANES, s += 4 * pitch) { dw_copy_i8(d + 0 * EW_LANES, s + 0 * pitch, 0x80); dw_copy_i8(d + 1 * EW_LANES, s + 1 * pitch, 0x80); dw_copy_i8(d + 2 * EW_LANES, s + 2 * pitch, 0x80); dw_copy_i8(d + 3 * EW_LANES, s + 3 * pitch, 0x80); }
   for (; i < end; i++, d += EW_LANES, s += pitch) dw_copy_i8(d, s, 0x80);
   for (; i < pixels; i++, d += EW_LANES) dw_copy_i8(d, pad, 0);
 }
 EW_SHARED void dw_line_i16(i16 *d, const i16 *s, i64 pitch, i32 left, i32 w, i32 pixels, i32 outside, const i16 *pad) {
   i32 i = 0; const i32 end = outside ? 0 : left + w < pixels ? left + w : pixels;
   for (; i < (left < end ? left : end); i++, d += EW_LANES) dw_copy_i16(d, pad);
+  for (; i + 4 <= end; i += 4, d += 4 * EW_LANES, s += 4 * pitch) { dw_copy_i16(d + 0 * EW_LANES, s + 0 * pitch); dw_copy_i16(d + 1 * EW_LANES, s + 1 * pitch); dw_copy_i16(d + 2 * EW_LANES, s + 2 * pitch); dw_copy_i16(d + 3 * EW_LANES, s + 3 * pitch); }
   for (; i < end; i++, d += EW_LANES, s += pitch) dw_copy_i16(d, s);
   for (; i < pixels; i++, d += EW_LANES) dw_copy_i16(d, pad);
 }

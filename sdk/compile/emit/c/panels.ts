@@ -179,7 +179,6 @@ EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d) {
 }
 #endif
 /* the 8 bits of w from bit \`at\` on, and some more above them */
-EW_INLINE u32 ew_bits(const u8 *w, u32 at) { return (u32)(w[at / 8] | w[at / 8 + 1] << 8) >> (at & 7); }
 /* bytes of the tile of an entry, without its list; with EW_ROW_TILES it may be one of sdk/wire/row-tiles.ts */
 #ifdef EW_ROW_TILES
 EW_INLINE i32 ew_row_tile_bytes(i32 cols) { return (cols + 7) / 8 * 32; }
@@ -203,11 +202,11 @@ EW_SHARED const u8 *ew_tile(const u8 *p, i32 tile, i32 rows, i32 cols, i32 *entr
 }
 /* columns [from, cols) of height rows, which lie at w, to whole vectors at t; what fills those up is \`fill\` */
 EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i32 fill, u8 *t) {
-  const u32 mask = (1u << bits) - 1; u32 at = 0;
+  u8 d[256 + 16];
   if (height == ${PANEL_ROWS}) {
     /* fewer than 16 columns: columns of eight codes, four of them at a time to rows */
     static const u8 pairs[16] = {0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15};
-    const i32 n = (cols - from) * ${PANEL_ROWS}; u8 d[192];
+    const i32 n = (cols - from) * ${PANEL_ROWS};
     ew_unpack_fields(w, bits, 0, n, 0, d); ew_fill(d + n, fill, (u32)(128 - n));
     for (i32 k = 0; k < 128; k += 32) {
       const b16 x = b16_pick(b16_load(d + k), b16_load(pairs)), y = b16_pick(b16_load(d + k + 16), b16_load(pairs));
@@ -215,10 +214,22 @@ EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i3
     }
     return;
   }
+  /* byte 4 r + k of four columns: which one of the first two columns' bytes it is, or of the other two's, or neither */
+  u8 first[32], second[32], none[32];
+  for (i32 k = 0; k < 32; k++) {
+    const i32 r = k >> 2, real = r < height, at = (k & 1) * height + r;
+    first[k] = (u8)(real && !(k & 2) ? at : 255); second[k] = (u8)(real && k & 2 ? at : 255); none[k] = (u8)(real ? 0 : fill);
+  }
   ew_fill(t, fill, (u32)((cols + 15) / 16 * 16 - from) * ${PANEL_ROWS});
-  for (i32 c = 0; c < cols - from; c++) {
-    u8 *d = t + (c >> 2) * 32 + (c & 3);
-    for (i32 r = 0; r < height; r++, at += (u32)bits) d[4 * r] = (u8)(ew_bits(w, at) & mask);
+  for (i32 c = from; c < cols; c += 32, w += 4 * height * bits, t += 256) {
+    const i32 n = cols - c < 32 ? cols - c : 32; const u8 *s = d;
+    ew_unpack_fields(w, bits, 0, n * height, 0, d);
+    for (i32 k = 0; k < n; k += 4, s += 4 * height) {
+      const i32 real = n - k < 4 ? n - k : 4;
+      if (real < 4) ew_fill((u8 *)s + real * height, fill, (u32)((4 - real) * height));
+      const b16 x = b16_load(s), y = b16_load(s + 2 * height);
+      for (i32 h = 0; h < 32; h += 16) b16_store(t + 8 * k + h, v_or(v_or(b16_swizzle(x, b16_load(first + h)), b16_swizzle(y, b16_load(second + h))), b16_load(none + h)));
+    }
   }
 }
 /* the height rows of the tile at w; returns what is behind it */
