@@ -3,7 +3,7 @@ import { OPS } from '../../sdk/ir/ops/index.ts';
 import { Rng } from '../../sdk/util/rng.ts';
 import { type Tensor, tensor } from '../../sdk/util/tensor.ts';
 
-/** Convolutions to eight channels, of which vectors of sixteen lanes take two pixels at a time, and ones that are like them but for one thing. */
+/** Convolutions to eight channels, of which vectors of sixteen lanes take two pixels at a time or sixteen, and ones that are like them but for one thing. */
 interface Layer {
   readonly name: string;
   /** Height, width, channels of the image. */
@@ -18,21 +18,35 @@ interface Layer {
   /** What becomes of the result: it is kept, or coded after a residual and a bound, at one step or one a channel. */
   readonly tail?: 'i8' | 'i16' | 'each';
   readonly residual?: boolean;
-  readonly shares: boolean;
+  /** Pixels in a vector. */
+  readonly pixels: 1 | 2 | 16;
 }
 
 const LAYERS: readonly Layer[] = [
-  { name: 'first layer', shape: [13, 20, 3], stride: 2, tail: 'i8', shares: true },
-  { name: 'kept', shape: [9, 20, 4], shares: true },
-  { name: 'words', shape: [9, 14, 3], kernel: [5, 3], pads: [2, 1, 2, 1], tail: 'i16', shares: true },
-  { name: 'a step a channel', shape: [8, 12, 3], tail: 'each', residual: true, shares: true },
-  { name: 'long steps', shape: [9, 46, 3], stride: 9, tail: 'i8', pads: [0, 0, 0, 2], shares: true },
-  { name: 'odd width', shape: [8, 11, 3], tail: 'i8', shares: false },
-  { name: 'twice as many channels', shape: [8, 12, 3], channels: 16, tail: 'i8', shares: false },
-  { name: 'long lines', shape: [8, 12, 32], tail: 'i8', shares: false },
-  { name: 'depthwise', depthwise: true, shape: [21, 18, 8], tail: 'i8', residual: true, shares: true },
-  { name: 'depthwise, every second', depthwise: true, shape: [18, 24, 8], stride: 2, tail: 'i16', shares: true },
-  { name: 'depthwise, low', depthwise: true, shape: [2, 16, 8], kernel: [5, 5], pads: [2, 2, 2, 2], shares: true },
+  { name: 'first layer', shape: [13, 20, 3], stride: 2, tail: 'i8', pixels: 2 },
+  { name: 'sixteen', shape: [10, 32, 3], stride: 2, tail: 'i8', pixels: 16 },
+  { name: 'three times sixteen', shape: [7, 48, 3], kernel: [5, 3], pads: [2, 1, 2, 1], tail: 'each', pixels: 16 },
+  { name: 'one fewer', shape: [9, 31, 4], tail: 'i8', pixels: 16 },
+  { name: 'sixteen and a residual', shape: [6, 16, 3], tail: 'i8', residual: true, pixels: 2 },
+  {
+    name: 'sixteen far apart',
+    shape: [5, 64, 3],
+    stride: 4,
+    kernel: [2, 2],
+    pads: [0, 0, 1, 0],
+    tail: 'i8',
+    pixels: 2,
+  },
+  { name: 'kept', shape: [9, 20, 4], pixels: 2 },
+  { name: 'words', shape: [9, 14, 3], kernel: [5, 3], pads: [2, 1, 2, 1], tail: 'i16', pixels: 2 },
+  { name: 'a step a channel', shape: [8, 12, 3], tail: 'each', residual: true, pixels: 2 },
+  { name: 'long steps', shape: [9, 46, 3], stride: 9, tail: 'i8', pads: [0, 0, 0, 2], pixels: 2 },
+  { name: 'odd width', shape: [8, 11, 3], tail: 'i8', pixels: 1 },
+  { name: 'twice as many channels', shape: [8, 12, 3], channels: 16, tail: 'i8', pixels: 1 },
+  { name: 'long lines', shape: [8, 12, 32], tail: 'i8', pixels: 1 },
+  { name: 'depthwise', depthwise: true, shape: [21, 18, 8], tail: 'i8', residual: true, pixels: 2 },
+  { name: 'depthwise, every second', depthwise: true, shape: [18, 24, 8], stride: 2, tail: 'i16', pixels: 2 },
+  { name: 'depthwise, low', depthwise: true, shape: [2, 16, 8], kernel: [5, 5], pads: [2, 2, 2, 2], pixels: 2 },
   {
     name: 'depthwise, one line',
     depthwise: true,
@@ -40,26 +54,26 @@ const LAYERS: readonly Layer[] = [
     kernel: [1, 4],
     pads: [0, 1, 0, 2],
     tail: 'each',
-    shares: true,
+    pixels: 2,
   },
-  { name: 'depthwise, words', depthwise: true, shape: [7, 10, 8], type: 'i16', tail: 'i8', shares: false },
+  { name: 'depthwise, words', depthwise: true, shape: [7, 10, 8], type: 'i16', tail: 'i8', pixels: 1 },
   {
     name: 'depthwise, zeros',
     depthwise: true,
     shape: [7, 10, 8],
     zeros: [1, -2, 3, -4, 5, -6, 7, -128],
     tail: 'i8',
-    shares: false,
+    pixels: 1,
   },
-  { name: 'depthwise, odd width', depthwise: true, shape: [7, 9, 8], tail: 'i8', shares: false },
-  { name: 'depthwise, whole vectors', depthwise: true, shape: [20, 19, 16], tail: 'i8', shares: false },
+  { name: 'depthwise, odd width', depthwise: true, shape: [7, 9, 8], tail: 'i8', pixels: 1 },
+  { name: 'depthwise, whole vectors', depthwise: true, shape: [20, 19, 16], tail: 'i8', pixels: 1 },
   {
     name: 'depthwise, whole vectors of words',
     depthwise: true,
     shape: [20, 19, 16],
     type: 'i16',
     tail: 'i8',
-    shares: false,
+    pixels: 1,
   },
 ];
 
@@ -68,7 +82,7 @@ export function pairsGraph(): {
   readonly graph: Graph;
   readonly inputs: Record<string, Tensor>;
   readonly expected: ReadonlyMap<string, Tensor>;
-  readonly shares: readonly boolean[];
+  readonly pixels: readonly number[];
 } {
   const rng = new Rng(11);
   const builder = new GraphBuilder('pairs');
@@ -147,5 +161,5 @@ export function pairsGraph(): {
     expected.set(y, values.get(y)!);
     builder.outputs.push(y);
   }
-  return { graph: builder.build(), inputs, expected, shares: LAYERS.map((l) => l.shares) };
+  return { graph: builder.build(), inputs, expected, pixels: LAYERS.map((l) => l.pixels) };
 }
