@@ -67,7 +67,7 @@ const ROWS: readonly (readonly [Form, string])[] = [
      wasm_i8x16_shl vu:v 6b  wasm_u8x16_shr vu:v 6d  wasm_i8x16_add vv:v 6e  wasm_i8x16_sub vv:v 71  wasm_u8x16_min vv:v 77
      wasm_u16x8_extadd_pairwise_u8x16 v:v 7d  wasm_i32x4_extadd_pairwise_i16x8 v:v 7e
      wasm_i16x8_narrow_i32x4 vv:v 85  wasm_i16x8_extend_low_i8x16 v:v 87  wasm_i16x8_extend_high_i8x16 v:v 88
-     wasm_u16x8_extend_low_u8x16 v:v 89  wasm_u16x8_shr vu:v 8d
+     wasm_u16x8_extend_low_u8x16 v:v 89  wasm_u16x8_extend_high_u8x16 v:v 8a  wasm_u16x8_shr vu:v 8d
      wasm_i16x8_add vv:v 8e  wasm_i16x8_sub vv:v 91  wasm_i16x8_mul vv:v 95  wasm_i16x8_max vv:v 98
      wasm_i32x4_extend_low_i16x8 v:v a7  wasm_i32x4_extend_high_i16x8 v:v a8  wasm_u32x4_extend_low_u16x8 v:v a9
      wasm_i32x4_shl vu:v ab  wasm_i32x4_shr vu:v ac  wasm_i32x4_add vv:v ae  wasm_i32x4_sub vv:v b1  wasm_i32x4_mul vv:v b5
