@@ -1,6 +1,7 @@
 /**
  * How the time of a layer grows with its work: layers of one kind from 1 to 100 million multiply-accumulates, in one thread and in two,
- * on every engine, with outputs written to the tensors of the run before. Prints how far each is from the line through all sizes of its kind, and how much faster two threads are.
+ * on every engine, with outputs written to the tensors of the run before. Prints how far each is from the line through all sizes of its kind, and how much faster two threads are,
+ * beside what the machine gave two threads of arithmetic alone in the same rounds (tools/speed/control.ts). Rounds in which that was less than 1.7 are repeated, twice as many at most.
  * Writes out/scaling.json and out/scaling.html.
  *
  * --engine LIST  engines to time (native,wasm)   --filter TEXT  kinds whose description has it   --rounds N  rounds that count (9)
@@ -22,6 +23,7 @@ import {
   writeArrays,
 } from '../sdk/index.ts';
 import { writeAtomic } from '../sdk/util/files.ts';
+import { tensor } from '../sdk/util/tensor.ts';
 import { ROW_TILE_BITS } from '../sdk/wire/row-tiles.ts';
 import { fitTime, timeBy } from './speed/fit.ts';
 import { type Layer, layersOfSizes } from './speed/layers.ts';
@@ -31,7 +33,7 @@ import { scalingPage, scalingText } from './speed/present/scaling.ts';
 import { bundled, Child } from './speed/process.ts';
 import { spreadOf } from './speed/results.ts';
 import { takeRounds } from './speed/rounds.ts';
-import type { LayerTime, ScalingDocument, ScalingSeries } from './speed/scaling.ts';
+import { FREE, type LayerTime, type ScalingDocument, type ScalingSeries } from './speed/scaling.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const FOLDER = join(root, 'out/speed/layers');
@@ -74,22 +76,53 @@ async function built(layer: Layer, key: string): Promise<Built> {
   return { family: layer.family, ...paths, macs: sum((s) => s.macs), bytes: sum((s) => s.bytes) };
 }
 
-async function timed(layer: Built, engine: string, children: readonly Child[], rounds: number): Promise<LayerTime> {
-  for (const [i, child] of children.entries()) {
+/** Two threads and one, each a process: of the layer, and of the control. */
+interface Pairs {
+  readonly layer: readonly Child[];
+  readonly control: readonly Child[];
+}
+
+/** Rounds of the control that its time is found with. */
+const SOME_ROUNDS = 20_000;
+
+/** Opens the control on both, so long that it takes one thread about as many seconds. */
+async function openControls(children: readonly Child[], engine: string, seconds: number): Promise<void> {
+  const inputs = join(FOLDER, 'control.npz');
+  const open = async (rounds: number): Promise<void> => {
+    await writeArrays(inputs, { rounds: tensor('i32', [1], [rounds]) });
+    for (const [i, child] of children.entries()) {
+      const outputs = join(FOLDER, `control-${i}.npz`);
+      await child.ask({ type: 'open', runtime: 'control', paths: [], inputs, outputs, engine, threads: i + 1 });
+    }
+  };
+  await open(SOME_ROUNDS);
+  const one = await children[0]!.ask({ type: 'turn', ms: TURN_MS });
+  await open(Math.max(1, Math.round((SOME_ROUNDS * seconds) / one.seconds)));
+}
+
+async function timed(layer: Built, engine: string, pairs: Pairs, rounds: number): Promise<LayerTime> {
+  for (const [i, child] of pairs.layer.entries()) {
     const outputs = join(FOLDER, `outputs-${i}.npz`);
     const { bundle, inputs } = layer;
     const message = { runtime: 'ours', paths: [bundle], inputs, outputs, engine, threads: i + 1, reuse: true } as const;
     await child.ask({ type: 'open', ...message });
   }
+  const first = await pairs.layer[0]!.ask({ type: 'turn', ms: TURN_MS });
+  await openControls(pairs.control, engine, first.seconds);
+  const children = [...pairs.layer, ...pairs.control];
   const takers = children.map((child, i) => ({ id: String(i), turn: (ms: number) => child.ask({ type: 'turn', ms }) }));
-  const { seconds } = await takeRounds(takers, { rounds, turnMs: TURN_MS });
+  const noiseOf = ([, , one, two]: readonly number[]): number => (FREE * two!) / one!;
+  const { seconds, dropped } = await takeRounds(takers, { rounds, turnMs: TURN_MS, noiseOf });
   await Promise.all(children.map((child) => child.ask({ type: 'close' })));
-  const [one, two] = [seconds['0']!, seconds['1']!];
+  const faster = (one: string, two: string): number =>
+    spreadOf(seconds[one]!.map((t, r) => t / seconds[two]![r]!)).median;
   return {
     macs: layer.macs,
     bytes: layer.bytes,
-    seconds: spreadOf(one).median,
-    twoThreads: spreadOf(one.map((t, r) => t / two[r]!)).median,
+    seconds: spreadOf(seconds['0']!).median,
+    twoThreads: faster('0', '1'),
+    control: faster('2', '3'),
+    dropped,
   };
 }
 
@@ -124,7 +157,8 @@ async function main(): Promise<number> {
     layers.push(await built(layer, all));
   }
   const script = await bundled(root, 'tools/speed/child.ts', join(root, 'out/speed/child.mjs'));
-  const children = [1, 2].map(() => new Child(process.execPath, script));
+  const pair = (): Child[] => [1, 2].map(() => new Child(process.execPath, script));
+  const pairs: Pairs = { layer: pair(), control: pair() };
   const series: ScalingSeries[] = [];
   try {
     for (const engine of engines) {
@@ -132,13 +166,13 @@ async function main(): Promise<number> {
         console.error(`times ${engine}, ${family}`);
         const times: LayerTime[] = [];
         for (const layer of layers) {
-          if (layer.family === family) times.push(await timed(layer, engine, children, rounds));
+          if (layer.family === family) times.push(await timed(layer, engine, pairs, rounds));
         }
         series.push(seriesOf(engine, family, times));
       }
     }
   } finally {
-    for (const child of children) child.stop();
+    for (const child of [...pairs.layer, ...pairs.control]) child.stop();
   }
   const machine = { processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
   const document: ScalingDocument = { machine, rounds, series };

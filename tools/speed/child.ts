@@ -15,6 +15,7 @@ import { openModel } from '../../sdk/pipeline.ts';
 import { sha256 } from '../../sdk/util/hash.ts';
 import { bytesOf } from '../../sdk/util/tensor.ts';
 import { type Guard, guardOf } from './avx2/guard.ts';
+import { openControl } from './control.ts';
 import type { Answer, Message, Opened, OpenMessage, Reply, Turn } from './protocol.ts';
 import { spreadOf } from './results.ts';
 import { openTf } from './tfjs.ts';
@@ -58,6 +59,11 @@ async function openFile(m: OpenMessage, path: string): Promise<Open> {
       profile: async () => (await profileBundle({ bundle: path, engine })).rows,
       close: () => session.close(),
     };
+  }
+  if (m.runtime === 'control') {
+    const control = await openControl(m.engine as EngineName, m.threads ?? 1);
+    const rounds = Number(inputs.rounds!.data[0]);
+    return { detail: 'control', run: async () => control.run(rounds), close: () => control.close() };
   }
   if (m.runtime === 'tfjs') {
     const { dims, set } = m;

@@ -4,7 +4,8 @@ import type { Runtime } from './contestants.ts';
 /** What a child is to run. */
 export interface OpenMessage {
   readonly type: 'open';
-  readonly runtime: Runtime;
+  /** `control` is the arithmetic of control.ts, which has no file. */
+  readonly runtime: Runtime | 'control';
   /** Bundle or ONNX file; of several forms of a model, the fastest is the one that counts. */
   readonly paths: readonly string[];
   /** How the original's open ends are tied, for runtimes that it is translated for. */

@@ -11,6 +11,8 @@ export interface RoundOptions {
   /** Rounds that are to count. */
   readonly rounds: number;
   readonly turnMs: number;
+  /** How far a round was from an undisturbed one by what its takers took together; at most 1 is undisturbed. */
+  readonly noiseOf?: (seconds: readonly number[]) => number;
 }
 
 export interface Rounds {
@@ -39,9 +41,12 @@ interface Round {
 /**
  * Interleaved turns of contestants: whatever slows the machine down for long meets all of them, and ratios are taken within a round.
  * The order turns from round to round. A turn that something disturbed is taken again; a round with a turn that was disturbed every time
- * is dropped and another one begun. On a machine that never rests, the quietest rounds count.
+ * is dropped and another one begun, as is one that `noiseOf` finds disturbed. On a machine that never rests, the quietest rounds count.
  */
-export async function takeRounds(takers: readonly Taker[], { rounds, turnMs }: RoundOptions): Promise<Rounds> {
+export async function takeRounds(
+  takers: readonly Taker[],
+  { rounds, turnMs, noiseOf = () => 0 }: RoundOptions,
+): Promise<Rounds> {
   const usual = takers.map(() => new Usual());
   const all: Round[] = [];
   let repeated = 0;
@@ -61,8 +66,9 @@ export async function takeRounds(takers: readonly Taker[], { rounds, turnMs }: R
       seconds[c] = best!.turn.seconds;
       worst = Math.max(worst, best!.noise);
     }
-    all.push({ seconds, noise: worst });
-    if (worst <= 1) quiet++;
+    const noise = Math.max(worst, noiseOf(seconds));
+    all.push({ seconds, noise });
+    if (noise <= 1) quiet++;
   }
   const counted = quiet >= rounds / 2 ? all.filter((x) => x.noise <= 1) : quietest(all, Math.ceil(rounds / 2));
   return {

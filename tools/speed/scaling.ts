@@ -1,14 +1,21 @@
 import type { Machine } from '../quality/results.ts';
 import type { LinearTime } from './fit.ts';
 
-/** A layer in one thread, median; and how many times faster two threads are. */
+/** A layer in one thread, median; and how many times faster two threads are, median of rounds. */
 export interface LayerTime {
   readonly macs: number;
   /** Of weights and activations read and written. */
   readonly bytes: number;
   readonly seconds: number;
   readonly twoThreads: number;
+  /** The same for arithmetic in registers that takes about as long, in the same rounds: what the machine gave. */
+  readonly control: number;
+  /** Rounds that were left out since something else had a core. */
+  readonly dropped: number;
 }
+
+/** Two threads of arithmetic are this much faster where a machine has two cores for them. */
+export const FREE = 1.7;
 
 export interface ScalingSeries {
   readonly engine: string;

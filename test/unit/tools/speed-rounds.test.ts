@@ -42,6 +42,16 @@ test('a round with a turn that was disturbed every time is dropped for all', asy
   assert.is(rounds.dropped, 1);
 });
 
+test('a round that is disturbed by what its takers took together is dropped, and others begun', async () => {
+  const takers = [taker('a', [quiet(4), quiet(6)]), taker('b', [quiet(4), quiet(3)])];
+  const noiseOf = ([a, b]: readonly number[]): number => (1.7 * b!) / a!;
+  const rounds = await takeRounds(takers, { rounds: 2, turnMs: 1, noiseOf });
+  assert.equal(rounds.seconds, { a: [6, 6], b: [3, 3] });
+  assert.is(rounds.dropped, 1);
+  const never = await takeRounds([taker('a', [quiet(4)]), taker('b', [quiet(4)])], { rounds: 2, turnMs: 1, noiseOf });
+  assert.is(never.kept + never.dropped, 4);
+});
+
 test('on a machine that never rests the quietest rounds count', async () => {
   const shares = [0.5, 0.6, 0.8, 0.7, 0.4, 0.3, 0.2, 0.1];
   // Three tries a turn.

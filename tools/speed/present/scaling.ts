@@ -1,5 +1,6 @@
 import { report } from '../../../sdk/index.ts';
-import type { ScalingDocument, ScalingSeries } from '../scaling.ts';
+import { spreadOf } from '../results.ts';
+import { FREE, type ScalingDocument, type ScalingSeries } from '../scaling.ts';
 import { aligned, time } from './tables.ts';
 
 const { figureOf, linePlot, pageOf, tableOf } = report;
@@ -13,7 +14,7 @@ const signed = (v: number): string => `${v < 0 ? '-' : '+'}${Math.abs(100 * v).t
 
 function tableOfSeries({ layers }: ScalingSeries): string[][] {
   return [
-    ['MACs', 'bytes', 'time', 'GMAC/s', 'from the line', 'two threads'],
+    ['MACs', 'bytes', 'time', 'GMAC/s', 'from the line', 'two threads', 'the machine gave'],
     ...layers.map((l) => [
       `${(l.macs / 1e6).toFixed(2)} M`,
       `${(l.bytes / 1e3).toFixed(0)} kB`,
@@ -21,6 +22,7 @@ function tableOfSeries({ layers }: ScalingSeries): string[][] {
       (l.macs / l.seconds / 1e9).toFixed(1),
       `${signed(l.deviation)}${Math.abs(l.deviation) > NEAR ? ' !' : ''}`,
       `${l.twoThreads.toFixed(2)}x${l.macs > LARGE && l.twoThreads < FASTER ? ' !' : ''}`,
+      `${l.control.toFixed(2)}x${l.control < FREE ? ' (not idle)' : ''}`,
     ]),
   ];
 }
@@ -37,7 +39,16 @@ function verdict(series: readonly ScalingSeries[]): string {
   const far = layers.filter((l) => Math.abs(l.deviation) > NEAR).length;
   const large = layers.filter((l) => l.macs > LARGE);
   const slow = large.filter((l) => l.twoThreads < FASTER).length;
-  return `${layers.length - far} of ${layers.length} layers are within ${100 * NEAR} % of the line of their kind, ${large.length - slow} of ${large.length} with more than 10 M MACs are at least ${FASTER} times faster with two threads`;
+  const given = spreadOf(layers.map((l) => l.control));
+  const dropped = layers.reduce((sum, l) => sum + l.dropped, 0);
+  const busy = layers.filter((l) => l.control < FREE).length;
+  return [
+    `${layers.length - far} of ${layers.length} layers are within ${100 * NEAR} % of the line of their kind`,
+    `${large.length - slow} of ${large.length} with more than 10 M MACs are at least ${FASTER} times faster with two threads`,
+    `the machine gave two threads of arithmetic alone ${given.median.toFixed(2)} times the speed of one (quartiles ${given.low.toFixed(2)} to ${given.high.toFixed(2)})`,
+    `${dropped} rounds in which it gave less than ${FREE}, or something else had a core, were left out`,
+    ...(busy > 0 ? [`${busy} layers were timed without a rest of it: the machine was not idle`] : []),
+  ].join('; ');
 }
 
 /** For the terminal; what misses a goal has a mark. */

@@ -89,7 +89,7 @@ static i32 ew_take(ew_team *t, i32 part, u64 step) {
 static void ew_part(ew_team *t, i32 step, u8 *scratch, i32 part) {
   if (step == EW_COPY) {
     const u64 pages = (t->bytes + 4095) / 4096, at = pages * (u64)part / (u64)t->parts * 4096, next = pages * (u64)(part + 1) / (u64)t->parts * 4096, end = next < t->bytes ? next : t->bytes;
-    ew_copy(t->to + at, t->of + at, end - at);
+    __builtin_memmove(t->to + at, t->of + at, end - at);
   }
   else if (!ew_small[step] || t->split) ew_steps[step](t->weights, t->arena, scratch, part, t->parts);
   else if (part == 0) ew_steps[step](t->weights, t->arena, scratch, 0, 1);

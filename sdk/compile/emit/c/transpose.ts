@@ -16,6 +16,9 @@ const FORMS = [
   { size: 4, type: 'u32', zip: 'i4_zip' },
 ] as const;
 
+/** Units that parts share out, for shares to be about equal. */
+const FAIR = 16;
+
 /** Matrices so many or more are shared out whole. */
 const MATRICES_TO_SPLIT = 16;
 
@@ -34,15 +37,20 @@ export function emitTranspose(ctx: KernelContext, l: Lowered<KernelOf<'strided'>
   if (lines.stride !== 1 || along.stride < lines.size || lines.size < least || along.size < least) return undefined;
   const matrices = axes.slice(0, -2);
   const count = sizeOf(matrices.map((a) => a.size));
-  const unit = LINE_BYTES / form.size;
-  // Parts have whole lines of memory, and what is over goes to the last one: no part has less than a vector.
-  const units = (n: number): number => Math.max(1, Math.floor(n / unit));
   // Of what is read.
   const [rows, cols] = [along.size, lines.size];
   const whole = (n: number, v: string): string => `const i32 ${v}0 = 0, ${v}1 = ${n};`;
-  const shared = (n: number, v: string): string =>
-    `${share(units(n), 1, 'u0', 'u1')} const i32 ${v}0 = u0 * ${unit}, ${v}1 = u1 == ${units(n)} ? ${n} : u1 * ${unit};`;
-  const ofOne = cols > rows ? `${whole(rows, 'r')} ${shared(cols, 'c')}` : `${shared(rows, 'r')} ${whole(cols, 'c')}`;
+  // What is over goes to the last part: no part has less than a vector.
+  const shared = (n: number, v: string, unit: number): string => {
+    const units = Math.max(1, Math.floor(n / unit));
+    return `${share(units, 1, 'u0', 'u1')} const i32 ${v}0 = u0 * ${unit}, ${v}1 = u1 == ${units} ? ${n} : u1 * ${unit};`;
+  };
+  // Parts of every line of the result are whole lines of memory, where there are enough of them for fair shares.
+  const line = LINE_BYTES / form.size;
+  const byLines = cols > rows || Math.min(rows / line, FAIR) < Math.min(cols / least, FAIR);
+  const ofOne = byLines
+    ? `${whole(rows, 'r')} ${shared(cols, 'c', least)}`
+    : `${shared(rows, 'r', line)} ${whole(cols, 'c')}`;
   const bounds =
     count >= MATRICES_TO_SPLIT
       ? `${share(count, 1, 'm0', 'm1')} ${whole(rows, 'r')} ${whole(cols, 'c')}`
@@ -72,18 +80,22 @@ function turned(zip: string, vectors: number): { text: string; last: string } {
   return { text, last: from };
 }
 
+/**
+ * Along the lines of the result: processors fetch ahead what a loop that goes across them would write next, which at the end of a part is
+ * another thread's, and takes it from that processor's cache once a block.
+ */
 function transposeOf({ size, type, zip }: (typeof FORMS)[number]): string {
   const n = VECTOR_BYTES / size;
   const unit = LINE_BYTES / size;
   const list = Array.from({ length: n }, (_, i) => i);
   const { text, last } = turned(zip, n);
   return `EW_SHARED void ew_transpose${size}(const ${type} *x, ${type} *y, i32 rows, i32 cols, i32 from, i32 to) {
-  for (i32 row = 0; row < rows; row += ${unit}) for (i32 col = 0; col < cols; col += ${unit}) {
+  for (i32 col = 0; col < cols; col += ${unit}) for (i32 row = 0; row < rows; row += ${unit}) {
     const i32 re = row + ${unit} < rows ? row + ${unit} : rows, ce = col + ${unit} < cols ? col + ${unit} : cols;
-    for (i32 r = row; r < re; r += ${n}) {
-      r = r + ${n} > rows ? rows - ${n} : r;
-      for (i32 c = col; c < ce; c += ${n}) {
-        c = c + ${n} > cols ? cols - ${n} : c;
+    for (i32 c = col; c < ce; c += ${n}) {
+      c = c + ${n} > cols ? cols - ${n} : c;
+      for (i32 r = row; r < re; r += ${n}) {
+        r = r + ${n} > rows ? rows - ${n} : r;
         const ${type} *s = x + (i64)r * from + c; ${type} *d = y + (i64)c * to + r;
         const b16 ${list.map((i) => `a${i} = b16_load(s + ${i} * (i64)from)`).join(', ')};
         ${text}${list.map((i) => `b16_store(d + ${i} * (i64)to, ${last}${i});`).join(' ')}
