@@ -45,10 +45,10 @@ export function emitTranspose(ctx: KernelContext, l: Lowered<KernelOf<'strided'>
     const units = Math.max(1, Math.floor(n / unit));
     return `${share(units, 1, 'u0', 'u1')} const i32 ${v}0 = u0 * ${unit}, ${v}1 = u1 == ${units} ? ${n} : u1 * ${unit};`;
   };
-  // Parts of every line of the result are whole lines of memory, where there are enough of them for fair shares.
+  // Rows of what is read are columns of the result, where parts write to pieces of the same lines: whole lines of memory, where there are enough for fair shares.
   const line = LINE_BYTES / form.size;
-  const byLines = cols > rows || Math.min(rows / line, FAIR) < Math.min(cols / least, FAIR);
-  const ofOne = byLines
+  const byColumns = cols > rows || Math.min(rows / line, FAIR) < Math.min(cols / least, FAIR);
+  const ofOne = byColumns
     ? `${whole(rows, 'r')} ${shared(cols, 'c', least)}`
     : `${shared(rows, 'r', line)} ${whole(cols, 'c')}`;
   const bounds =

@@ -23,6 +23,13 @@ test('axes side by side are one, and matrices are turned round in blocks', () =>
   assert.match(kernelOf('i16', [3, 16, 24], [0, 2, 1]), /ew_transpose2\(/);
 });
 
+test('parts share out what there are enough units of for fair shares', () => {
+  const whole = (v: string): RegExp => new RegExp(`const i32 ${v}0 = 0, ${v}1 = `);
+  // Twelve vectors of pixels rather than five lines of channels; 39 lines of pixels rather than 32 vectors of channels.
+  assert.match(kernelOf('i8', [1, 331, 14, 14], [0, 2, 3, 1]), whole('r'));
+  assert.match(kernelOf('f32', [1, 25, 25, 128], [0, 3, 1, 2]), whole('c'));
+});
+
 test('matrices with a side shorter than a vector, and other permutations, are copied element by element', () => {
   assert.not.match(kernelOf('f32', [1, 3, 9, 11], [0, 2, 3, 1]), /ew_transpose/);
   assert.not.match(kernelOf('i8', [12, 40], [1, 0]), /ew_transpose/);
