@@ -56,8 +56,8 @@ export async function openControl(engine: EngineName, threads: number): Promise<
   const { vectors, variants } = target;
   const source = `${vectors.header}${KERNEL}${vectors.entry?.(PROGRAM) ?? ''}`;
   const module = await target.build(source, variants[0]!, ['ew_step_0']);
-  const load = engine === 'native' ? NativeEngine.load : WasmEngine.load;
-  const opened = await load(PROGRAM, [module], new Uint8Array(0), { threads });
+  const loader = engine === 'native' ? NativeEngine : WasmEngine;
+  const opened = await loader.load(PROGRAM, [module], new Uint8Array(0), { threads });
   return {
     run: (rounds) => opened.run({ rounds: tensor('i32', [1], [rounds]) }),
     close: () => opened.close(),
