@@ -16,7 +16,7 @@ const MOST_PAGES = 65536;
 const ALIGNMENT = 16;
 
 /** Functions that are not told to be inlined, or not to be, are where they have no more parts than this, or where nothing else calls them. */
-const INLINED = 40;
+const INLINED = 80;
 
 interface Compiled {
   readonly code: Code;

@@ -29,6 +29,8 @@ export interface Variable {
   readonly storage: 'parameter' | 'local' | 'global';
   /** `&` is applied to it, or it is an array or a record: it has an address, in the stack or in the module's data. */
   addressed: boolean;
+  /** `const T *restrict` of a parameter: what it points to is not written while the function runs, and can be read from the beginning on. */
+  readonly untouched?: boolean;
   /** A global that is neither static nor in a function: one for all units that have it by this name, as those here are all weak. */
   readonly external?: boolean;
   /** Bytes that a global begins with, of its type's size; zeros where absent. */

@@ -6,8 +6,18 @@ import type { ValueType } from './opcodes.ts';
  * they lie on WebAssembly's stack.
  */
 
+/** Where what does not change while parameters of a function have their values is computed: at its beginning. */
+export interface Home {
+  readonly actions: Action[];
+  /** Loops around it. */
+  readonly loops: number;
+  /** What is there, by what it is made of. */
+  readonly made: Map<string, Local>;
+}
+
 /** A variable of a function: what it is, and what is found out about it. */
 export interface Local {
+  readonly id: number;
   readonly name: string;
   /** Of its value; undefined for arrays and records. */
   readonly type: ValueType | undefined;
@@ -19,6 +29,10 @@ export interface Local {
   readonly tracked: boolean;
   /** Its value where lowering stands, if that is a constant. */
   known: Value | undefined;
+  /** It does not change behind this. */
+  home: Home | undefined;
+  /** Nor does what it points to. */
+  readonly untouched: boolean;
   /** Its address is used otherwise than to read or write it. */
   escapes: boolean;
   /** Times that it is read. */
@@ -109,6 +123,8 @@ export interface Label {
 export type Action =
   /** It exists from here to the end of the block. */
   | { readonly kind: 'declare'; readonly local: Local }
+  /** Actions of the block that it is in, which may not all be there yet. */
+  | { readonly kind: 'splice'; readonly actions: readonly Action[] }
   | { readonly kind: 'set'; readonly local: Local; readonly value: Value }
   | {
       readonly kind: 'store';

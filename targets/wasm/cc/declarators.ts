@@ -10,12 +10,16 @@ export interface Specifiers {
   readonly type: Type;
   readonly isTypedef: boolean;
   readonly isStatic: boolean;
+  /** Of what a declarator with a star points to. */
+  readonly isConst: boolean;
   readonly inline: Routine['inline'];
 }
 
 export interface Parameter {
   readonly name: number;
   readonly type: Type;
+  /** `const T *restrict`. */
+  readonly isUntouched: boolean;
 }
 
 export interface Declarator {
@@ -27,6 +31,7 @@ export interface Declarator {
   readonly parameters?: readonly Parameter[];
   /** An array whose length is that of what it begins with; `type` is that of an element. */
   readonly isOpen?: boolean;
+  readonly isRestrict?: boolean;
 }
 
 const CONST = token('const');
@@ -53,6 +58,7 @@ export function parseSpecifiers(p: Parser): Specifiers {
   let type: Type | undefined;
   let isTypedef = false;
   let isStatic = false;
+  let isConst = false;
   let inline: Routine['inline'] = 'auto';
   for (;;) {
     const { code } = p;
@@ -68,6 +74,7 @@ export function parseSpecifiers(p: Parser): Specifiers {
       isTypedef = true;
       p.next();
     } else if (code === CONST || code === INLINE || code === RESTRICT) {
+      isConst ||= code === CONST;
       p.next();
     } else {
       const other = type || words.length > 0 ? undefined : parseOtherType(p);
@@ -76,7 +83,7 @@ export function parseSpecifiers(p: Parser): Specifiers {
     }
   }
   if (type && words.length > 0) throw p.refused(`'${words.join(' ')}' beside another type`);
-  return { type: type ?? typeOfWords(p, words), isTypedef, isStatic, inline };
+  return { type: type ?? typeOfWords(p, words), isTypedef, isStatic, isConst, inline };
 }
 
 /** A type that is not one of C's words; nothing where none is next. */
@@ -171,9 +178,11 @@ export function parseTypeName(p: Parser): Type {
 /** What is declared of a type: `*name[3]`, `name(parameters)`. */
 export function parseDeclarator(p: Parser, base: Type): Declarator {
   let type = base;
+  let isRestrict = false;
   for (;;) {
     if (p.code === STAR) type = pointerTo(type);
-    else if (p.code !== CONST && p.code !== RESTRICT) break;
+    else if (p.code === RESTRICT) isRestrict = true;
+    else if (p.code !== CONST) break;
     p.next();
   }
   const isNamed = p.code >= FIRST_NAME && p.code < LITERAL;
@@ -183,7 +192,7 @@ export function parseDeclarator(p: Parser, base: Type): Declarator {
     if (!name) throw p.refused('a declaration in parentheses is not supported');
     return { name, type, parameters: parseParameters(p) };
   }
-  if (p.code !== BRACKET) return { name, type };
+  if (p.code !== BRACKET) return { name, type, isRestrict };
   return { name, ...parseLengths(p, type) };
 }
 
@@ -204,10 +213,10 @@ function parseParameters(p: Parser): Parameter[] {
   const list: Parameter[] = [];
   if (p.accept(CLOSE)) return list;
   do {
-    const { type } = parseSpecifiers(p);
+    const { type, isConst } = parseSpecifiers(p);
     const one = parseDeclarator(p, type);
     if (one.parameters) throw p.refused('a parameter that is a function is not supported');
-    list.push({ name: one.name, type: asParameter(one) });
+    list.push({ name: one.name, type: asParameter(one), isUntouched: isConst && one.isRestrict === true });
   } while (p.accept(COMMA));
   p.expect(CLOSE);
   const isNone = list.length === 1 && list[0]?.type === VOID && list[0].name === 0;

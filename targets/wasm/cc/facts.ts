@@ -36,6 +36,19 @@ export function factsOf(f: Routine): FunctionFacts {
   return facts;
 }
 
+/** Loops of no more parts than this in all, as often as they run, are written out (loops.ts). */
+export const UNROLLED = 600;
+export const TRIPS = 16;
+
+/** How often a loop runs if it begins at 0, where its end and its step are constants. */
+function likelyTrips({ test, step }: Extract<Statement, { kind: 'loop' }>): number {
+  if (test?.kind !== 'binary' || test.right.kind !== 'constant') return 1;
+  const last = step?.kind === 'comma' ? step.first : step;
+  if (last?.kind !== 'modify' || last.value.kind !== 'binary' || last.value.right.kind !== 'constant') return 1;
+  const trips = Math.ceil(Number(test.right.value) / Number(last.value.right.value));
+  return trips >= 1 && trips <= TRIPS ? trips : 1;
+}
+
 class Search {
   private readonly all: FunctionFacts;
   /** Loops and switches around, the innermost last. */
@@ -101,7 +114,10 @@ class Search {
     inside();
     this.sets.pop();
     this.around.pop();
-    facts.size = this.all.size - facts.size;
+    const size = this.all.size - facts.size;
+    facts.size = size;
+    const trips = s.kind === 'loop' ? likelyTrips(s) : 1;
+    if (trips * size <= UNROLLED) this.all.size += (trips - 1) * size;
     this.all.parts.set(s, facts);
   }
 
@@ -157,6 +173,7 @@ class Search {
         return;
       case 'call':
         this.all.calls.push(e.function);
+        if (e.function.inline === 'always' && e.function.body) this.all.size += factsOf(e.function).size;
         for (const a of e.args) this.expression(a);
         return;
       case 'intrinsic':

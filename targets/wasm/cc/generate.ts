@@ -179,6 +179,9 @@ class Generator {
       case 'declare':
         this.declare(a.local);
         return;
+      case 'splice':
+        for (const inner of a.actions) this.action(inner);
+        return;
       case 'set':
         this.set(a.local, a.value);
         return;

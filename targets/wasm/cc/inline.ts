@@ -37,6 +37,7 @@ function inlined(l: Lowering, f: Routine, args: readonly Value[]): Value {
   f.parameters.forEach((p, i) => {
     l.bind(p, args[i]!);
   });
+  if (f.parameters.some((p) => p.untouched)) l.settle();
   let value: Value = ZERO;
   if (isPlain) {
     l.statements(statements.slice(0, -1), false);

@@ -1,6 +1,7 @@
 import type { Expression } from './ast.ts';
 import type { Value } from './code.ts';
 import { int, intOf } from './fold.ts';
+import { hoisted } from './hoist.ts';
 import { type Intrinsic, intrinsicOf } from './intrinsics.ts';
 import { loadOf } from './layout.ts';
 import type { Lowering } from './lower.ts';
@@ -27,23 +28,23 @@ export function intrinsicValue(l: Lowering, e: Call): Value {
   const args = e.args.map((a) => evaluate(l, a));
   switch (instruction.form) {
     case 'plain':
-      return { kind: 'operation', type: resultOf(instruction), opcode: VECTOR | opcode, operands: args };
+      return hoisted(l, { kind: 'operation', type: resultOf(instruction), opcode: VECTOR | opcode, operands: args });
     case 'scalar':
       return { kind: 'operation', type: resultOf(instruction), opcode, operands: args };
     case 'load':
-      return {
+      return hoisted(l, {
         kind: 'load',
         type: V128,
         opcode: VECTOR | opcode,
         bytes: BYTES[opcode] ?? 16,
         ...splitAddress(args[0]!),
-      };
+      });
     case 'extract':
       return extract(opcode, args[0]!, intOf(args[1]!)!, resultOf(instruction));
     case 'shuffle':
       return shuffle(opcode, args);
     case 'splat':
-      return splat(opcode, args[0]!);
+      return hoisted(l, splat(opcode, args[0]!));
     case 'make':
       return make(opcode, args);
     default:

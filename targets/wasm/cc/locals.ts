@@ -9,6 +9,7 @@ export function localOf(v: Variable, stable: boolean): Local {
   return {
     ...fresh(v.name, valueTypeOf(v.type), sizeOf(v.type), alignOf(v.type)),
     stable: stable && !v.addressed,
+    untouched: v.untouched === true && stable && !v.addressed,
     tracked: !v.addressed,
   };
 }
@@ -18,8 +19,11 @@ export function temporary(name: string, type: ValueType, bytes: number, stable: 
   return { ...fresh(name, type, bytes, bytes), stable, tracked: false };
 }
 
+let created = 0;
+
 function fresh(name: string, type: ValueType | undefined, bytes: number, align: number): Local {
   return {
+    id: created++,
     name,
     type,
     bytes,
@@ -27,6 +31,8 @@ function fresh(name: string, type: ValueType | undefined, bytes: number, align: 
     stable: false,
     tracked: false,
     known: undefined,
+    home: undefined,
+    untouched: false,
     escapes: false,
     reads: 0,
     slots: undefined,

@@ -1,14 +1,11 @@
 import type { Expression, Statement, Variable } from './ast.ts';
 import type { Action, Label, Value } from './code.ts';
+import { TRIPS, UNROLLED } from './facts.ts';
 import { intOf } from './fold.ts';
 import { type Lowering, testOf } from './lower.ts';
 import { effectOf } from './values.ts';
 
 type Loop = Extract<Statement, { kind: 'loop' }>;
-
-/** Loops that run as often as this at most, and have no more than so many parts in all, are written out. */
-const TRIPS = 16;
-const SIZE = 1200;
 
 /** Returns whether control goes on behind it. */
 export function lowerLoop(l: Lowering, s: Loop): boolean {
@@ -45,7 +42,7 @@ function tripsOf(l: Lowering, s: Loop): number | undefined {
   if (s.rolled || !s.testFirst || !s.test || !s.step || facts.leaves) return undefined;
   const counter = counterOf(s.test);
   if (!counter || !l.localsOf([counter])[0]?.known || assigns(s.body, counter, l)) return undefined;
-  const most = Math.min(TRIPS, Math.floor(SIZE / facts.size));
+  const most = Math.min(TRIPS, Math.floor(UNROLLED / facts.size));
   return quietly(l, () => {
     for (let trips = 0; ; trips++) {
       const test = intOf(testOf(l, s.test!));
@@ -88,6 +85,7 @@ function repeat(l: Lowering, s: Loop): boolean {
   frame.next = next;
   let again: Value | undefined;
   let step: Action[] = [];
+  l.loops++;
   const body = l.capture(() => {
     l.statement(s.body, false);
   });
@@ -99,6 +97,7 @@ function repeat(l: Lowering, s: Loop): boolean {
   });
   l.knowledge.forget(written);
   if (test) again = testOf(l, test);
+  l.loops--;
   l.knowledge.forget(written);
   l.emit({ kind: 'loop', exit, next, ...(first && { first }), body, step, ...(again && { again }) });
   return test !== undefined || exit.used;

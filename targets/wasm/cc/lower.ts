@@ -1,5 +1,5 @@
 import type { Expression, Function as Routine, Statement, Variable } from './ast.ts';
-import type { Action, Code, Label, Local, Value } from './code.ts';
+import type { Action, Code, Home, Label, Local, Value } from './code.ts';
 import { type FunctionFacts, factsOf } from './facts.ts';
 import { intOf, isPure, not, truth } from './fold.ts';
 import { valueTypeOf } from './layout.ts';
@@ -25,6 +25,8 @@ export interface Frame {
 export class Lowering {
   readonly knowledge = new Knowledge();
   frame: Frame;
+  /** Loops around what is being lowered. */
+  loops = 0;
   /** Whether a call is to be inlined. */
   readonly inlines: (f: Routine) => boolean;
   private out: Action[] = [];
@@ -54,6 +56,15 @@ export class Lowering {
     this.frame.bindings.set(variable, { local });
     this.emit({ kind: 'declare', local });
     return local;
+  }
+
+  /** Here goes what parameters of the present function keep. */
+  settle(): void {
+    const home: Home = { actions: [], loops: this.loops, made: new Map() };
+    for (const binding of this.frame.bindings.values()) {
+      if ('local' in binding && binding.local.untouched) binding.local.home = home;
+    }
+    this.emit({ kind: 'splice', actions: home.actions });
   }
 
   /** Writes a local that has a value. */
@@ -236,6 +247,7 @@ export function lower(f: Routine, inlines: (f: Routine) => boolean): Code {
     parameters.push(local);
   }
   const body = l.capture(() => {
+    l.settle();
     l.statement(f.body!, true);
   });
   return { function: f, parameters, result: valueTypeOf(f.result), body };

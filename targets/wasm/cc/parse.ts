@@ -181,9 +181,10 @@ class File {
   private declareFunction(p: Parser, { isStatic, inline }: Specifiers, declared: Declarator): FunctionEntry {
     const { name, type, parameters = [] } = declared;
     const known = this.functions.get(name);
-    const variables = parameters.map((one) =>
-      p.newVariable(one.name ? p.spelling(one.name) : '', one.type, 'parameter'),
-    );
+    const variables = parameters.map((one) => {
+      const variable = p.newVariable(one.name ? p.spelling(one.name) : '', one.type, 'parameter');
+      return one.isUntouched ? { ...variable, untouched: true } : variable;
+    });
     const names = parameters.map((one) => one.name);
     if (known) {
       if (known.function.parameters.length !== variables.length)

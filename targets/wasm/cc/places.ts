@@ -1,6 +1,7 @@
 import type { Expression, Place, Type } from './ast.ts';
 import type { Local, Value } from './code.ts';
 import { add, int, splitSum } from './fold.ts';
+import { hoisted } from './hoist.ts';
 import { isSigned, loadOf, sizeOf, storeOf, valueTypeOf } from './layout.ts';
 import { frameOf, isCheap, readOf } from './locals.ts';
 import type { Lowering } from './lower.ts';
@@ -55,14 +56,14 @@ export function splitAddress(at: Value): { readonly address: Value; readonly off
 
 export function read(l: Lowering, place: Place, type: Type): Value {
   const found = find(l, place);
-  return 'value' in found ? found.value : readFrom(found, type);
+  return 'value' in found ? found.value : readFrom(l, found, type);
 }
 
-export function readFrom(from: Located, type: Type): Value {
+export function readFrom(l: Lowering, from: Located, type: Type): Value {
   if ('local' in from) return from.local.type === undefined ? frameOf(from.local) : readOf(from.local);
   const value = valueTypeOf(type);
   if (value === undefined) return addressIn(from);
-  return { kind: 'load', type: value, opcode: loadOf(type), bytes: sizeOf(type), ...from };
+  return hoisted(l, { kind: 'load', type: value, opcode: loadOf(type), bytes: sizeOf(type), ...from });
 }
 
 export function writeTo(l: Lowering, to: Located, type: Type, value: Value): void {
@@ -121,7 +122,7 @@ export function copyBytes(l: Lowering, to: Value, from: Value, bytes: Value): vo
   const d = isCheap(to) ? to : readOf(l.hold(to));
   const s = isCheap(from) ? from : readOf(l.hold(from));
   for (const { type, at } of words(count)) {
-    const value = readFrom(pointedTo(add(s, int(at)), type), type);
+    const value = readFrom(l, pointedTo(add(s, int(at)), type), type);
     writeTo(l, pointedTo(add(d, int(at)), type), type, value);
   }
 }

@@ -97,6 +97,9 @@ class Search {
       case 'declare':
         this.declared.push(a.local);
         return;
+      case 'splice':
+        this.actions(a.actions);
+        return;
       case 'set':
       case 'drop':
         this.value(a.value);

@@ -185,7 +185,7 @@ function modifyOf(l: Lowering, e: Extract<Expression, { kind: 'modify' }>): Valu
 function modify(l: Lowering, e: Extract<Expression, { kind: 'modify' }>, wanted?: 'old' | 'new'): Value | undefined {
   const found = locate(l, e.place);
   const to = 'local' in found || isCheap(found.address) ? found : { ...found, address: readOf(l.hold(found.address)) };
-  const before = readFrom(to, e.type);
+  const before = readFrom(l, to, e.type);
   const old = wanted === 'old' && before.kind !== 'constant' ? readOf(l.hold(before)) : before;
   l.frame.bindings.set(e.old, { value: old });
   const value = evaluate(l, e.value);
