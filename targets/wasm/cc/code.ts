@@ -31,6 +31,8 @@ export interface Local {
   known: Value | undefined;
   /** It does not change behind this. */
   home: Home | undefined;
+  /** Its address may be used. */
+  readonly addressed: boolean;
   /** Nor does what it points to. */
   readonly untouched: boolean;
   /** Its address is used otherwise than to read or write it. */
@@ -150,6 +152,8 @@ export type Action =
       /** What `continue` goes to: the step. */
       readonly next: Label;
       readonly first?: Value;
+      /** Done before the first round. */
+      readonly before: readonly Action[];
       readonly body: readonly Action[];
       readonly step: readonly Action[];
       readonly again?: Value;

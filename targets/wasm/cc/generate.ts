@@ -485,17 +485,20 @@ class Generator {
     const hasExit = a.exit.used || a.first !== undefined;
     if (hasExit) this.openLabel(BLOCK, a.exit);
     if (a.first) this.scoped(() => this.branchUnless(a.first!, a.exit));
-    const top: Label = { depth: 0, used: true };
-    if (again !== 0) this.openLabel(LOOP, top);
-    if (a.next.used) this.openLabel(BLOCK, a.next);
-    this.actions(a.body);
-    if (a.next.used) this.close();
-    this.actions(a.step);
-    if (again !== 0) {
-      if (a.again && again === undefined) this.scoped(() => this.branchIf(a.again!, top));
-      else this.branch(BR, top.depth);
-      this.close();
-    }
+    this.scoped(() => {
+      for (const inner of a.before) this.action(inner);
+      const top: Label = { depth: 0, used: true };
+      if (again !== 0) this.openLabel(LOOP, top);
+      if (a.next.used) this.openLabel(BLOCK, a.next);
+      this.actions(a.body);
+      if (a.next.used) this.close();
+      this.actions(a.step);
+      if (again !== 0) {
+        if (a.again && again === undefined) this.scoped(() => this.branchIf(a.again!, top));
+        else this.branch(BR, top.depth);
+        this.close();
+      }
+    });
     if (hasExit) this.close();
   }
 

@@ -1,4 +1,5 @@
 import type { Home, Value } from './code.ts';
+import { keyOf } from './keys.ts';
 import { temporary } from './locals.ts';
 import type { Lowering } from './lower.ts';
 import { V128 } from './opcodes.ts';
@@ -36,21 +37,4 @@ function homeOf(value: Value): Home | undefined {
     home = v.local.home;
   }
   return home;
-}
-
-function keyOf(value: Value): string {
-  switch (value.kind) {
-    case 'load':
-      return `${value.opcode} ${keyOf(value.address)} ${value.offset}`;
-    case 'operation':
-      return `${value.opcode} ${value.operands.map(keyOf).join(' ')}`;
-    case 'read':
-      return `r${value.local.id}`;
-    case 'constant':
-      return `${value.type} ${value.value}`;
-    case 'vector':
-      return `v${value.bytes.join()}`;
-    default:
-      throw new Error(`${value.kind} is not hoisted`);
-  }
 }

@@ -11,6 +11,7 @@ export function localOf(v: Variable, stable: boolean): Local {
     stable: stable && !v.addressed,
     untouched: v.untouched === true && stable && !v.addressed,
     tracked: !v.addressed,
+    addressed: v.addressed,
   };
 }
 
@@ -33,6 +34,7 @@ function fresh(name: string, type: ValueType | undefined, bytes: number, align: 
     known: undefined,
     home: undefined,
     untouched: false,
+    addressed: false,
     escapes: false,
     reads: 0,
     slots: undefined,

@@ -99,6 +99,6 @@ function repeat(l: Lowering, s: Loop): boolean {
   if (test) again = testOf(l, test);
   l.loops--;
   l.knowledge.forget(written);
-  l.emit({ kind: 'loop', exit, next, ...(first && { first }), body, step, ...(again && { again }) });
+  l.emit({ kind: 'loop', exit, next, ...(first && { first }), before: [], body, step, ...(again && { again }) });
   return test !== undefined || exit.used;
 }

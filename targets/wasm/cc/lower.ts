@@ -5,6 +5,7 @@ import { intOf, isPure, not, truth } from './fold.ts';
 import { valueTypeOf } from './layout.ts';
 import { isStable, Knowledge, localOf, readOf, temporary } from './locals.ts';
 import { lowerLoop } from './loops.ts';
+import { moveOut } from './motion.ts';
 import { effectOf, evaluate } from './values.ts';
 
 /** What a variable of C is: a local, or a value that stands for it. */
@@ -250,7 +251,7 @@ export function lower(f: Routine, inlines: (f: Routine) => boolean): Code {
     l.settle();
     l.statement(f.body!, true);
   });
-  return { function: f, parameters, result: valueTypeOf(f.result), body };
+  return { function: f, parameters, result: valueTypeOf(f.result), body: moveOut(body) };
 }
 
 export { readOf, truth };

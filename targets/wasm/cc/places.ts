@@ -18,7 +18,7 @@ type Found = Located | { readonly value: Value };
  * is below 0 on its own, as of `p[i - n]`, would be out of bounds. None is by less than this, since the stack and the module's data come
  * before all that pointers are made of.
  */
-const OFFSETS = 1 << 14;
+export const OFFSETS = 1 << 14;
 
 export function locate(l: Lowering, place: Place): Located {
   const found = find(l, place);

@@ -121,6 +121,7 @@ class Search {
         return;
       case 'loop':
         if (a.first) this.value(a.first);
+        this.actions(a.before);
         this.actions(a.body);
         this.actions(a.step);
         if (a.again) this.value(a.again);
