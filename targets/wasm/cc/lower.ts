@@ -1,11 +1,12 @@
 import type { Expression, Function as Routine, Statement, Variable } from './ast.ts';
 import type { Action, Code, Home, Label, Local, Value } from './code.ts';
 import { type FunctionFacts, factsOf } from './facts.ts';
-import { intOf, isPure, not, truth } from './fold.ts';
+import { add, int, intOf, isPure, not, truth } from './fold.ts';
 import { valueTypeOf } from './layout.ts';
 import { isStable, Knowledge, localOf, readOf, temporary } from './locals.ts';
 import { lowerLoop } from './loops.ts';
 import { moveOut } from './motion.ts';
+import { splitAddress } from './places.ts';
 import { effectOf, evaluate } from './values.ts';
 
 /** What a variable of C is: a local, or a value that stands for it. */
@@ -95,11 +96,23 @@ export class Lowering {
   /** A variable whose first value is this: that value stands for it where nothing else is ever written and it can be had anywhere. */
   bind(variable: Variable, value: Value): void {
     const stands = isStable(value) || value.kind === 'vector';
-    if (stands && !variable.addressed && !this.frame.facts.assigned.has(variable)) {
+    if (stands && this.isConstant(variable)) {
       this.frame.bindings.set(variable, { value });
       return;
     }
+    const { address, offset } = splitAddress(value);
+    if (offset > 0 && variable.type.kind === 'pointer' && !variable.untouched && this.isConstant(variable)) {
+      // Loads and stores take what is added.
+      const rest = isStable(address) ? address : readOf(this.hold(address));
+      this.frame.bindings.set(variable, { value: add(rest, int(offset)) });
+      return;
+    }
     this.set(this.declare(variable), value);
+  }
+
+  /** Whether nothing but its declaration writes it. */
+  private isConstant(variable: Variable): boolean {
+    return !variable.addressed && !this.frame.facts.assigned.has(variable);
   }
 
   /**

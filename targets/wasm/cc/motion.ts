@@ -1,10 +1,13 @@
 import type { Action, Local, Value } from './code.ts';
-import { intOf, isPure } from './fold.ts';
+import { add, intOf, isPure, multiply, splitSum } from './fold.ts';
 import { keyOf } from './keys.ts';
-import { isSum, plus, sumOf, valueOfTerms } from './linear.ts';
+import { isSum, plus, sumOf, type Term, valueOfTerms } from './linear.ts';
 import { temporary } from './locals.ts';
-import { I32, OP, V128 } from './opcodes.ts';
+import { I32, OP } from './opcodes.ts';
 import { OFFSETS } from './places.ts';
+
+/** What addresses are multiplied with at no cost. */
+const SCALES: ReadonlySet<number> = new Set([1, 2, 4, 8]);
 
 type Loop = Extract<Action, { kind: 'loop' }>;
 
@@ -54,7 +57,7 @@ function inValue(v: Value): Value {
 function out(loop: Loop): Loop {
   const mover = new Mover(loop);
   const body = mover.actions(loop.body, true);
-  const step = mover.actions(loop.step, false);
+  const step = [...mover.actions(loop.step, false), ...mover.after];
   const again = loop.again && mover.settled(loop.again, false);
   return { ...loop, body, step, ...(again && { again }), before: [...loop.before, ...mover.before] };
 }
@@ -62,7 +65,11 @@ function out(loop: Loop): Loop {
 class Mover {
   /** What is done before the first round, and only if there is one. */
   readonly before: Action[] = [];
+  /** Done at the end of each. */
+  readonly after: Action[] = [];
   private readonly written = new Set<Local>();
+  /** What the step alone writes, by adding this. */
+  private readonly steps = new Map<Local, number>();
   /** Memory is written, perhaps. */
   private stores = false;
   private readonly made = new Map<string, Local>();
@@ -73,8 +80,16 @@ class Mover {
 
   constructor(loop: Loop) {
     this.watch(loop.body);
+    const inBody = new Set(this.written);
     this.watch(loop.step);
     if (loop.again) this.watchValue(loop.again);
+    for (const a of loop.step) {
+      if (a.kind !== 'set') continue;
+      const { rest, offset } = splitSum(a.value);
+      const isStep = rest.kind === 'read' && rest.local === a.local && !inBody.has(a.local) && !this.steps.has(a.local);
+      if (isStep && !a.local.addressed) this.steps.set(a.local, offset);
+      inBody.add(a.local);
+    }
   }
 
   private watch(actions: readonly Action[]): void {
@@ -364,6 +379,11 @@ class Mover {
     }
     this.fixed = false;
     const all = constant + offset;
+    const stepped = this.pointer(fixed, moving);
+    if (stepped) {
+      if (all >= 0 && all < OFFSETS) return { address: stepped, offset: all };
+      return { address: plus(stepped, all), offset: 0 };
+    }
     const fits = all >= 0 && all < OFFSETS;
     const rest = fixed && (fits ? fixed : plus(fixed, all));
     const sum = rest ? valueOfTerms([{ value: this.take(rest), by: 1 }, ...moving]) : valueOfTerms(moving);
@@ -375,15 +395,39 @@ class Mover {
     const { fixed, moving, constant } = this.partition(v);
     this.fixed = !moving;
     if (!moving) return v;
+    const stepped = this.pointer(fixed, moving);
+    if (stepped) {
+      this.fixed = false;
+      return plus(stepped, constant);
+    }
     if (!fixed) return plus(valueOfTerms(moving)!, constant);
     return plus(valueOfTerms([{ value: this.take(fixed), by: 1 }, ...moving])!, constant);
+  }
+
+  /** What grows by the same in each round, as a local that does, where to multiply takes an instruction of its own. */
+  private pointer(fixed: Value | undefined, moving: readonly Term[]): Value | undefined {
+    const [{ value, by }] = moving as [Term];
+    if (moving.length > 1 || value.kind !== 'read' || SCALES.has(by)) return undefined;
+    const step = this.steps.get(value.local);
+    if (step === undefined) return undefined;
+    const product = multiply(value, by);
+    const begin = fixed ? add(fixed, product) : product;
+    const key = keyOf(begin);
+    let local = this.made.get(key);
+    if (!local) {
+      local = temporary('', I32, 4, false);
+      this.made.set(key, local);
+      this.before.push({ kind: 'declare', local }, { kind: 'set', local, value: begin });
+      this.after.push({ kind: 'set', local, value: plus({ kind: 'read', type: I32, local }, Math.imul(step, by)) });
+    }
+    return { kind: 'read', type: I32, local };
   }
 
   /** The fixed terms of a sum as one value, and the others; `moving` is undefined where there are none. */
   private partition(v: Value) {
     const { terms, constant } = sumOf(v);
-    const fixedTerms: { value: Value; by: number }[] = [];
-    const moving: { value: Value; by: number }[] = [];
+    const fixedTerms: Term[] = [];
+    const moving: Term[] = [];
     for (const { value, by } of terms) {
       const visited = this.visit(value);
       (this.fixed ? fixedTerms : moving).push({ value: visited, by });
@@ -416,5 +460,3 @@ function mayLeave(a: Action): boolean {
       return false;
   }
 }
-
-export { I32, V128 };
