@@ -263,11 +263,14 @@ class Mover {
   private take(v: Value): Value {
     switch (v.kind) {
       case 'constant':
-      case 'vector':
       case 'read':
       case 'frame':
       case 'data':
         return v;
+      case 'vector':
+        // To put one together takes engines several instructions, but for two that take one.
+        if (v.bytes.every((b) => b === 0) || v.bytes.every((b) => b === 255)) return v;
+        break;
       case 'operation':
         if (v.opcode === OP.i32_add && intOf(v.operands[1]!) !== undefined && v.operands[0]!.kind === 'read') return v;
     }
