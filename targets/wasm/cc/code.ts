@@ -27,7 +27,9 @@ export interface Local {
   readonly stable: boolean;
   /** All that writes it is seen: `known` is kept. */
   readonly tracked: boolean;
-  /** Its value where lowering stands, if that is a constant. */
+  /** Blocks around its declaration. */
+  depth: number;
+  /** Its value where lowering stands, if that is a constant, or one more or less than what does not change. */
   known: Value | undefined;
   /** It does not change behind this. */
   home: Home | undefined;

@@ -138,7 +138,8 @@ class Generator {
   }
 
   private allocate(local: Local): void {
-    const align = Math.max(1, local.align);
+    // As vectors, which do best where they do not cross lines of a cache.
+    const align = local.bytes >= FRAME_ALIGNMENT ? FRAME_ALIGNMENT : Math.max(1, local.align);
     local.offset = Math.ceil(this.top / align) * align;
     this.top = local.offset + local.bytes;
     this.frameBytes = Math.max(this.frameBytes, this.top);

@@ -1,6 +1,6 @@
 import type { Variable } from './ast.ts';
 import type { Local, Value } from './code.ts';
-import { int } from './fold.ts';
+import { int, splitSum } from './fold.ts';
 import { alignOf, sizeOf, valueTypeOf } from './layout.ts';
 import { I32, type ValueType } from './opcodes.ts';
 
@@ -31,6 +31,7 @@ function fresh(name: string, type: ValueType | undefined, bytes: number, align: 
     align,
     stable: false,
     tracked: false,
+    depth: 0,
     known: undefined,
     home: undefined,
     untouched: false,
@@ -74,17 +75,24 @@ export function isCheap(value: Value): boolean {
 export class Knowledge {
   private log: { readonly local: Local; readonly before: Value | undefined }[] = [];
 
-  /** `local` has been written; `value` where that is a constant. */
+  /** `local` has been written; `value` where it can stand for it from here on. */
   learn(local: Local, value: Value | undefined): void {
     if (!local.tracked) return;
-    const known = value?.kind === 'constant' ? value : undefined;
-    if (known === undefined && local.known === undefined) {
-      // Written all the same, on one of two ways.
-      this.log.push({ local, before: undefined });
-      return;
-    }
+    // Also where it is as it was: it has been written on one of two ways.
     this.log.push({ local, before: local.known });
-    local.known = known;
+    local.known = value && isStable(splitSum(value).rest) ? value : undefined;
+  }
+
+  /** Runs what is in a block; behind it nothing is known by its locals, which have more than `depth` blocks around them. */
+  within<T>(depth: number, block: () => T): T {
+    const start = this.log.length;
+    const result = block();
+    for (let i = this.log.length - 1; i >= start; i--) {
+      const { local } = this.log[i]!;
+      const rest = local.known && splitSum(local.known).rest;
+      if ((rest?.kind === 'read' || rest?.kind === 'frame') && rest.local.depth > depth) this.learn(local, undefined);
+    }
+    return result;
   }
 
   /** Runs `way`, then knows what it knew; returns what was written on it. */

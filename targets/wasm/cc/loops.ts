@@ -42,7 +42,7 @@ function tripsOf(l: Lowering, s: Loop): number | undefined {
   if (s.rolled || !s.testFirst || !s.test || !s.step || facts.leaves) return undefined;
   const counter = counterOf(s.test);
   if (!counter || !l.localsOf([counter])[0]?.known || assigns(s.body, counter, l)) return undefined;
-  const most = Math.min(TRIPS, Math.floor(UNROLLED / facts.size));
+  const most = Math.min(TRIPS, Math.max(1, Math.floor(UNROLLED / facts.size)));
   return quietly(l, () => {
     for (let trips = 0; ; trips++) {
       const test = intOf(testOf(l, s.test!));

@@ -1,11 +1,12 @@
 import type { Expression, Function as Routine, Statement, Variable } from './ast.ts';
 import type { Action, Code, Home, Label, Local, Value } from './code.ts';
 import { type FunctionFacts, factsOf } from './facts.ts';
-import { add, int, intOf, isPure, not, truth } from './fold.ts';
+import { add, int, intOf, isPure, not, splitSum, truth } from './fold.ts';
 import { valueTypeOf } from './layout.ts';
 import { isStable, Knowledge, localOf, readOf, temporary } from './locals.ts';
 import { lowerLoop } from './loops.ts';
 import { moveOut } from './motion.ts';
+import { I32 } from './opcodes.ts';
 import { splitAddress } from './places.ts';
 import { effectOf, evaluate } from './values.ts';
 
@@ -32,6 +33,7 @@ export class Lowering {
   /** Whether a call is to be inlined. */
   readonly inlines: (f: Routine) => boolean;
   private out: Action[] = [];
+  private depth = 0;
 
   constructor(f: Routine, inlines: (f: Routine) => boolean) {
     this.inlines = inlines;
@@ -47,7 +49,9 @@ export class Lowering {
     const outer = this.out;
     const body: Action[] = [];
     this.out = body;
-    inside();
+    this.depth++;
+    this.knowledge.within(this.depth - 1, inside);
+    this.depth--;
     this.out = outer;
     return body;
   }
@@ -55,6 +59,7 @@ export class Lowering {
   /** A local of its own for `variable`, from here to the end of the block. */
   declare(variable: Variable): Local {
     const local = localOf(variable, !this.frame.facts.assigned.has(variable));
+    local.depth = this.depth;
     this.frame.bindings.set(variable, { local });
     this.emit({ kind: 'declare', local });
     return local;
@@ -71,13 +76,22 @@ export class Lowering {
 
   /** Writes a local that has a value. */
   set(local: Local, value: Value): void {
-    this.knowledge.learn(local, value);
-    this.emit({ kind: 'set', local, value });
+    const sum = local.tracked && !local.stable && value.type === I32 ? this.based(local, value) : value;
+    this.emit({ kind: 'set', local, value: sum });
+    this.knowledge.learn(local, sum);
+  }
+
+  /** A sum of what does not change and a constant, so that what is added to it later is part of that. */
+  private based(local: Local, value: Value): Value {
+    const { rest, offset } = splitSum(value);
+    const isStep = rest.kind === 'read' && rest.local === local;
+    return isStable(rest) || isStep ? value : add(readOf(this.hold(rest)), int(offset));
   }
 
   /** A local that holds `value` from here on. */
   hold(value: Value): Local {
     const local = temporary('', value.type!, 16, true);
+    local.depth = this.depth;
     this.emit({ kind: 'declare', local });
     this.set(local, value);
     return local;

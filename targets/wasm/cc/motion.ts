@@ -7,7 +7,7 @@ import { I32, OP } from './opcodes.ts';
 import { OFFSETS } from './places.ts';
 
 /** What addresses are multiplied with at no cost. */
-const SCALES: ReadonlySet<number> = new Set([1, 2, 4, 8]);
+const SCALES: ReadonlySet<number> = new Set([-1, 1, 2, 4, 8]);
 
 type Loop = Extract<Action, { kind: 'loop' }>;
 
@@ -271,8 +271,6 @@ class Mover {
         // To put one together takes engines several instructions, but for two that take one.
         if (v.bytes.every((b) => b === 0) || v.bytes.every((b) => b === 255)) return v;
         break;
-      case 'operation':
-        if (v.opcode === OP.i32_add && intOf(v.operands[1]!) !== undefined && v.operands[0]!.kind === 'read') return v;
     }
     const key = keyOf(v);
     let local = this.made.get(key);

@@ -142,6 +142,10 @@ function logicalOf(l: Lowering, e: Extract<Expression, { kind: 'logical' }>): Va
   const isAnd = e.operator === 'and';
   if (left.kind === 'constant' && (left.value !== 0) !== isAnd) return int(isAnd ? 0 : 1);
   const right = apart(l, () => truth(testOf(l, e.right)));
+  if (right.kind === 'constant') {
+    if ((right.value !== 0) === isAnd) return truth(left);
+    if (isPure(left)) return right;
+  }
   return isAnd ? choose(left, right, int(0)) : choose(left, int(1), right);
 }
 
