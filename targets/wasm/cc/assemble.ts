@@ -1,6 +1,6 @@
 import { EigenError } from '../../../sdk/util/errors.ts';
 import type { Function as Routine, Unit, Variable } from './ast.ts';
-import type { Code } from './code.ts';
+import type { Code, Value } from './code.ts';
 import { Bytes } from './encode.ts';
 import { factsOf } from './facts.ts';
 import { generate } from './generate.ts';
@@ -15,8 +15,12 @@ const PAGE = 65536;
 const MOST_PAGES = 65536;
 const ALIGNMENT = 16;
 
-/** Functions that are not told to be inlined, or not to be, are where they have no more parts than this, or where nothing else calls them. */
+/**
+ * Functions that are not told to be inlined, or not to be, are where nothing else calls them, or where they have no more parts than this, and
+ * than this more for each argument that is a constant.
+ */
 const INLINED = 80;
+const INLINED_FOR_CONSTANT = 40;
 
 interface Compiled {
   readonly code: Code;
@@ -97,10 +101,12 @@ function undefinedName(name: string): EigenError {
 /** Lowers what the exports need, in the order in which it is found. */
 function compileAll(linked: Linker, roots: readonly Routine[]): ReadonlyMap<Routine, Compiled> {
   const calls = callsOf(linked, roots);
-  const inlines = (f: Routine): boolean => {
+  const inlines = (f: Routine, args: readonly Value[]): boolean => {
     const callee = linked.function(f);
     if (callee.inline !== 'auto') return callee.inline === 'always';
-    return !callee.external && (calls.get(callee) === 1 || factsOf(callee).size <= INLINED);
+    if (callee.external) return false;
+    const constants = args.filter((a) => a.kind === 'constant').length;
+    return calls.get(callee) === 1 || factsOf(callee).size <= INLINED + constants * INLINED_FOR_CONSTANT;
   };
   const compiled = new Map<Routine, Compiled>();
   const queue = [...new Set(roots)];

@@ -14,7 +14,7 @@ type Call = Extract<Expression, { kind: 'call' }>;
  */
 export function inlineCall(l: Lowering, e: Call, emits = false): Value {
   const args = e.args.map((a) => evaluate(l, a));
-  if (!l.inlines(e.function)) return { kind: 'call', type: valueTypeOf(e.type), function: e.function, args };
+  if (!l.inlines(e.function, args)) return { kind: 'call', type: valueTypeOf(e.type), function: e.function, args };
   let value: Value = ZERO;
   const body = l.capture(() => {
     value = inlined(l, e.function, args);

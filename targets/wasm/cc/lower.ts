@@ -8,6 +8,7 @@ import { lowerLoop } from './loops.ts';
 import { moveOut } from './motion.ts';
 import { I32 } from './opcodes.ts';
 import { splitAddress } from './places.ts';
+import { sink } from './sink.ts';
 import { effectOf, evaluate } from './values.ts';
 
 /** What a variable of C is: a local, or a value that stands for it. */
@@ -31,11 +32,11 @@ export class Lowering {
   /** Loops around what is being lowered. */
   loops = 0;
   /** Whether a call is to be inlined. */
-  readonly inlines: (f: Routine) => boolean;
+  readonly inlines: (f: Routine, args: readonly Value[]) => boolean;
   private out: Action[] = [];
   private depth = 0;
 
-  constructor(f: Routine, inlines: (f: Routine) => boolean) {
+  constructor(f: Routine, inlines: (f: Routine, args: readonly Value[]) => boolean) {
     this.inlines = inlines;
     this.frame = newFrame(f, undefined);
   }
@@ -266,7 +267,7 @@ function notNot(e: Expression): Expression {
 }
 
 /** A function of C with all that it inlines. */
-export function lower(f: Routine, inlines: (f: Routine) => boolean): Code {
+export function lower(f: Routine, inlines: (f: Routine, args: readonly Value[]) => boolean): Code {
   const l = new Lowering(f, inlines);
   const parameters: Local[] = [];
   for (const v of f.parameters) {
@@ -278,7 +279,7 @@ export function lower(f: Routine, inlines: (f: Routine) => boolean): Code {
     l.settle();
     l.statement(f.body!, true);
   });
-  return { function: f, parameters, result: valueTypeOf(f.result), body: moveOut(body) };
+  return { function: f, parameters, result: valueTypeOf(f.result), body: sink(moveOut(body)) };
 }
 
 export { readOf, truth };
