@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { EigenError, isEigenError } from '../util/errors.ts';
 import { type FileSystem, hashOf, nodeFileSystem, readBytes, replaceAtomically } from '../util/files.ts';
 import { sha256 } from '../util/hash.ts';
-import { type KernelId, type KernelModule, PLATFORMS, type Platform } from '../wire/kernels.ts';
+import { type KernelFile, type KernelModule, PLATFORMS, type Platform } from '../wire/kernels.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import { digestText, kernelFile, MANIFEST, MANIFEST_DIGEST } from './names.ts';
 import { type Bundle, installWeights, kernelIds, kernelsFor } from './open.ts';
@@ -20,6 +20,8 @@ export interface InstalledBundle {
   readonly weights: string;
   /** The kernels for a platform, read when asked for. Throws what openInstalled does. */
   kernelsFor(platform: Platform): Promise<KernelModule[]>;
+  /** The same where they lie, for engines that load files: those that are not used are not read. */
+  kernelFiles(platform: Platform): KernelFile[];
 }
 
 const WEIGHTS_BIN = 'weights.bin';
@@ -72,7 +74,7 @@ async function isIntact(dir: string, digest: string, fs: FileSystem): Promise<bo
   if (!(await fs.exists(join(dir, digest)))) return false;
   try {
     const installed = await openInstalled(dir, digest, fs);
-    for (const platform of PLATFORMS) await installed.kernelsFor(platform);
+    for (const platform of PLATFORMS) for (const kernels of installed.kernelFiles(platform)) await kernels.verified();
     return true;
   } catch (e) {
     if (isEigenError(e)) return false;
@@ -95,20 +97,31 @@ export async function openInstalled(
     throw tampered(`installed file '${MANIFEST}' does not have the digest ${digest}`);
   const manifest = parseManifest(manifestBytes);
   const sums = parseSums(new TextDecoder().decode(await readBytes(join(folder, INSTALLED), fs)));
-  const check = (name: string, hash: string): void => {
+  const checked = (name: string, hash: string): string => {
     if (sums.get(name) !== hash) throw tampered(`installed file '${name}' does not have the listed hash`);
+    return hash;
   };
   const weights = join(folder, WEIGHTS_BIN);
-  check(WEIGHTS_BIN, await hashOf(weights, fs));
-  const read = async (id: KernelId): Promise<KernelModule> => {
-    const bytes = await readBytes(join(folder, kernelFile(id)), fs);
-    check(kernelFile(id), sha256(bytes));
-    return { ...id, bytes };
-  };
+  checked(WEIGHTS_BIN, await hashOf(weights, fs));
   const ids = kernelIds({ manifest });
+  const kernelFiles = (platform: Platform): KernelFile[] =>
+    ids
+      .filter((id) => id.platform === platform)
+      .map((id) => {
+        const name = kernelFile(id);
+        const file = join(folder, name);
+        return { ...id, file, verified: async () => checked(name, await hashOf(file, fs)) };
+      });
   const kernelsFor = (platform: Platform): Promise<KernelModule[]> =>
-    Promise.all(ids.filter((id) => id.platform === platform).map(read));
-  return { manifest, digest, folder, weights, kernelsFor };
+    Promise.all(
+      kernelFiles(platform).map(async ({ variant, file }) => {
+        const id = { platform, variant };
+        const bytes = await readBytes(file, fs);
+        checked(kernelFile(id), sha256(bytes));
+        return { ...id, bytes };
+      }),
+    );
+  return { manifest, digest, folder, weights, kernelsFor, kernelFiles };
 }
 
 function parseSums(text: string): Map<string, string> {

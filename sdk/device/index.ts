@@ -5,7 +5,7 @@
 
 export type { Assignment, Delta, Limits } from '../wire/assignment.ts';
 export type { BlobSpec, Piece } from '../wire/blob.ts';
-export type { KernelId, KernelModule, Platform } from '../wire/kernels.ts';
+export type { KernelFile, KernelId, KernelModule, Platform } from '../wire/kernels.ts';
 export { Agent, type AgentParts, type Taken } from './agent/agent.ts';
 export { bundleLoader } from './agent/bundle-loader.ts';
 export type { PieceSource } from './agent/fetch.ts';
@@ -17,7 +17,7 @@ export { type DeviceState, describePlan, plan, type Step, type StepName } from '
 export type { ModelClient } from './client/model-client.ts';
 export { connectModel } from './client/socket-client.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';
-export { NativeEngine, type ResidentWeights } from './engine/native.ts';
+export { NativeEngine, type NativeKernels, type ResidentWeights } from './engine/native.ts';
 export { type DotProbe, probeDot7 } from './engine/probe.ts';
 export { WasmEngine } from './engine/wasm.ts';
 export { preferredVariant, wasmKernels } from './engine/wasm-kernels.ts';

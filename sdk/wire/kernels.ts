@@ -13,6 +13,13 @@ export interface KernelModule extends KernelId {
   readonly bytes: Uint8Array;
 }
 
+/** A shared object that lies in a file, of which nothing has been read yet. */
+export interface KernelFile extends KernelId {
+  readonly file: string;
+  /** SHA-256 of the file. Throws EW6002_BUNDLE_TAMPERED when it is not what was installed. */
+  verified(): Promise<string>;
+}
+
 /** The platform of this process, where native kernels can be for it. */
 export function thisPlatform(): Platform | undefined {
   return PLATFORMS.find((p) => p === `${process.platform}-${process.arch}`);

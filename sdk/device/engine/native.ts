@@ -1,6 +1,6 @@
 import { EigenError } from '../../util/errors.ts';
 import { byteLength, newArray, sizeOf, type TypedArray } from '../../util/tensor.ts';
-import { type KernelId, type KernelModule, thisPlatform } from '../../wire/kernels.ts';
+import { type KernelFile, type KernelId, type KernelModule, thisPlatform } from '../../wire/kernels.ts';
 import type { Program, Slot } from '../../wire/program.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { type KernelLibrary, type LibraryFile, libraryFile, loadLibrary } from './library.ts';
@@ -15,6 +15,9 @@ const SHARED_COPY = 65536;
  * sdk/wire/row-tiles.ts; those that are not take longer.
  */
 export type ResidentWeights = Uint8Array | { readonly file: string };
+
+/** Shared objects of kernels, of which the best that runs here is loaded: their bytes, or files, which are loaded where they are. */
+export type NativeKernels = KernelModule | KernelFile;
 
 /** Makes the weights for kernels: tiles of which more than `mostListed` of their codes would be listed are faster as they are; all are kept as they are for undefined. */
 export type WeightsFor = (mostListed: number | undefined) => ResidentWeights | Promise<ResidentWeights>;
@@ -32,21 +35,27 @@ export interface PreparedNative {
  */
 export async function prepareNative(
   program: Program,
-  modules: readonly KernelModule[],
+  modules: readonly NativeKernels[],
   weights: WeightsFor,
   { variant }: EngineOptions = {},
 ): Promise<PreparedNative> {
   const there = runnable(modules, thisPlatform(), processorFlags());
   const wanted = variant === undefined ? there : there.filter((m) => m.variant === variant);
   if (wanted.length === 0) throw unavailable(reasonOf(modules, variant));
-  for (const { bytes, ...kernels } of wanted) {
-    const file = await libraryFile(bytes);
+  for (const found of wanted) {
+    const { platform, variant } = found;
+    const file =
+      'bytes' in found ? await libraryFile(found.bytes) : { file: found.file, digest: await found.verified() };
     const library = await loadLibrary(file);
     if (library.wrong() !== 0) continue;
     if (library.stepCount() !== program.steps.length)
       throw unavailable(`the kernels have ${library.stepCount()} steps, the program ${program.steps.length}`);
     const lists = library.rowLists();
-    return { kernels, library: file, weights: await weights(lists === undefined ? undefined : lists / 1000) };
+    return {
+      kernels: { platform, variant },
+      library: file,
+      weights: await weights(lists === undefined ? undefined : lists / 1000),
+    };
   }
   throw unavailable('this processor gives wrong answers to the native kernels');
 }
@@ -87,7 +96,7 @@ export class NativeEngine extends Engine {
   /** Throws what `prepareNative` does. Bytes are those that a bundle installs; the engine has a copy of them in the form of its kernels. */
   static async load(
     program: Program,
-    modules: readonly KernelModule[],
+    modules: readonly NativeKernels[],
     weights: ResidentWeights,
     options: EngineOptions = {},
   ): Promise<NativeEngine> {
@@ -176,7 +185,7 @@ function unavailable(message: string): EigenError {
   });
 }
 
-function reasonOf(modules: readonly KernelModule[], wanted: string | undefined): string {
+function reasonOf(modules: readonly KernelId[], wanted: string | undefined): string {
   const natives = modules.filter((m) => m.platform !== 'wasm').map((m) => `${m.platform} ${m.variant}`);
   const there = natives.length === 0 ? 'it has none' : `it has ${natives.join(', ')}`;
   return wanted === undefined

@@ -10,6 +10,7 @@ import {
 } from '../../../sdk/bundle/index.ts';
 import { MemoryFileSystem } from '../../../sdk/testing/memory-fs.ts';
 import { EigenError } from '../../../sdk/util/errors.ts';
+import { sha256 } from '../../../sdk/util/hash.ts';
 import { layeredSpec, smallBundle } from '../../support/small-bundle.ts';
 
 async function errorOf(work: Promise<unknown>): Promise<EigenError> {
@@ -48,6 +49,11 @@ test('installed, opened, and left alone the second time', async () => {
   assert.equal(await fs.read(installed.weights), installWeights(bundle));
   for (const platform of ['linux-x64', 'wasm'] as const)
     assert.equal(await installed.kernelsFor(platform), kernelsFor(bundle, platform));
+  for (const { variant, file, verified } of installed.kernelFiles('linux-x64')) {
+    const { bytes } = kernelsFor(bundle, 'linux-x64').find((k) => k.variant === variant)!;
+    assert.equal(await fs.read(file), bytes);
+    assert.is(await verified(), sha256(bytes));
+  }
   assert.equal(installed.manifest, bundle.manifest);
   const before = fs.files.get(`${folder}/weights.bin`);
   await installBundle(bundle, 'cache', fs);
@@ -64,6 +70,8 @@ test('a changed file is found by name, and installing again repairs it', async (
     const e = await errorOf(opened.then((installed) => installed.kernelsFor('wasm')));
     assert.is(e.code, 'EW6002_BUNDLE_TAMPERED');
     assert.ok(e.message.includes(`'${name}'`), e.message);
+    const files = opened.then((installed) => Promise.all(installed.kernelFiles('wasm').map((k) => k.verified())));
+    assert.equal(await errorOf(files), e);
     await installBundle(bundle, 'cache', fs);
     await openInstalled('cache', bundle.digest, fs);
   }

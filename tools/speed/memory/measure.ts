@@ -47,7 +47,8 @@ export interface MemoryResult {
 export interface Programs {
   readonly preload: string;
   readonly ort: string;
-  readonly ours: string;
+  readonly native: string;
+  readonly wasm: string;
   readonly cli: string;
 }
 
@@ -59,7 +60,8 @@ export async function bundledPrograms(root: string): Promise<Programs> {
   return {
     preload: await memory('preload'),
     ort: await memory('ort'),
-    ours: await memory('ours'),
+    native: await memory('native'),
+    wasm: await memory('wasm'),
     cli: await bundledParts(root, 'sdk/cli/main.ts', join(root, 'out/speed/cli')),
   };
 }
@@ -87,8 +89,8 @@ export async function measureMemory(
   }
   const digest = basename(await installBundle(await readBundle(prepared.bundle), folder));
   const installed = [folder, digest];
-  for (const engine of ['native', 'wasm']) {
-    kinds.push([`ours ${engine}`, [programs.ours, engine, ...installed, inputs, runs]]);
+  for (const engine of ['native', 'wasm'] as const) {
+    kinds.push([`ours ${engine}`, [programs[engine], ...installed, inputs, runs]]);
     const io = ['--input', prepared.inputs, '--output', join(folder, 'run.npz')];
     kinds.push([`eigenweights run, ${engine}`, [programs.cli, 'run', prepared.bundle, ...io, '--engine', engine]]);
   }
@@ -104,7 +106,7 @@ export async function measureMemory(
       failures.push(`${program}: ${cause instanceof Error ? cause.message : String(cause)}`);
     }
   }
-  const shared = await sharedWeights([programs.ours, 'native', ...installed, inputs, runs, 'hold']);
+  const shared = await sharedWeights([programs.native, ...installed, inputs, runs, 'hold']);
   return { model: prepared.model.id, rows, failures, ...(shared ? { shared } : {}) };
 }
 

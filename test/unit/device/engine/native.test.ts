@@ -11,6 +11,7 @@ import { NativeEngine } from '../../../../sdk/device/engine/native.ts';
 import { residentBlock } from '../../../../sdk/runner.ts';
 import { skip } from '../../../../sdk/testing/skip.ts';
 import { isEigenError } from '../../../../sdk/util/errors.ts';
+import { sha256 } from '../../../../sdk/util/hash.ts';
 import { bytesOf, tensor } from '../../../../sdk/util/tensor.ts';
 import { hostTarget } from '../../../../targets/host/index.ts';
 import { GraphSketch } from '../../../support/graphs.ts';
@@ -51,6 +52,26 @@ test('weights in a file are mapped, and what is written to them stays out of it'
     engine.close();
   }
   assert.ok(readFileSync(file).equals(Buffer.from(block)));
+});
+
+test('of kernels in files the best is loaded where it is, the others are not looked at', async () => {
+  if (!there) return skip('kernels in files', 'no C compiler for x86-64 here');
+  const both = await compileGraph(small(), hostTarget, { variants: ['sse4', 'avx2'] });
+  const { program, modules } = both;
+  const asked: string[] = [];
+  const files = modules.map(({ platform, variant, bytes }) => {
+    const file = join(folder, `${variant}.so`);
+    writeFileSync(file, bytes);
+    const verified = async (): Promise<string> => {
+      asked.push(variant);
+      return sha256(bytes);
+    };
+    return { platform, variant, file, verified };
+  });
+  const engine = await NativeEngine.load(program, files, residentBlock(both));
+  assert.equal([...engine.run(X)[program.outputs[0]!.name]!.data], Y);
+  assert.equal(asked, [engine.variant]);
+  engine.close();
 });
 
 /** The processors that every thread of this process may run on, as masks of sched.h. */
