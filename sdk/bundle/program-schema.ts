@@ -13,7 +13,7 @@ const isNatural = (n: unknown): boolean => Number.isSafeInteger(n) && (n as numb
  * more memory than all else that loading a small program needs.
  */
 export const natural = v.custom<number>(isNatural, 'not a whole number from 0 on');
-const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const positive = v.custom<number>((n) => isNatural(n) && (n as number) > 0, 'not a whole number from 1 on');
 /** What 32-bit WebAssembly can address. */
 const memoryBytes = v.pipe(natural, v.maxValue(2 ** 32));
 const dtype = v.picklist(Object.keys(DTYPE_BYTES) as DType[]);
@@ -28,19 +28,20 @@ const codeSlot = v.strictObject({
 
 const step = v.strictObject({ node: v.string(), kind: v.string(), macs: natural, bytes: natural, live: v.array(slot) });
 
-const width = v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(8));
-const layout = v.variant('kind', [
+const isWidth = (n: unknown): boolean => isNatural(n) && (n as number) >= 2 && (n as number) <= 8;
+const width = v.custom<number>(isWidth, 'not a number of bits from 2 to 8');
+const widths = v.custom<readonly number[]>(
+  (list) => Array.isArray(list) && list.length > 0 && list.every((b, i) => isWidth(b) && (i === 0 || list[i - 1] < b)),
+  'not ascending numbers of bits from 2 to 8',
+);
+const layouts = [
   v.strictObject({ kind: v.literal('plain') }),
   v.strictObject({
     kind: v.literal('panels'),
     rows: positive,
     cols: positive,
     bits: width,
-    widths: v.pipe(
-      v.array(width),
-      v.minLength(1),
-      v.check((list) => list.every((b, i) => i === 0 || list[i - 1]! < b), 'widths are not ascending'),
-    ),
+    widths,
     bytes: natural,
     room: v.exactOptional(natural),
   }),
@@ -49,14 +50,28 @@ const layout = v.variant('kind', [
   v.strictObject({ kind: v.literal('narrow'), to: v.picklist(['i8', 'i16']) }),
   v.strictObject({ kind: v.literal('panelsF32'), rows: positive, cols: positive }),
   v.strictObject({ kind: v.literal('transposed'), rows: positive, cols: positive, multiple: positive }),
-]) satisfies v.GenericSchema<unknown, WeightLayout>;
+] as const;
+const layoutByKind = new Map<unknown, v.GenericSchema<unknown, WeightLayout>>(
+  layouts.map((l) => [l.entries.kind.literal, l]),
+);
+const noLayout = v.custom<WeightLayout>(() => false, 'not a layout of weights');
+/** Found by its kind: a variant tries all of them for every constant of a program, which makes a megabyte of garbage for some hundreds. */
+const layout = v.lazy((l): v.GenericSchema<unknown, WeightLayout> => {
+  const kind = typeof l === 'object' && l !== null && 'kind' in l ? l.kind : undefined;
+  return layoutByKind.get(kind) ?? noLayout;
+});
+
+const offset = v.custom<number>(
+  (n) => isNatural(n) && (n as number) % WEIGHT_ALIGN === 0,
+  `not a multiple of ${WEIGHT_ALIGN}`,
+);
 
 const weight = v.pipe(
   v.strictObject({
     name: v.string(),
     dtype,
     shape,
-    offset: v.pipe(natural, v.multipleOf(WEIGHT_ALIGN)),
+    offset,
     bytes: natural,
     layout,
   }),
