@@ -92,7 +92,7 @@ async function openControls(children: readonly Child[], engine: string, seconds:
     await writeArrays(inputs, { rounds: tensor('i32', [1], [rounds]) });
     for (const [i, child] of children.entries()) {
       const outputs = join(FOLDER, `control-${i}.npz`);
-      await child.ask({ type: 'open', runtime: 'control', paths: [], inputs, outputs, engine, threads: i + 1 });
+      await child.ask({ type: 'open', runtime: 'control', paths: [''], inputs, outputs, engine, threads: i + 1 });
     }
   };
   await open(SOME_ROUNDS);

@@ -4,7 +4,7 @@ import type { Runtime } from './contestants.ts';
 /** What a child is to run. */
 export interface OpenMessage {
   readonly type: 'open';
-  /** `control` is the arithmetic of control.ts, which has no file. */
+  /** `control` is the arithmetic of control.ts, whose one path is empty. */
   readonly runtime: Runtime | 'control';
   /** Bundle or ONNX file; of several forms of a model, the fastest is the one that counts. */
   readonly paths: readonly string[];
