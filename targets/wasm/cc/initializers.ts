@@ -128,14 +128,14 @@ function writeConstant(view: DataView, at: number, type: Type, value: number | b
 /** Statements that write a list into a variable that was declared. */
 export function writeList(variable: Variable, initial: Initial): Statement[] {
   const place: Place = { kind: 'variable', variable, type: variable.type };
-  const missing = countMissing(variable.type, initial);
-  const writes: Expression[] = missing === 'fill' ? [filled(place)] : [];
-  assignParts(place, initial, missing === 'fill', writes);
+  const isFilled = hasManyZeros(variable.type, initial);
+  const writes: Expression[] = isFilled ? [filled(place)] : [];
+  assignParts(place, initial, isFilled, writes);
   return writes.map((expression) => ({ kind: 'expression', expression }));
 }
 
-/** Whether zeros are written one by one. */
-function countMissing(type: Type, initial: Initial): 'fill' | 'each' {
+/** Whether so much is left out of a list that it is filled with zeros at once; vectors are filled in no other way. */
+function hasManyZeros(type: Type, initial: Initial): boolean {
   let count = 0;
   let hasVectors = false;
   const visit = (of: Type, list: Initial | undefined): void => {
@@ -147,7 +147,7 @@ function countMissing(type: Type, initial: Initial): 'fill' | 'each' {
     }
   };
   visit(type, initial);
-  return hasVectors || count > MANY ? 'fill' : 'each';
+  return hasVectors || count > MANY;
 }
 
 function filled(place: Place): Expression {

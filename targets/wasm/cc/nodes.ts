@@ -1,9 +1,10 @@
 import type { BinaryOperator, Expression, Place, Type } from './ast.ts';
 import { constant, convertConstant, foldBinary, foldUnary } from './constants.ts';
-import { describe, INT, isNumber, isSame, type Pointer, pointerTo, promoted, sizeOf, VOID } from './types.ts';
+import { describe, INT, isNumber, isSame, type Pointer, pointerTo, promoted, sizeOf } from './types.ts';
 
-/** Expressions with the conversions that C makes without being told; constants are folded. A refusal is a thrown text, which the parser gives its line. */
+/** Expressions with the conversions that C makes without being told; constants are folded. */
 
+/** What is refused; who catches it knows the line. */
 export class Refusal {
   readonly what: string;
   constructor(what: string) {
@@ -145,8 +146,4 @@ export function part(record: Place, type: Type, bytes: number): Expression {
     scale: 1,
   };
   return { kind: 'read', type, place: { kind: 'memory', address, type } };
-}
-
-export function dropped(e: Expression): Expression {
-  return { kind: 'convert', type: VOID, operand: e };
 }

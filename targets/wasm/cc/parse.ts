@@ -111,8 +111,7 @@ class File {
 
   /** Has these tokens parsed, all of them. */
   private within<T>({ from, to }: Range, parseIt: (p: Parser) => T): T {
-    const { parser } = this;
-    const { expanded } = this;
+    const { parser, expanded } = this;
     const { codes, starts, at } = parser;
     const first = expanded.length;
     this.expander.expand(from, to, expanded);

@@ -4,7 +4,6 @@ import { FIRST_NAME, LITERAL, lex, Spellings, Tokens, token } from './tokens.ts'
 /** Directives: what is left out, and macros, which are expanded where the parser asks for tokens (macros.ts). */
 
 export interface Macro {
-  readonly name: number;
   /** Names of parameters; absent where it takes no list. */
   readonly parameters?: readonly number[];
   readonly body: readonly number[];
@@ -48,8 +47,9 @@ class Directives {
   private readonly words = new Tokens(64);
   private readonly spellings = new Spellings();
   private readonly macros: (Macro | undefined)[] = [];
-  /** Of each open group: whether it holds, and whether an earlier branch of it did; inside of one that does not hold neither matters. */
-  private readonly groups: { holds: boolean; readonly outside: boolean; hadElse: boolean }[] = [];
+  /** Of each open group: whether what is around it holds, and whether its #else was there. */
+  private readonly groups: { readonly outside: boolean; hadElse: boolean }[] = [];
+  /** Whether what is read holds. */
   private holds = true;
   private readonly text: string;
   private readonly linesAdded: number;
@@ -118,7 +118,7 @@ class Directives {
     switch (name) {
       case 'ifdef':
       case 'ifndef':
-        this.groups.push({ holds: false, outside: this.holds, hadElse: false });
+        this.groups.push({ outside: this.holds, hadElse: false });
         if (this.holds) this.holds = this.isDefined(this.oneName(rest, end)) === (name === 'ifdef');
         return;
       case 'else':
@@ -130,7 +130,7 @@ class Directives {
         return;
     }
     if (!this.holds) {
-      if (name === 'if') this.groups.push({ holds: false, outside: false, hadElse: false });
+      if (name === 'if') this.groups.push({ outside: false, hadElse: false });
       return;
     }
     const isHeader = name === 'include' && HEADER.test(this.text.slice(rest, end));
@@ -191,7 +191,6 @@ class Directives {
     this.undefine(name);
     while (this.macros.length <= name) this.macros.push(undefined);
     this.macros[name] = {
-      name,
       parameters,
       body,
       from: this.tokens.length,
