@@ -5,6 +5,7 @@ import type { KernelContext, KernelText } from './context.ts';
 import { emitConv, emitDepthwise, emitLinear, emitRaggedConv, isDepthwise, isRagged } from './conv.ts';
 import { emitConvTranspose } from './conv-transpose.ts';
 import { geometryOf } from './geometry.ts';
+import { emitInterleave } from './interleave.ts';
 import { emitMap } from './map.ts';
 import { emitMatmul } from './matmul.ts';
 import {
@@ -30,7 +31,7 @@ type Renderer<K extends Kind> = (ctx: KernelContext, l: Lowered<Extract<KernelSp
 
 /** One renderer a kernel class. */
 const RENDERERS: { readonly [K in Exclude<Kind, 'view' | 'map' | 'quantize' | 'dequantize'>]: Renderer<K> } = {
-  strided: (ctx, l) => emitTranspose(ctx, l) ?? emitStrided(ctx, l),
+  strided: (ctx, l) => emitTranspose(ctx, l) ?? emitInterleave(ctx, l) ?? emitStrided(ctx, l),
   pad: emitPad,
   concat: emitConcat,
   gather: emitGather,

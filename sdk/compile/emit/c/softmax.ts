@@ -18,15 +18,16 @@ export function emitSoftmax(ctx: KernelContext, l: Lowered<KernelOf<'softmax'>>)
     const rest = red % 4;
     const lanes = ctx.tuning.wide?.lanes ?? 0;
     const wide = !log && lanes > 0 && red >= lanes ? wideRow(lanes, red) : undefined;
+    const few = lanes === 0 && red >= 4 * TOGETHER ? narrowRow(red, log) : undefined;
     const body = `${share(outer, 1, 'r0', 'r1')}
   for (i32 row = r0; row < r1; row++) {
     const float *s = ${src} + row * ${red}; float *d = ${dst} + row * ${red};
     f4 m = f4_splat(-__builtin_inff()); i32 k = 0;
-    ${wide?.max ?? ''}
+    ${wide?.max ?? few?.max ?? ''}
     for (; k + 4 <= ${red}; k += 4) m = f4_max(m, f4_load(s + k));
     ${rest ? `const f4 t = ew_load_part(s + k, ${rest}, -__builtin_inff()); m = f4_max(m, t);` : ''}
     const f4 top = f4_splat(ew_max4(m)); f4 sum = f4_splat(0.0f); k = 0;
-    ${wide?.powers ?? ''}
+    ${wide?.powers ?? few?.powers ?? ''}
     for (; k + 4 <= ${red}; k += 4) { f4 e = ew_exp(f4_sub(f4_load(s + k), top)); sum = f4_add(sum, e); ${log ? '' : 'f4_store(d + k, e);'} }
     ${rest ? `{ f4 e = ew_exp(f4_sub(t, top)); sum = f4_add(sum, e); ${log ? '' : `ew_store_part(d + k, ${rest}, e);`} }` : ''}
     const f4 total = f4_splat(ew_sum4(sum));
@@ -35,7 +36,7 @@ export function emitSoftmax(ctx: KernelContext, l: Lowered<KernelOf<'softmax'>>)
         ? `const f4 shift = f4_add(top, ew_log(total));
     for (k = 0; k + 4 <= ${red}; k += 4) f4_store(d + k, f4_sub(f4_load(s + k), shift));
     ${rest ? `ew_store_part(d + k, ${rest}, f4_sub(t, shift));` : ''}`
-        : `k = 0; ${wide?.shares ?? ''}
+        : `k = 0; ${wide?.shares ?? few?.shares ?? ''}
     for (; k + 4 <= ${red}; k += 4) f4_store(d + k, f4_div(f4_load(d + k), total));
     ${rest ? `ew_store_part(d + k, ${rest}, f4_div(ew_load_part(d + k, ${rest}, 0.0f), total));` : ''}`
     }
@@ -56,6 +57,23 @@ export function emitSoftmax(ctx: KernelContext, l: Lowered<KernelOf<'softmax'>>)
     }
   }`;
   return { helpers: '', body, macs: 0 };
+}
+
+/** Vectors of four that are handled together: engines make constants once for all of them, and largest values do not wait for one another. */
+const TOGETHER = 4;
+
+/** The passes over as much of a row as that many vectors fill; powers are added up in the order of the row. */
+function narrowRow(red: number, log: boolean): { max: string; powers: string; shares: string } {
+  const all = Array.from({ length: TOGETHER }, (_, i) => i);
+  const loop = (text: string): string => `for (; k + ${4 * TOGETHER} <= ${red}; k += ${4 * TOGETHER}) { ${text} }`;
+  const each = (text: (i: number) => string): string => all.map(text).join(' ');
+  return {
+    max: `{ f4 ${all.map((i) => `m${i} = m`).join(', ')}; ${loop(each((i) => `m${i} = f4_max(m${i}, f4_load(s + k + ${4 * i}));`))} m = ${all.map((i) => `m${i}`).reduce((a, b) => `f4_max(${a}, ${b})`)}; }`,
+    powers: loop(
+      `const f4 ${all.map((i) => `e${i} = ew_exp(f4_sub(f4_load(s + k + ${4 * i}), top))`).join(', ')}; ${each((i) => `sum = f4_add(sum, e${i}); ${log ? '' : `f4_store(d + k + ${4 * i}, e${i});`}`)}`,
+    ),
+    shares: loop(each((i) => `f4_store(d + k + ${4 * i}, f4_div(f4_load(d + k + ${4 * i}), total));`)),
+  };
 }
 
 /**
