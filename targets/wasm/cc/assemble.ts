@@ -4,7 +4,7 @@ import type { Code, Value } from './code.ts';
 import { Bytes } from './encode.ts';
 import { factsOf } from './facts.ts';
 import { generate } from './generate.ts';
-import { alignOf, sizeOf, valueTypeOf } from './layout.ts';
+import { alignOf, sizeOf } from './layout.ts';
 import { lower } from './lower.ts';
 import { I32, type ValueType } from './opcodes.ts';
 import { type Needs, placeLocals } from './slots.ts';
@@ -248,5 +248,3 @@ function exportSection(names: readonly string[], indices: readonly number[]): By
   });
   return to;
 }
-
-export { valueTypeOf };

@@ -1,5 +1,6 @@
 import type { Function as Routine, Variable } from './ast.ts';
 import type { Action, Code, Label, Local, Value } from './code.ts';
+import { BLOCK, BR, BR_IF, BR_TABLE, ELSE, EMPTY, Emitter, END, IF, LOOP, RETURN } from './emitter.ts';
 import { Bytes } from './encode.ts';
 import { intOf, isPure, not } from './fold.ts';
 import { F32, F64, I32, I64, MISC, OP, V128, type ValueType, VECTOR } from './opcodes.ts';
@@ -14,41 +15,23 @@ export interface Surroundings {
 const STACK_POINTER = 0;
 const FRAME_ALIGNMENT = 16;
 
-const BLOCK = 0x02;
-const LOOP = 0x03;
-const IF = 0x04;
-const ELSE = 0x05;
-const END = 0x0b;
-const BR = 0x0c;
-const BR_IF = 0x0d;
-const BR_TABLE = 0x0e;
-const RETURN = 0x0f;
-const EMPTY = 0x40;
-
 /** The body of a function as bytes: its locals and instructions. */
 export function generate(code: Code, hasFrame: boolean, surroundings: Surroundings): Bytes {
   return new Generator(code, hasFrame, surroundings).function();
 }
 
-class Generator {
+class Generator extends Emitter {
   private readonly source: Code;
   private readonly surroundings: Surroundings;
-  private readonly code = new Bytes(1024);
-  private readonly types: ValueType[] = [];
-  /** Numbers of locals that nothing uses any longer, by type. */
-  private readonly free: { [type: number]: number[] } = {};
   private readonly frame: number | undefined;
   private top = 0;
   private frameBytes = 0;
   private calls = false;
-  private depth = 0;
-  /** Where a `local.set` begins that ends where the next instruction begins. */
-  private lastSet = -1;
-  private lastSetEnd = -1;
   /** Locals of the blocks that are open. */
   private scope: Local[] = [];
 
   constructor(source: Code, hasFrame: boolean, surroundings: Surroundings) {
+    super(source.parameters.length);
     this.source = source;
     this.surroundings = surroundings;
     source.parameters.forEach((p, i) => {
@@ -87,21 +70,6 @@ class Generator {
     return Math.ceil(this.frameBytes / FRAME_ALIGNMENT) * FRAME_ALIGNMENT;
   }
 
-  /** Runs of locals of one type. */
-  private declarations(to: Bytes): void {
-    const runs: { type: ValueType; count: number }[] = [];
-    for (const type of this.types) {
-      const last = runs.at(-1);
-      if (last?.type === type) last.count++;
-      else runs.push({ type, count: 1 });
-    }
-    to.u32(runs.length);
-    for (const { type, count } of runs) {
-      to.u32(count);
-      to.byte(type);
-    }
-  }
-
   /** A frame that no call has to stay clear of needs not be told. */
   private prologue(to: Bytes, frame: number): void {
     to.bytes([0x23, STACK_POINTER, 0x41]);
@@ -122,19 +90,6 @@ class Generator {
   private globalSet(): void {
     this.code.byte(0x24);
     this.code.u32(STACK_POINTER);
-  }
-
-  private take(type: ValueType): number {
-    const again = this.free[type]?.pop();
-    if (again !== undefined) return again;
-    this.types.push(type);
-    return this.source.parameters.length + this.types.length - 1;
-  }
-
-  private release(local: Local): void {
-    const list = this.free[local.type!] ?? [];
-    this.free[local.type!] = list;
-    list.push(local.index);
   }
 
   private allocate(local: Local): void {
@@ -243,21 +198,6 @@ class Generator {
     }
     this.value(value);
     this.setLocal(local.index);
-  }
-
-  private setLocal(index: number): void {
-    this.lastSet = this.code.length;
-    this.local(0x21, index);
-    this.lastSetEnd = this.code.length;
-  }
-
-  private getLocal(index: number): void {
-    if (this.code.length === this.lastSetEnd && this.code.written()[this.lastSet + 1] === index && index < 128) {
-      this.code.written()[this.lastSet] = 0x22;
-      this.lastSetEnd = -1;
-      return;
-    }
-    this.local(0x20, index);
   }
 
   private store(a: Extract<Action, { kind: 'store' }>): void {
@@ -533,77 +473,6 @@ class Generator {
     this.code.u32(most - least + 1);
     for (let v = least; v <= most; v++) this.code.u32(this.depth - (targets.get(v) ?? otherwise).depth);
     this.code.u32(this.depth - otherwise.depth);
-  }
-
-  private open(opcode: number, type: number): void {
-    this.code.byte(opcode);
-    this.code.byte(type);
-    this.depth++;
-  }
-
-  private openLabel(opcode: number, label: Label): void {
-    this.open(opcode, EMPTY);
-    label.depth = this.depth;
-  }
-
-  private close(): void {
-    this.code.byte(END);
-    this.depth--;
-  }
-
-  private branch(opcode: number, depth: number): void {
-    this.code.byte(opcode);
-    this.code.u32(this.depth - depth);
-  }
-
-  private local(opcode: number, index: number): void {
-    this.code.byte(opcode);
-    this.code.u32(index);
-  }
-
-  private constant(value: number): void {
-    this.code.byte(0x41);
-    this.code.s32(value);
-  }
-
-  private number(type: ValueType, value: number | bigint): void {
-    const { code } = this;
-    switch (type) {
-      case I32:
-        this.constant(value as number);
-        return;
-      case I64:
-        code.byte(0x42);
-        code.s64(value as bigint);
-        return;
-      case F32:
-        code.byte(0x43);
-        code.f32(value as number);
-        return;
-      case F64:
-        code.byte(0x44);
-        code.f64(value as number);
-        return;
-      case V128:
-        throw new Error('a vector is no number');
-    }
-  }
-
-  private opcode(opcode: number): void {
-    const prefix = opcode >> 16;
-    if (prefix === 0) {
-      this.code.byte(opcode);
-      return;
-    }
-    this.code.byte(prefix);
-    this.code.u32(opcode & 0xffff);
-  }
-
-  /** A load or a store of an address of any alignment. */
-  private memory(opcode: number, offset: number): void {
-    this.opcode(opcode);
-    this.code.byte(0);
-    this.code.u32(offset);
   }
 }
 

@@ -1,9 +1,8 @@
 import type { Expression } from './ast.ts';
 import type { Value } from './code.ts';
-import { int, intOf } from './fold.ts';
+import { intOf } from './fold.ts';
 import { hoisted } from './hoist.ts';
 import { type Intrinsic, intrinsicOf } from './intrinsics.ts';
-import { loadOf } from './layout.ts';
 import type { Lowering } from './lower.ts';
 import { F32, I32, V128, VECTOR } from './opcodes.ts';
 import { copyBytes, fillBytes, splitAddress, withoutNarrowing } from './places.ts';
@@ -132,5 +131,3 @@ function make(opcode: number, lanes: readonly Value[]): Value {
       splat(opcode, lanes[0]!),
     );
 }
-
-export { int, loadOf };

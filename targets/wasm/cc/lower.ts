@@ -1,7 +1,7 @@
 import type { Expression, Function as Routine, Statement, Variable } from './ast.ts';
 import type { Action, Code, Home, Label, Local, Value } from './code.ts';
 import { type FunctionFacts, factsOf } from './facts.ts';
-import { add, int, intOf, isPure, not, splitSum, truth } from './fold.ts';
+import { add, int, intOf, isPure, not, splitSum } from './fold.ts';
 import { valueTypeOf } from './layout.ts';
 import { isStable, Knowledge, localOf, readOf, temporary } from './locals.ts';
 import { lowerLoop } from './loops.ts';
@@ -281,5 +281,3 @@ export function lower(f: Routine, inlines: (f: Routine, args: readonly Value[]) 
   });
   return { function: f, parameters, result: valueTypeOf(f.result), body: sink(moveOut(body)) };
 }
-
-export { readOf, truth };

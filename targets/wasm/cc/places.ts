@@ -2,7 +2,7 @@ import type { Expression, Place, Type } from './ast.ts';
 import type { Local, Value } from './code.ts';
 import { add, int, splitSum } from './fold.ts';
 import { hoisted } from './hoist.ts';
-import { isSigned, loadOf, sizeOf, storeOf, valueTypeOf } from './layout.ts';
+import { loadOf, sizeOf, storeOf, valueTypeOf } from './layout.ts';
 import { frameOf, isCheap, readOf } from './locals.ts';
 import type { Lowering } from './lower.ts';
 import { I32, MISC } from './opcodes.ts';
@@ -166,5 +166,3 @@ function repeated(byte: number, type: Type): Value {
   if (size === 8) return { kind: 'constant', type: 0x7e, value: BigInt.asIntN(64, BigInt(byte) * 0x0101010101010101n) };
   return int(size === 4 ? Math.imul(byte, 0x01010101) : size === 2 ? byte * 0x0101 : byte);
 }
-
-export { isSigned };

@@ -1,10 +1,10 @@
 import type { Expression, Type } from './ast.ts';
-import type { Value } from './code.ts';
+import type { Action, Value } from './code.ts';
 import { add, binary, choose, constant, int, isPure, multiply, not, truth, unary } from './fold.ts';
 import { inlineCall } from './inline.ts';
 import { intrinsicEffect, intrinsicValue } from './instructions.ts';
 import { isSigned, valueTypeOf } from './layout.ts';
-import { frameOf, isCheap, readOf, temporary } from './locals.ts';
+import { isCheap, readOf, temporary } from './locals.ts';
 import { type Lowering, testOf } from './lower.ts';
 import { binaryOpcode, compares, F32, F64, I32, I64, MISC, OP, type ValueType } from './opcodes.ts';
 import { addressOf, copyRecord, type Located, locate, read, readFrom, writeTo } from './places.ts';
@@ -112,7 +112,7 @@ function apart<T>(l: Lowering, way: () => T): T {
   return result as T;
 }
 
-export function sequence(body: readonly import('./code.ts').Action[], value: Value): Value {
+export function sequence(body: readonly Action[], value: Value): Value {
   return body.length === 0 ? value : { kind: 'sequence', type: value.type!, body, value };
 }
 
@@ -246,5 +246,3 @@ export function resultLocal(type: Type): ReturnType<typeof temporary> | undefine
   const value = valueTypeOf(type);
   return value === undefined ? undefined : temporary('result', value, 16, false);
 }
-
-export { frameOf };
