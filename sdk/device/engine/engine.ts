@@ -16,7 +16,7 @@ export interface EngineOptions {
   readonly threads?: number;
   /** Whether threads share steps, too, that are too small for it to pay: kernels are tested so. */
   readonly splitAll?: boolean;
-  /** Whether it may be used before all threads have started, which takes a while: steps do not wait for them. */
+  /** Whether it may be used at once, before all threads have started and without what they are kept apart by, which both take a while. */
   readonly early?: boolean;
   /** Forces a kernel variant; by default what the machine can do decides. */
   readonly variant?: string;

@@ -124,7 +124,7 @@ export class WasmEngine extends Engine {
   /** @param options those that it was prepared with. */
   static async open(program: Program, prepared: PreparedWasm, options: EngineOptions = {}): Promise<WasmEngine> {
     const threads = partsOf(options.threads);
-    const keepApart = threads > 1 ? await apartKeeper() : undefined;
+    const keepApart = threads > 1 && !options.early ? await apartKeeper() : undefined;
     const engine = new WasmEngine(program, prepared, { ...options, threads, keepApart });
     if (!options.early) await engine.team?.ready();
     return engine;
