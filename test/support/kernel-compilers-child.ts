@@ -65,6 +65,6 @@ if (mode === 'rule') {
 } else {
   const [path = '', out = '', megabytes] = args;
   grow(Number(megabytes));
-  const { native } = await buildFloat({ path }, { target: 'host', out });
+  const { native } = await buildFloat({ path }, { target: 'host', how: { kernels: 'optimized' }, out });
   console.log(JSON.stringify(native));
 }
