@@ -4,7 +4,6 @@ import { parseAssignment } from './expressions.ts';
 import { signatureOf } from './intrinsics.ts';
 import * as nodes from './nodes.ts';
 import { type Binding, CLOSE, COMMA, type Parser } from './parser.ts';
-import { STRING } from './tokens.ts';
 import { FLOAT } from './types.ts';
 
 /** A call of a function or of an instruction; the next tokens are its name and a parenthesis. */
@@ -24,7 +23,7 @@ export function parseCall(p: Parser, binding: Binding | undefined): Expression {
     return constant(FLOAT, Number.POSITIVE_INFINITY);
   }
   if (name === '__builtin_nanf') {
-    p.expect(STRING);
+    p.expectString('');
     p.expect(CLOSE);
     return { kind: 'intrinsic', type: FLOAT, name, args: [] };
   }

@@ -200,12 +200,19 @@ function parseLengths(p: Parser, of: Type): { type: Type; isOpen: boolean } {
   const lengths: number[] = [];
   let isOpen = false;
   while (p.accept(BRACKET)) {
-    if (p.code !== END_BRACKET) lengths.push(parseConstant(p));
+    if (p.code !== END_BRACKET) lengths.push(parseLength(p));
     else if (lengths.length === 0 && !isOpen) isOpen = true;
     else throw p.refused('an array without a length');
     p.expect(END_BRACKET);
   }
   return { type: lengths.reduceRight<Type>((inner, length) => ({ kind: 'array', of: inner, length }), of), isOpen };
+}
+
+function parseLength(p: Parser): number {
+  const { at } = p;
+  const length = parseConstant(p);
+  if (length < 0) throw p.refused(`an array of ${length} values`, at);
+  return length;
 }
 
 function parseParameters(p: Parser): Parameter[] {

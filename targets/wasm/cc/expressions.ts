@@ -134,7 +134,8 @@ function modify(p: Parser, place: Place, next: (old: Expression) => Expression, 
 }
 
 function placeOf(p: Parser, e: Expression, at: number): Place {
-  if (e.kind !== 'read' || e.type.kind === 'array') throw p.refused('a value that cannot be written to', at);
+  if (e.kind !== 'read' || e.type.kind === 'array' || e.type.kind === 'void')
+    throw p.refused('a value that cannot be written to', at);
   return e.place;
 }
 
@@ -156,6 +157,9 @@ function conditional(test: Expression, type: Type, yes: Expression, no: Expressi
 
 function typeOfEither(yes: Expression, no: Expression): Type {
   if (isNumber(yes.type) && isNumber(no.type)) return common(yes.type, no.type);
+  if (yes.type.kind === 'pointer' && no.type.kind === 'pointer' && !isSame(yes.type.to, no.type.to)) {
+    throw new nodes.Refusal(`a choice of ${describe(yes.type)} and ${describe(no.type)}`);
+  }
   const type = yes.type.kind === 'pointer' ? yes.type : no.type;
   if (type.kind === 'record') throw new nodes.Refusal('a choice of records');
   return type;

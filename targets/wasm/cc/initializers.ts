@@ -44,8 +44,12 @@ function partsOf(type: Type): readonly { type: Type; offset: number }[] | undefi
   return type.kind === 'record' ? membersOf(type) : undefined;
 }
 
-function membersOf({ members }: Record): Record['members'] {
-  return members.length > 1 && members.every((m) => m.offset === 0) ? members.slice(0, 1) : members;
+function membersOf(record: Record): Record['members'] {
+  return isUnion(record) ? record.members.slice(0, 1) : record.members;
+}
+
+function isUnion({ members }: Record): boolean {
+  return members.length > 1 && members.every((m) => m.offset === 0);
 }
 
 /** The bytes that a global begins with, and its type, which for an array of unknown length is that of its list. */
@@ -138,8 +142,11 @@ export function writeList(variable: Variable, initial: Initial): Statement[] {
 function hasManyZeros(type: Type, initial: Initial): boolean {
   let count = 0;
   let hasVectors = false;
+  /** A union longer than its first member, of which the rest is zeros, too. */
+  let hasRests = false;
   const visit = (of: Type, list: Initial | undefined): void => {
     const parts = partsOf(of);
+    if (of.kind === 'record' && isUnion(of)) hasRests ||= sizeOf(of) > sizeOf(of.members[0]?.type ?? VOID);
     if (parts) for (const [i, part] of parts.entries()) visit(part.type, list && isList(list) ? list[i] : undefined);
     else if (list === undefined) {
       count++;
@@ -147,7 +154,7 @@ function hasManyZeros(type: Type, initial: Initial): boolean {
     }
   };
   visit(type, initial);
-  return hasVectors || count > MANY;
+  return hasVectors || hasRests || count > MANY;
 }
 
 function filled(place: Place): Expression {

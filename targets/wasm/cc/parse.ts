@@ -1,4 +1,4 @@
-import type { Expression, Function as Routine, Unit, Variable } from './ast.ts';
+import type { Expression, Function as Routine, Type, Unit, Variable } from './ast.ts';
 import { type Declarator, parseDeclarator, parseSpecifiers, type Specifiers } from './declarators.ts';
 import { parseData } from './initializers.ts';
 import { Expander } from './macros.ts';
@@ -8,7 +8,7 @@ import { preprocess, type Text } from './preprocess.ts';
 import { refused } from './refuse.ts';
 import { parseBlock } from './statements.ts';
 import { END, Tokens } from './tokens.ts';
-import { VECTOR } from './types.ts';
+import { isSame, VECTOR } from './types.ts';
 
 /**
  * Parses a translation unit. What stands at its top is read in full, but bodies of functions and lists of tables only where a function
@@ -186,7 +186,9 @@ class File {
     });
     const names = parameters.map((one) => one.name);
     if (known) {
-      if (known.function.parameters.length !== variables.length)
+      const declaredBefore = [known.function.result, ...known.function.parameters.map((v) => v.type)];
+      const types = [type, ...variables.map((v) => v.type)];
+      if (types.length !== declaredBefore.length || !types.every((t, i) => isSame(t, declaredBefore[i] as Type)))
         throw p.refused(`'${p.spelling(name)}' is declared otherwise`);
       if (!known.body) {
         known.function.parameters = variables;
@@ -196,6 +198,7 @@ class File {
       return known;
     }
     if (p.lookup(name)) throw p.refused(`'${p.spelling(name)}' is declared again`);
+    if (type.kind === 'record') throw p.refused('a function whose value is a record is not supported');
     const entry: FunctionEntry = {
       function: { name: p.spelling(name), external: !isStatic, result: type, parameters: variables, inline },
       names,

@@ -62,6 +62,12 @@ export class Parser {
     this.next();
   }
 
+  /** A string of this text. */
+  expectString(text: string): void {
+    if (this.spelling(this.code) !== `"${text}"`) throw this.unexpected(`"${text}"`);
+    this.next();
+  }
+
   spelling(code: number): string {
     return this.text.spellings.of(code);
   }

@@ -73,6 +73,7 @@ class Directives {
     while (at < text.length) {
       const hash = this.nextDirective(at);
       if (this.holds) this.lex(at, hash, this.tokens);
+      else this.skip(at, hash);
       if (hash === text.length) break;
       const end = this.endOfLine(hash);
       this.directive(hash, end);
@@ -90,13 +91,22 @@ class Directives {
     lex(this.text, from, to, this.spellings, out, this.lineOf);
   }
 
+  /** What does not hold may be any text, but what looks like a directive must not be in a comment. */
+  private skip(from: number, to: number): void {
+    const skipped = this.text.slice(from, to);
+    const comment = skipped.lastIndexOf('/*');
+    if (comment >= 0 && !skipped.includes('*/', comment + 2)) {
+      throw this.refused(from + comment, 'a comment that does not end before the next directive');
+    }
+  }
+
   /** Where the next `#` is that has nothing but blanks before it on its line; the end of the text if there is none. */
   private nextDirective(from: number): number {
     const { text } = this;
     for (let hash = text.indexOf('#', from); hash >= 0; hash = text.indexOf('#', hash + 1)) {
       let before = hash - 1;
       while (before >= 0 && (text[before] === ' ' || text[before] === '\t')) before--;
-      if (before < 0 || text[before] === '\n') return hash;
+      if (before < 0 || (text[before] === '\n' && text[before - 1] !== '\\')) return hash;
     }
     return text.length;
   }
@@ -111,7 +121,7 @@ class Directives {
   }
 
   private directive(hash: number, end: number): void {
-    const words = /\s*(\w*)\s*/y;
+    const words = /[ \t]*(\w*)\s*/y;
     words.lastIndex = hash + 1;
     const name = words.exec(this.text)?.[1] ?? '';
     const rest = Math.min(words.lastIndex, end);
@@ -129,7 +139,7 @@ class Directives {
         this.groups.pop();
         return;
     }
-    if (!this.holds) {
+    if (!this.holds && !this.endsGroup(name)) {
       if (name === 'if') this.groups.push({ outside: false, hadElse: false });
       return;
     }
@@ -137,6 +147,11 @@ class Directives {
     if (name === 'define') this.define(rest, end);
     else if (name === 'undef') this.undefine(this.oneName(rest, end));
     else if (!isHeader) throw this.refused(hash, `#${this.text.slice(hash + 1, end).trim()} is not supported`);
+  }
+
+  /** Whether a directive of what does not hold says that more holds, or may do so: `#elif` and the like, and one without a name at its beginning. */
+  private endsGroup(name: string): boolean {
+    return name === '' || (name.startsWith('elif') && this.groups.at(-1)?.outside === true);
   }
 
   private groupAt(at: number) {

@@ -70,8 +70,7 @@ function parseStatement(p: Parser): Statement {
       p.expect(SEMICOLON);
       return { kind: code === BREAK ? 'break' : 'continue' };
     case PRAGMA:
-      skipParentheses(p);
-      return rolled(p, parseStatement(p));
+      return parsePragma(p);
     case ASM:
       return parseHidden(p);
     default:
@@ -85,8 +84,13 @@ function parsePlain(p: Parser): Statement {
   return { kind: 'expression', expression };
 }
 
-/** A loop after a pragma, of which there is one: it is not to be unrolled. */
-function rolled(p: Parser, loop: Statement): Statement {
+/** Of pragmas there is one: the loop after it is not to be unrolled. */
+function parsePragma(p: Parser): Statement {
+  p.next();
+  p.expect(OPEN);
+  p.expectString('clang loop unroll(disable)');
+  p.expect(CLOSE);
+  const loop = parseStatement(p);
   if (loop.kind === 'loop') return { ...loop, rolled: true };
   const last = loop.kind === 'block' ? loop.body.at(-1) : undefined;
   if (loop.kind !== 'block' || last?.kind !== 'loop') throw p.refused('a pragma before something else than a loop');
@@ -95,20 +99,20 @@ function rolled(p: Parser, loop: Statement): Statement {
 
 /** `__asm__("" : "+r"(x))`, which hides from a compiler what a value is. There is nothing here that looks at it. */
 function parseHidden(p: Parser): Statement {
-  skipParentheses(p);
-  p.expect(SEMICOLON);
-  return NOTHING;
-}
-
-/** A word and what is in parentheses after it. */
-function skipParentheses(p: Parser): void {
   p.next();
+  p.expect(OPEN);
+  p.expectString('');
+  p.expect(COLON);
+  p.expectString('+r');
   p.expect(OPEN);
   for (let depth = 1; depth > 0; p.next()) {
     if (p.code === OPEN) depth++;
     else if (p.code === CLOSE) depth--;
     else if (p.code === END) throw p.unexpected("')'");
   }
+  p.expect(CLOSE);
+  p.expect(SEMICOLON);
+  return NOTHING;
 }
 
 function parseTest(p: Parser): Expression {

@@ -1,12 +1,11 @@
 import { refused } from './refuse.ts';
 
 /**
- * Tokens are numbers: operators and keywords have fixed ones, each other name gets one of its own, and numbers as they are written get
- * theirs above `LITERAL`.
+ * Tokens are numbers: operators and keywords have fixed ones, each other name gets one of its own, and numbers and strings as they are
+ * written get theirs above `LITERAL`.
  */
 
 export const END = 0;
-export const STRING = 1;
 
 const OPERATORS =
   '( ) [ ] { } ; , : ? ~ ! . -> ++ -- = + - * / % & | ^ << >> < > <= >= == != && || += -= *= /= %= &= |= ^= <<= >>= # ...';
@@ -14,14 +13,14 @@ const KEYWORDS =
   'void char short int long float double signed unsigned const restrict volatile static inline typedef extern struct union enum sizeof ' +
   '__typeof__ __attribute__ __asm__ _Pragma if else for while do switch case default break continue return goto';
 
-const FIRST_OPERATOR = 2;
+const FIRST_OPERATOR = 1;
 const operators = OPERATORS.split(' ');
-const spellings = ['', 'string', ...operators, ...KEYWORDS.split(' ')];
+const spellings = ['', ...operators, ...KEYWORDS.split(' ')];
 const FIRST_KEYWORD = FIRST_OPERATOR + operators.length;
 
 /** The first token of a name that is not a keyword. */
 export const FIRST_NAME = spellings.length;
-/** Above it are numbers: `token - LITERAL` tells which. */
+/** Above it are numbers and strings: `token - LITERAL` tells which. */
 export const LITERAL = 1 << 24;
 
 /** The token of an operator or a keyword. */
@@ -59,22 +58,22 @@ export class Tokens {
   }
 }
 
-/** Names and numbers that were met, by token. */
+/** Names, numbers and strings that were met, by token. */
 export class Spellings {
   private readonly texts = [...spellings];
   private readonly tokens = new Map(spellings.slice(FIRST_KEYWORD).map((s, i) => [s, FIRST_KEYWORD + i]));
-  private readonly numbers: string[] = [];
-  private readonly numberTokens = new Map<string, number>();
+  private readonly literalTexts: string[] = [];
+  private readonly literalTokens = new Map<string, number>();
   /** Of numbers of up to three digits, by value. */
   private readonly shortTokens = new Int32Array(1000);
 
-  /** How many tokens there are below that of the next new name, and of numbers. */
+  /** How many tokens there are below that of the next new name, and of numbers and strings. */
   get names(): number {
     return this.texts.length;
   }
 
   get literals(): number {
-    return this.numbers.length;
+    return this.literalTexts.length;
   }
 
   name(text: string): number {
@@ -85,10 +84,10 @@ export class Spellings {
   }
 
   literal(text: string): number {
-    const known = this.numberTokens.get(text);
+    const known = this.literalTokens.get(text);
     if (known !== undefined) return known;
-    const code = LITERAL + this.numbers.push(text) - 1;
-    this.numberTokens.set(text, code);
+    const code = LITERAL + this.literalTexts.push(text) - 1;
+    this.literalTokens.set(text, code);
     return code;
   }
 
@@ -103,7 +102,7 @@ export class Spellings {
 
   of(code: number): string {
     if (code === END) return 'the end';
-    return (code >= LITERAL ? this.numbers[code - LITERAL] : this.texts[code]) ?? '';
+    return (code >= LITERAL ? this.literalTexts[code - LITERAL] : this.texts[code]) ?? '';
   }
 }
 
@@ -113,12 +112,14 @@ export function empty<T>(length: number): (T | undefined)[] {
 }
 
 const BLANK = 1;
-const LETTER = 2;
-const DIGIT = 3;
+const SPLICE = 2;
+const LETTER = 3;
+const DIGIT = 4;
 
 /** What begins with each character of ASCII. */
 const classes = new Uint8Array(128);
-for (const c of ' \t\r\n\f\v\\') classes[c.charCodeAt(0)] = BLANK;
+for (const c of ' \t\r\n\f\v') classes[c.charCodeAt(0)] = BLANK;
+classes[92] = SPLICE;
 for (let c = 0; c < 128; c++) {
   if (/[a-z_]/i.test(String.fromCharCode(c))) classes[c] = LETTER;
   else if (/[0-9]/.test(String.fromCharCode(c))) classes[c] = DIGIT;
@@ -166,7 +167,10 @@ export function lex(
       continue;
     } else if (c === 34) {
       at = endOfString(text, at, to, lineOf);
-      code = STRING;
+      code = spellings.literal(text.slice(start, at));
+    } else if (kind === SPLICE) {
+      at = endOfSplice(text, at, lineOf);
+      continue;
     } else {
       const length = operatorAt(text, at);
       if (length === 0) throw refused(lineOf(at), `'${text[at]}' is not expected`);
@@ -230,6 +234,20 @@ function shortToken(text: string, from: number, to: number, spellings: Spellings
   return spellings.short(value);
 }
 
+/** A backslash at the end of a line. It stands between tokens here, where C would also join those that touch it on both sides. */
+function endOfSplice(text: string, from: number, lineOf: (at: number) => number): number {
+  const end = text.charCodeAt(from + 1) === 13 ? from + 2 : from + 1;
+  if (text.charCodeAt(end) !== 10) throw refused(lineOf(from), "'\\' is not expected");
+  if (!isBlank(text.charCodeAt(from - 1)) && !isBlank(text.charCodeAt(end + 1))) {
+    throw refused(lineOf(from), "'\\' with no blank on either side");
+  }
+  return end + 1;
+}
+
+function isBlank(c: number): boolean {
+  return classes[c] === BLANK;
+}
+
 function isComment(next: number): boolean {
   return next === 42 || next === 47;
 }
@@ -237,7 +255,10 @@ function isComment(next: number): boolean {
 function endOfComment(text: string, from: number, to: number, lineOf: (at: number) => number): number {
   const isLine = text.charCodeAt(from + 1) === 47;
   const end = text.indexOf(isLine ? '\n' : '*/', from + 2);
-  if (isLine) return end < 0 || end > to ? to : end;
+  if (isLine) {
+    if (text[end - 1] === '\\') throw refused(lineOf(from), 'a comment that goes on after a backslash');
+    return end < 0 || end > to ? to : end;
+  }
   if (end < 0 || end + 2 > to) throw refused(lineOf(from), 'a comment that does not end before the next directive');
   return end + 2;
 }

@@ -89,6 +89,25 @@ const refusals: readonly [what: string, source: string, line: number, message: R
   ['values of lists', 'void f(void) { (i32[2]){1, 2}; }', 1, /a value of a list/],
   ['calls of values', 'void f(i32 *p) { p[0](1); }', 1, /a call of a value/],
   ['cases inside of statements', 'void f(i32 n) { switch (n) { if (n) { case 1: n = 2; } } }', 1, /instead of 'case'/],
+  ['other assembly', 'void f(i32 a) {\n __asm__("nop"); }', 2, /"" was expected instead of '"nop"'/],
+  ['values that assembly makes', 'void f(i32 a) { __asm__("" : "=r"(a)); }', 1, /"\+r" was expected/],
+  ['other pragmas', 'void f(void) { _Pragma("x") for (;;) break; }', 1, /clang loop unroll/],
+  [
+    'choices of pointers to different types',
+    'void f(i32 *p, void *q) { p ? p : q; }',
+    1,
+    /a choice of i32 \* and void \*/,
+  ],
+  ['writes to what has no type', 'void f(void *p) { *p = 1; }', 1, /cannot be written to/],
+  [
+    'functions that were declared otherwise',
+    'static float g(void);\nstatic i32 g(void) { return 1; }',
+    2,
+    /'g' is declared/,
+  ],
+  ['parameters that were', 'static i32 g(u8 a);\nstatic i32 g(i32 a) { return a; }', 2, /'g' is declared otherwise/],
+  ['values that are structs', 'typedef struct { i32 a; } s;\nstatic s g(s *p) { return *p; }', 2, /value is a record/],
+  ['lengths below 0', 'void f(void) { i32 a[1 - 2]; }', 1, /an array of -1 values/],
   ['nothing returned', 'i32 f(void) { return; }', 1, /a return without a value/],
 ];
 

@@ -24,7 +24,7 @@ const cases: readonly [what: string, statements: string, tree: string][] = [
   ],
   [
     'and those that declare',
-    '_Pragma("x") for (i32 i = 0; i < n; ) i = n;',
+    '_Pragma("clang loop unroll(disable)") for (i32 i = 0; i < n; ) i = n;',
     '{{i32 i = 0:i32; rolled loop while (lt i32 i n) (assign i32 i n);}}',
   ],
   [
@@ -55,6 +55,12 @@ const cases: readonly [what: string, statements: string, tree: string][] = [
     'union { u32 bits; float value; } u = {n}; u.value = 1;',
     '{{0:u32 0:f32} u; (assign u32 (offset 1 (address *{0:u32 0:f32} u) 0:i32) (convert u32 n)); ' +
       '(assign f32 (offset 1 (address *{0:u32 0:f32} u) 0:i32) 1:f32);}',
+  ],
+  [
+    'and the rest of it is zeros',
+    'union { u8 low; u32 all; } u = {n};',
+    '{{0:u8 0:u32} u; (__builtin_memset (address *void u) 0:i32 4:u32); ' +
+      '(assign u8 (offset 1 (address *{0:u8 0:u32} u) 0:i32) (convert u8 n));}',
   ],
 ];
 
