@@ -17,7 +17,7 @@ import {
   STAR,
 } from './parser.ts';
 import { FIRST_NAME, LITERAL, token } from './tokens.ts';
-import { common, describe, INT, isNumber, sizeOf, UNSIGNED } from './types.ts';
+import { common, describe, INT, isNumber, isSame, sizeOf, UNSIGNED } from './types.ts';
 
 /** Binary operators by token: how closely they bind, and what they are. */
 const PRECEDENCE = new Uint8Array(FIRST_NAME);
