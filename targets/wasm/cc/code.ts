@@ -23,6 +23,8 @@ export interface Local {
   readonly type: ValueType | undefined;
   readonly bytes: number;
   readonly align: number;
+  /** Of an int: whether it has a sign. */
+  readonly signed: boolean;
   /** Nothing but its declaration writes it. */
   readonly stable: boolean;
   /** All that writes it is seen: `known` is kept. */

@@ -84,7 +84,7 @@ class Generator extends Emitter {
     this.allocate(parameter);
     this.local(0x20, this.frame!);
     this.local(0x20, parameter.index);
-    this.memory(STORES[parameter.type!]!, parameter.offset);
+    this.memory(storeTo(parameter), parameter.offset);
   }
 
   private globalSet(): void {
@@ -186,7 +186,7 @@ class Generator extends Emitter {
     if (local.escapes) {
       this.local(0x20, this.frame!);
       this.value(value);
-      this.memory(STORES[local.type!]!, local.offset);
+      this.memory(storeTo(local), local.offset);
       return;
     }
     const isParameter = local.index >= 0 && local.index < this.source.parameters.length;
@@ -256,7 +256,7 @@ class Generator extends Emitter {
           return;
         }
         this.local(0x20, this.frame!);
-        this.memory(LOADS[v.type]!, v.local.offset);
+        this.memory(loadFrom(v.local), v.local.offset);
         return;
       case 'frame':
         this.local(0x20, this.frame!);
@@ -338,7 +338,8 @@ class Generator extends Emitter {
   }
 
   private choose(v: Extract<Value, { kind: 'choose' }>): void {
-    if (isQuick(v.yes) && isQuick(v.no) && !isBranchy(v.test)) {
+    // Both are computed before the test, which must not write what they read.
+    if (isQuick(v.yes) && isQuick(v.no) && isPure(v.test) && !isBranchy(v.test)) {
       this.value(v.yes);
       this.value(v.no);
       this.value(v.test);
@@ -490,6 +491,16 @@ const STORES: { readonly [type: number]: number } = {
   [F64]: 0x39,
   [V128]: VECTOR | 0x0b,
 };
+
+/** What writes a variable that lies in the frame, and what reads it: others take it for as many bytes as it has. */
+function storeTo({ type, bytes }: Local): number {
+  return bytes === 1 ? 0x3a : bytes === 2 ? 0x3b : STORES[type!]!;
+}
+
+function loadFrom({ type, bytes, signed }: Local): number {
+  const small = bytes === 1 ? 0x2c : bytes === 2 ? 0x2e : undefined;
+  return small === undefined ? LOADS[type!]! : small + (signed ? 0 : 1);
+}
 
 function slotOf(address: Value, offset: number): Local | undefined {
   return address.kind === 'frame' ? address.local.slots?.get(offset) : undefined;

@@ -1,13 +1,14 @@
 import type { Variable } from './ast.ts';
 import type { Local, Value } from './code.ts';
 import { int, splitSum } from './fold.ts';
-import { alignOf, sizeOf, valueTypeOf } from './layout.ts';
+import { alignOf, isSigned, sizeOf, valueTypeOf } from './layout.ts';
 import { I32, type ValueType } from './opcodes.ts';
 
 /** The local that a variable of C becomes. */
 export function localOf(v: Variable, stable: boolean): Local {
   return {
     ...fresh(v.name, valueTypeOf(v.type), sizeOf(v.type), alignOf(v.type)),
+    signed: isSigned(v.type),
     stable: stable && !v.addressed,
     untouched: v.untouched === true && stable && !v.addressed,
     tracked: !v.addressed,
@@ -29,6 +30,7 @@ function fresh(name: string, type: ValueType | undefined, bytes: number, align: 
     type,
     bytes,
     align,
+    signed: false,
     stable: false,
     tracked: false,
     depth: 0,

@@ -41,9 +41,11 @@ function tripsOf(l: Lowering, s: Loop): number | undefined {
   const facts = l.frame.facts.parts.get(s)!;
   if (s.rolled || !s.testFirst || !s.test || !s.step || facts.leaves) return undefined;
   const counter = counterOf(s.test);
-  if (!counter || !l.localsOf([counter])[0]?.known || assigns(s.body, counter, l)) return undefined;
+  if (!counter || !l.localsOf([counter])[0]?.known) return undefined;
   const most = Math.min(TRIPS, Math.max(1, Math.floor(UNROLLED / facts.size)));
   return quietly(l, () => {
+    // What the body writes is not known in a test or a step.
+    l.knowledge.forget(l.localsOf(l.frame.facts.bodies.get(s.body)!));
     for (let trips = 0; ; trips++) {
       const test = intOf(testOf(l, s.test!));
       if (test === undefined || trips > most) return undefined;
@@ -61,11 +63,6 @@ function counterOf(test: Expression): Variable | undefined {
     else if (e.kind === 'binary') e = e.left;
     else return e.kind === 'read' && e.place.kind === 'variable' ? e.place.variable : undefined;
   }
-}
-
-/** Whether the body writes the counter; loops within are asked what they write. */
-function assigns(body: Statement, counter: Variable, l: Lowering): boolean {
-  return l.frame.facts.bodies.get(body)?.has(counter) ?? true;
 }
 
 function repeat(l: Lowering, s: Loop): boolean {

@@ -57,7 +57,7 @@ function inValue(v: Value): Value {
 function out(loop: Loop): Loop {
   const mover = new Mover(loop);
   const body = mover.actions(loop.body, true);
-  const step = [...mover.actions(loop.step, false), ...mover.after];
+  const step = mover.step(loop.step);
   const again = loop.again && mover.settled(loop.again, false);
   return { ...loop, body, step, ...(again && { again }), before: [...loop.before, ...mover.before] };
 }
@@ -80,16 +80,24 @@ class Mover {
 
   constructor(loop: Loop) {
     this.watch(loop.body);
-    const inBody = new Set(this.written);
-    this.watch(loop.step);
+    // What a step adds is known of those that nothing else writes.
+    const adds = loop.step.filter(isAddition);
+    this.watch(loop.step.filter((a) => !isAddition(a)));
     if (loop.again) this.watchValue(loop.again);
-    for (const a of loop.step) {
-      if (a.kind !== 'set') continue;
-      const { rest, offset } = splitSum(a.value);
-      const isStep = rest.kind === 'read' && rest.local === a.local && !inBody.has(a.local) && !this.steps.has(a.local);
-      if (isStep && !a.local.addressed) this.steps.set(a.local, offset);
-      inBody.add(a.local);
+    for (const { local, value } of adds) {
+      if (!this.written.has(local) && !local.addressed) this.steps.set(local, splitSum(value).offset);
+      else this.steps.delete(local);
+      this.written.add(local);
     }
+  }
+
+  /** Some of it comes behind what counts, but before the pointers that move along have moved. */
+  step(actions: readonly Action[]): Action[] {
+    const steps = new Map(this.steps);
+    this.steps.clear();
+    const moved = this.actions(actions, false);
+    for (const [local, by] of steps) this.steps.set(local, by);
+    return [...moved, ...this.after];
   }
 
   private watch(actions: readonly Action[]): void {
@@ -115,6 +123,7 @@ class Mover {
           break;
         case 'bulk':
           this.stores = true;
+          for (const o of a.operands) this.watchValue(o);
           break;
         case 'block':
           this.watch(a.body);
@@ -439,6 +448,13 @@ class Mover {
       constant,
     };
   }
+}
+
+/** Whether it adds a constant to a local. */
+function isAddition(a: Action): a is Extract<Action, { kind: 'set' }> {
+  if (a.kind !== 'set') return false;
+  const { rest } = splitSum(a.value);
+  return rest.kind === 'read' && rest.local === a.local;
 }
 
 /** Whether control may go elsewhere from within it. */

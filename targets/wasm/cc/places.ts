@@ -2,7 +2,7 @@ import type { Expression, Place, Type } from './ast.ts';
 import type { Local, Value } from './code.ts';
 import { add, int, splitSum } from './fold.ts';
 import { hoisted } from './hoist.ts';
-import { loadOf, sizeOf, storeOf, valueTypeOf } from './layout.ts';
+import { isSigned, loadOf, sizeOf, storeOf, valueTypeOf } from './layout.ts';
 import { frameOf, isCheap, readOf } from './locals.ts';
 import type { Lowering } from './lower.ts';
 import { I32, MISC } from './opcodes.ts';
@@ -42,7 +42,9 @@ function pointedTo(at: Value, type: Type): Located {
   const { address, offset } = splitAddress(at);
   if (address.kind === 'frame' && offset === 0) {
     const { local } = address;
-    if (local.type !== undefined && local.type === valueTypeOf(type) && local.bytes === sizeOf(type)) return { local };
+    const isSame = local.type !== undefined && local.type === valueTypeOf(type) && local.bytes === sizeOf(type);
+    // Ints of few bytes are kept with their sign, or without.
+    if (isSame && (local.bytes >= 4 || local.signed === isSigned(type))) return { local };
   }
   return { address, offset };
 }

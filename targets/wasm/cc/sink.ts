@@ -204,6 +204,8 @@ class Sinker {
         return this.choose(v, fresh);
       case 'sequence':
         return this.sequence(v);
+      case 'call':
+        return this.call(v, fresh);
       default:
         return mapParts(v, (part) => this.placed(part, fresh));
     }
@@ -216,6 +218,17 @@ class Sinker {
   ): { readonly address: Value; readonly offset: number } {
     const placed = this.placed(address, fresh);
     return placed === address ? { address, offset } : splitAddress(add(placed, int(offset)));
+  }
+
+  /** What is read behind it but was named before is read before it, as it may write memory. */
+  private call(v: Extract<Value, { kind: 'call' }>, fresh: boolean): Value {
+    const body = this.capture(() => this.flushLoads(v.args));
+    const called = mapParts(v, (part) => this.placed(part, fresh));
+    if (body.length === 0 || v.type === undefined) {
+      this.out.push(...body);
+      return called;
+    }
+    return { kind: 'sequence', type: v.type, body, value: called };
   }
 
   /** What both ways need is there before. */

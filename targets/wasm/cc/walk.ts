@@ -117,11 +117,13 @@ function visitAction(a: Action, visit: (local: Local) => void): void {
   }
 }
 
-/** Whether a value without calls is made of what lies in memory. */
+/** Whether a value without calls is made of what lies in memory, as variables may that have an address. */
 export function hasLoad(v: Value): boolean {
   switch (v.kind) {
     case 'load':
       return true;
+    case 'read':
+      return v.local.addressed;
     case 'operation':
       return v.operands.some(hasLoad);
     case 'extract':

@@ -166,6 +166,61 @@ const PROGRAMS: readonly [what: string, source: string, args: readonly number[],
     [5],
     304,
   ],
+  [
+    'what is read before a call that writes it',
+    'EW_SHARED i32 g(i32 *q) { *q = 5; return 1; } i32 f(i32 n) { i32 q[1]; q[0] = n; const i32 x = q[0]; q[0] = g(q) + x; return q[0]; }',
+    [40],
+    41,
+  ],
+  [
+    'a variable with an address likewise',
+    'EW_SHARED void g(i32 *p) { *p += 10; } i32 f(i32 n) { i32 x = n; g(&x); const i32 y = x + 1; g(&x); return y * 1000 + x; }',
+    [40],
+    51060,
+  ],
+  [
+    'small ints with an address take their bytes only',
+    'EW_SHARED void g(i8 *p) { *p = -1; } i32 f(i32 n) { i8 x = 0, y = 0; u16 z = 7; g(&x); g(&y); y = 3; g((i8 *)&z); return z * 10000 + x * 100 + y + n; }',
+    [0],
+    255 * 10000 - 100 + 3,
+  ],
+  [
+    'small ints read without their sign',
+    'i32 f(i32 n) { i8 x = (i8)n; u8 y; __builtin_memcpy(&y, &x, 1); return y + *(u8 *)&x; }',
+    [-1],
+    510,
+  ],
+  [
+    'an address that moves on where it is used',
+    'i32 f(i32 n) { u8 q[64]; u8 *p = q; for (i32 i = 0; i < n; i++) __builtin_memset(p++, i + 1, (u32)(n - i)); return q[5]; }',
+    [20],
+    6,
+  ],
+  [
+    'a step that reads what it has counted',
+    'i32 f(i32 n) { i32 s = 0, j = 0; for (i32 i = 0; i < n; i++, j = i * 12) s += j + i * 12; return s; }',
+    [40],
+    18720,
+  ],
+  [
+    'counted in the step and in its test',
+    'i32 f(i32 n) { i32 s = 0; for (i32 i = 0; i++ < n; i++) s += i * 12; return s; }',
+    [40],
+    4800,
+  ],
+  ['a choice whose test writes', 'i32 f(i32 n) { i32 i = n; return i++ < 100 ? i : 7; }', [40], 41],
+  [
+    'a bound that its loop moves',
+    'i32 f(i32 n) { i32 m = 10, s = n; for (i32 i = 0; i < m; i++) { m--; s++; } return s; }',
+    [0],
+    5,
+  ],
+  [
+    'a step that its loop changes',
+    'i32 f(i32 n) { i32 m = 1, s = n; for (i32 i = 0; i < 10; i += m) { m = 2; s++; } return s; }',
+    [0],
+    5,
+  ],
 ];
 
 for (const [what, source, args, wanted] of PROGRAMS) {
