@@ -18,8 +18,8 @@ interface Layer {
   /** What becomes of the result: it is kept, or coded after a residual and a bound, at one step or one a channel. */
   readonly tail?: 'i8' | 'i16' | 'each';
   readonly residual?: boolean;
-  /** Pixels in a vector. */
-  readonly pixels: 1 | 2 | 16;
+  /** Pixels in a vector; 0: the kernel of narrow vectors takes it. */
+  readonly pixels: 0 | 1 | 2 | 16;
 }
 
 const LAYERS: readonly Layer[] = [
@@ -75,6 +75,19 @@ const LAYERS: readonly Layer[] = [
     tail: 'i8',
     pixels: 1,
   },
+  // All windows are beside the image, which begins behind the end of the lines that are copied.
+  ...[8, 16].map(
+    (c): Layer => ({
+      name: `depthwise, ${c} channels beside the image`,
+      depthwise: true,
+      shape: [3, 2, c],
+      kernel: [2, 1],
+      stride: 64,
+      pads: [0, 100, 0, 0],
+      zeros: [-90],
+      pixels: 0,
+    }),
+  ),
 ];
 
 /** All of them in one graph; what the operators' own semantics give. */
@@ -161,5 +174,5 @@ export function pairsGraph(): {
     expected.set(y, values.get(y)!);
     builder.outputs.push(y);
   }
-  return { graph: builder.build(), inputs, expected, pixels: LAYERS.map((l) => l.pixels) };
+  return { graph: builder.build(), inputs, expected, pixels: LAYERS.map((l) => l.pixels).filter((n) => n > 0) };
 }

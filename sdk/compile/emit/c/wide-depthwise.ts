@@ -78,12 +78,16 @@ function skipsLines({ oh, h, strides, pads }: Geometry, rows: number, lineCount:
 
 const LEAST_SKIPPED = 0.2;
 
-/** Whether the kernel takes it: filters without gaps that fit registers. */
+/** Pixels of a copied line, as far as taps that are read four at a time reach. */
+const pixelsOf = ({ kw, ow, strides }: Geometry): number => (ow - 1) * strides[1] + 4 * Math.ceil(kw / 4);
+
+/** Whether the kernel takes it: filters without gaps that fit registers, and lines that the image begins in. */
 export function suitsWideDepthwise(ctx: KernelContext, geo: Geometry): boolean {
   return (
     hasLanewiseTail(ctx) &&
     geo.dilations.every((d) => d === 1) &&
     geo.pads.every((p) => p >= 0) &&
+    geo.pads[1] <= pixelsOf(geo) &&
     geo.kh * Math.ceil(geo.kw / 4) <= MOST_TAPS
   );
 }
@@ -182,7 +186,7 @@ export function wideDepthwise(
   const top = geo.pads[0];
   const rows = rowsAtOnce(geo.oh, ROWS[lanes]);
   const quads = Math.ceil(geo.kw / 4);
-  const pixels = (geo.ow - 1) * sw + 4 * quads;
+  const pixels = pixelsOf(geo);
   const lineCount = (rows - 1) * sh + geo.kh;
   const blocks = Math.ceil(geo.c / lanes);
   const pairs = pairsPixels(ctx, lanes, geo, v);
