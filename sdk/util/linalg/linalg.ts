@@ -46,7 +46,6 @@ export interface ProductOptions {
   readonly alpha?: number;
 }
 
-/** Tile buffers of a product, in bytes: DEPTH * (ROWS + 8) doubles (linalg.c). */
 /** Samples one after another, each of `rows` rows of `taps` x `c`. */
 export interface ChannelOptions {
   readonly rows: number;
@@ -65,6 +64,7 @@ export interface SamplesOptions {
   readonly upper?: boolean;
 }
 
+/** Tile buffers of a product, in bytes: DEPTH * (ROWS + 8) doubles (linalg.c). */
 const SCRATCH_BYTES = 256 * (64 + 8) * 8;
 const ROWS = 64;
 const PAGE = 65536;

@@ -178,7 +178,6 @@ EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d) {
   }
 }
 #endif
-/* the 8 bits of w from bit \`at\` on, and some more above them */
 /* bytes of the tile of an entry, without its list; with EW_ROW_TILES it may be one of sdk/wire/row-tiles.ts */
 #ifdef EW_ROW_TILES
 EW_INLINE i32 ew_row_tile_bytes(i32 cols) { return (cols + 7) / 8 * 32; }
