@@ -6,7 +6,7 @@ import { evaluateGraph } from '../../../sdk/ir/evaluate.ts';
 import { type Attrs, type Graph, GraphBuilder, valueNamed } from '../../../sdk/ir/graph.ts';
 import { sample, sampleInts } from '../../../sdk/ir/ops/lib/cases.ts';
 import { residentBlock, wasmRunner } from '../../../sdk/runner.ts';
-import { bytesOf, type Tensor, tensor } from '../../../sdk/util/tensor.ts';
+import { byteLength, bytesOf, type Tensor, tensor } from '../../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../../targets/wasm/index.ts';
 import { nodesOf } from '../../support/graphs.ts';
 
@@ -108,6 +108,33 @@ test('kernels whose operand and result do not fit together run in bands', () => 
   assert.ok(names.length > new Set(names).size);
   // The f32 input with half of its codes, which begin before it; the sum of 16-bit codes with an image of eight channels.
   assert.ok(program.arenaBytes < 4 * codes + codes + 256, `${program.arenaBytes} bytes`);
+});
+
+test('what a result is written over keeps the alignment of its elements', async () => {
+  const b = new GraphBuilder('aligned');
+  const node = nodesOf(b);
+  const x = b.input('x', { dtype: 'i8', shape: [1, 12, 4, 9] });
+  const codes = sampleInts('i8', [9, 5, 6, 1], -3, 4, 1);
+  const w = b.constant('w', codes, { kind: 'codes', bits: 3 });
+  const m = b.constant('m', sample([9], 2, 0.001, 0.002));
+  const zp = b.constant('zp', tensor('i32', [1], [-9]));
+  const attrs = { strides: [1, 4], pads: [3, 5, 0, 5], dilations: [1, 1], groups: 9 };
+  const y = node('QConv', [x, w, m, b.constant('b', sample([9], 3)), zp], attrs);
+  // Of 4 bytes an element, under a result of 2: rows of 27 elements.
+  const residual = b.input('residual', { dtype: 'f32', shape: [1, 11, 3, 9] });
+  const inv = b.constant('inv', tensor('f32', [1], [1000]));
+  b.outputs.push(node('Quantize', [node('Add', [y, residual]), inv, zp], { to: 'i16' }));
+  const graph = b.build();
+  const inputs = { x: sampleInts('i8', [1, 12, 4, 9], -128, 128, 4), residual: sample([1, 11, 3, 9], 5) };
+  const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'] });
+  const { program } = compiled;
+  const [over, result] = [program.inputs[1]!, program.outputs[0]!];
+  assert.ok(over.offset < result.offset + byteLength(result), 'the result is not written over the residual');
+  assert.is(over.offset % 4, 0);
+  const engine = await WasmEngine.load(program, compiled.modules, residentBlock(compiled));
+  const got = engine.run(inputs)[graph.outputs[0]!]!;
+  engine.close();
+  assert.equal(bytesOf(got.data), bytesOf(evaluateGraph(graph, inputs)[graph.outputs[0]!]!.data));
 });
 
 test.run();
