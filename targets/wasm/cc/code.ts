@@ -1,4 +1,5 @@
 import type { Function as Routine, Variable } from './ast.ts';
+import type { ValueMap } from './keys.ts';
 import type { ValueType } from './opcodes.ts';
 
 /**
@@ -12,7 +13,7 @@ export interface Home {
   /** Loops around it. */
   readonly loops: number;
   /** What is there, by what it is made of. */
-  readonly made: Map<string, Local>;
+  readonly made: ValueMap<Local>;
 }
 
 /** A variable of a function: what it is, and what is found out about it. */

@@ -1,5 +1,4 @@
 import type { Home, Value } from './code.ts';
-import { keyOf } from './keys.ts';
 import { temporary } from './locals.ts';
 import type { Lowering } from './lower.ts';
 import { V128 } from './opcodes.ts';
@@ -14,11 +13,10 @@ const REACH = 4096;
 export function hoisted(l: Lowering, value: Value): Value {
   const home = homeOf(value);
   if (!home || home.loops >= l.loops) return value;
-  const key = keyOf(value);
-  const known = home.made.get(key);
+  const known = home.made.get(value);
   if (known) return { kind: 'read', type: value.type!, local: known };
   const local = { ...temporary('', value.type!, 16, true), home };
-  home.made.set(key, local);
+  home.made.set(value, local);
   home.actions.push({ kind: 'declare', local }, { kind: 'set', local, value });
   return { kind: 'read', type: value.type!, local };
 }

@@ -1,6 +1,6 @@
 import type { Value } from './code.ts';
 import { add, binary, int, intOf, multiply } from './fold.ts';
-import { keyOf } from './keys.ts';
+import { isSame } from './keys.ts';
 import { I32, OP } from './opcodes.ts';
 
 /** Sums of multiples, as addresses are: modulo 2^32, so that their terms can be put into any order. */
@@ -25,29 +25,41 @@ export function isSum(value: Value): boolean {
 
 /** Equal terms are one; terms that cancel out are gone. */
 export function sumOf(value: Value): Sum {
-  const terms = new Map<string, Term>();
+  const terms: { value: Value; by: number }[] = [];
   const constant = collect(value, 1, terms);
-  return { terms: [...terms.values()].filter((t) => t.by !== 0), constant };
+  return { terms: terms.some((t) => t.by === 0) ? terms.filter((t) => t.by !== 0) : terms, constant };
 }
 
-function collect(value: Value, by: number, terms: Map<string, Term>): number {
-  const known = intOf(value);
-  if (known !== undefined) return Math.imul(known, by);
-  if (value.kind === 'operation' && isSum(value)) {
+function collect(value: Value, by: number, terms: { value: Value; by: number }[]): number {
+  if (value.kind === 'constant') {
+    const known = intOf(value);
+    if (known !== undefined) return Math.imul(known, by);
+  } else if (value.kind === 'operation') {
     const [a, b] = value.operands as [Value, Value];
     switch (value.opcode) {
       case OP.i32_add:
         return (collect(a, by, terms) + collect(b, by, terms)) | 0;
       case OP.i32_sub:
         return (collect(a, by, terms) + collect(b, -by | 0, terms)) | 0;
-      case OP.i32_mul:
-        return collect(a, Math.imul(by, intOf(b)!), terms);
-      default:
-        return collect(a, Math.imul(by, 1 << (intOf(b)! & 31)), terms);
+      case OP.i32_mul: {
+        const times = intOf(b);
+        if (times !== undefined) return collect(a, Math.imul(by, times), terms);
+        break;
+      }
+      case OP.i32_shl: {
+        const bits = intOf(b);
+        if (bits !== undefined) return collect(a, Math.imul(by, 1 << (bits & 31)), terms);
+        break;
+      }
     }
   }
-  const key = keyOf(value);
-  terms.set(key, { value, by: ((terms.get(key)?.by ?? 0) + by) | 0 });
+  for (const t of terms) {
+    if (!isSame(t.value, value)) continue;
+    t.value = value;
+    t.by = (t.by + by) | 0;
+    return 0;
+  }
+  terms.push({ value, by });
   return 0;
 }
 

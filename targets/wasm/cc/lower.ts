@@ -2,6 +2,7 @@ import type { Expression, Function as Routine, Statement, Variable } from './ast
 import type { Action, Code, Home, Label, Local, Value } from './code.ts';
 import { type FunctionFacts, factsOf } from './facts.ts';
 import { add, int, intOf, isPure, not, splitSum } from './fold.ts';
+import { ValueMap } from './keys.ts';
 import { valueTypeOf } from './layout.ts';
 import { isStable, Knowledge, localOf, readOf, temporary } from './locals.ts';
 import { lowerLoop } from './loops.ts';
@@ -68,7 +69,7 @@ export class Lowering {
 
   /** Here goes what parameters of the present function keep. */
   settle(): void {
-    const home: Home = { actions: [], loops: this.loops, made: new Map() };
+    const home: Home = { actions: [], loops: this.loops, made: new ValueMap() };
     for (const binding of this.frame.bindings.values()) {
       if ('local' in binding && binding.local.untouched) binding.local.home = home;
     }

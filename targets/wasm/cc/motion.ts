@@ -1,10 +1,11 @@
 import type { Action, Local, Value } from './code.ts';
 import { add, intOf, isPure, multiply, splitSum } from './fold.ts';
-import { keyOf } from './keys.ts';
+import { ValueMap } from './keys.ts';
 import { isSum, plus, sumOf, type Term, valueOfTerms } from './linear.ts';
 import { temporary } from './locals.ts';
 import { I32, OP } from './opcodes.ts';
 import { OFFSETS } from './places.ts';
+import { mapAll, mapParts } from './walk.ts';
 
 /** What addresses are multiplied with at no cost. */
 const SCALES: ReadonlySet<number> = new Set([-1, 1, 2, 4, 8]);
@@ -15,51 +16,136 @@ type Loop = Extract<Action, { kind: 'loop' }>;
  * Moves out of loops what is the same in all of their rounds: values, and the parts of sums, such as addresses, whose other parts change.
  * Some engines do the first, none does the second.
  */
-export function moveOut(actions: readonly Action[]): Action[] {
-  return actions.map(inAction);
+export function moveOut(actions: readonly Action[]): readonly Action[] {
+  return new Finder().actions(actions);
 }
 
-function inAction(a: Action): Action {
-  switch (a.kind) {
-    case 'splice':
-      return { ...a, actions: moveOut(a.actions) };
-    case 'set':
-    case 'store':
-    case 'drop':
-      return { ...a, value: inValue(a.value) };
-    case 'block':
-      return { ...a, body: moveOut(a.body) };
-    case 'if':
-      return { ...a, yes: moveOut(a.yes), no: moveOut(a.no) };
-    case 'loop':
-      return out({ ...a, body: moveOut(a.body), step: moveOut(a.step) });
-    case 'switch':
-      return { ...a, cases: a.cases.map((c) => ({ ...c, body: moveOut(c.body) })) };
-    case 'return':
-      return a.value ? { ...a, value: inValue(a.value) } : a;
-    default:
-      return a;
+/** Finds loops, inner ones first, and what is written in them. What has no loop in it stays the same object. */
+class Finder {
+  readonly written = new Set<Local>();
+  /** Memory is written, perhaps. */
+  stores = false;
+
+  actions(list: readonly Action[]): readonly Action[] {
+    return mapAll(list, this.inAction);
   }
-}
 
-/** Loops of functions that were inlined are in values. */
-function inValue(v: Value): Value {
-  switch (v.kind) {
-    case 'sequence':
-      return { ...v, body: moveOut(v.body), value: inValue(v.value) };
-    case 'operation':
-      return v.operands.some((o) => !isPure(o)) ? { ...v, operands: v.operands.map(inValue) } : v;
-    default:
-      return v;
+  private action(a: Action): Action {
+    switch (a.kind) {
+      case 'declare':
+        this.written.add(a.local);
+        return a;
+      case 'splice': {
+        const actions = this.actions(a.actions);
+        return actions === a.actions ? a : { ...a, actions };
+      }
+      case 'set':
+        this.written.add(a.local);
+        return this.user(a);
+      case 'drop':
+        return this.user(a);
+      case 'store': {
+        this.stores = true;
+        const address = this.value(a.address);
+        const value = this.value(a.value);
+        return address === a.address && value === a.value ? a : { ...a, address, value };
+      }
+      case 'bulk': {
+        this.stores = true;
+        const operands = this.values(a.operands) as typeof a.operands;
+        return operands === a.operands ? a : { ...a, operands };
+      }
+      case 'block': {
+        const body = this.actions(a.body);
+        return body === a.body ? a : { ...a, body };
+      }
+      case 'if': {
+        const test = this.value(a.test);
+        const yes = this.actions(a.yes);
+        const no = this.actions(a.no);
+        return test === a.test && yes === a.yes && no === a.no ? a : { ...a, test, yes, no };
+      }
+      case 'loop':
+        return this.loop(a);
+      case 'switch': {
+        const value = this.value(a.value);
+        return { ...a, value, cases: a.cases.map((c) => ({ ...c, body: this.actions(c.body) })) };
+      }
+      case 'leave':
+        return a;
+      case 'return':
+        return a.value ? this.user(a as typeof a & { readonly value: Value }) : a;
+    }
   }
-}
 
-function out(loop: Loop): Loop {
-  const mover = new Mover(loop);
-  const body = mover.actions(loop.body, true);
-  const step = mover.step(loop.step);
-  const again = loop.again && mover.settled(loop.again, false);
-  return { ...loop, body, step, ...(again && { again }), before: [...loop.before, ...mover.before] };
+  private user<T extends Action & { readonly value: Value }>(a: T): T {
+    const value = this.value(a.value);
+    return value === a.value ? a : { ...a, value };
+  }
+
+  private values(list: readonly Value[]): readonly Value[] {
+    return mapAll(list, this.inValue);
+  }
+
+  /** Loops of functions that were inlined are in values. */
+  private value(v: Value): Value {
+    switch (v.kind) {
+      case 'constant':
+      case 'vector':
+      case 'read':
+      case 'frame':
+      case 'data':
+        return v;
+      case 'operation': {
+        const operands = this.values(v.operands);
+        return operands === v.operands ? v : { ...v, operands };
+      }
+      case 'call': {
+        this.stores = true;
+        const args = this.values(v.args);
+        return args === v.args ? v : { ...v, args };
+      }
+      case 'sequence': {
+        const body = this.actions(v.body);
+        const value = this.value(v.value);
+        return body === v.body && value === v.value ? v : { ...v, body, value };
+      }
+      default:
+        return mapParts(v, this.inValue);
+    }
+  }
+
+  private readonly inAction = (a: Action): Action => this.action(a);
+  private readonly inValue = (v: Value): Value => this.value(v);
+
+  private loop(a: Loop): Loop {
+    const first = a.first && this.value(a.first);
+    const inside = new Finder();
+    const body = inside.actions(a.body);
+    // What a step adds is known of those that nothing else writes.
+    const step = mapAll(a.step, (s) => (isAddition(s) ? s : inside.action(s)));
+    const again = a.again && inside.value(a.again);
+    const steps = inside.steps(step);
+    const mover = new Mover(inside, steps);
+    const moved = mover.loop({ ...a, ...(first && { first }), body, step, ...(again && { again }) });
+    for (const local of inside.written) this.written.add(local);
+    for (const made of mover.before) if (made.kind === 'declare') this.written.add(made.local);
+    if (inside.stores) this.stores = true;
+    return moved;
+  }
+
+  /** What a step adds to locals that nothing else writes. */
+  private steps(step: readonly Action[]): Map<Local, number> {
+    const steps = new Map<Local, number>();
+    for (const a of step) {
+      if (!isAddition(a)) continue;
+      const { local, value } = a;
+      if (!this.written.has(local) && !local.addressed) steps.set(local, splitSum(value).offset);
+      else steps.delete(local);
+      this.written.add(local);
+    }
+    return steps;
+  }
 }
 
 class Mover {
@@ -67,140 +153,54 @@ class Mover {
   readonly before: Action[] = [];
   /** Done at the end of each. */
   readonly after: Action[] = [];
-  private readonly written = new Set<Local>();
+  private readonly written: ReadonlySet<Local>;
   /** What the step alone writes, by adding this. */
-  private readonly steps = new Map<Local, number>();
+  private steps: ReadonlyMap<Local, number>;
   /** Memory is written, perhaps. */
-  private stores = false;
-  private readonly made = new Map<string, Local>();
+  private readonly stores: boolean;
+  private readonly made = new ValueMap<Local>();
   /** Whether the value that was visited last is the same in all rounds. */
   private fixed = false;
   /** What is visited is computed in every round. */
   private always = true;
 
-  constructor(loop: Loop) {
-    this.watch(loop.body);
-    // What a step adds is known of those that nothing else writes.
-    const adds = loop.step.filter(isAddition);
-    this.watch(loop.step.filter((a) => !isAddition(a)));
-    if (loop.again) this.watchValue(loop.again);
-    for (const { local, value } of adds) {
-      if (!this.written.has(local) && !local.addressed) this.steps.set(local, splitSum(value).offset);
-      else this.steps.delete(local);
-      this.written.add(local);
-    }
+  constructor({ written, stores }: Finder, steps: ReadonlyMap<Local, number>) {
+    this.written = written;
+    this.stores = stores;
+    this.steps = steps;
+  }
+
+  loop(a: Loop): Loop {
+    const body = this.actions(a.body, true);
+    const step = this.step(a.step);
+    const again = a.again && this.settled(a.again, false);
+    return { ...a, body, step, ...(again && { again }), before: [...a.before, ...this.before] };
   }
 
   /** Some of it comes behind what counts, but before the pointers that move along have moved. */
-  step(actions: readonly Action[]): Action[] {
-    const steps = new Map(this.steps);
-    this.steps.clear();
+  private step(actions: readonly Action[]): readonly Action[] {
+    const { steps } = this;
+    this.steps = new Map();
     const moved = this.actions(actions, false);
-    for (const [local, by] of steps) this.steps.set(local, by);
+    this.steps = steps;
     return [...moved, ...this.after];
   }
 
-  private watch(actions: readonly Action[]): void {
-    for (const a of actions) {
-      switch (a.kind) {
-        case 'declare':
-          this.written.add(a.local);
-          break;
-        case 'splice':
-          this.watch(a.actions);
-          break;
-        case 'set':
-          this.written.add(a.local);
-          this.watchValue(a.value);
-          break;
-        case 'store':
-          this.stores = true;
-          this.watchValue(a.address);
-          this.watchValue(a.value);
-          break;
-        case 'drop':
-          this.watchValue(a.value);
-          break;
-        case 'bulk':
-          this.stores = true;
-          for (const o of a.operands) this.watchValue(o);
-          break;
-        case 'block':
-          this.watch(a.body);
-          break;
-        case 'if':
-          this.watchValue(a.test);
-          this.watch(a.yes);
-          this.watch(a.no);
-          break;
-        case 'loop':
-          if (a.first) this.watchValue(a.first);
-          this.watch(a.before);
-          this.watch(a.body);
-          this.watch(a.step);
-          if (a.again) this.watchValue(a.again);
-          break;
-        case 'switch':
-          this.watchValue(a.value);
-          for (const { body } of a.cases) this.watch(body);
-          break;
-        case 'return':
-          if (a.value) this.watchValue(a.value);
-          break;
-        case 'leave':
-          break;
-      }
-    }
-  }
-
-  private watchValue(v: Value): void {
-    if (isPure(v)) return;
-    switch (v.kind) {
-      case 'call':
-        this.stores = true;
-        for (const a of v.args) this.watchValue(a);
-        break;
-      case 'sequence':
-        this.watch(v.body);
-        this.watchValue(v.value);
-        break;
-      case 'operation':
-        for (const o of v.operands) this.watchValue(o);
-        break;
-      case 'extract':
-        this.watchValue(v.operand);
-        break;
-      case 'replace':
-        this.watchValue(v.operand);
-        this.watchValue(v.by);
-        break;
-      case 'shuffle':
-        this.watchValue(v.left);
-        this.watchValue(v.right);
-        break;
-      case 'load':
-        this.watchValue(v.address);
-        break;
-      case 'choose':
-        this.watchValue(v.test);
-        this.watchValue(v.yes);
-        this.watchValue(v.no);
-        break;
-    }
-  }
-
   /** @param always they are done in every round, as far as control goes on behind each. */
-  actions(actions: readonly Action[], always: boolean): Action[] {
+  private actions(list: readonly Action[], always: boolean): readonly Action[] {
     const outer = this.always;
     this.always = always;
-    const moved = actions.map((a) => {
-      const action = this.action(a);
-      if (mayLeave(a)) this.always = false;
-      return action;
-    });
-    const goesOn = this.always;
-    this.always = outer && goesOn;
-    return moved;
+    let changed: Action[] | undefined;
+    for (let i = 0; i < list.length; i++) {
+      const a = list[i]!;
+      const moved = this.action(a);
+      if (this.always && mayLeave(a)) this.always = false;
+      if (moved === a) continue;
+      changed ??= [...list];
+      changed[i] = moved;
+    }
+    this.always = outer && this.always;
+    return changed ?? list;
   }
 
   private action(a: Action): Action {
@@ -208,24 +208,33 @@ class Mover {
       case 'declare':
       case 'leave':
         return a;
-      case 'splice':
-        return { ...a, actions: this.actions(a.actions, this.always) };
+      case 'splice': {
+        const actions = this.actions(a.actions, this.always);
+        return actions === a.actions ? a : { ...a, actions };
+      }
       case 'set':
-      case 'drop':
-        return { ...a, value: this.settled(a.value) };
+      case 'drop': {
+        const value = this.settled(a.value);
+        return value === a.value ? a : { ...a, value };
+      }
       case 'store': {
-        const to = this.address(a.address, a.offset);
-        return { ...a, ...to, value: this.settled(a.value) };
+        const { address, offset } = this.address(a.address, a.offset);
+        const value = this.settled(a.value);
+        return address === a.address && value === a.value ? a : { ...a, address, offset, value };
       }
       case 'bulk': {
         const [d, s, n] = a.operands;
         return { ...a, operands: [this.settled(d), this.settled(s), this.settled(n)] };
       }
-      case 'block':
-        return { ...a, body: this.actions(a.body, this.always) };
+      case 'block': {
+        const body = this.actions(a.body, this.always);
+        return body === a.body ? a : { ...a, body };
+      }
       case 'if': {
         const test = this.settled(a.test);
-        return { ...a, test, yes: this.apart(a.yes), no: this.apart(a.no) };
+        const yes = this.apart(a.yes);
+        const no = this.apart(a.no);
+        return test === a.test && yes === a.yes && no === a.no ? a : { ...a, test, yes, no };
       }
       case 'loop':
         return this.inner(a);
@@ -238,28 +247,24 @@ class Mover {
     }
   }
 
-  private apart(actions: readonly Action[]): Action[] {
+  private apart(actions: readonly Action[]): readonly Action[] {
     const outer = this.always;
     const moved = this.actions(actions, false);
     this.always = outer;
     return moved;
   }
 
-  /** Its body may not be reached, unless it has no test before it; its test is not looked into, which is made twice. */
+  /** What is the same in all rounds of this loop is so in the inner one's too: it is before that by now, and that may not be reached. */
   private inner(a: Loop): Loop {
     const first = a.first && this.settled(a.first);
     const outer = this.always;
-    const always = outer && !first;
-    const before = this.actions(a.before, always);
-    const body = this.actions(a.body, always);
-    const step = this.actions(a.step, false);
-    const again = a.again && this.settled(a.again, false);
+    const before = this.actions(a.before, outer && !first);
     this.always = outer;
-    return { ...a, ...(first && { first }), before, body, step, ...(again && { again }) };
+    return first === a.first && before === a.before ? a : { ...a, ...(first && { first }), before };
   }
 
   /** A value with what is fixed in it taken out, itself too where it is fixed. */
-  settled(v: Value, always = this.always): Value {
+  private settled(v: Value, always = this.always): Value {
     const outer = this.always;
     this.always = always;
     const visited = this.visit(v);
@@ -281,11 +286,10 @@ class Mover {
         if (v.bytes.every((b) => b === 0) || v.bytes.every((b) => b === 255)) return v;
         break;
     }
-    const key = keyOf(v);
-    let local = this.made.get(key);
+    let local = this.made.get(v);
     if (!local) {
       local = temporary('', v.type!, 16, true);
-      this.made.set(key, local);
+      this.made.set(v, local);
       this.before.push({ kind: 'declare', local }, { kind: 'set', local, value: v });
     }
     return { kind: 'read', type: v.type!, local };
@@ -307,11 +311,11 @@ class Mover {
         if (isSum(v) && isPure(v)) return this.sum(v);
         return this.operation(v);
       case 'extract':
-        return this.parts(v, [v.operand], ([operand]) => ({ ...v, operand: operand! }));
+        return this.extract(v);
       case 'replace':
-        return this.parts(v, [v.operand, v.by], ([operand, by]) => ({ ...v, operand: operand!, by: by! }));
+        return this.pair(v, v.operand, v.by, (operand, by) => ({ ...v, operand, by }));
       case 'shuffle':
-        return this.parts(v, [v.left, v.right], ([left, right]) => ({ ...v, left: left!, right: right! }));
+        return this.pair(v, v.left, v.right, (left, right) => ({ ...v, left, right }));
       case 'load':
         return this.load(v);
       case 'choose':
@@ -331,21 +335,49 @@ class Mover {
   }
 
   private operation(v: Extract<Value, { kind: 'operation' }>): Value {
-    const traps = v.opcode >= OP.i32_div_s && v.opcode <= OP.i32_rem_u && !intOf(v.operands[1]!);
-    const longTraps = v.opcode >= OP.i64_div_s && v.opcode <= OP.i64_rem_u;
-    return this.parts(v, v.operands, (operands) => ({ ...v, operands }), !(traps || longTraps) || this.always);
+    const { opcode, operands } = v;
+    const traps = opcode >= OP.i32_div_s && opcode <= OP.i32_rem_u && !intOf(operands[1]!);
+    const longTraps = opcode >= OP.i64_div_s && opcode <= OP.i64_rem_u;
+    const mayMove = !(traps || longTraps) || this.always;
+    let changed: Value[] | undefined;
+    // Bits, one for each.
+    let fixed = 0;
+    for (let i = 0; i < operands.length; i++) {
+      const part = this.visit(operands[i]!);
+      if (this.fixed) {
+        fixed |= 1 << i;
+      } else if (part !== operands[i]) {
+        changed ??= [...operands];
+        changed[i] = part;
+      }
+    }
+    this.fixed = mayMove && fixed === (1 << operands.length) - 1;
+    if (this.fixed || fixed === 0) return changed ? { ...v, operands: changed } : v;
+    for (let i = 0; i < operands.length; i++) {
+      if ((fixed & (1 << i)) === 0) continue;
+      const taken = this.take(operands[i]!);
+      if (taken === operands[i]) continue;
+      changed ??= [...operands];
+      changed[i] = taken;
+    }
+    return changed ? { ...v, operands: changed } : v;
   }
 
-  /** @param mayMove it can be computed before the loop. */
-  private parts(v: Value, parts: readonly Value[], made: (parts: readonly Value[]) => Value, mayMove = true): Value {
-    const visited = parts.map((part) => ({ value: this.visit(part), fixed: this.fixed }));
-    if (mayMove && visited.every((p) => p.fixed)) {
-      this.fixed = true;
-      return v;
-    }
-    const moved = visited.map((p) => (p.fixed ? this.take(p.value) : p.value));
-    this.fixed = false;
-    return moved.every((value, i) => value === parts[i]) ? v : made(moved);
+  private extract(v: Extract<Value, { kind: 'extract' }>): Value {
+    const operand = this.visit(v.operand);
+    return operand === v.operand ? v : { ...v, operand };
+  }
+
+  private pair(v: Value, a: Value, b: Value, made: (a: Value, b: Value) => Value): Value {
+    let left = this.visit(a);
+    const leftFixed = this.fixed;
+    let right = this.visit(b);
+    const rightFixed = this.fixed;
+    this.fixed = leftFixed && rightFixed;
+    if (this.fixed) return v;
+    if (leftFixed) left = this.take(left);
+    if (rightFixed) right = this.take(right);
+    return left === a && right === b ? v : made(left, right);
   }
 
   private choose(v: Extract<Value, { kind: 'choose' }>): Value {
@@ -361,7 +393,8 @@ class Mover {
     this.fixed = testFixed && yesFixed && noFixed;
     if (this.fixed) return v;
     const part = (value: Value, fixed: boolean): Value => (fixed ? this.take(value) : value);
-    return { ...v, test: part(test, testFixed), yes: part(yes, yesFixed), no: part(no, noFixed) };
+    const moved = { test: part(test, testFixed), yes: part(yes, yesFixed), no: part(no, noFixed) };
+    return moved.test === v.test && moved.yes === v.yes && moved.no === v.no ? v : { ...v, ...moved };
   }
 
   private load(v: Extract<Value, { kind: 'load' }>): Value {
@@ -422,11 +455,10 @@ class Mover {
     if (step === undefined) return undefined;
     const product = multiply(value, by);
     const begin = fixed ? add(fixed, product) : product;
-    const key = keyOf(begin);
-    let local = this.made.get(key);
+    let local = this.made.get(begin);
     if (!local) {
       local = temporary('', I32, 4, false);
-      this.made.set(key, local);
+      this.made.set(begin, local);
       this.before.push({ kind: 'declare', local }, { kind: 'set', local, value: begin });
       this.after.push({ kind: 'set', local, value: plus({ kind: 'read', type: I32, local }, Math.imul(step, by)) });
     }
@@ -464,16 +496,20 @@ function mayLeave(a: Action): boolean {
     case 'return':
       return true;
     case 'splice':
-      return a.actions.some(mayLeave);
+      return mayLeaveAny(a.actions);
     case 'block':
-      return a.body.some(mayLeave);
-    case 'if':
-      return a.yes.some(mayLeave) || a.no.some(mayLeave);
     case 'loop':
-      return a.body.some(mayLeave);
+      return mayLeaveAny(a.body);
+    case 'if':
+      return mayLeaveAny(a.yes) || mayLeaveAny(a.no);
     case 'switch':
-      return a.cases.some((c) => c.body.some(mayLeave));
+      return a.cases.some((c) => mayLeaveAny(c.body));
     default:
       return false;
   }
+}
+
+function mayLeaveAny(actions: readonly Action[]): boolean {
+  for (const a of actions) if (mayLeave(a)) return true;
+  return false;
 }

@@ -1,34 +1,55 @@
 import type { Action, Local, Value } from './code.ts';
 
-/** The same value of other parts. */
+/** The same value of other parts; itself where they are what they were. */
 export function mapParts(v: Value, map: (part: Value) => Value): Value {
   switch (v.kind) {
     case 'operation': {
-      const operands = v.operands.map(map);
-      return operands.every((o, i) => o === v.operands[i]) ? v : { ...v, operands };
+      const operands = mapAll(v.operands, map);
+      return operands === v.operands ? v : { ...v, operands };
     }
-    case 'extract':
-      return { ...v, operand: map(v.operand) };
+    case 'extract': {
+      const operand = map(v.operand);
+      return operand === v.operand ? v : { ...v, operand };
+    }
     case 'replace': {
       const operand = map(v.operand);
-      return { ...v, operand, by: map(v.by) };
+      const by = map(v.by);
+      return operand === v.operand && by === v.by ? v : { ...v, operand, by };
     }
     case 'shuffle': {
       const left = map(v.left);
-      return { ...v, left, right: map(v.right) };
+      const right = map(v.right);
+      return left === v.left && right === v.right ? v : { ...v, left, right };
     }
-    case 'load':
-      return { ...v, address: map(v.address) };
+    case 'load': {
+      const address = map(v.address);
+      return address === v.address ? v : { ...v, address };
+    }
     case 'choose': {
       const test = map(v.test);
       const yes = map(v.yes);
-      return { ...v, test, yes, no: map(v.no) };
+      const no = map(v.no);
+      return test === v.test && yes === v.yes && no === v.no ? v : { ...v, test, yes, no };
     }
-    case 'call':
-      return { ...v, args: v.args.map(map) };
+    case 'call': {
+      const args = mapAll(v.args, map);
+      return args === v.args ? v : { ...v, args };
+    }
     default:
       return v;
   }
+}
+
+/** The list itself where each stays as it is. */
+export function mapAll<T>(list: readonly T[], map: (part: T) => T): readonly T[] {
+  let changed: T[] | undefined;
+  for (let i = 0; i < list.length; i++) {
+    const mapped = map(list[i]!);
+    if (mapped === list[i]) continue;
+    changed ??= [...list];
+    changed[i] = mapped;
+  }
+  return changed ?? list;
 }
 
 /** Tells of every local that is read in a value. */
