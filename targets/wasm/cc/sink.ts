@@ -83,17 +83,19 @@ class Sinker {
         this.set(a.local, a.value);
         return;
       case 'store': {
-        this.flushLoads([a.address, a.value]);
-        const to = this.address(a.address, a.offset, true);
-        this.out.push({ ...a, ...to, value: this.placed(a.value) });
+        this.flushLoads(a.address, a.value);
+        const { address, offset } = this.address(a.address, a.offset, true);
+        const value = this.placed(a.value);
+        const isSame = address === a.address && offset === a.offset && value === a.value;
+        this.out.push(isSame ? a : { ...a, address, offset, value });
         return;
       }
       case 'drop':
-        this.flushLoads([a.value]);
+        this.flushLoads(a.value);
         this.out.push({ ...a, value: this.placed(a.value) });
         return;
       case 'bulk': {
-        this.flushLoads(a.operands);
+        this.flushLoads(...a.operands);
         const [d, s, n] = a.operands.map((o) => this.placed(o)) as [Value, Value, Value];
         this.out.push({ ...a, operands: [d, s, n] });
         return;
@@ -101,14 +103,14 @@ class Sinker {
       case 'block':
         if (a.label?.used) {
           this.flush();
-          this.out.push({ ...a, body: sink(a.body) });
+          this.out.push({ ...a, body: this.below(a.body) });
         } else {
           this.out.push({ kind: 'block', body: this.scope(() => this.all(a.body)) });
         }
         return;
       default:
         this.flush();
-        this.out.push(apart(a));
+        this.out.push(this.apart(a));
     }
   }
 
@@ -122,7 +124,7 @@ class Sinker {
       this.waiting.set(local, { value: this.stepped(value), loads: hasLoad(value) });
       return;
     }
-    if (!isPure(value)) this.flushLoads([value]);
+    if (!isPure(value)) this.flushLoads(value);
     this.flushReaders(local);
     const placed = this.placed(value);
     this.steps.delete(local);
@@ -130,7 +132,7 @@ class Sinker {
   }
 
   private flush(): void {
-    for (const local of [...this.waiting.keys()]) this.force(local);
+    for (const local of this.waiting.keys()) this.force(local);
     for (const [local, by] of this.steps) {
       this.out.push({ kind: 'set', local, value: add({ kind: 'read', type: I32, local }, int(by)) });
     }
@@ -138,11 +140,11 @@ class Sinker {
   }
 
   /** Values in memory are read before something is written there, but for those that are part of what is written. */
-  private flushLoads(used: readonly Value[]): void {
+  private flushLoads(...used: readonly Value[]): void {
     if (this.waiting.size === 0) return;
     const needed = new Set<Local>();
     for (const v of used) this.needs(v, needed);
-    for (const [local, { loads }] of [...this.waiting]) if (loads && !needed.has(local)) this.force(local);
+    for (const [local, { loads }] of this.waiting) if (loads && !needed.has(local)) this.force(local);
   }
 
   private needs(v: Value, found: Set<Local>): void {
@@ -175,10 +177,12 @@ class Sinker {
   private stepped(v: Value): Value {
     if (this.steps.size === 0) return v;
     if (v.kind === 'read') return this.steppedRead(v);
-    if (v.kind !== 'load') return mapParts(v, (part) => this.stepped(part));
+    if (v.kind !== 'load') return mapParts(v, this.steppedPart);
     const moved = this.stepped(v.address);
     return moved === v.address ? v : { ...v, ...splitAddress(add(moved, int(v.offset))) };
   }
+
+  private readonly steppedPart = (v: Value): Value => this.stepped(v);
 
   private steppedRead(v: Extract<Value, { kind: 'read' }>): Value {
     const by = this.steps.get(v.local);
@@ -190,6 +194,7 @@ class Sinker {
    * @param fresh locals in it are not yet those of `stepped`.
    */
   private placed(v: Value, fresh = true): Value {
+    if (this.waiting.size === 0 && (this.steps.size === 0 || !fresh) && isPure(v)) return v;
     switch (v.kind) {
       case 'read': {
         const w = this.waiting.get(v.local);
@@ -198,8 +203,10 @@ class Sinker {
         const value = this.placed(w.value, false);
         return { kind: 'sequence', type: v.type, body: [{ kind: 'set', local: v.local, value }], value: v };
       }
-      case 'load':
-        return { ...v, ...this.address(v.address, v.offset, fresh) };
+      case 'load': {
+        const { address, offset } = this.address(v.address, v.offset, fresh);
+        return address === v.address && offset === v.offset ? v : { ...v, address, offset };
+      }
       case 'choose':
         return this.choose(v, fresh);
       case 'sequence':
@@ -207,9 +214,12 @@ class Sinker {
       case 'call':
         return this.call(v, fresh);
       default:
-        return mapParts(v, (part) => this.placed(part, fresh));
+        return mapParts(v, fresh ? this.placedPart : this.settledPart);
     }
   }
+
+  private readonly placedPart = (v: Value): Value => this.placed(v);
+  private readonly settledPart = (v: Value): Value => this.placed(v, false);
 
   private address(
     address: Value,
@@ -242,7 +252,7 @@ class Sinker {
       // What the ways do by themselves is not told of what is still to be added.
       if (!pure) this.flush();
     });
-    const { test, yes, no } = pure && fresh ? (mapParts(v, (part) => this.stepped(part)) as typeof v) : v;
+    const { test, yes, no } = pure && fresh ? (mapParts(v, this.steppedPart) as typeof v) : v;
     const chosen: Value = { ...v, test: this.placed(test, !pure && fresh), yes: within(yes), no: within(no) };
     return body.length === 0 ? chosen : { kind: 'sequence', type: v.type, body, value: chosen };
   }
@@ -255,32 +265,37 @@ class Sinker {
     });
     return body.length === 0 ? value : { ...v, body, value };
   }
+
+  /** Nothing waits. */
+  private apart(a: Action): Action {
+    switch (a.kind) {
+      case 'if':
+        return { ...a, test: within(a.test), yes: this.below(a.yes), no: this.below(a.no) };
+      case 'loop':
+        return {
+          ...a,
+          ...(a.first && { first: within(a.first) }),
+          before: this.below(a.before),
+          body: this.below(a.body),
+          step: this.below(a.step),
+          ...(a.again && { again: within(a.again) }),
+        };
+      case 'switch':
+        return { ...a, value: within(a.value), cases: a.cases.map((c) => ({ ...c, body: this.below(c.body) })) };
+      case 'return':
+        return a.value ? { ...a, value: within(a.value) } : a;
+      default:
+        return a;
+    }
+  }
+
+  /** Actions by themselves, when nothing waits. */
+  private below(actions: readonly Action[]): Action[] {
+    return this.delays ? this.list(actions) : sink(actions);
+  }
 }
 
 /** A value that may not be computed, by itself. */
 function within(v: Value): Value {
   return isPure(v) ? v : new Sinker(false).alone(v);
-}
-
-function apart(a: Action): Action {
-  const value = (v: Value): Value => within(v);
-  switch (a.kind) {
-    case 'if':
-      return { ...a, test: value(a.test), yes: sink(a.yes), no: sink(a.no) };
-    case 'loop':
-      return {
-        ...a,
-        ...(a.first && { first: value(a.first) }),
-        before: sink(a.before),
-        body: sink(a.body),
-        step: sink(a.step),
-        ...(a.again && { again: value(a.again) }),
-      };
-    case 'switch':
-      return { ...a, value: value(a.value), cases: a.cases.map((c) => ({ ...c, body: sink(c.body) })) };
-    case 'return':
-      return a.value ? { ...a, value: value(a.value) } : a;
-    default:
-      return a;
-  }
 }
