@@ -232,8 +232,8 @@ class Sinker {
 
   /** What is read behind it but was named before is read before it, as it may write memory. */
   private call(v: Extract<Value, { kind: 'call' }>, fresh: boolean): Value {
-    const body = this.capture(() => this.flushLoads(v.args));
-    const called = mapParts(v, (part) => this.placed(part, fresh));
+    const body = this.capture(() => this.flushLoads(...v.args));
+    const called = mapParts(v, fresh ? this.placedPart : this.settledPart);
     if (body.length === 0 || v.type === undefined) {
       this.out.push(...body);
       return called;
