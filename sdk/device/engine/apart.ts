@@ -17,12 +17,9 @@ export async function apartKeeper(): Promise<KeepApart | undefined> {
     (m) => m.default,
     () => undefined,
   );
-  if (!koffi) return undefined;
-  // Of the C library, whichever the process has.
-  const library = koffi.load(null);
-  const current = library.func('int sched_getcpu(void)');
-  const allowed = library.func('int sched_getaffinity(int thread, size_t bytes, _Out_ void *processors)');
-  const allow = library.func('int sched_setaffinity(int thread, size_t bytes, const void *processors)');
+  const calls = koffi && callsOf(koffi);
+  if (!calls) return undefined;
+  const { current, allowed, allow } = calls;
   const processors = new Uint32Array(WORDS);
   return (threads) => {
     const here = current();
@@ -31,6 +28,20 @@ export async function apartKeeper(): Promise<KeepApart | undefined> {
     if (processors.every((word) => word === 0)) processors[here >> 5] = 1 << (here & 31);
     for (const thread of threads) if (thread > 0) allow(thread, BYTES, processors);
   };
+}
+
+/** Calls of the C library, whichever the process has; undefined where it lacks one. */
+function callsOf(koffi: typeof import('koffi')) {
+  try {
+    const library = koffi.load(null);
+    return {
+      current: library.func('int sched_getcpu(void)'),
+      allowed: library.func('int sched_getaffinity(int thread, size_t bytes, _Out_ void *processors)'),
+      allow: library.func('int sched_setaffinity(int thread, size_t bytes, const void *processors)'),
+    };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether /proc tells the numbers that threads have for this process: those of another container's would be other threads'. */

@@ -6,10 +6,8 @@ import { ValueMap } from './keys.ts';
 import { valueTypeOf } from './layout.ts';
 import { isStable, Knowledge, localOf, readOf, temporary } from './locals.ts';
 import { lowerLoop } from './loops.ts';
-import { moveOut } from './motion.ts';
 import { I32 } from './opcodes.ts';
 import { splitAddress } from './places.ts';
-import { sink } from './sink.ts';
 import { effectOf, evaluate } from './values.ts';
 
 /** What a variable of C is: a local, or a value that stands for it. */
@@ -280,5 +278,5 @@ export function lower(f: Routine, inlines: (f: Routine, args: readonly Value[]) 
     l.settle();
     l.statement(f.body!, true);
   });
-  return { function: f, parameters, result: valueTypeOf(f.result), body: sink(moveOut(body)) };
+  return { function: f, parameters, result: valueTypeOf(f.result), body };
 }
