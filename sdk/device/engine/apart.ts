@@ -31,7 +31,7 @@ export async function apartKeeper(): Promise<KeepApart | undefined> {
 }
 
 /** Calls of the C library, whichever the process has; undefined where it lacks one. */
-function callsOf(koffi: typeof import('koffi')) {
+function callsOf(koffi: typeof import('koffi').default) {
   try {
     const library = koffi.load(null);
     return {
