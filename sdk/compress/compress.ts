@@ -72,6 +72,7 @@ export class Job {
   private planner: Planner;
   private readonly runner: Runner;
   private readonly sessions: Session[] = [];
+  private values: FloatValues | undefined;
   private readonly timings: Timings;
 
   constructor(
@@ -112,6 +113,7 @@ export class Job {
 
   close(): void {
     for (const s of this.sessions) s.close();
+    this.values?.close();
     this.ctx.la.close();
   }
 
@@ -217,7 +219,9 @@ export class Job {
     });
     this.sessions.push(integer);
     progress({ stage: 'compile', done: 2, total: 2 });
-    return { float: new FloatValues(this.ctx, float), integer, names };
+    const values = new FloatValues(this.ctx, float);
+    this.values = values;
+    return { float: values, integer, names };
   }
 
   /** One pass with the planned steps tells what coding really takes; the plan is made again with that. */

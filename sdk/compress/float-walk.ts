@@ -63,6 +63,11 @@ export class FloatValues {
     };
   }
 
+  /** Lets go of what was kept: compilers need the memory. */
+  close(): void {
+    this.kept.clear();
+  }
+
   private known(name: string, sample: Sample): Tensor | undefined {
     const kept = this.kept.get(name);
     const start = kept?.starts.get(sample);
