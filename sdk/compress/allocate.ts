@@ -113,20 +113,26 @@ interface SampledRows {
 }
 
 function sampledRows(matrices: readonly CurveMatrix[], reaches: readonly number[]): SampledRows {
-  const values: number[] = [];
   const starts = [0];
   const largest: number[] = [];
+  const values = new Float32Array(
+    matrices.reduce(
+      (n, { weights, rows }) => n + Math.ceil(weights.length / strideOf(weights.length, weights.length / rows)),
+      0,
+    ),
+  );
+  let n = 0;
   for (const { weights, rows } of matrices) {
     const cols = weights.length / rows;
     const stride = strideOf(weights.length, cols);
     for (let r = 0, i = 0; r < rows; r++) {
-      for (; i < (r + 1) * cols; i += stride) values.push(weights[i]!);
-      starts.push(values.length);
+      for (; i < (r + 1) * cols; i += stride) values[n++] = weights[i]!;
+      starts.push(n);
       largest.push(maxAbs(weights, r * cols, (r + 1) * cols));
     }
   }
   return {
-    values: Float32Array.from(values),
+    values,
     starts: Int32Array.from(starts),
     steps: Float64Array.from(matrices.flatMap((m) => [...m.steps])),
     floors: reaches.map((reach) => Float64Array.from(largest, (v) => v / reach)),

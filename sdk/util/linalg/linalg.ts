@@ -70,8 +70,8 @@ const ROWS = 64;
 const PAGE = 65536;
 const MOST_PAGES = 65536;
 const STACK_BYTES = 16384;
-/** Multiplications from which a second thread is worth waking. */
-const SHARED_WORK = 1e6;
+/** Multiplications from which a second thread is worth waking, about a millisecond: to wake it takes some 40 us, and longer where its processor is busy. */
+const SHARED_WORK = 1e7;
 /** Share of the rows that holds half of an upper triangle. */
 const UPPER_HALF = 1 - Math.SQRT1_2;
 
@@ -83,6 +83,8 @@ let compiled: WebAssembly.Module | undefined;
  */
 export class Linalg {
   private memory!: WebAssembly.Memory;
+  /** All of the memory: what `memory.buffer` gives, which takes longer to ask for than most allocations. */
+  private all!: Uint8Array;
   private lib!: Exports;
   private scratch = 0;
   private top = 0;
@@ -104,6 +106,7 @@ export class Linalg {
     this.close();
     compiled ??= new WebAssembly.Module(Buffer.from(LINALG_WASM, 'base64'));
     this.memory = new WebAssembly.Memory({ initial: 8, maximum: MOST_PAGES, shared: true });
+    this.all = new Uint8Array(this.memory.buffer);
     this.lib = new WebAssembly.Instance(compiled, { env: { memory: this.memory } }).exports as unknown as Exports;
     this.top = Number(this.lib.__heap_base.value);
     this.inverse = this.alloc(ROWS * 8);
@@ -122,9 +125,12 @@ export class Linalg {
   alloc(bytes: number): number {
     const at = Math.ceil(this.top / 64) * 64;
     this.top = at + bytes;
-    const missing = this.top - this.memory.buffer.byteLength;
-    if (missing > 0) this.memory.grow(Math.ceil(missing / PAGE));
-    new Uint8Array(this.memory.buffer, at, bytes).fill(0);
+    const missing = this.top - this.all.length;
+    if (missing > 0) {
+      this.memory.grow(Math.ceil(missing / PAGE));
+      this.all = new Uint8Array(this.memory.buffer);
+    }
+    this.all.fill(0, at, this.top);
     return at;
   }
 
@@ -156,23 +162,23 @@ export class Linalg {
   }
 
   f32(at: number, length: number): Float32Array {
-    return new Float32Array(this.memory.buffer, at, length);
+    return new Float32Array(this.all.buffer, at, length);
   }
 
   f64(at: number, length: number): Float64Array {
-    return new Float64Array(this.memory.buffer, at, length);
+    return new Float64Array(this.all.buffer, at, length);
   }
 
   i32(at: number, length: number): Int32Array {
-    return new Int32Array(this.memory.buffer, at, length);
+    return new Int32Array(this.all.buffer, at, length);
   }
 
   bytes(at: number, length: number): Uint8Array {
-    return new Uint8Array(this.memory.buffer, at, length);
+    return new Uint8Array(this.all.buffer, at, length);
   }
 
   i8(at: number, length: number): Int8Array {
-    return new Int8Array(this.memory.buffer, at, length);
+    return new Int8Array(this.all.buffer, at, length);
   }
 
   /** C [m][n] += alpha * A^T B in f32, with A [depth][m], B [depth][n]. */

@@ -157,7 +157,7 @@ test('products32 gives the bits of a product for each sample', () => {
 function everything(la: Linalg): (Float32Array | Float64Array | Int8Array)[] {
   const own = new Rng(2);
   const numbers = (n: number): Float64Array => Float64Array.from({ length: n }, () => own.normal());
-  const [rows, k, n] = [300, 132, 104];
+  const [rows, k, n] = [900, 832, 104];
   const x = la.put32(numbers(rows * k));
   const h = la.alloc(k * k * 4);
   la.product32(h, x, x, k, k, rows, { upper: true });
@@ -175,8 +175,8 @@ function everything(la: Linalg): (Float32Array | Float64Array | Int8Array)[] {
   la.ldlq(la.put32(numbers(k * n)), la.feedback(u, k), k, n, scale, q, e);
   const sums = la.alloc(k * k * 4);
   la.products32(sums, x, x, k, k, { depth: rows / 3, count: 3, lda: k, ldb: k, upper: true });
-  // 11 taps of 12 channels.
-  la.channelMoments(sums, x, x, { rows, count: 1, taps: 11, c: 12 });
+  // 52 taps of 16 channels.
+  la.channelMoments(sums, x, x, { rows, count: 1, taps: 52, c: 16 });
   const floats = [h, sums, tall, wide, e].map((at, i) => la.f32(at, i < 2 ? k * k : k * n).slice());
   return [...floats, la.f64(u, k * k).slice(), la.f64(solved, k * n).slice(), la.i8(q, k * n).slice()];
 }
