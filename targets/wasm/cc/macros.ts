@@ -39,16 +39,22 @@ export class Expander {
 
   /** Adds tokens `from` to `to` of the text, expanded, and an end. */
   expand(from: number, to: number, out: Tokens): void {
-    const { codes, starts, length } = this.text.tokens;
+    const { tokens } = this.text;
+    const { codes, starts, length } = tokens;
     const { macros } = this;
     const names = macros.length;
+    // What comes before it is there.
+    let done = from;
     for (let at = from; at < to; at++) {
       const code = codes[at] as number;
-      const start = starts[at] as number;
-      const simple = code >= names || macros[code] === undefined ? code : this.oneToken(code, at);
-      if (simple !== undefined) out.push(simple, start);
+      if (code >= names || macros[code] === undefined) continue;
+      out.copy(tokens, done, at);
+      const simple = this.oneToken(code, at);
+      if (simple !== undefined) out.push(simple, starts[at] as number);
       else at = this.expandOne(at, to, out) - 1;
+      done = at + 1;
     }
+    out.copy(tokens, done, to);
     out.push(END, starts[Math.min(to, length - 1)] ?? 0);
   }
 

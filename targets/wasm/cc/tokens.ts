@@ -49,6 +49,19 @@ export class Tokens {
     this.length = length + 1;
   }
 
+  /** Adds tokens `from` to `to` of others. */
+  copy(others: Tokens, from: number, to: number): void {
+    while (this.codes.length < this.length + to - from) this.grow();
+    const { codes, starts } = this;
+    const { codes: fromCodes, starts: fromStarts } = others;
+    let { length } = this;
+    for (let at = from; at < to; at++) {
+      codes[length] = fromCodes[at] as number;
+      starts[length++] = fromStarts[at] as number;
+    }
+    this.length = length;
+  }
+
   private grow(): void {
     const { codes, starts } = this;
     this.codes = new Int32Array(2 * codes.length + 16);
@@ -133,9 +146,11 @@ for (const [i, text] of operators.entries()) {
     FIRST_OPERATOR + i,
   );
 }
-/** Operators of one character that begin no longer one. */
+/** Operators of one character, and those of them that begin no longer one. */
+const single = new Uint8Array(128);
 const alone = new Uint8Array(128);
-for (const text of '()[]{};,:?~') alone[text.charCodeAt(0)] = byCharacters.get(text.charCodeAt(0)) ?? 0;
+for (let c = 0; c < 128; c++) single[c] = byCharacters.get(c) ?? 0;
+for (const text of '()[]{};,:?~') alone[text.charCodeAt(0)] = single[text.charCodeAt(0)] as number;
 
 /** Adds the tokens of `text` from `from` to `to`, where no token and no comment may be cut. `lineOf` tells the line of a place. */
 export function lex(
@@ -190,7 +205,13 @@ function operatorAt(text: string, at: number): number {
   if (c > 127) return 0;
   operator = alone[c] as number;
   if (operator !== 0) return 1;
-  const two = c + text.charCodeAt(at + 1) * 128;
+  const next = text.charCodeAt(at + 1);
+  if (classes[next] || alone[next]) {
+    // No operator goes on with these.
+    operator = single[c] as number;
+    return operator === 0 ? 0 : 1;
+  }
+  const two = c + next * 128;
   const three = byCharacters.get(two + text.charCodeAt(at + 2) * 16384);
   const found = three ?? byCharacters.get(two) ?? byCharacters.get(c);
   operator = found ?? 0;
