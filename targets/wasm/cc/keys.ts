@@ -54,7 +54,7 @@ function hashOf(v: Value, depth = 3): number {
 }
 
 /** Whether values are made in the same way. */
-export function isSame(a: Value, b: Value): boolean {
+function isSame(a: Value, b: Value): boolean {
   switch (a.kind) {
     case 'constant':
       return b.kind === 'constant' && a.type === b.type && Object.is(a.value, b.value);
