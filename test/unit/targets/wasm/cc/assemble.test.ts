@@ -208,6 +208,12 @@ const PROGRAMS: readonly [what: string, source: string, args: readonly number[],
     [40],
     4800,
   ],
+  [
+    'a sum in a loop whose terms cancel out',
+    'static i32 g(i32 *b, i32 n) { switch ((n - n) & 3) { case 0: b[1] += n; } return b[2]; } i32 f(i32 n) { i32 a[4] = {n, 0, 0, 0}; for (i32 i = 0; i < n; i++) g(a, a[i & 1]); return a[1]; }',
+    [3],
+    9,
+  ],
   ['a choice whose test writes', 'i32 f(i32 n) { i32 i = n; return i++ < 100 ? i : 7; }', [40], 41],
   [
     'a bound that its loop moves',
