@@ -4,7 +4,7 @@ import type { BuildOptions, KernelVariant } from '../../sdk/compile/target.ts';
 import { cached } from '../../sdk/util/cache.ts';
 import type { KernelModule } from '../../sdk/wire/kernels.ts';
 import { compileKernels } from './cc/index.ts';
-import { compileC } from './compiler.ts';
+import { compileC, type ModuleRequest } from './compiler.ts';
 
 /** Bumped when flags below change, so that cached modules are not reused. */
 const RECIPE = 2;
@@ -72,11 +72,15 @@ export async function buildWasm(
 }
 
 async function optimized(source: string, variant: KernelVariant, wanted: readonly string[]): Promise<Uint8Array> {
-  const compile = [...COMPILE, '-O3', ...variant.flags, ...variant.defines.map((d) => `-D${d}`)];
-  const link = [...LINK, ...wanted.map((e) => `--export=${e}`)];
+  const request = moduleRequest(source, ['-O3', ...variant.flags, ...variant.defines.map((d) => `-D${d}`)], wanted);
   const key = createHash('sha256')
-    .update(JSON.stringify([RECIPE, compile, link, source]))
+    .update(JSON.stringify([RECIPE, request.compile, request.link, source]))
     .digest('hex');
   // Not validated: Node 20 does not know the relaxed instructions.
-  return cached(join('kernels', `${key}.wasm`), () => compileC({ source, compile, link }));
+  return cached(join('kernels', `${key}.wasm`), () => compileC(request));
+}
+
+/** What clang and its linker are asked for. */
+export function moduleRequest(source: string, flags: readonly string[], exports: readonly string[]): ModuleRequest {
+  return { source, compile: [...COMPILE, ...flags], link: [...LINK, ...exports.map((e) => `--export=${e}`)] };
 }
