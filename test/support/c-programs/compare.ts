@@ -14,29 +14,35 @@ const FLAGS = ['-O1', '-fwrapv', '-relaxed-aliasing', '-Wno-everything', ...feat
 
 export interface Difference {
   readonly seed: number;
-  readonly name: string;
-  /** Of the function. */
+  /** A function, or the whole program. */
   readonly source: string;
-  /** Words that differ. */
-  readonly words: readonly string[];
+  /** Words that differ, or why there are none. */
+  readonly found: readonly string[];
 }
 
-/** What differs of some programs, compiled as one: the first difference of each function. */
+/** What differs of some programs, each run so many times: the first difference of each function. */
 export async function differences(programs: readonly CProgram[], runs: number): Promise<Difference[]> {
-  const source = PRELUDE + programs.map((p) => p.source).join('');
-  const names = programs.flatMap((p) => p.functions.map((f) => f.name));
-  const ours = start(compileKernels([source], [], names));
-  const clangs = start(await compileC(moduleRequest(source, FLAGS, names)));
-  return programs.flatMap(({ seed, functions }) =>
-    functions.flatMap((f): Difference[] => {
+  const all = PRELUDE + programs.map((p) => p.source).join('');
+  const clangs = start(await compileC(moduleRequest(all, FLAGS, programs.flatMap(namesOf))));
+  return programs.flatMap((program) => {
+    const { seed, source, functions } = program;
+    let ours: RunningC;
+    try {
+      ours = start(compileKernels([PRELUDE + source], [], namesOf(program)));
+    } catch (e) {
+      return { seed, source: PRELUDE + source, found: [(e as Error).message] };
+    }
+    return functions.flatMap((f): Difference[] => {
       for (let run = 0; run < runs; run++) {
-        const words = differing(call(clangs, f.name, seed + run), call(ours, f.name, seed + run));
-        if (words.length > 0) return [{ seed, ...f, words }];
+        const found = differing(call(clangs, f.name, seed + run), call(ours, f.name, seed + run));
+        if (found.length > 0) return [{ seed, source: f.source, found }];
       }
       return [];
-    }),
-  );
+    });
+  });
 }
+
+const namesOf = ({ functions }: CProgram): string[] => functions.map((f) => f.name);
 
 /** Where parameters point to, behind all data of a module, and how many bytes before and behind that are compared. */
 const BYTES_AT = 0x30000;
@@ -55,26 +61,14 @@ function start(module: Uint8Array): RunningC {
 }
 
 const EDGES = [0, 1, -1, 2147483647, -2147483648, 255, 256, 127, 128, -128, -129, 65535, 32768];
+const BYTES_OF_EDGES = [0, 1, 255, 127, 128];
 
-/** What a function leaves in memory, as words; one by which it is seen where it traps. */
+/** What a function leaves in memory, as words, after one by which it is seen where it traps. */
 function call({ bytes, exports }: RunningC, name: string, seed: number): Int32Array {
   const rng = new Rng(seed);
-  const any = (most: number): number => (rng.uniform() - 0.5) * most;
-  bytes.fill(0, BYTES_AT - BEFORE, SOURCES_AT + 4 * SOURCE_BYTES);
-  const fill = (from: number, count: number): void => {
-    for (let i = 0; i < count; i++)
-      bytes[from + i] = rng.below(3) === 0 ? oneOf([0, 1, 255, 127, 128], rng) : rng.below(256);
-  };
-  fill(BYTES_AT - BEFORE, 2 * BEFORE);
-  fill(SOURCES_AT, 4 * SOURCE_BYTES);
-  const floats = new Float32Array(bytes.buffer);
-  const numbers = (at: number): void => {
-    for (let i = 0; i < 16; i++) floats[at / 4 + i] = rng.below(3) === 0 ? rng.below(9) - 4 : any(1000);
-  };
-  numbers(FLOATS_AT);
-  numbers(SOURCES_AT + SOURCE_BYTES);
+  fill(bytes, rng);
   const int = (): number => (rng.below(2) === 0 ? oneOf(EDGES, rng) : rng.next() | 0);
-  const z = rng.below(2) === 0 ? rng.below(20) - 10 : any(1e5);
+  const z = rng.below(2) === 0 ? rng.below(20) - 10 : noise(rng, 1e5);
   const sources = [0, 1, 2, 3].map((i) => SOURCES_AT + i * SOURCE_BYTES);
   if (rng.below(3) === 0) sources[3] = 0;
   let trap = 0;
@@ -88,6 +82,21 @@ function call({ bytes, exports }: RunningC, name: string, seed: number): Int32Ar
   const written = words.slice((BYTES_AT - BEFORE) / 4, (BYTES_AT + BYTES) / 4);
   const results = words.slice(FLOATS_AT / 4, FLOATS_AT / 4 + FLOATS).map(withoutNan);
   return Int32Array.of(trap, ...written, ...results);
+}
+
+const noise = (rng: Rng, most: number): number => (rng.uniform() - 0.5) * most;
+
+/** What parameters point to, before a call. */
+function fill(memory: Uint8Array, rng: Rng): void {
+  memory.fill(0, BYTES_AT - BEFORE, SOURCES_AT + 4 * SOURCE_BYTES);
+  const [bytes, sources] = [memory.subarray(BYTES_AT - BEFORE, BYTES_AT + BEFORE), memory.subarray(SOURCES_AT)];
+  for (const part of [bytes, sources.subarray(0, 4 * SOURCE_BYTES)]) {
+    for (let i = 0; i < part.length; i++) part[i] = rng.below(3) === 0 ? oneOf(BYTES_OF_EDGES, rng) : rng.below(256);
+  }
+  const floats = new Float32Array(memory.buffer);
+  for (const at of [FLOATS_AT, SOURCES_AT + SOURCE_BYTES]) {
+    for (let i = 0; i < 16; i++) floats[at / 4 + i] = rng.below(3) === 0 ? rng.below(9) - 4 : noise(rng, 1000);
+  }
 }
 
 /** NaNs, of which any may be made, as one; so are the upper halves of those of doubles. */

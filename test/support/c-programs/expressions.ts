@@ -104,6 +104,16 @@ function call(s: Scope, levels: number): Term {
   return { text: `${name}(${args.join(', ')})`, type: result };
 }
 
+function builtin(s: Scope, levels: number): Term {
+  const e = expression(s, levels);
+  if (isFloat(e.type)) {
+    const name = s.pick(['fabsf', 'floorf', 'ceilf', 'sqrtf']);
+    return { text: `__builtin_${name}(${e.text})`, type: 'float' };
+  }
+  // Of 0 some are not defined.
+  return { text: `__builtin_${s.pick(['popcount', 'clz', 'ctz'])}((u32)(${e.text}) | 0x1000u)`, type: 'i32' };
+}
+
 function comma(s: Scope, levels: number): Term {
   const [a, b] = [expression(s, levels), expression(s, levels)];
   return { text: `((void)(${a.text}), ${b.text})`, type: b.type };
@@ -130,6 +140,7 @@ const KINDS: readonly Kind[] = [
   division,
   guardedDivision,
   call,
+  builtin,
   comma,
   arithmetic,
   arithmetic,

@@ -18,6 +18,23 @@ export function store(s: Scope): void {
   );
 }
 
+/** Bytes of a table or of what is not written, copied, or filled; as many as is known or as is not. */
+export function bulk(s: Scope): void {
+  const from = s.pick(
+    s.sources
+      .filter((q) => q.type === 'u8')
+      .map((q) => q.text)
+      .concat('T8'),
+  );
+  const count = s.chance(0.5) ? `${s.below(14)}` : index(s, 14);
+  const to = `mem + ${index(s, 48)}`;
+  s.emit(
+    s.chance(0.5)
+      ? `__builtin_memcpy(${to}, ${from}, ${count});`
+      : `__builtin_memset(${to}, ${toInt(expression(s, 1)).text}, ${count});`,
+  );
+}
+
 const POINTED: readonly Scalar[] = ['u8', 'i8', 'i16', 'u16', 'i32', 'u32'];
 
 export function pointer(s: Scope): void {
@@ -25,6 +42,7 @@ export function pointer(s: Scope): void {
   const name = s.name('p');
   const more = s.chance(0.5) ? ` + ${index(s, 8)}` : '';
   s.emit(`${type} *${name} = (${type} *)(mem + ${4 * s.below(8)})${more};`);
+  if (s.chance(0.3)) s.emit(`__asm__("" : "+r"(${name}));`);
   s.pointers.push({ text: name, type });
 }
 

@@ -1,7 +1,7 @@
 import { flow } from './control.ts';
 import { anyType, assignable, cast, expression, toInt, valueAs } from './expressions.ts';
 import { index } from './leaves.ts';
-import { array, pointer, record, store, throughPointer, union } from './memory.ts';
+import { array, bulk, pointer, record, store, throughPointer, union } from './memory.ts';
 import type { Scope, Variable } from './scope.ts';
 import { bitsOf, isFloat, promoted } from './types.ts';
 import { vectorStatement } from './vectors.ts';
@@ -105,6 +105,6 @@ function declared(s: Scope, type: Variable['type'] | 'v128_t'): string {
 
 const KINDS: readonly ((s: Scope) => void)[] = [
   ...[declaration, declaration, assignment, assignment, compound, compound],
-  ...[store, sideEffect, chain, pointer, throughPointer, throughPointer, record, array, union],
+  ...[store, sideEffect, chain, pointer, throughPointer, throughPointer, record, array, union, bulk],
   ...[callWithOuts, callWithOuts, vectorStatement, vectorStatement, vectorStatement],
 ];
