@@ -7,7 +7,7 @@ import { cProgram } from '../support/c-programs/program.ts';
 /** Random C of the kind that emitters write, and some that they do not: all bits are clang's. */
 
 const SEEDS = 12;
-const FUNCTIONS = 6;
+const FUNCTIONS = 5;
 const RUNS = 6;
 
 test('what the kernel compiler makes of random programs computes what clang makes of them', async () => {

@@ -76,7 +76,6 @@ function loop(s: Scope, head: string, counter: Variable, end = '}'): void {
     },
     end,
   );
-  s.variables = s.variables.filter((v) => v !== counter);
   s.switches = switches;
   s.loops--;
 }

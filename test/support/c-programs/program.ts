@@ -51,7 +51,7 @@ function helper(s: Scope, name: string): void {
   outs.forEach((type, i) => {
     if (type !== 'v128_t') variables.push({ text: `(*n${i})`, type });
   });
-  s.begin(variables, reads ? [{ text: 'q', type: reads }] : [], `return ${isFloat(made.result) ? '0.5f' : '11'}`, 60);
+  s.begin(variables, reads ? [{ text: 'q', type: reads }] : [], `return ${isFloat(made.result) ? '0.5f' : '11'}`, true);
   s.block(`${s.pick(HEADS)} ${made.result} ${name}(${list.join(', ')}) {`, () => {
     s.emit('u8 own[512]; u8 *const mem = own + 64; float fm[16];');
     s.emit('__builtin_memset(own, 3, 512); __builtin_memset(fm, 0, sizeof fm);');
@@ -76,7 +76,7 @@ const NUMBERS: readonly Variable[] = [
 ];
 
 function routine(s: Scope, name: string): void {
-  s.begin(NUMBERS, SOURCES, 'return');
+  s.begin(NUMBERS, SOURCES, 'return', false);
   s.optional = { text: 'q3', type: 'i32' };
   s.block(`void ${name}(${PARAMETERS}) {`, () => {
     for (const type of INTS) {

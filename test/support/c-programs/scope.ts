@@ -28,7 +28,7 @@ export interface Helper {
   readonly calls: number;
 }
 
-/** Statements that a function has at most. */
+/** Statements that a function has at most; a helper has half of them. */
 const STATEMENTS = 120;
 /** Blocks in one another. */
 const DEPTH = 4;
@@ -92,15 +92,15 @@ export class Scope {
   }
 
   /** A function begins of which this may be named. */
-  begin(variables: readonly Variable[], sources: readonly Term[], returns: string, most = STATEMENTS): void {
+  begin(variables: readonly Variable[], sources: readonly Term[], returns: string, isHelper: boolean): void {
     this.variables = [...variables];
     this.sources = [...sources];
     this.pointers = [];
     this.optional = undefined;
     this.vectors = [];
     this.returns = returns;
-    this.left = most;
-    this.calls = most === STATEMENTS ? undefined : 1;
+    this.left = isHelper ? STATEMENTS / 2 : STATEMENTS;
+    this.calls = isHelper ? 1 : undefined;
   }
 
   /** One that may be called here, if there is one. */

@@ -1,5 +1,5 @@
 import { flow } from './control.ts';
-import { anyType, assignable, cast, expression, toInt, valueAs } from './expressions.ts';
+import { anyType, assignable, expression, toInt, valueAs } from './expressions.ts';
 import { index } from './leaves.ts';
 import { array, bulk, pointer, record, store, throughPointer, union } from './memory.ts';
 import type { Scope, Variable } from './scope.ts';
@@ -60,7 +60,7 @@ function sideEffect(s: Scope): void {
       `${to.text} = ${change};`,
       `${to.text} = ${change} > 3 ? ${value} : ${number};`,
       `if ((${value}) && ${change}) ${to.text} = ${number};`,
-      ...(isFloat(to.type) ? [] : [`${to.text} = ${cast('u64', { text: value, type: 'u64' }).text} + ${change};`]),
+      ...(isFloat(to.type) ? [] : [`${to.text} = (u64)(${value}) + ${change};`]),
     ]),
   );
 }
