@@ -13,6 +13,12 @@ const ACTIVATION_SHARE = 0.05;
 const NEGLIGIBLE = 3e-4;
 /** What time is worth: a network may take 1 % longer for this many per cent less divergence. */
 const TIME_PRICE = 1;
+/**
+ * Share of the weights' divergence that 8 bits may be expected to add before 16 are worth any time. What is expected is what rounding costs before the fit, which makes
+ * most of it good: the text recogniser diverges no more with 8 bits where they are expected to double that (0.0073 nats in place of 0.0099), and its products take
+ * 1.03 times what they would without any 16 bits in place of 1.30.
+ */
+const MADE_GOOD = 1;
 
 /**
  * What has 16 bits, best worth it first: what reaches an output past all layers; then of what is worth its time, whatever costs most. Where time
@@ -35,19 +41,25 @@ export function wideStorages(ctx: Context, costs: readonly StorageCost[], weight
   return [...wide, ...(maxLatencyMs === undefined ? chosen : byTime(ctx, chosen))];
 }
 
-/** Those of the storages whose 16 bits are worth their time: as many, in the order of what they save for it, as leave the least divergence x time ^ TIME_PRICE. */
+/**
+ * Those of the storages whose 16 bits are worth their time: as many, in the order of what they save for it, as leave the least divergence x time ^ TIME_PRICE, those that
+ * take time only until the others are expected to add what the fit makes good.
+ */
 function worthTheirTime(ctx: Context, costs: readonly StorageCost[], weightDivergence: number): StorageCost[] {
   if (!ctx.options.productTime) return [...costs];
   let time = ctx.layers.reduce((t, l) => t + (needsMoments(l) ? productTimeOf(ctx, l, 8) : 0), 0);
-  let divergence = NEGLIGIBLE + weightDivergence + costs.reduce((sum, c) => sum + c.cost, 0);
+  const weights = NEGLIGIBLE + weightDivergence;
+  let divergence = weights + costs.reduce((sum, c) => sum + c.cost, 0);
   const loss = (): number => Math.log(divergence) + TIME_PRICE * Math.log(time);
   const order = byTime(ctx, costs);
   let [best, least] = [0, loss()];
-  order.forEach((c, i) => {
+  for (const [i, c] of order.entries()) {
+    const added = addedTime(ctx, c);
+    if (added > 0 && divergence <= (1 + MADE_GOOD) * weights) break;
     divergence -= c.cost;
-    time += addedTime(ctx, c);
+    time += added;
     if (loss() <= least) [best, least] = [i + 1, loss()];
-  });
+  }
   const worth = new Set(order.slice(0, best));
   return costs.filter((c) => worth.has(c));
 }

@@ -40,6 +40,12 @@ test('where 8 bits are bad, 16 are taken whatever they take', () => {
   ]);
 });
 
+test('8 bits that are expected to add less than the weights do are made good by the fit: 16 are worth no time', () => {
+  const slower: ProductTime = ({ macs }, bits) => (bits === 16 ? 1.01 : 1) * macs;
+  assert.equal(wide({ first: 0.009 }, { productTime: slower }), []);
+  assert.equal(wide({ first: 0.02, pointwise: 0.009 }, { productTime: slower }), ['first']);
+});
+
 test('what is not multiplied, or multiplied as fast, only has to be more than the weights leave unseen', () => {
   assert.equal(wide({ depthwise: 0.002 }), ['depthwise']);
   assert.equal(wide({ depthwise: 0.0002 }), []);
