@@ -7,26 +7,28 @@ import type { KeepApart } from './apart.ts';
 const FROM = 0;
 const BASE = 1;
 /** Steps asked for, of which those after the first BASE are the present run, from step FROM on. Counters only grow, and wrap. */
-const ISSUED = 16;
+const ISSUED = 2;
+const CLOSING = 3;
 /** Threads that sleep until ISSUED changes. */
-const IDLE = 17;
-const CLOSING = 18;
-/** Steps that have ended. */
-const ENDED = 32;
-/** Threads that sleep until ENDED changes. */
-const WAITING = 33;
-/** Parts of the present step that have ended. */
-const ARRIVED = 48;
-const READY = 64;
-/** Words of part p: how many steps have had it taken; the number that its thread has in Linux, 0 elsewhere. */
-const TAKEN = 80;
-const NUMBER = 81;
-const APART = 16;
+const IDLE = 16;
+/** Threads that sleep until ENDED of some part changes. */
+const WAITING = 32;
+const READY = 48;
+/**
+ * Words of part p: how many steps have had it taken; the number that its thread has in Linux, 0 elsewhere; of how many steps it has ended. What a
+ * thread writes as it goes is in lines of its own, which others read only when they wait for it: a line takes half a microsecond from a processor to another and back.
+ */
+const TAKEN = 64;
+const NUMBER = 65;
+const ENDED = 80;
+const APART = 32;
 
 /** Whoever has nothing to do polls for so long before it sleeps, ms. */
 const POLL_MS = 0.05;
 /** Reads between two looks at the clock. */
 const READS = 100;
+/** Reads before parts of others are taken that should have been; they take about two microseconds. */
+const PATIENCE = 1000;
 /** Threads that sleep are woken where a run takes one thread about so long, or where it comes so soon after the last one, ms: it takes several microseconds. */
 const WORTH_MS = 0.06;
 const SOON_MS = 0.1;
@@ -56,23 +58,42 @@ const sleep = (word, sleepers, seen) => {
   Atomics.wait(c, word, seen);
   Atomics.sub(c, sleepers, 1);
 };
+const behind = (next) => {
+  for (let part = 0; part < d.parts; part++) {
+    const word = ${ENDED} + ${APART} * part;
+    if ((Atomics.load(c, word) - next | 0) < 0) return word;
+  }
+  return -1;
+};
+const ended = () => {
+  let least = Atomics.load(c, ${ENDED});
+  for (let part = 1; part < d.parts; part++) {
+    const steps = Atomics.load(c, ${ENDED} + ${APART} * part);
+    if ((steps - least | 0) < 0) least = steps;
+  }
+  return least;
+};
+const take = (part, step) => {
+  if (Atomics.load(c, ${TAKEN} + ${APART} * part) !== step) return false;
+  const next = step + 1 | 0;
+  if (Atomics.compareExchange(c, ${TAKEN} + ${APART} * part, step, next) !== step) return false;
+  const i = c[${FROM}] + (step - c[${BASE}] | 0);
+  if (!d.small[i]) steps[i](d.weights, d.arena, d.scratch, part, d.parts);
+  else if (part === 0) steps[i](d.weights, d.arena, d.scratch, 0, 1);
+  Atomics.store(c, ${ENDED} + ${APART} * part, next);
+  if (Atomics.load(c, ${WAITING}) > 0) Atomics.notify(c, ${ENDED} + ${APART} * part);
+  return true;
+};
 const help = (issued) => {
-  for (let step; ((step = Atomics.load(c, ${ENDED})) - issued | 0) < 0;) {
-    let took = false;
-    for (let k = 0; k < d.parts; k++) {
-      const part = (d.part + k) % d.parts, next = step + 1 | 0;
-      if (Atomics.compareExchange(c, ${TAKEN} + ${APART} * part, step, next) !== step) continue;
-      took = true;
-      const i = c[${FROM}] + (step - c[${BASE}] | 0);
-      if (!d.small[i]) steps[i](d.weights, d.arena, d.scratch, part, d.parts);
-      else if (part === 0) steps[i](d.weights, d.arena, d.scratch, 0, 1);
-      if (Atomics.add(c, ${ARRIVED}, 1) + 1 === d.parts) {
-        Atomics.store(c, ${ARRIVED}, 0);
-        Atomics.store(c, ${ENDED}, next);
-        if (Atomics.load(c, ${WAITING}) > 0) Atomics.notify(c, ${ENDED});
-      }
-    }
-    if (!took) sleep(${ENDED}, ${WAITING}, step);
+  let patience = d.poll > 0 ? ${PATIENCE} : 0;
+  for (let step; ((step = ended()) - issued | 0) < 0;) {
+    const next = step + 1 | 0;
+    take(d.part, step);
+    let word = behind(next);
+    for (let k = 0; k < patience && word >= 0; k++) word = behind(next);
+    if (word < 0) continue;
+    for (let k = 1; k < d.parts; k++) if (take((d.part + k) % d.parts, step)) patience = 0;
+    while ((word = behind(next)) >= 0) sleep(word, ${WAITING}, step);
   }
 };
 try {
@@ -108,7 +129,7 @@ export type StepFunction = (weights: number, arena: number, scratch: number, par
 
 /**
  * Worker threads that run parts of every step with the caller's. Every thread takes the part with its own number, since that has its data in its caches, and
- * then those that nobody has taken: a thread that the system does not run holds up nobody, unless it is in the middle of a part.
+ * then, unless all others are about to end, those that nobody has taken: a thread that the system does not run holds up nobody, unless it is in the middle of a part.
  */
 export class Team {
   private readonly control: Int32Array;
@@ -210,38 +231,63 @@ export class Team {
     return ms >= WORTH_MS;
   }
 
-  /** Takes parts until so many steps have ended; the run does not change while a part that was taken has not arrived. */
+  /** Takes parts until so many steps have ended. Who was late once in a run is not waited for again, nor who sleeps. */
   private help(steps: readonly StepFunction[], issued: number): void {
-    const { control: c, member: m, small, parts } = this;
-    const scratch = m.scratch(0);
-    for (let step = Atomics.load(c, ENDED); ((step - issued) | 0) < 0; step = Atomics.load(c, ENDED)) {
-      let took = false;
+    const { control: c, parts } = this;
+    let patience = this.poll > 0 && Atomics.load(c, IDLE) === 0 ? PATIENCE : 0;
+    for (let step = this.ended(); ((step - issued) | 0) < 0; step = this.ended()) {
       const next = (step + 1) | 0;
-      for (let part = 0; part < parts; part++) {
-        if (Atomics.compareExchange(c, TAKEN + APART * part, step, next) !== step) continue;
-        took = true;
-        const i = c[FROM]! + ((step - c[BASE]!) | 0);
-        if (!small[i]) steps[i]!(m.weights, m.arena, scratch, part, parts);
-        else if (part === 0) steps[i]!(m.weights, m.arena, scratch, 0, 1);
-        if (Atomics.add(c, ARRIVED, 1) + 1 === parts) {
-          Atomics.store(c, ARRIVED, 0);
-          Atomics.store(c, ENDED, next);
-          if (Atomics.load(c, WAITING) > 0) Atomics.notify(c, ENDED);
-        }
-      }
-      if (!took) this.wait(step);
+      this.take(steps, 0, step);
+      let word = this.behind(next);
+      for (let k = 0; k < patience && word >= 0; k++) word = this.behind(next);
+      if (word < 0) continue;
+      for (let part = 1; part < parts; part++) if (this.take(steps, part, step)) patience = 0;
+      for (word = this.behind(next); word >= 0; word = this.behind(next)) this.wait(word, step);
     }
   }
 
-  /** Until a step has ended. */
-  private wait(step: number): void {
+  /** Runs a part of a step of the present run if nobody has taken it; the run does not change before it has ended. */
+  private take(steps: readonly StepFunction[], part: number, step: number): boolean {
+    const { control: c, member: m, small, parts } = this;
+    if (Atomics.load(c, TAKEN + APART * part) !== step) return false;
+    const next = (step + 1) | 0;
+    if (Atomics.compareExchange(c, TAKEN + APART * part, step, next) !== step) return false;
+    const i = c[FROM]! + ((step - c[BASE]!) | 0);
+    if (!small[i]) steps[i]!(m.weights, m.arena, m.scratch(0), part, parts);
+    else if (part === 0) steps[i]!(m.weights, m.arena, m.scratch(0), 0, 1);
+    Atomics.store(c, ENDED + APART * part, next);
+    if (Atomics.load(c, WAITING) > 0) Atomics.notify(c, ENDED + APART * part);
+    return true;
+  }
+
+  /** How many steps have ended in all their parts. */
+  private ended(): number {
+    const { control: c, parts } = this;
+    let least = Atomics.load(c, ENDED);
+    for (let part = 1; part < parts; part++) {
+      const steps = Atomics.load(c, ENDED + APART * part);
+      if (((steps - least) | 0) < 0) least = steps;
+    }
+    return least;
+  }
+
+  /** The word of a part that has not ended so many steps, -1 where all have. */
+  private behind(steps: number): number {
+    const { control: c, parts } = this;
+    for (let word = ENDED, part = 0; part < parts; word += APART, part++)
+      if (((Atomics.load(c, word) - steps) | 0) < 0) return word;
+    return -1;
+  }
+
+  /** Until a part has ended a step. */
+  private wait(word: number, step: number): void {
     const { control: c } = this;
     for (const end = performance.now() + this.poll; this.poll > 0; ) {
-      for (let s = 0; s < READS; s++) if (Atomics.load(c, ENDED) !== step) return;
+      for (let s = 0; s < READS; s++) if (Atomics.load(c, word) !== step) return;
       if (performance.now() > end) break;
     }
     Atomics.add(c, WAITING, 1);
-    Atomics.wait(c, ENDED, step);
+    Atomics.wait(c, word, step);
     Atomics.sub(c, WAITING, 1);
   }
 }
