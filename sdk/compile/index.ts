@@ -9,9 +9,11 @@ import { residentBytes } from '../wire/layout.ts';
 import type { Program, Slot, Step } from '../wire/program.ts';
 import { DEFAULT_BLOCK, SMALLEST_BLOCK } from './blocks.ts';
 import { KernelContext, type Operand, type Tuning } from './emit/c/context.ts';
+import { DIRECT } from './emit/c/direct.ts';
 import type { StepCall } from './emit/c/module.ts';
 import { type Emission, vectorEmission } from './emit/emission.ts';
 import { FIRMWARE } from './emit/firmware/module.ts';
+import { type Ends, endsOf } from './ends.ts';
 import { fuse, type Group, leadOf, viewAliases } from './fuse.ts';
 import { type Lifetimes, lifetimes, OVERREAD, type Written } from './lifetimes.ts';
 import { lowerGraph } from './lower.ts';
@@ -121,11 +123,15 @@ function plan(graph: Graph, emission: Emission, options: CompileOptions): Planne
   const at = (v: string): number => lives.offsetOf(alias(v));
   const weights = layOutWeights(graph, written, options.compact ? undefined : arenaBytes + OVERREAD);
   const module = emission.writer();
+  const ends = endsOf(graph, written, alias, at);
   const bands = written.map((_, i) => lives.bands.get(i) ?? 1);
   const calls = written.flatMap((w, i): StepCall[] => {
+    const addresses = w.ctx.operands.map((o) => address(o, at, weights));
+    const direct = w.ctx.operands.map((o, k) => atEnd(o, ends) ?? addresses[k]!);
     const call = {
       kernel: module.add(w.ctx, w.text),
-      addresses: w.ctx.operands.map((o) => address(o, at, weights)),
+      addresses,
+      ...(direct.every((a, k) => a === addresses[k]) ? {} : { direct }),
     };
     return Array.from({ length: bands[i]! }, (_, index) => ({ ...call, band: { index, of: bands[i]! } }));
   });
@@ -136,11 +142,11 @@ function plan(graph: Graph, emission: Emission, options: CompileOptions): Planne
     offset: at(v),
   });
   const scales = interfaceScales(graph);
-  const ends = (v: string): Slot => ({ ...slot(v), ...(scales.has(v) ? { scale: scales.get(v) } : {}) });
+  const interfaceSlot = (v: string): Slot => ({ ...slot(v), ...(scales.has(v) ? { scale: scales.get(v) } : {}) });
   const program: Program = {
     name: graph.name,
-    inputs: graph.inputs.map(ends),
-    outputs: graph.outputs.map(ends),
+    inputs: graph.inputs.map(interfaceSlot),
+    outputs: graph.outputs.map(interfaceSlot),
     steps: written.flatMap((w, i) => stepsOf(w, lives.liveAt(i).map(slot), bands[i]!, slot)),
     arenaBytes: arenaBytes + OVERREAD,
     scratchBytes: align(Math.max(0, ...written.map((w) => w.ctx.scratchBytes))),
@@ -150,7 +156,7 @@ function plan(graph: Graph, emission: Emission, options: CompileOptions): Planne
   return {
     program,
     weights: weights.items,
-    source: module.source(calls, program),
+    source: module.source(calls, program, ends),
     arenaLowerBound: lowerBound,
     ...index(graph, written, bands, lives, alias, slot),
   };
@@ -210,4 +216,10 @@ function stepsOf(w: Written, live: readonly Slot[], bands: number, slot: (v: str
 function address(o: Operand, at: (v: string) => number, weights: WeightPlan): string {
   const offset = o.kind === 'weight' ? weights.offsets.get(weightKey(o.value, o.layout))! : at(o.value);
   return `(void *)(${o.kind === 'weight' ? 'W' : 'A'} + ${offset})`;
+}
+
+/** The address of an input or output that is not in the arena. */
+function atEnd(o: Operand, { input, output }: Ends): string | undefined {
+  if (o.kind !== 'value') return undefined;
+  return o.value === input?.value ? DIRECT.input : o.value === output?.value ? DIRECT.output : undefined;
 }

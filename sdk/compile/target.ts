@@ -2,6 +2,7 @@ import type { Graph } from '../ir/graph.ts';
 import type { Tensor } from '../util/tensor.ts';
 import type { KernelModule, Platform } from '../wire/kernels.ts';
 import type { Program } from '../wire/program.ts';
+import type { Direct } from './emit/c/direct.ts';
 import type { Profile } from './profile.ts';
 
 /**
@@ -36,7 +37,7 @@ export interface Vectors {
   /** The header has wide vectors as well. */
   readonly wide?: WideVectors;
   /** C text behind the kernels, for an engine that needs more than the functions of the steps. */
-  entry?(program: Program): string;
+  entry?(program: Program, direct?: Direct): string;
 }
 
 /** Vectors of more than four lanes, and micro-kernels of integer products on them (targets/host/wide.ts). */

@@ -1,6 +1,8 @@
 import type { Program } from '../../wire/program.ts';
+import type { Ends } from '../ends.ts';
 import type { Vectors, WideVectors } from '../target.ts';
 import type { KernelContext, KernelText } from './c/context.ts';
+import { directOf } from './c/direct.ts';
 import { emitKernel } from './c/kernel.ts';
 import { ModuleWriter, type StepCall } from './c/module.ts';
 
@@ -9,7 +11,7 @@ export interface KernelWriter {
   /** Index of the kernel function. */
   add(ctx: KernelContext, text: KernelText): number;
   /** The whole translation unit. */
-  source(steps: readonly StepCall[], program: Program): string;
+  source(steps: readonly StepCall[], program: Program, ends: Ends): string;
 }
 
 /** How kernels are written: the steps and the arena of a program are the same with every way, scratch and weights may differ. */
@@ -31,7 +33,8 @@ export function vectorEmission(vectors: Vectors): Emission {
       const module = new ModuleWriter();
       return {
         add: (ctx, text) => module.add(ctx, text),
-        source: (steps, program) => `${module.source(vectors, steps)}${vectors.entry?.(program) ?? ''}`,
+        source: (steps, program, ends) =>
+          `${module.source(vectors, steps)}${vectors.entry?.(program, directOf(steps, ends)) ?? ''}`,
       };
     },
   };

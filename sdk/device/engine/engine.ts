@@ -58,8 +58,17 @@ export abstract class Engine {
    * @throws EigenError EW3202_DATA_INVALID naming the tensor that is not of the model's type.
    */
   run(inputs: Readonly<Record<string, Tensor>>, into: Readonly<Record<string, Tensor>> = {}): Record<string, Tensor> {
-    const { steps, outputs } = this.program;
+    const { outputs } = this.program;
     for (const slot of outputs) if (into[slot.name]) checkType('output', slot, into[slot.name], outputs);
+    return this.pass(inputs, into);
+  }
+
+  /** One inference. */
+  protected pass(
+    inputs: Readonly<Record<string, Tensor>>,
+    into: Readonly<Record<string, Tensor>>,
+  ): Record<string, Tensor> {
+    const { steps, outputs } = this.program;
     this.setInputs(inputs);
     this.runSteps(0, steps.length);
     const results: Record<string, Tensor> = {};
@@ -68,11 +77,14 @@ export abstract class Engine {
   }
 
   setInputs(inputs: Readonly<Record<string, Tensor>>): void {
-    for (const slot of this.program.inputs) {
-      const t = inputs[slot.name];
-      checkType('input', slot, t, this.program.inputs);
-      this.copyIn(slot, t.data);
-    }
+    for (const slot of this.program.inputs) this.copyIn(slot, this.given(slot, inputs).data);
+  }
+
+  /** The tensor of an input. Throws what `run` does. */
+  protected given(slot: Slot, inputs: Readonly<Record<string, Tensor>>): Tensor {
+    const t = inputs[slot.name];
+    checkType('input', slot, t, this.program.inputs);
+    return t;
   }
 
   /** Copy of a slot's present content, in a tensor of its type where one is given. */
@@ -81,7 +93,7 @@ export abstract class Engine {
     return into ?? tensor(slot.dtype, slot.shape, data);
   }
 
-  /** A slot's content in place: it changes when the engine runs. */
+  /** A slot's content in place after `runSteps`: it changes when the engine runs. What `run` uses where the application has it is not there. */
   viewSlot(slot: Slot): Tensor {
     return tensor(slot.dtype, slot.shape, viewBytes(slot.dtype, this.arena(slot.offset, byteLength(slot))));
   }

@@ -22,6 +22,14 @@ export interface KernelLibrary {
   readonly bring:
     | ((team: bigint, to: bigint | TypedArray, from: bigint | TypedArray, bytes: number) => void)
     | undefined;
+  /** Runs all steps, with the input and the output of those numbers where the application has them, -1 for none; undefined as above. */
+  readonly pass:
+    | {
+        readonly input: number;
+        readonly output: number;
+        run(team: bigint, input: TypedArray | null, output: TypedArray | null): void;
+      }
+    | undefined;
   /** Small steps are split too; undefined as above. */
   readonly split: ((team: bigint) => void) | undefined;
   close(team: bigint): void;
@@ -29,8 +37,8 @@ export interface KernelLibrary {
   view(at: bigint, bytes: number): Uint8Array;
 }
 
-/** What the functions are; the version of sdk/compile/emit/c/shared-object.ts. The first has no ew_row_lists, and all tiles as panels; the third has ew_bring and ew_split. */
-const VERSIONS = [1, 2, 3];
+/** What the functions are; the version of sdk/compile/emit/c/shared-object.ts. The first has no ew_row_lists, and all tiles as panels; the third has ew_bring and ew_split, the fourth ew_pass. */
+const VERSIONS = [1, 2, 3, 4];
 
 const loaded = new Map<string, KernelLibrary>();
 
@@ -69,6 +77,14 @@ export async function loadLibrary({ file, digest }: LibraryFile): Promise<Kernel
       open: func('void *ew_open(void *weights, void *arena, void *scratch, int32_t parts)'),
       run: func('void ew_run(void *team, int32_t from, int32_t to)'),
       bring: version < 3 ? undefined : func('void ew_bring(void *team, void *to, const void *from, uint64_t bytes)'),
+      pass:
+        version < 4
+          ? undefined
+          : {
+              input: (func('int32_t ew_pass_input(void)') as () => number)(),
+              output: (func('int32_t ew_pass_output(void)') as () => number)(),
+              run: func('void ew_pass(void *team, const void *input, void *output)'),
+            },
       split: version < 3 ? undefined : func('void ew_split(void *team)'),
       close: func('void ew_close(void *team)'),
       view: (at, length) => new Uint8Array(koffi.view(at, length)),

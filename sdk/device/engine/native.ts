@@ -1,5 +1,5 @@
 import { EigenError } from '../../util/errors.ts';
-import { byteLength, newArray, sizeOf, type TypedArray } from '../../util/tensor.ts';
+import { byteLength, newArray, sizeOf, type Tensor, type TypedArray, tensor } from '../../util/tensor.ts';
 import { type KernelFile, type KernelId, type KernelModule, thisPlatform } from '../../wire/kernels.ts';
 import type { Program, Slot } from '../../wire/program.ts';
 import { Engine, type EngineOptions } from './engine.ts';
@@ -9,6 +9,9 @@ import { holdRowTiles } from './row-tiles.ts';
 
 /** Bytes of an input or output that more than one thread copies. */
 const SHARED_COPY = 65536;
+
+/** Bytes of an input or output that is not copied: to tell where it is takes as long as a copy of fewer. */
+const IN_PLACE = 8192;
 
 /**
  * The resident block of a program: its bytes, or a file of them, whose pages all processes share that have it open. Tiles may be in the form of
@@ -67,6 +70,7 @@ export class NativeEngine extends Engine {
   private readonly mappings: readonly [Mapping, Mapping, Mapping];
   private readonly memory: { readonly weights: Uint8Array; readonly arena: Uint8Array };
   private team: bigint | undefined;
+  private readonly leastInPlace: number;
 
   private constructor(
     program: Program,
@@ -90,6 +94,8 @@ export class NativeEngine extends Engine {
     const team = library.open(w.at, a.at, s.at, threads);
     if (!team) throw unavailable(`${threads} threads cannot be started`);
     this.team = team;
+    // Kernels are tested on tensors of all sizes.
+    this.leastInPlace = splitAll ? 1 : IN_PLACE;
     if (splitAll) library.split?.(team);
   }
 
@@ -126,6 +132,33 @@ export class NativeEngine extends Engine {
     }
   }
 
+  /** Kernels read the largest input and write the largest output where they are, unless those are the same memory. */
+  protected override pass(
+    inputs: Readonly<Record<string, Tensor>>,
+    into: Readonly<Record<string, Tensor>>,
+  ): Record<string, Tensor> {
+    const { program, library } = this;
+    const { pass } = library;
+    const first = pass && program.inputs[pass.input];
+    const last = pass && program.outputs[pass.output];
+    let from = first && this.inPlace(first, () => this.given(first, inputs).data);
+    const to = last && this.inPlace(last, () => into[last.name]?.data ?? newArray(last.dtype, sizeOf(last.shape)));
+    if (to && to.buffer === from?.buffer) from = undefined;
+    if (!from && !to) return super.pass(inputs, into);
+    for (const slot of program.inputs) {
+      const { data } = this.given(slot, inputs);
+      if (slot !== first || !from) this.copyIn(slot, data);
+    }
+    pass!.run(this.team!, from ?? null, to ?? null);
+    const results: Record<string, Tensor> = {};
+    for (const slot of program.outputs) {
+      const there = into[slot.name];
+      results[slot.name] =
+        slot === last && to ? (there ?? tensor(slot.dtype, slot.shape, to)) : this.readSlot(slot, there);
+    }
+    return results;
+  }
+
   protected override copyIn(slot: Slot, data: TypedArray): void {
     if (this.shares(slot, data)) this.library.bring!(this.team!, this.addressOf(slot), data, data.byteLength);
     else super.copyIn(slot, data);
@@ -144,6 +177,15 @@ export class NativeEngine extends Engine {
     const { threads, library } = this;
     if (threads === 1 || !library.bring || bytes < SHARED_COPY) return false;
     return bytes === byteLength(slot) && !(buffer instanceof SharedArrayBuffer);
+  }
+
+  /** A tensor that kernels may use where it is: not in the arena, which they write to. */
+  private inPlace(slot: Slot, tensorOf: () => TypedArray): TypedArray | undefined {
+    const bytes = byteLength(slot);
+    if (bytes < this.leastInPlace) return undefined;
+    const data = tensorOf();
+    const apart = data.buffer !== this.memory.arena.buffer && !(data.buffer instanceof SharedArrayBuffer);
+    return apart && bytes === data.byteLength ? data : undefined;
   }
 
   private addressOf({ offset }: Slot): bigint {

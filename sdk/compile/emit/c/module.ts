@@ -27,12 +27,14 @@ export interface StepCall {
   readonly kernel: number;
   /** C expressions of the operand addresses, in parameter order. */
   readonly addresses: readonly string[];
+  /** The same where the program's ends are not in the arena (emit/c/direct.ts); absent where the step has nothing to do with them. */
+  readonly direct?: readonly string[];
   /** Which band of how many the step runs, in order. */
   readonly band: { readonly index: number; readonly of: number };
 }
 
 /** The parts of a band are neighbours among the parts of all bands. */
-function partOf({ index, of }: StepCall['band']): [string, string] {
+export function partOf({ index, of }: StepCall['band']): [string, string] {
   return of === 1 ? ['part', 'parts'] : [`${index} * parts + part`, `${of} * parts`];
 }
 

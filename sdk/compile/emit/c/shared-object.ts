@@ -1,13 +1,18 @@
 import type { Program } from '../../../wire/program.ts';
+import { type Direct, directOf } from './direct.ts';
 import { threads } from './threads.ts';
 
 /**
  * What a shared object has behind its kernels: the functions that an engine calls (sdk/device/engine/native.ts). The memory of a
  * model is mapped here, threads are in emit/c/threads.ts. Bumped when the functions change, or the forms of weights that they read: an engine takes its own version only.
  */
-export const SHARED_OBJECT_VERSION = 3;
+export const SHARED_OBJECT_VERSION = 4;
 
-export function sharedObjectEntry({ steps, scratchBytes }: Pick<Program, 'steps' | 'scratchBytes'>): string {
+export function sharedObjectEntry(
+  program: Pick<Program, 'steps' | 'scratchBytes'>,
+  direct: Direct = directOf([], {}),
+): string {
+  const { steps, scratchBytes } = program;
   return `
 #include <fcntl.h>
 #include <stdlib.h>
@@ -70,5 +75,5 @@ EW_EXPORT void *ew_map(const char *path, u64 bytes) {
   return p;
 }
 EW_EXPORT void ew_unmap(void *p, u64 bytes) { munmap(p, bytes); }
-${threads(steps, scratchBytes)}`;
+${threads(program, direct)}`;
 }
