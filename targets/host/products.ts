@@ -1,18 +1,19 @@
 import { range, type Width } from './width.ts';
 
 /**
- * Products of rows with blocks of codes. `ew_dot8(reach, a, at, rows, b, columns, segments, apart, steps, init, acc)` takes unsigned bytes,
- * four columns of the matrix a step; `ew_dot16`, without reach, 16-bit values, two columns a step. Row r begins `at[r]` bytes behind a and
+ * Products of rows with blocks of codes. `ew_dot8(chains, a, at, rows, b, columns, segments, apart, steps, init, acc)` takes unsigned bytes,
+ * four columns of the matrix a step; `ew_dot16`, without chains, 16-bit values, two columns a step. Row r begins `at[r]` bytes behind a and
  * consists of segments, `apart` bytes from one to the next, of so many steps each. b is [segment][step][columns * EW_LANES channels] of
- * what meets a step, acc is [rows][columns * EW_LANES] i32, every row of which begins with init. `reach` is what `ew_reach` gave for the
- * codes, or what is known of them: the steps whose products cannot overflow a sum of 16 bits, as AVX2 adds them up.
- * `ew_tile8_<rows>_<columns>(reach, a, at, b, segments, apart, steps, init, out)` and `ew_tile16_...` are what they are made of, for kernels
+ * what meets a step, acc is [rows][columns * EW_LANES] i32, every row of which begins with init. `chains` are what the codes allow AVX2, which
+ * sums products in 16 bits: how many steps cannot overflow them, chain after chain from the begin of every segment on (0: not even one can, and
+ * the products of even columns and of odd ones are apart), behind a 1; or, behind a 0, one length for all: `EW_CHAINS(ew_reach(...))`.
+ * `ew_tile8_<rows>_<columns>(chains, a, at, b, segments, apart, steps, init, out)` and `ew_tile16_...` are what they are made of, for kernels
  * that want the sums in registers: out is a vector a cell.
  */
 export function products(w: Width): string {
   const words = kernels(w, 'ew_tile16', w.shape.rows, wordStep);
   if (w.vnni)
-    return `${w.lanes === 16 ? PAIRS : ''}#define ew_reach(t, vectors, segments, steps) 8\n${kernels(w, 'ew_tile8', w.shape.rows, byteStep)}${words}`;
+    return `${w.lanes === 16 ? PAIRS : ''}#define ew_reach(t, vectors, segments, steps) 8\n#define EW_CHAINS(reach) 0\n${kernels(w, 'ew_tile8', w.shape.rows, byteStep)}${words}`;
   return `${REACH}${chains(w)}${words}`;
 }
 
@@ -72,13 +73,13 @@ const wordStep: Step = (w, acc, s, b) =>
 const multiplyAdd = (multiply: string, add: string, acc: string, s: string, b: string): string =>
   `{ ew_mx t; __asm__("${multiply} %3, %2, %1\\n\\t${add} %1, %0, %0" : "+x"(${acc}), "=&x"(t) : "x"(${s}), "x"(${b})); }`;
 
-const TYPES = 'const void *, const i32 *, const void *, i32, i64, i32, const i32 *, i32 *, i32';
+const TYPES = 'const void *, const i32 *, const void *, i32, i64, i32, const i32 *, i32 *, const u8 *';
 const PARAMETERS =
   'const void *a, const i32 *at, i32 rows, const void *b, i32 columns, i32 segments, i64 apart, i32 steps, const i32 *init, i32 *acc';
 const ARGUMENTS = 'a, at, b, segments, apart, steps, init, acc';
 
 /** Kinds of tiles, and the functions that write what they give to memory. */
-const DOTS = { ew_tile8: 'ew_dot8', ew_halves: 'ew_dot8h', ew_tile16: 'ew_dot16' } as const;
+const DOTS = { ew_tile8: 'ew_dot8', ew_tile16: 'ew_dot16' } as const;
 type Tile = keyof typeof DOTS;
 
 /** Names of the functions for so many rows and columns. */
@@ -89,8 +90,8 @@ const table = (rows: number, columns: number, name: string): string =>
 function stored(tile: Tile, rows: number, columns: number): string {
   const cells = rows * columns;
   return `
-EW_SHARED void ${DOTS[tile]}_${rows}_${columns}(const void *a, const i32 *at, const void *b, i32 segments, i64 apart, i32 steps, const i32 *init, i32 *acc, i32 reach) {
-  ix c[${cells}]; ${tile}_${rows}_${columns}(reach, a, at, b, segments, apart, steps, init, c);
+EW_SHARED void ${DOTS[tile]}_${rows}_${columns}(const void *a, const i32 *at, const void *b, i32 segments, i64 apart, i32 steps, const i32 *init, i32 *acc, const u8 *chains) {
+  ix c[${cells}]; ${tile}_${rows}_${columns}(chains, a, at, b, segments, apart, steps, init, c);
   ${range(cells)
     .map((i) => `ix_store(acc + ${i} * EW_LANES, c[${i}]);`)
     .join(' ')}
@@ -104,11 +105,11 @@ function kernels(w: Width, tile: Tile, rows: number, step: Step): string {
   const texts = range(rows).flatMap((r) =>
     range(columns).flatMap((c) => [plain(w, tile, r + 1, c + 1, step), stored(tile, r + 1, c + 1)]),
   );
-  const reach = tile === 'ew_tile8';
+  const bytes = tile === 'ew_tile8';
   return `${texts.join('')}
-EW_INLINE void ${name}(${reach ? 'i32 reach, ' : ''}${PARAMETERS}) {
+EW_INLINE void ${name}(${bytes ? 'const u8 *chains, ' : ''}${PARAMETERS}) {
   static void (*const kernels[${rows}][${columns}])(${TYPES}) = ${table(rows, columns, name)};
-  kernels[rows - 1][columns - 1](${ARGUMENTS}, ${reach ? 'reach' : '0'});
+  kernels[rows - 1][columns - 1](${ARGUMENTS}, ${bytes ? 'chains' : '0'});
 }
 `;
 }
@@ -116,18 +117,18 @@ EW_INLINE void ${name}(${reach ? 'i32 reach, ' : ''}${PARAMETERS}) {
 /** Bytes without VNNI; more rows than a kernel takes are taken one group after another. */
 function chains(w: Width): string {
   const { columns } = w.shape;
-  const tiles = ['ew_tile8', 'ew_halves'] as const;
-  const texts = tiles.flatMap((tile) =>
-    range(CHAINED_ROWS).flatMap((r) =>
-      range(columns).flatMap((c) => [chained(w, tile, r + 1, c + 1), stored(tile, r + 1, c + 1)]),
-    ),
+  const texts = range(CHAINED_ROWS).flatMap((r) =>
+    range(columns).flatMap((c) => [chained(w, r + 1, c + 1), stored('ew_tile8', r + 1, c + 1)]),
   );
-  return `${texts.join('')}
-EW_INLINE void ew_dot8(i32 reach, ${PARAMETERS}) {
-  static void (*const kernels[2][${CHAINED_ROWS}][${columns}])(${TYPES}) = {${tiles.map((t) => table(CHAINED_ROWS, columns, DOTS[t]))}};
+  return `
+static const u8 ew_chains[9][2] = {${range(9).map((n) => `{0, ${n}}`)}};
+#define EW_CHAINS(reach) ew_chains[reach]
+${texts.join('')}
+EW_INLINE void ew_dot8(const u8 *chains, ${PARAMETERS}) {
+  static void (*const kernels[${CHAINED_ROWS}][${columns}])(${TYPES}) = ${table(CHAINED_ROWS, columns, DOTS.ew_tile8)};
   for (i32 n; rows > 0; rows -= n, at += n, acc += n * columns * EW_LANES) {
     n = rows < ${CHAINED_ROWS} ? rows : ${CHAINED_ROWS};
-    kernels[reach == 0][n - 1][columns - 1](${ARGUMENTS}, reach);
+    kernels[n - 1][columns - 1](${ARGUMENTS}, chains);
   }
 }
 `;
@@ -138,11 +139,11 @@ const cellsOf = (rows: number, columns: number): (readonly [number, number])[] =
 
 function head(tile: Tile, rows: number, columns: number): string {
   return `
-EW_INLINE void ${tile}_${rows}_${columns}(i32 reach, const void *a, const i32 *at, const void *codes, i32 segments, i64 apart, i32 steps, const i32 *init, ix *out) {
+EW_INLINE void ${tile}_${rows}_${columns}(const u8 *chains, const void *a, const i32 *at, const void *codes, i32 segments, i64 apart, i32 steps, const i32 *init, ix *out) {
   const u8 *b = codes, ${range(rows)
     .map((r) => `*p${r} = (const u8 *)a + at[${r}]`)
     .join(', ')};
-  apart -= 4 * steps; (void)reach;`;
+  apart -= 4 * steps; (void)chains;`;
 }
 
 const moved = (rows: number, by: string): string =>
@@ -199,8 +200,8 @@ function plain(w: Width, tile: Tile, rows: number, columns: number, step: Step):
 }`;
 }
 
-/** Bytes without VNNI: sums of 16 bits over as many steps as `reach` says; where none fits, bytes of even places and of odd ones apart. */
-function chained(w: Width, tile: Tile, rows: number, columns: number): string {
+/** Bytes without VNNI: sums of 16 bits, chain after chain; where not even one step fits, bytes of even places and of odd ones apart. */
+function chained(w: Width, rows: number, columns: number): string {
   const { lanes, bytes, mm } = w;
   const cells = cellsOf(rows, columns);
   const all = (text: (r: number, c: number) => string): string => cells.map(([r, c]) => text(r, c)).join(' ');
@@ -212,29 +213,30 @@ function chained(w: Width, tile: Tile, rows: number, columns: number): string {
       .join(', ')};
         ${range(rows)
           .map((r) => {
-            const s = `const ew_mx s = ${valuesOf(w, r, 0)};`;
+            const s = `const ew_mx s = ${mm}_set1_epi32(*(const ew_any4 *)(p${r} + k));`;
             return `{ ${s} ${range(columns)
               .map((c) => text(r, c))
               .join(' ')} }`;
           })
           .join('\n        ')}
-        b += ${columns * bytes}; ${moved(rows, '4')}; }`;
+        b += ${columns * bytes}; k += 4; }`;
   const product = (c: number, s = 's'): string => `${mm}_maddubs_epi16(${s}, b${c})`;
   const halves = (r: number, c: number): string =>
     [255, -256].map((m) => more(r, c, product(c, `${mm}_and_si256(s, ${mm}_set1_epi16(${m}))`))).join(' ');
-  const steps =
-    tile === 'ew_halves'
-      ? `for (i32 k = steps; k > 0; k--) ${step(halves)}`
-      : `for (i32 k = steps; k > 0; k -= reach) {
+  return `${head('ew_tile8', rows, columns)}
+  ${all((r, c) => `ew_mx c${r}_${c} = EW_LOADX(init + ${c * lanes});`)}
+  const i32 next = *chains++;
+  i64 k = 0;
+  for (; segments > 0; segments--, k += apart) {
+    const i64 end = k + 4 * steps;
+    for (; k < end; chains += next) {
+      if (*chains == 0) { ${step(halves)} continue; }
+      const i64 behind = k + 4 * *chains < end ? k + 4 * *chains : end;
       ew_mx ${cells.map(([r, c]) => `t${r}_${c}`).join(', ')};
       ${step((r, c) => `t${r}_${c} = ${product(c)};`)}
-      for (i32 n = k < reach ? k : reach; n > 1; n--) ${step((r, c) => multiplyAdd('vpmaddubsw', 'vpaddw', `t${r}_${c}`, 's', `b${c}`))}
+      while (k != behind) ${step((r, c) => multiplyAdd('vpmaddubsw', 'vpaddw', `t${r}_${c}`, 's', `b${c}`))}
       ${all((r, c) => more(r, c, `t${r}_${c}`))}
-    }`;
-  return `${head(tile, rows, columns)}
-  ${all((r, c) => `ew_mx c${r}_${c} = EW_LOADX(init + ${c * lanes});`)}
-  for (; segments > 0; segments--, ${moved(rows, 'apart')}) {
-    ${steps}
+    }
   }
   ${all((r, c) => `out[${r * columns + c}] = (ix)c${r}_${c};`)}
 }`;

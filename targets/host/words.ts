@@ -118,6 +118,16 @@ const WORDS_256 = `
 EW_INLINE __m128i ew_narrow_i16(ix v) { return _mm_packs_epi32(_mm256_castsi256_si128((ew_mx)v), _mm256_extracti128_si256((ew_mx)v, 1)); }
 #define ix_store_i16(p, v) _mm_storeu_si128((__m128i *)(p), ew_narrow_i16(v))
 EW_INLINE void ix_store_i8(i8 *p, ix v) { const __m128i h = ew_narrow_i16(v); _mm_storel_epi64((__m128i *)p, _mm_packs_epi16(h, h)); }
+/* two vectors of codes at p and two at q, all saturated; four at p */
+EW_INLINE ew_mx ew_pack_i8(ix a, ix b, ix c, ix d) {
+  const ew_mx halves = _mm256_packs_epi16(_mm256_packs_epi32((ew_mx)a, (ew_mx)b), _mm256_packs_epi32((ew_mx)c, (ew_mx)d));
+  return _mm256_permutevar8x32_epi32(halves, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+EW_INLINE void ix_store_i8_pairs(i8 *p, i8 *q, ix a, ix b, ix c, ix d) {
+  const ew_mx all = ew_pack_i8(a, b, c, d);
+  _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(all)); _mm_storeu_si128((__m128i *)q, _mm256_extracti128_si256(all, 1));
+}
+#define ix_store_i8_four(p, a, b, c, d) EW_STOREX((p), ew_pack_i8((a), (b), (c), (d)))
 EW_INLINE void ix_store_i16_part(i16 *p, ix v, i32 n) { i16 t[8]; ix_store_i16(t, v); for (i32 j = 0; j < n; j++) p[j] = t[j]; }
 EW_INLINE void ix_store_i8_part(i8 *p, ix v, i32 n) { i8 t[8]; ix_store_i8(t, v); for (i32 j = 0; j < n; j++) p[j] = t[j]; }
 `;

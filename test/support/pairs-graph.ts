@@ -15,6 +15,8 @@ interface Layer {
   readonly type?: 'i8' | 'i16';
   readonly zeros?: readonly number[];
   readonly channels?: number;
+  /** Codes are this large at most, but for one in 251: chains of AVX2 are as long as they allow. */
+  readonly codes?: number;
   /** What becomes of the result: it is kept, or coded after a residual and a bound, at one step or one a channel. */
   readonly tail?: 'i8' | 'i16' | 'each';
   readonly residual?: boolean;
@@ -44,6 +46,18 @@ const LAYERS: readonly Layer[] = [
   { name: 'odd width', shape: [8, 11, 3], tail: 'i8', pixels: 1 },
   { name: 'twice as many channels', shape: [8, 12, 3], channels: 16, tail: 'i8', pixels: 1 },
   { name: 'long lines', shape: [8, 12, 32], tail: 'i8', pixels: 1 },
+  {
+    name: 'chains',
+    shape: [5, 7, 64],
+    kernel: [1, 1],
+    pads: [0, 0, 0, 0],
+    channels: 40,
+    codes: 9,
+    tail: 'i8',
+    pixels: 1,
+  },
+  { name: 'chains and whole rows', shape: [7, 5, 48], channels: 32, codes: 5, tail: 'each', residual: true, pixels: 1 },
+  { name: 'chains of eight channels', shape: [6, 9, 24], codes: 12, tail: 'i8', pixels: 1 },
   { name: 'depthwise', depthwise: true, shape: [21, 18, 8], tail: 'i8', residual: true, pixels: 2 },
   { name: 'depthwise, every second', depthwise: true, shape: [18, 24, 8], stride: 2, tail: 'i16', pixels: 2 },
   { name: 'depthwise, low', depthwise: true, shape: [2, 16, 8], kernel: [5, 5], pads: [2, 2, 2, 2], pixels: 2 },
@@ -146,7 +160,9 @@ export function pairsGraph(): {
     const codes = tensor(
       'i8',
       [o, ...kernel, depthwise ? 1 : c],
-      Int8Array.from({ length: o * taps }, (_, i) => (i % 5 === 0 ? 127 : Math.round((rng.uniform() - 0.5) * 254))),
+      Int8Array.from({ length: o * taps }, (_, i) =>
+        i % (layer.codes ? 251 : 5) === 0 ? 127 : Math.round((rng.uniform() - 0.5) * 2 * (layer.codes ?? 127)),
+      ),
     );
     const m = made(
       'm',

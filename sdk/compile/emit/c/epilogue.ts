@@ -84,11 +84,12 @@ export interface RowEpilogue {
   readonly text: string;
   /** Declares it, where `n` is the first channel of the block; in the words of four lanes. */
   setup(n: string): string;
-  /** What of that is the same for all channels, and the rest. */
+  /** What of that is the same for all channels, and the rest; where several blocks have theirs at once, under names of its own. */
   readonly once: string;
-  each(n: string): string;
+  each(n: string, own?: string): string;
   /** Arguments at the end of a call. */
   readonly more: string;
+  moreOf(own: string): string;
   /**
    * Where all that is written is codes of 8 bits: the same function that gives them as they are before they are cut off (i4), and where
    * those of channel `n` of a row belong.
@@ -113,6 +114,8 @@ export function emitRowEpilogue(
     list.map((f) => f.text.replace(/\bn\b/g, `(${n})`)).join(' ');
   const [each, once] = [true, false].map((is) => fixed.filter((f) => f.each === is)) as [Fixed[], Fixed[]];
   const names = fixed.flatMap((f) => f.names);
+  const owned = (text: string, own: string): string =>
+    each.flatMap((f) => f.names).reduce((t, id) => t.replace(new RegExp(`\\b${id}\\b`, 'g'), `${id}${own}`), text);
   const more = names.map((n) => `, ${n}`).join('');
   const all = `(${parameters}${names.map((n) => `, f4 ${n}`).join('')})`;
   const at = (row: string, n: string): string => `${ctx.write(out!)} + (i32)(${row}) * ${space.cols} + ${n}`;
@@ -126,8 +129,9 @@ export function emitRowEpilogue(
     text: lanes.wide ? widened(text) : text,
     setup: (n) => declared(fixed, n),
     once: declared(once, '0'),
-    each: (n) => declared(each, n),
+    each: (n, own = '') => owned(declared(each, n), own),
     more,
+    moreOf: (own) => owned(more, own),
     ...(out === undefined ? {} : { codes: { name: codes, at } }),
   };
 }

@@ -49,7 +49,7 @@ EW_EXPORT i32 ew_wrong(void) {
       if (i < 16) row[i] = n < 4 ? (u8)(n & 2 ? 255 : 0) : (u8)(y >> 16);
     }
     for (i32 c = 0; c < EW_LANES; c++) start[c] = n * c;
-    ew_dot8(ew_reach(codes, EW_LANES / 8, 1, 4), row, &at, 1, codes, 1, 1, 0, 4, start, got);
+    ew_dot8(EW_CHAINS(ew_reach(codes, EW_LANES / 8, 1, 4)), row, &at, 1, codes, 1, 1, 0, 4, start, got);
     for (i32 c = 0; c < EW_LANES; c++) {
       i32 sum = start[c];
       for (i32 k = 0; k < 16; k++) sum += row[k] * codes[k / 4 * 4 * EW_LANES + 4 * c + k % 4];

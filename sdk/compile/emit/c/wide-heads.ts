@@ -45,7 +45,7 @@ export function wideHead(ctx: KernelContext, wide: WideVectors, p: HeadOperands)
     for (i32 r = 0; r < ib; r++) ${query}
     for (i32 n = 0; n < kn; n += ${unit}) for (i32 m = 0, rows; m < ib; m += rows) {
       ${some}
-      ${vnni ? 'ew_dot8(8, ' : 'ew_dot16('}${rows} + m * ${dp}, queries, rows, ${keys} + n * ${dp * bytes}, ${unit / lanes}, 1, 0, ${steps}, ${vnni ? `${start} + n` : 'ew_nothing'}, ${acc});
+      ${vnni ? 'ew_dot8(0, ' : 'ew_dot16('}${rows} + m * ${dp}, queries, rows, ${keys} + n * ${dp * bytes}, ${unit / lanes}, 1, 0, ${steps}, ${vnni ? `${start} + n` : 'ew_nothing'}, ${acc});
       const i32 *sums = ${acc}; float *o = ${scores} + m * ${pitch} + n;
       for (i32 r = 0; r < rows; r++, sums += ${unit}, o += ${pitch}) ${widened(scored)}
     }`,

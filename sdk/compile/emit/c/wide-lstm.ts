@@ -71,7 +71,7 @@ export function wideLstm(
         : '',
       before: once ? '' : unpack,
       dot: (a, apart, n, acc) =>
-        `ew_dot8(${once ? `${reach}[b]` : reachOf(bits)}, ${a}, ${apart}, ${n}, ${at}, ${columns}, 1, 0, ${kp / 4}, ${start} + b * ${width}, ${acc});`,
+        `ew_dot8(EW_CHAINS(${once ? `${reach}[b]` : reachOf(bits)}), ${a}, ${apart}, ${n}, ${at}, ${columns}, 1, 0, ${kp / 4}, ${start} + b * ${width}, ${acc});`,
     };
   };
   const input = blocks(v.input, s.i);

@@ -10,6 +10,7 @@ import { type Chains, chainsOf, costOf } from './wide-chains.ts';
 import { pairedRows, pairsRows } from './wide-pairs.ts';
 import { rowsOfPixels, takesPixels } from './wide-pixels.ts';
 import { imageLines, laidDown, matrixRows, readsLines, STEP } from './wide-rows.ts';
+import { rowsStoredTogether, wholeRows } from './wide-whole-rows.ts';
 import { wideWinograd } from './winograd.ts';
 import { winogradOf } from './winograd-plan.ts';
 
@@ -32,6 +33,9 @@ export interface WideProduct {
 /** With vectors that wide there are 32 of them, which hold the sums of a tile beside what the rest of the kernel wants. */
 const LANES_OF_MANY_REGISTERS = 16;
 
+/** Where a tile takes no more steps, a call of it, and its sums on their way through memory, would take long beside them. */
+const MOST_STEPS_INLINE = 64;
+
 /** Memory of a block of codes at most, bytes: with it in the first cache, rows pass by in the second. */
 const BLOCK_BYTES = 48 * 1024;
 
@@ -47,7 +51,7 @@ export function wideProduct(
   space: Space,
 ): Omit<KernelText, 'macs'> {
   const geo = laidDown(p.geo);
-  const { lanes } = wide;
+  const { lanes, vnni } = wide;
   const windows = readsLines(geo);
   const pixels = windows && takesPixels(ctx, wide, geo, p);
   // Every line of a window by itself where those are read in the image.
@@ -56,7 +60,7 @@ export function wideProduct(
   const padded = Math.ceil(geo.k / 16) * 16;
   const kp = Math.max(padded, segments * steps * STEP);
   const from = ctx.type(p.x).dtype as 'i8' | 'i16';
-  const chains = chainsFor(ctx, wide, p, segments);
+  const chains = chainsFor(ctx, wide, p, segments, vectorsAtOnce(wide, geo, kp));
   const winograd = winogradOf(ctx, geo, p, { ...wide, step: 2, direct: chainCost(wide, chains) });
   if (winograd) return wideWinograd(ctx, wide, p, winograd, space);
   const bytes = chains.form === 'bytes';
@@ -64,12 +68,10 @@ export function wideProduct(
   const size = bytes ? 1 : 2;
   // Words are multiplied two columns at a time.
   const passes = bytes ? steps : Math.ceil(geo.k / segments / 2);
-  const most = Math.max(
-    1,
-    Math.min(wide.columns, Math.ceil(geo.og / lanes), Math.floor(BLOCK_BYTES / (kp * lanes * size))),
-  );
+  const most = vectorsAtOnce(wide, geo, kp * size);
   const channels = most * lanes;
-  const mr = rowsAtOnce(geo.m, wide.rows);
+  const together = rowsStoredTogether(ctx, wide, geo, most);
+  const mr = rowsAtOnce(geo.m, together > 2 ? together : wide.rows);
   const rowsFrom = { src: p.src, from, type, kp: padded, mr } as const;
   const source = windows ? imageLines(ctx, geo, rowsFrom) : matrixRows(ctx, geo, rowsFrom);
   const codes = `((i8 *)${ctx.scratch(channels * kp * size)})`;
@@ -82,8 +84,8 @@ export function wideProduct(
   const pairs = bytes && windows && !pixels && pairsRows(ctx, wide, geo, p);
   const tail = hasLanewiseTail(ctx) ? wideLanes(lanes, pixels ? 'all' : pairs ? 2 : 1) : NARROW;
   const epi = emitRowEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0 }, p.y, tail);
-  const dot = bytes ? 'ew_dot8(reach, ' : 'ew_dot16(';
-  const reach = bytes ? reachText(chains.reaches, '(G + n)', 'tiles') : '';
+  const sums = bytes && !vnni ? chainsText(chains.blocks, most * lanes) : { setup: '', chains: '0' };
+  const dot = bytes ? `ew_dot8(${sums.chains}, ` : 'ew_dot16(';
   const offset = bytes ? `(${p.zp} + 128)` : p.zp;
   const rowScale = p.rowScale ? `const f4 xs = f4_load_splat(${p.rowScale} + m + r);` : '';
   const value = (i: number): string => {
@@ -94,19 +96,44 @@ export function wideProduct(
     (_, i) =>
       `const f4 scale${i} = f4_load(${multiplier.at} + c + ${4 * i}), bias${i} = f4_load(${bias.at} + c + ${4 * i});`,
   );
-  const finish = `for (i32 c = 0; n + c < n1 && c < width; c += ${tail.block}) {
+  const finish = (from: string): string => `for (i32 c = 0; n + c < n1 && c < width; c += ${tail.block}) {
             const i32 nv = n1 - n - c < ${tail.block} ? n1 - n - c : ${tail.block}; (void)nv;
             ${factors.join(' ')} ${epi.setup('G + n + c')}
-            const i32 *sums = ${acc} + c;
-            for (i32 r = 0; r < rows; r++, sums += width) {
+            const i32 *sums = ${acc} + ${from === '0' ? '' : `${from} * width + `}c;
+            for (i32 r = ${from}; r < rows; r++, sums += width) {
               ${rowScale} epi(${ctx.arguments()}, m + r, G + n + c, nv, ${tail.pieces.map((_, i) => value(i)).join(', ')}${epi.more});
             }
           }`;
-  const inRegisters = tail.wide && lanes >= LANES_OF_MANY_REGISTERS;
+  const whole =
+    together > 0 &&
+    wholeRows(ctx, {
+      ...{ lanes, vectors: most, epi, multiplier: multiplier.at, bias: bias.at },
+      rowScale: p.rowScale ? (row) => `f4_load_splat(${p.rowScale} + ${row})` : undefined,
+    });
+  const tails = (): string =>
+    whole
+      ? `i32 done = 0;
+          if (columns == ${most}) {
+            const i32 *sums = ${acc}; done = rows / ${together} * ${together};
+            ${whole.setup}
+            for (i32 r = 0; r < done; r += ${together}, sums += ${together * most * lanes}) {
+              ${whole.store('r', (i) => `i4_load(sums + ${i * lanes})`)}
+            }
+          }
+          if (done < rows) ${finish('done')}`
+      : finish('0');
+  // Without VNNI, bytes have kernels of three rows, so that a tile is two of them.
+  const tileRows = bytes && !vnni ? Math.min(3, mr) : mr;
+  const short = lanes === NR && segments * passes <= MOST_STEPS_INLINE / (tileRows < mr ? 4 : 1);
+  const inRegisters = tail.wide && (lanes >= LANES_OF_MANY_REGISTERS || (short && mr % tileRows === 0));
   /** Whole tiles, whose sums go to their tail in registers. */
   const registers = (): string => {
     const [rows, columns] = [mr, firstColumns(geo.og, lanes, most)];
-    const at = `${source.row}, ${codes}, ${segments}, ${source.apart}, ${passes}, ${start}, cells`;
+    const tiles = range(rows / tileRows).map((i) => {
+      const [places, cells] = i === 0 ? ['', ''] : [` + ${i * tileRows}`, ` + ${i * tileRows * columns}`];
+      const at = `${source.row}${places}, ${codes}, ${segments}, ${source.apart}, ${passes}, ${start}, cells${cells}`;
+      return `ew_tile${bytes ? '8' : '16'}_${tileRows}_${columns}(${sums.chains}, ${at});`;
+    });
     const cell = (r: number, i: number): string => {
       const f = `f4_from_i4(cells[${r * columns + i}])`;
       const scaled = p.rowScale ? `f4_mul(${f}, f4_load_splat(${p.rowScale} + m + ${r}))` : f;
@@ -124,10 +151,18 @@ export function wideProduct(
                 .map((r) => `epi(${cell(r, i)}${epi.more});`)
                 .join('\n              ')} }`;
     };
-    const rest = range(columns).map(stored);
+    const rest =
+      whole && columns === most && rows % together === 0
+        ? [
+            whole.setup,
+            ...range(rows / together).map((i) =>
+              whole.store(String(i * together), (j) => `cells[${i * together * most + j}]`),
+            ),
+          ]
+        : range(columns).map(stored);
     return `if (rows == ${rows} && columns == ${columns}) {
             ix cells[${rows * columns}];
-            ew_tile${bytes ? '8' : '16'}_${rows}_${columns}(${bytes ? 'reach' : '0'}, ${at});
+            ${tiles.join(' ')}
             ${widened(rest.join('\n            '))}
             continue;
           }`;
@@ -140,12 +175,12 @@ export function wideProduct(
           rows = me - m < ${mr} ? me - m : ${mr};
           ${inRegisters ? registers() : ''}
           ${dot}${source.row}, rows, ${codes}, columns, ${segments}, ${source.apart}, ${passes}, ${start}, ${acc});
-          ${tail.wide ? widened(finish) : finish}
+          ${tail.wide ? widened(tails()) : finish('0')}
         }`;
   };
   const split = sharesRows(ctx, geo, lanes)
     ? `${share(geo.m, MR, 'm0', 'm1')} const i32 n0 = 0, n1 = ${geo.og};`
-    : `${share(geo.og, lanes, 'n0', 'n1')} const i32 m0 = 0, m1 = ${geo.m};`;
+    : `${share(geo.og, sums.chains === '0' ? lanes : channels, 'n0', 'n1')} const i32 m0 = 0, m1 = ${geo.m};`;
   const body = `const i32 zp = ${p.zp}; (void)zp;
   ${split}
   if (m0 >= m1 || n0 >= n1) return;
@@ -161,7 +196,7 @@ export function wideProduct(
         const i32 tiles = (n1 - n + ${NR - 1}) / ${NR} < columns * ${lanes / NR} ? (n1 - n + ${NR - 1}) / ${NR} : columns * ${lanes / NR};
         ew_block${bytes ? '' : '16'}(${p.panels}, (G + n) / ${NR}, tiles, ${geo.o}, ${geo.k}, ${segments}, ${passes}, ${codes}, width, ${tile}, ${start});
         ${widened(`for (i32 i = 0; i < width; i += ${lanes}) i4_store(${start} + i, i4_mul(i4_load(${start} + i), i4_splat(-${offset})));`)}
-        ${reach}
+        ${sums.setup}
         ${multiplier.setup} ${bias.setup}
         ${rows()}
       }
@@ -178,23 +213,42 @@ function firstColumns(channels: number, lanes: number, most: number): number {
   return Math.ceil(vectors / Math.ceil(vectors / most));
 }
 
-/** How products are summed. */
-function chainsFor(ctx: KernelContext, { vnni }: WideVectors, { x, w, geo }: WideProduct, segments: number): Chains {
+/** Vectors of channels in a block whose columns take so many bytes a channel. */
+function vectorsAtOnce({ columns, lanes }: WideVectors, { og }: Geometry, bytes: number): number {
+  return Math.max(1, Math.min(columns, Math.ceil(og / lanes), Math.floor(BLOCK_BYTES / (bytes * lanes))));
+}
+
+/** How products are summed, in blocks of so many vectors of bytes. */
+function chainsFor(
+  ctx: KernelContext,
+  { vnni, lanes }: WideVectors,
+  { x, w, geo }: WideProduct,
+  segments: number,
+  vectors: number,
+): Chains {
   if (ctx.type(x).dtype === 'i16') return { form: 'words' };
-  if (vnni) return { form: 'bytes', reaches: [MOST_REACH] };
+  if (vnni) return { form: 'bytes', blocks: [] };
   const data = ctx.largestCodes(w);
-  return data ? chainsOf({ data, rows: geo.o, cols: geo.k, segments }) : { form: 'words' };
+  // Blocks of a group may begin anywhere: what all codes allow.
+  const tiles = geo.groups === 1 ? (vectors * lanes) / NR : Math.ceil(geo.o / NR);
+  return data ? chainsOf({ data, rows: geo.o, cols: geo.k, segments, tiles }) : { form: 'words' };
 }
 
 /** Multiplications that a step takes. */
 const chainCost = ({ vnni }: WideVectors, chains: Chains): number =>
   vnni && chains.form === 'bytes' ? 1 : costOf(chains);
 
-/** C text that sets `reach` for a number of tiles from channel `n` on. */
-export function reachText(reaches: readonly number[], n: string, tiles: string): string {
-  if (reaches.every((r) => r === reaches[0])) return `const i32 reach = ${reaches[0]};`;
-  return `static const u8 reaches[] = {${reaches.join(', ')}}; i32 reach = ${MOST_REACH};
-        for (i32 i = 0; i < ${tiles}; i++) if (reaches[${n} / ${NR} + i] < reach) reach = reaches[${n} / ${NR} + i];`;
+/** C text of the chains of a block that begins at channel n: a table of all of them, and C expression of where those are. */
+function chainsText(blocks: readonly (readonly number[])[], channels: number): { setup: string; chains: string } {
+  const all = blocks.map((lengths) => [1, ...lengths]);
+  const starts = [0];
+  for (const { length } of all.slice(0, -1)) starts.push(starts.at(-1)! + length);
+  const setup = `static const u8 chains[] = {${all.flat().join(', ')}};`;
+  if (all.length === 1) return { setup, chains: 'chains' };
+  return {
+    setup: `${setup} static const i32 starts[] = {${starts.join(', ')}};`,
+    chains: `chains + starts[(G + n) / ${channels}]`,
+  };
 }
 
 /** Steps that products of bytes are summed for in 16 bits at most. */

@@ -6,7 +6,7 @@ import { emitGather } from './geometry.ts';
 import { NARROW, wideLanes, widened } from './lanes.ts';
 import { expanded } from './vectors.ts';
 import { reachesOfRow } from './wide-chains.ts';
-import { reachText, type WideProduct } from './wide-product.ts';
+import type { WideProduct } from './wide-product.ts';
 
 /** Channels at a time. */
 const CHANNELS = 64;
@@ -55,10 +55,17 @@ export function wideRow(
   for (i32 n = n0; n < n1; n += ${CHANNELS}) {
     const i32 width = n1 - n < ${CHANNELS} ? n1 - n : ${CHANNELS};
     const i32 tiles = (width + ${NR - 1}) / ${NR}, filled = (width + ${lanes - 1}) / ${lanes} * ${lanes}; (void)filled;
-    ${reachText(reaches, 'n', 'tiles')}
+    ${reachText(reaches)}
     ew_row_tiles(reach, ${panels}, n / ${NR}, tiles, ${geo.o}, ${geo.k}, ${row}, sum, zp, ${room}, ${out});
     ${scales.setup} ${biases.setup}
     ${tail.wide ? widened(finish) : finish}
   }`;
   return { helpers: `${gather}${epi}`, body };
+}
+
+/** C text that sets `reach` for a number of tiles from channel n on. */
+function reachText(reaches: readonly number[]): string {
+  if (reaches.every((r) => r === reaches[0])) return `const i32 reach = ${reaches[0]};`;
+  return `static const u8 reaches[] = {${reaches.join(', ')}}; i32 reach = 4;
+    for (i32 i = 0; i < tiles; i++) if (reaches[n / ${NR} + i] < reach) reach = reaches[n / ${NR} + i];`;
 }
