@@ -132,7 +132,7 @@ export class NativeEngine extends Engine {
     }
   }
 
-  /** Kernels read the largest input and write the largest output where they are, unless those are the same memory. */
+  /** Kernels read the largest input and write the largest output where they are; an input that the output would overwrite is copied. */
   protected override pass(
     inputs: Readonly<Record<string, Tensor>>,
     into: Readonly<Record<string, Tensor>>,
@@ -141,9 +141,8 @@ export class NativeEngine extends Engine {
     const { pass } = library;
     const first = pass && program.inputs[pass.input];
     const last = pass && program.outputs[pass.output];
-    let from = first && this.inPlace(first, () => this.given(first, inputs).data);
+    const from = first && this.inPlace(first, () => this.given(first, inputs).data);
     const to = last && this.inPlace(last, () => into[last.name]?.data ?? newArray(last.dtype, sizeOf(last.shape)));
-    if (to && to.buffer === from?.buffer) from = undefined;
     if (!from && !to) return super.pass(inputs, into);
     for (const slot of program.inputs) {
       const { data } = this.given(slot, inputs);
@@ -173,19 +172,23 @@ export class NativeEngine extends Engine {
   }
 
   /** Whether all threads copy it. */
-  private shares(slot: Slot, { byteLength: bytes, buffer }: TypedArray): boolean {
+  private shares(slot: Slot, data: TypedArray): boolean {
     const { threads, library } = this;
-    if (threads === 1 || !library.bring || bytes < SHARED_COPY) return false;
-    return bytes === byteLength(slot) && !(buffer instanceof SharedArrayBuffer);
+    if (threads === 1 || !library.bring || data.byteLength < SHARED_COPY) return false;
+    return this.isLike(slot, data) && !(data.buffer instanceof SharedArrayBuffer);
+  }
+
+  /** Whether the bytes of an array are those of the slot's elements; others are converted. */
+  private isLike(slot: Slot, data: TypedArray): boolean {
+    return data.byteLength === byteLength(slot) && data.constructor === this.view(slot).constructor;
   }
 
   /** A tensor that kernels may use where it is: not in the arena, which they write to. */
   private inPlace(slot: Slot, tensorOf: () => TypedArray): TypedArray | undefined {
-    const bytes = byteLength(slot);
-    if (bytes < this.leastInPlace) return undefined;
+    if (byteLength(slot) < this.leastInPlace) return undefined;
     const data = tensorOf();
     const apart = data.buffer !== this.memory.arena.buffer && !(data.buffer instanceof SharedArrayBuffer);
-    return apart && bytes === data.byteLength ? data : undefined;
+    return apart && this.isLike(slot, data) ? data : undefined;
   }
 
   private addressOf({ offset }: Slot): bigint {

@@ -31,12 +31,13 @@ EW_EXPORT i32 ew_pass_input(void) { return ${slot(input)}; }
 EW_EXPORT i32 ew_pass_output(void) { return ${slot(output)}; }
 /* Kernels may read so much past the end of what they are given, which has to be of the same page then. */
 static i32 ew_ends_well(const u8 *p, u64 bytes) { return ((u64)p + bytes - 1) / 4096 == ((u64)p + bytes - 1 + ${OVERREAD}) / 4096; }
-/* All steps, with an input and an output where the application has them, which may not overlap; 0 for those that are in the arena. */
+/* All steps, with an input and an output where the application has them; 0 for those that are in the arena. */
 EW_EXPORT void ew_pass(ew_team *t, const u8 *in, u8 *out) {
   ew_order *const o = &t->order;
-  if (in && !ew_ends_well(in, ${bytes(input)})) { ew_bring(t, ${place(input)}, in, ${bytes(input)}); in = 0; }
   u8 *const after = out && !ew_ends_well(out, ${bytes(output)}) ? out : 0;
   if (after) out = 0;
+  const i32 overlap = in && out && (u64)in < (u64)out + ${bytes(output)} && (u64)out < (u64)in + ${bytes(input)};
+  if (in && (overlap || !ew_ends_well(in, ${bytes(input)}))) { ew_bring(t, ${place(input)}, in, ${bytes(input)}); in = 0; }
   o->io[0] = in ? (void *)in : ${place(input)}; o->io[1] = out ? out : ${place(output)};
   o->direct = in || out;
   ew_run(t, 0, EW_STEPS);

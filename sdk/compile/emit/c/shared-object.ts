@@ -4,7 +4,8 @@ import { threads } from './threads.ts';
 
 /**
  * What a shared object has behind its kernels: the functions that an engine calls (sdk/device/engine/native.ts). The memory of a
- * model is mapped here, threads are in emit/c/threads.ts. Bumped when the functions change, or the forms of weights that they read: an engine takes its own version only.
+ * model is mapped here, threads are in emit/c/threads.ts. Bumped when the functions change, or the forms of weights that they read: an engine takes its own
+ * version and older ones (sdk/device/engine/library.ts).
  */
 export const SHARED_OBJECT_VERSION = 4;
 

@@ -82,7 +82,7 @@ class Guarded {
 
   constructor(bytes: number) {
     this.bytes = bytes;
-    this.end = Math.ceil(bytes / 4096) * 4096;
+    this.end = Math.ceil((bytes + 128) / 4096) * 4096;
     const library = koffi.load('libc.so.6');
     const map = library.func('void *mmap(void *at, size_t bytes, int protection, int flags, int file, long offset)');
     const protect = library.func('int mprotect(void *at, size_t bytes, int protection)');
@@ -90,8 +90,9 @@ class Guarded {
     assert.is(protect(this.at + BigInt(this.end), 4096, 0), 0);
   }
 
-  floats(count: number): Float32Array {
-    return new Float32Array(koffi.view(this.at, this.end), this.end - this.bytes, count);
+  /** So many bytes before the page that is not there. */
+  floats(count: number, before = 0): Float32Array {
+    return new Float32Array(koffi.view(this.at, this.end), this.end - this.bytes - before, count);
   }
 
   free(): void {
@@ -204,7 +205,14 @@ test('inputs and outputs are used where they are, at the end of their page, of o
       assert.equal(run(data, { ...fresh(), [name]: tensor('f32', [61, 67], atEnd) }), want, 'an output there');
       atEnd.set(data);
       assert.equal(run(atEnd, { ...fresh(), [name]: tensor('f32', [61, 67], atEnd) }), want, 'in place of the input');
+      // Neither is at an end here, and the buffers are two of one memory.
+      const [inside, over] = [guarded.floats(count, 128), guarded.floats(count, 96)];
+      inside.set(data);
+      assert.equal(run(inside, { ...fresh(), [name]: tensor('f32', [61, 67], over) }), want, 'over the input');
     }
+    const whole = Int32Array.from(data, (v) => Math.round(9 * v));
+    const integers = whole as unknown as Float32Array;
+    assert.equal(run(integers), run(Float32Array.from(whole)), 'elements of another type are converted');
     engine.close();
   }
   guarded.free();
