@@ -229,8 +229,9 @@ function chainsFor(
   if (ctx.type(x).dtype === 'i16') return { form: 'words' };
   if (vnni) return { form: 'bytes', blocks: [] };
   const data = ctx.largestCodes(w);
-  // Blocks of a group may begin anywhere: what all codes allow.
-  const tiles = geo.groups === 1 ? (vectors * lanes) / NR : Math.ceil(geo.o / NR);
+  // Blocks of a group may begin anywhere, and so may those that are made about as wide as each other, where they can be wider than two vectors: what all codes allow.
+  const regular = geo.groups === 1 && vectors <= 2;
+  const tiles = regular ? (vectors * lanes) / NR : Math.ceil(geo.o / NR);
   return data ? chainsOf({ data, rows: geo.o, cols: geo.k, segments, tiles }) : { form: 'words' };
 }
 
