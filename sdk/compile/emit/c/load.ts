@@ -14,6 +14,14 @@ export interface FloatSource {
   splat(id: string, at: string): string;
 }
 
+/** Where values are stored as codes: sums of them are integers, exact in any order. */
+export interface CodeSource extends FloatSource {
+  /** C expression of the codes at `at`: eight of 16 bits, with wide lanes a block of integers. */
+  codes(at: string): string;
+  /** C expression of four sums of `count` values, or a block of them, from those of their codes; the first one is of channel `channel` + k. */
+  sum(codes: string, count: number, channel: string, k: number): string;
+}
+
 export function floatSource(ctx: KernelContext, value: string, lanes: Lanes = NARROW): FloatSource {
   const coded = ctx.decoded(value);
   if (coded) return codedSource(ctx, coded, lanes);
@@ -27,7 +35,7 @@ export function floatSource(ctx: KernelContext, value: string, lanes: Lanes = NA
 }
 
 /** The input of a Dequantize node, decoded. */
-export function codedSource(ctx: KernelContext, l: Lowered, lanes: Lanes = NARROW): FloatSource {
+export function codedSource(ctx: KernelContext, l: Lowered, lanes: Lanes = NARROW): CodeSource {
   if (!isKind(l, 'dequantize')) throw new Error(`node '${l.node.name}' (${l.spec.kind}) does not decode anything`);
   const [x, inv, zp] = l.node.inputs as [string, string, string];
   const i = ctx.read(inv);
@@ -38,22 +46,32 @@ export function codedSource(ctx: KernelContext, l: Lowered, lanes: Lanes = NARRO
     `f4_div(f4_splat(1.0f), ${each(inv) ? `f4_load(${i} + ${channel} + ${k})` : `f4_load_splat(${i})`})`;
   const zero = (channel: string, k: number): string =>
     each(zp) ? `i4_load(${z} + ${channel} + ${k})` : `i4_splat(*${z})`;
+  const sum = (codes: string, count: number, channel: string, k: number): string => {
+    const zeros = each(zp) ? `i4_mul(${zero(channel, k)}, i4_splat(${count}))` : `i4_splat(*${z} * ${count})`;
+    return `ew_decode(${codes}, ${zeros}, ${scale(channel, k)})`;
+  };
   const decode = (id: string, codes: string, channel: string): string =>
     `const h8 ${id}h = ${codes}; f4 ${id}a = ew_decode(i4_extend_lo(${id}h), ${zero(channel, 0)}, ${scale(channel, 0)}), ${id}b = ew_decode(i4_extend_hi(${id}h), ${zero(channel, 4)}, ${scale(channel, 4)});`;
   if (lanes.wide) {
     const wide = (id: string, codes: string, channel: string): string =>
       `f4 ${id}a = ew_decode(${codes}, ${zero(channel, 0)}, ${scale(channel, 0)});`;
+    const codes = (at: string): string => `${type === 'i8' ? 'i4_load_i8' : 'i4_load_i16'}(${at})`;
     return {
       type,
       pointer: ctx.read(x),
-      pair: (id, at, channel) => wide(id, `${type === 'i8' ? 'i4_load_i8' : 'i4_load_i16'}(${at})`, channel),
+      codes,
+      sum,
+      pair: (id, at, channel) => wide(id, codes(at), channel),
       splat: (id, at) => wide(id, `i4_splat(*(${at}))`, '0'),
     };
   }
+  const codes = (at: string): string => `${type === 'i8' ? 'h8_load_i8' : 'h8_load'}(${at})`;
   return {
     type,
     pointer: ctx.read(x),
-    pair: (id, at, channel) => decode(id, `${type === 'i8' ? 'h8_load_i8' : 'h8_load'}(${at})`, channel),
+    codes,
+    sum,
+    pair: (id, at, channel) => decode(id, codes(at), channel),
     splat: (id, at) => decode(id, `h8_splat((i16)*(${at}))`, '0'),
   };
 }

@@ -74,19 +74,33 @@ export interface Source {
 export function sourceOf(ctx: KernelContext, value: string): Source {
   const coded = ctx.decoded(value);
   if (!coded) return { type: 'float', pointer: ctx.read(value), at: (p) => `f4_load(${p})` };
-  const x = coded.node.inputs[0]!;
-  return { type: ctx.cType(x), pointer: ctx.read(x), at: (p, channel) => decode(ctx, coded, `*(${p})`, channel) };
+  return codesOf(ctx, coded);
 }
 
-/** The value of a code: less its zero point, times the step, which is one over `inv`. */
-function decode(ctx: KernelContext, l: Lowered, code: string, channel: string): string {
+/** Codes that a Dequantize node reads; `sum` is the sum of `count` values from that of their codes. */
+export function codesOf(
+  ctx: KernelContext,
+  coded: Lowered,
+): Source & { sum(codes: string, count: number, channel: string): string } {
+  const x = coded.node.inputs[0]!;
+  return {
+    type: ctx.cType(x),
+    pointer: ctx.read(x),
+    at: (p, channel) => decode(ctx, coded, `*(${p})`, channel),
+    sum: (codes, count, channel) => decode(ctx, coded, codes, channel, count),
+  };
+}
+
+/** The value of a code: less its zero point, times the step, which is one over `inv`; or that of the sum of `count` codes. */
+function decode(ctx: KernelContext, l: Lowered, code: string, channel: string, count = 1): string {
   const [, inv, zp] = l.node.inputs as [string, string, string];
   const one = constantOf(ctx, inv);
   const step =
     one === undefined
       ? `f4_div(f4_splat(1.0f), f4_load(${ctx.read(inv)} + ${each(ctx, inv) ? channel : '0'}))`
       : `f4_splat(${f32Literal(Math.fround(1 / Math.fround(one)))})`;
-  return `ew_decode(i4_splat(${code}), i4_splat(${zeroOf(ctx, zp, channel)}), ${step})`;
+  const zero = `${zeroOf(ctx, zp, channel)}${count === 1 ? '' : ` * ${count}`}`;
+  return `ew_decode(i4_splat(${code}), i4_splat(${zero}), ${step})`;
 }
 
 /** round(x * inv) + zp, saturated. */

@@ -5,8 +5,8 @@ import type { KernelContext, KernelText } from '../c/context.ts';
 import { spaceOf } from '../c/epilogue.ts';
 import { collapsedSpace } from '../c/map.ts';
 import { adjacent, keptIndex } from '../c/reduce.ts';
-import { step } from '../c/reduce-columns.ts';
-import { emitEpilogue, emitRowTail, overRow, rowBuffer, scratchOf, sourceOf } from './epilogue.ts';
+import { step, summedCodes } from '../c/reduce-columns.ts';
+import { codesOf, emitEpilogue, emitRowTail, overRow, rowBuffer, scratchOf, sourceOf } from './epilogue.ts';
 
 /**
  * Elementwise kernels, and those that look at whole rows. Sums over a row are four partial ones, of every fourth element, which is how
@@ -65,6 +65,16 @@ export function emitReduce(ctx: KernelContext, l: Lowered<KernelOf<'reduce'>>): 
     f4 acc[4] = {${start}, ${start}, ${start}, ${start}};
     for (i32 k = 0; k < ${red}; k++) { const f4 v = f4_load(s + k); acc[k & 3] = ${step(fn, 'acc[k & 3]', 'v')}; }
     f4_store(${dst} + row, ${mean(join(fn, join(fn, 'acc[0]', 'acc[1]'), join(fn, 'acc[2]', 'acc[3]')), red)});
+  }`;
+    return { helpers: '', body, macs: 0 };
+  }
+  const coded = summedCodes(ctx, x, fn, red);
+  if (coded) {
+    const codes = codesOf(ctx, coded);
+    const body = `for (i32 o = 0; o < ${outer}; o++) for (i32 j = 0; j < ${inner}; j++) {
+    const ${codes.type} *s = ${codes.pointer} + o * ${red * inner} + j; i32 sum = 0;
+    for (i32 k = 0; k < ${red}; k++, s += ${inner}) sum += *s;
+    f4_store(${dst} + o * ${inner} + j, ${mean(codes.sum('sum', red, 'j'), red)});
   }`;
     return { helpers: '', body, macs: 0 };
   }
