@@ -18,7 +18,7 @@ const AS_WORDS = 2;
 const AS_HALVES = 4;
 
 /** Kernels of bytes have fewer rows at a time: they pay below this. */
-const MOST_AS_BYTES = 1.8;
+const MOST_AS_BYTES = 1.75;
 
 /** Steps in a chain at most: lengths are bytes. */
 const MOST_STEPS = 255;
