@@ -4,9 +4,9 @@ import * as assert from 'uvu/assert';
 import { GraphBuilder } from '../../sdk/ir/graph.ts';
 import { sample, sampleInts } from '../../sdk/ir/ops/lib/cases.ts';
 import { skip } from '../../sdk/testing/skip.ts';
-import { sizeOf, type Tensor, tensor } from '../../sdk/util/tensor.ts';
-import { engineCases } from '../support/engines.ts';
+import { type Tensor, tensor } from '../../sdk/util/tensor.ts';
 import { FirmwareFolder, hostCompilers, libraryOf } from '../support/firmware.ts';
+import { testOutputs } from '../support/same-outputs.ts';
 
 /** Sums and means of values that are stored as codes are those of their codes, decoded once: the same bits on every engine. */
 interface Case {
@@ -67,22 +67,7 @@ CASES.forEach(({ name, shape, type, fn, all, each }, i) => {
 });
 const graph = b.build();
 
-for (const { name: engine, load } of await engineCases(graph)) {
-  for (const threads of [1, 3]) {
-    test(`${engine}, ${threads} threads`, async () => {
-      const e = await load(threads);
-      const outputs = e.run(inputs);
-      e.close();
-      for (const [name, want] of expected) {
-        const got = outputs[name]!;
-        const at = Array.from({ length: sizeOf(want.shape) }, (_, i) => i).find(
-          (i) => !Object.is(got.data[i], want.data[i]),
-        );
-        assert.is(at, undefined, `${name}, element ${at}: got ${got.data[at!]}, expected ${want.data[at!]}`);
-      }
-    });
-  }
-}
+await testOutputs(graph, inputs, expected, [1, 3]);
 
 test('firmware', async () => {
   const [compiler] = hostCompilers();
