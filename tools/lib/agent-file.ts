@@ -23,6 +23,8 @@ const REPLACED: Readonly<Record<string, string>> = {
   'readable-stream': "module.exports = require('node:stream');",
   socks: 'exports.SocksClient = undefined;',
   'worker-timers': '',
+  // Keeps aliases of topics that a client sends; agents send none.
+  'lru-cache': 'exports.LRUCache = class extends Map { constructor() { super(); } };',
   // What only browsers and servers use.
   nothing: '',
   // All that is asked of it is the version.
@@ -42,7 +44,7 @@ const replace: Plugin = {
     onResolve({ filter: /\/package\.json$/ }, ({ importer }) =>
       importer.includes('/mqtt/') ? { path: 'mqtt version', namespace: 'replaced' } : undefined,
     );
-    onResolve({ filter: /^(koffi|readable-stream|socks|worker-timers)$/ }, ({ path }) => ({
+    onResolve({ filter: /^(koffi|lru-cache|readable-stream|socks|worker-timers)$/ }, ({ path }) => ({
       path,
       namespace: 'replaced',
     }));
