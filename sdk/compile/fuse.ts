@@ -1,8 +1,8 @@
 import type { Graph } from '../ir/graph.ts';
 import { valueNamed } from '../ir/graph.ts';
-import type { KernelKind } from '../ir/kernel.ts';
-import { sameShape } from '../util/tensor.ts';
-import { gathersRows } from './emit/c/move.ts';
+import type { KernelKind, KernelOf } from '../ir/kernel.ts';
+import { sameShape, sizeOf } from '../util/tensor.ts';
+import { axesOf, gathersRows } from './emit/c/move.ts';
 import { reducesColumns } from './emit/c/reduce.ts';
 import { isKind, type Lowered } from './lower.ts';
 
@@ -15,6 +15,8 @@ export interface Group {
   readonly tail: Lowered[];
   /** A DynQuantize of rows that the kernel has in hand: its input need not be in memory. */
   rowTail?: Lowered;
+  /** A permutation that makes columns of the rows of a product, which are all that it reads: they are written so. */
+  turned?: Lowered<KernelOf<'strided'>>;
   /** Values that are written to memory, in the order they are computed. */
   stores: string[];
 }
@@ -54,8 +56,9 @@ export function leadOf(g: Group): Lowered {
 /**
  * Greedy fusion in graph order: an elementwise node joins the group that produces one of its full-shape inputs when all
  * its other inputs exist before that group runs. Values used elsewhere are stored as well, so no use is lost.
+ * @param turns kernels of products can write columns (Group.turned).
  */
-export function fuse(graph: Graph, lowered: readonly Lowered[], keep: ReadonlySet<string>): Fusion {
+export function fuse(graph: Graph, lowered: readonly Lowered[], keep: ReadonlySet<string>, turns = true): Fusion {
   const groups: Group[] = [];
   const groupOf = new Map<string, number>();
   const alias = viewAliases(lowered);
@@ -78,6 +81,7 @@ export function fuse(graph: Graph, lowered: readonly Lowered[], keep: ReadonlySe
     groups.push(isElementwise(l) ? { root: undefined, tail: [l], stores: [] } : { root: l, tail: [], stores: [] });
     for (const o of l.node.outputs) if (o !== '') groupOf.set(o, groups.length - 1);
   }
+  if (turns) turnResults(graph, computed, groups, groupOf, source, keep);
   resolveStores(graph, computed, groups, groupOf, alias, source, keep);
   return { groups, decoded };
 }
@@ -155,6 +159,62 @@ function rowsInHand(
   return sameShape(made, valueNamed(graph, node.outputs[0]!).type.shape) ? g : undefined;
 }
 
+/** Fewer rows or channels are not worth it. */
+const LEAST_TURNED = 4;
+
+/** Gives products the permutations that make columns of their rows, where nobody wants the rows. */
+function turnResults(
+  graph: Graph,
+  computed: readonly Lowered[],
+  groups: Group[],
+  groupOf: Map<string, number>,
+  source: (v: string) => string,
+  keep: ReadonlySet<string>,
+): void {
+  const reads = new Map<string, number>();
+  for (const v of [...computed.flatMap((l) => l.node.inputs), ...graph.outputs, ...keep])
+    reads.set(source(v), (reads.get(source(v)) ?? 0) + 1);
+  const merged = new Set<Group>();
+  for (const g of groups) {
+    const l = g.root;
+    if (!l || !isKind(l, 'strided')) continue;
+    const x = source(l.node.inputs[0]!);
+    const at = groupOf.get(x);
+    const product = at === undefined ? undefined : groups[at]!;
+    if (!product || reads.get(x) !== 1 || lastOf(product) !== x || !takesColumns(graph, product)) continue;
+    const { shape, dtype } = valueNamed(graph, x).type;
+    const channels = shape.at(-1)!;
+    const [lines, along, ...more] = axesOf(valueNamed(graph, l.node.outputs[0]!).type.shape, l.spec.strides);
+    if (dtype !== 'f32' || !lines || !along || more.length > 0 || l.spec.offset !== 0) continue;
+    if (lines.size !== channels || lines.stride !== 1 || along.stride !== channels) continue;
+    if (channels < LEAST_TURNED || along.size < LEAST_TURNED || along.size * channels !== sizeOf(shape)) continue;
+    product.turned = l;
+    merged.add(g);
+  }
+  if (merged.size === 0) return;
+  const moved = new Map(groups.map((g, i) => [i, g]));
+  const left = groups.filter((g) => !merged.has(g));
+  groups.splice(0, groups.length, ...left);
+  const place = new Map(left.map((g, i) => [g, i]));
+  for (const [v, i] of groupOf) {
+    const g = moved.get(i)!;
+    groupOf.set(v, place.get(g) ?? left.findIndex(({ turned }) => turned !== undefined && turned === g.root));
+  }
+}
+
+const lastOf = ({ root, tail }: Group): string => (tail.at(-1) ?? root!).node.outputs[0]!;
+
+/** Whether a group's kernel can write columns: convolutions that are products of whole tiles of channels. */
+function takesColumns(graph: Graph, { root, turned }: Group): boolean {
+  return (
+    root !== undefined &&
+    isKind(root, 'qconv') &&
+    root.spec.groups === 1 &&
+    !turned &&
+    valueNamed(graph, root.node.outputs[0]!).type.shape.length === 4
+  );
+}
+
 /** Follows views back to the value that owns the bytes. */
 export function viewAliases(lowered: readonly Lowered[]): (value: string) => string {
   const source = new Map<string, string>();
@@ -182,12 +242,14 @@ function resolveStores(
     if (g.root) home.set(g.root, i);
     for (const t of g.tail) home.set(t, i);
     if (g.rowTail) home.set(g.rowTail, i);
+    if (g.turned) home.set(g.turned, i);
   });
   for (const l of computed) {
     for (const v of l.node.inputs) {
       if (v === '') continue;
       // A view of a value inside the same group would need memory as well, so only direct uses stay in registers; a row is one either way.
-      const inHand = l === groups[home.get(l)!]!.rowTail ? alias(v) : v;
+      const { rowTail, turned } = groups[home.get(l)!]!;
+      const inHand = l === rowTail || l === turned ? alias(v) : v;
       if (groupOf.get(inHand) !== home.get(l)) needed.add(source(v));
     }
   }
@@ -196,6 +258,7 @@ function resolveStores(
       ...(g.root ? g.root.node.outputs : []),
       ...g.tail.map((t) => t.node.outputs[0]!),
       ...(g.rowTail?.node.outputs ?? []),
+      ...(g.turned?.node.outputs ?? []),
     ];
     g.stores = made.filter((v) => v !== '' && needed.has(v));
   }

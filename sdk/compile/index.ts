@@ -104,7 +104,7 @@ function plan(graph: Graph, emission: Emission, options: CompileOptions): Planne
   const keep = new Set(options.keep ?? []);
   const lowered = lowerGraph(graph);
   const alias = viewAliases(lowered);
-  const { groups, decoded } = fuse(graph, lowered, new Set([...keep].map(alias)));
+  const { groups, decoded } = fuse(graph, lowered, new Set([...keep].map(alias)), emission.turns);
   const tuning: Tuning = {
     blockBytes: options.blockBytes ?? DEFAULT_BLOCK,
     mutable: new Set(options.mutable ?? []),

@@ -19,6 +19,8 @@ export interface Emission {
   /** See Vectors. */
   readonly sums?: boolean;
   readonly wide?: WideVectors | undefined;
+  /** Kernels of products can write their results as columns. */
+  readonly turns: boolean;
   kernel(ctx: KernelContext): KernelText;
   writer(): KernelWriter;
 }
@@ -28,6 +30,7 @@ export function vectorEmission(vectors: Vectors): Emission {
   return {
     sums: vectors.sums === true,
     wide: vectors.wide,
+    turns: true,
     kernel: emitKernel,
     writer() {
       const module = new ModuleWriter();

@@ -4,6 +4,7 @@ import { type KernelContext, type KernelText, type Split, share, splitOf } from 
 import { emitEpilogue, type Space, spaceOf } from './epilogue.ts';
 import { MR, microF32, NR, type Rows, rowsPerTile } from './gemm.ts';
 import { emitGather, type Geometry, geometryOf, linearGeometry } from './geometry.ts';
+import type { Turn } from './turn.ts';
 
 /** Below this many rows the parts of a parallel run share out channels instead of rows. */
 export const ROWS_TO_SPLIT = 64;
@@ -108,7 +109,8 @@ const VECTORS_TO_SPLIT = 8;
  */
 export function sharesRows(ctx: KernelContext, geo: Geometry, lanes: number): boolean {
   if (geo.m < ROWS_TO_SPLIT) return false;
-  const inBands = (rowSplit(geo).split?.bands ?? 1) > 1;
+  if (ctx.group.turned) return geo.og < 4 * lanes;
+  const inBands = !ctx.group.turned && (rowSplit(geo).split?.bands ?? 1) > 1;
   return ctx.overlapped || inBands || geo.og < geo.m || geo.og < VECTORS_TO_SPLIT * lanes;
 }
 
@@ -126,6 +128,7 @@ export interface LoopText {
   readonly micro: string;
   /** Whether parts share out rows; channels else. */
   readonly byRows?: boolean;
+  readonly turn?: Turn | undefined;
 }
 
 /** The loop nest shared by all products: groups, blocks of rows, channel tiles, row tiles. */
@@ -133,7 +136,7 @@ export function blockedLoops(
   geo: Geometry,
   mr: number,
   block: number,
-  { setup, tile = '', micro, byRows }: LoopText,
+  { setup, tile = '', micro, byRows, turn }: LoopText,
 ): string {
   return `${sharedOut(geo, byRows)}
   if (m0 >= m1 || n0 >= n1) return;
@@ -144,8 +147,9 @@ export function blockedLoops(
       ${setup}
       for (i32 n = n0; n < n1; n += ${NR}) {
         const i32 nv = ${geo.og} - n < ${NR} ? ${geo.og} - n : ${NR}; (void)nv;
-        ${tile}
+        ${tile} ${turn?.begin('mb') ?? ''}
         for (i32 m = mb; m < me; m += ${mr}) ${micro}
+        ${turn?.end('mb', 'me', 'nv') ?? ''}
       }
     }
   }`;

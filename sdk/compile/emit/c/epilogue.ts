@@ -6,6 +6,7 @@ import { isLanewise, renderExpr } from './expr.ts';
 import { type Lanes, NARROW, widened } from './lanes.ts';
 import { codedSource, floatSource } from './load.ts';
 import { stepsRange } from './ranges.ts';
+import type { Turn } from './turn.ts';
 
 /**
  * The tail of a group as one inline function over a block of eight channels of one row:
@@ -21,6 +22,8 @@ export interface Space {
   readonly whole: boolean;
   /** Trailing axes of the tensors that the channel axis stands for (1 unless they were merged). */
   readonly merged?: number;
+  /** Where rows of a value are collected that are wanted as columns. */
+  readonly turn?: Turn | undefined;
 }
 
 export function spaceOf(shape: readonly number[]): Space {
@@ -116,8 +119,8 @@ export function emitRowEpilogue(
   const names = fixed.flatMap((f) => f.names);
   const owned = (text: string, own: string): string =>
     each.flatMap((f) => f.names).reduce((t, id) => t.replace(new RegExp(`\\b${id}\\b`, 'g'), `${id}${own}`), text);
-  const more = names.map((n) => `, ${n}`).join('');
-  const all = `(${parameters}${names.map((n) => `, f4 ${n}`).join('')})`;
+  const more = `${names.map((n) => `, ${n}`).join('')}${space.turn ? `, ${space.turn.block}, origin` : ''}`;
+  const all = `(${parameters}${names.map((n) => `, f4 ${n}`).join('')}${space.turn ? ', float *T, i32 origin' : ''})`;
   const at = (row: string, n: string): string => `${ctx.write(out!)} + (i32)(${row}) * ${space.cols} + ${n}`;
   const plain =
     out === undefined
@@ -140,7 +143,7 @@ export function emitRowEpilogue(
 export function onlyCodes(ctx: KernelContext): string | undefined {
   const { group } = ctx;
   const last = group.tail.at(-1);
-  if (!last || !isKind(last, 'quantize') || group.rowTail) return undefined;
+  if (!last || !isKind(last, 'quantize') || group.rowTail || group.turned) return undefined;
   const out = last.node.outputs[0]!;
   const others = group.tail.some((l) => l !== last && isKind(l, 'quantize')) || group.stores.some((v) => v !== out);
   return others || ctx.type(out).dtype !== 'i8' ? undefined : out;
@@ -235,8 +238,14 @@ function epilogueText(
 
   const held = heldRow(ctx);
   if (rootValue !== undefined && held === rootValue) lines.push(storeAll('R + n', pieces));
+  const placeOf = (value: string): string => `${ctx.write(value)} + (i32)row * ${space.cols} + n`;
+  const turned = (value: string): string[] =>
+    space.turn?.value === value
+      ? [storeF32(`T + (i32)row * ${space.turn.pitch} + n - origin`, space, known.get(value)!, lanes)]
+      : [];
+  if (rootValue !== undefined) lines.push(...turned(rootValue));
   if (rootValue !== undefined && ctx.group.stores.includes(rootValue))
-    lines.push(storeF32(ctx, rootValue, space, pieces, lanes));
+    lines.push(storeF32(placeOf(rootValue), space, pieces, lanes));
   ctx.group.tail.forEach((l, k) => {
     const out = l.node.outputs[0]!;
     if (isKind(l, 'map')) {
@@ -257,15 +266,17 @@ function epilogueText(
       const made = named(`t${k}`);
       known.set(out, made);
       if (held === out) lines.push(storeAll('R + n', made));
+      lines.push(...turned(out));
       if (ctx.group.stores.includes(out)) {
-        const store = ctx.type(out).dtype === 'bool' ? storeBool : storeF32;
-        lines.push(store(ctx, out, space, made, lanes));
+        const at = placeOf(out);
+        lines.push(ctx.type(out).dtype === 'bool' ? storeBool(at, made, lanes) : storeF32(at, space, made, lanes));
       }
     } else if (isKind(l, 'dequantize')) {
       const { offset } = rowOffset(ctx.type(out).shape, space);
       loads.push(codedSource(ctx, l, lanes).pair(`t${k}`, `${ctx.read(l.node.inputs[0]!)} + ${offset} + n`, 'n'));
       known.set(out, named(`t${k}`));
-      if (ctx.group.stores.includes(out)) lines.push(storeF32(ctx, out, space, named(`t${k}`), lanes));
+      lines.push(...turned(out));
+      if (ctx.group.stores.includes(out)) lines.push(storeF32(placeOf(out), space, named(`t${k}`), lanes));
     } else if (isKind(l, 'quantize')) {
       const zero = (values: readonly string[], each: boolean): readonly string[] => {
         // By number: kernels are shared by steps whose text is the same.
@@ -335,22 +346,15 @@ export function emitRowTail(ctx: KernelContext, held: string, row: string): stri
   return `${ctx.write(s)}[${row}] = ew_quantize_row(${from}, ${ctx.write(q)} + ${row} * ${k}, ${k});`;
 }
 
-function storeF32(ctx: KernelContext, value: string, space: Space, values: readonly string[], lanes: Lanes): string {
+function storeF32(at: string, space: Space, values: readonly string[], lanes: Lanes): string {
   const { block } = lanes;
-  const at = `${ctx.write(value)} + (i32)row * ${space.cols} + n`;
   const full = `float *o = ${at}; ${storeAll('o', values)}`;
   if (isWhole(space, lanes)) return `{ ${full} }`;
   return `{ if (nv == ${block}) { ${full} } else { float t[${block}]; ${storeAll('t', values)} float *o = ${at}; for (i32 j = 0; j < nv; j++) o[j] = t[j]; } }`;
 }
 
-function storeBool(
-  ctx: KernelContext,
-  value: string,
-  space: Space,
-  values: readonly string[],
-  { block }: Lanes,
-): string {
-  return `{ float t[${block}]; ${storeAll('t', values)} u8 *o = ${ctx.write(value)} + (i32)row * ${space.cols} + n; for (i32 j = 0; j < nv; j++) o[j] = t[j] != 0.0f; }`;
+function storeBool(at: string, values: readonly string[], { block }: Lanes): string {
+  return `{ float t[${block}]; ${storeAll('t', values)} u8 *o = ${at}; for (i32 j = 0; j < nv; j++) o[j] = t[j] != 0.0f; }`;
 }
 
 /** Whether every block has as many real channels as a vector. */

@@ -28,6 +28,7 @@ import {
 } from './geometry.ts';
 import { NARROW } from './lanes.ts';
 import { DOT7_BITS, DOT7_OFFSET } from './panels.ts';
+import { type Turn, turnOf } from './turn.ts';
 import { eightOf, expanded } from './vectors.ts';
 import { wideProduct } from './wide-product.ts';
 import { isWideRow, wideRow } from './wide-row.ts';
@@ -102,7 +103,8 @@ function scalingOf(ctx: KernelContext, { multiplier, bias, rowScale }: Operands)
 // What is read of the graph, and in which order, is the same for all vectors: it decides where weights lie.
 function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText {
   const space: Space = { ...spaceOf(ctx.type(v.y).shape), whole: geo.og % NR === 0 };
-  const rest = { macs: geo.m * geo.k * geo.o, ...rowSplit(geo) };
+  // Bands are for results that are written over what others have read.
+  const rest = { macs: geo.m * geo.k * geo.o, ...(ctx.group.turned ? {} : rowSplit(geo)) };
   const src = ctx.read(v.x);
   const oneRow = geo.m === 1 && geo.groups === 1;
   const { pointer: panels, bits } = ctx.panels(v.w, geo.o, geo.k, oneRow && ctx.type(v.x).dtype === 'i8');
@@ -116,7 +118,6 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const scaling = scalingOf(ctx, v);
   const kp = Math.ceil(geo.k / 16) * 16;
   const narrow = ctx.type(v.x).dtype === 'i8';
-  const epi = emitRowEpilogue(ctx, 'epi', space, v.y, NARROW);
   const winograd = winogradOf(ctx, geo, v, {
     lanes: 4,
     rows: MR,
@@ -124,12 +125,6 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     step: ctx.tuning.sums ? 8 : 2,
     direct: 2,
   });
-  const product = { ...v, geo, src, panels, epi, scaling };
-  if (winograd && !narrow) {
-    const { helpers, body } = narrowWinograd(ctx, product, winograd);
-    return { helpers: helpers + epi.text, body, ...rest };
-  }
-  const mark = ctx.scratchBytes;
   const line = lineOf(geo);
   const fit = line ? Math.min(line.outputs(ctx.tuning.blockBytes), MOST_OUTPUTS) : 0;
   const unit = ctx.tuning.sums ? 16 : 4;
@@ -140,6 +135,15 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   const byteBlock = line ? block : blockRows(ctx, geo, 1);
   const copied = mostRows(ctx, geo, 2);
   const windows = line || geo.m < MR ? undefined : windowsOf(geo, unit, copied * 4 + (copied + 4) * kp * 2);
+  const held = Math.max(block, byteBlock, (windows?.rows ?? 0) * geo.ow, (winograd?.rows ?? 0) * 2 * geo.ow);
+  const turn = turnOf(ctx, held, NR);
+  const epi = emitRowEpilogue(ctx, 'epi', { ...space, turn }, v.y, NARROW);
+  const product = { ...v, geo, src, panels, epi, scaling, turn };
+  if (winograd && !narrow) {
+    const { helpers, body } = narrowWinograd(ctx, product, winograd);
+    return { helpers: helpers + epi.text, body, ...rest };
+  }
+  const mark = ctx.scratchBytes;
   // In one block that no two parts share, whatever multiple of a tile's rows that is: parts begin at multiples of four.
   const apart = line || windows || block < geo.m || geo.m >= ROWS_TO_SPLIT;
   const mr = apart ? rowsPerTile(geo.m) : fittingRows(geo.m);
@@ -169,6 +173,7 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     scaling,
     eight,
     byRows: sharesRows(ctx, geo, NR),
+    turn,
     zp: v.zp,
   };
   const plain = winograd
@@ -276,6 +281,7 @@ interface Product {
   readonly eight: boolean;
   /** Whether parts share out rows; channels else. */
   readonly byRows: boolean;
+  readonly turn: Turn | undefined;
   readonly zp: string;
 }
 
@@ -337,7 +343,7 @@ function inWindows({ geo, rows }: Product, w: Windows, type: 'i8' | 'i16'): Rows
 
 /** Plain SIMD: activations and codes as i16, adjacent products summed. Activations that are widened lose their zero point with that. */
 function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
-  const { geo, byRows } = p;
+  const { geo, byRows, turn } = p;
   const kp = columnsOf(geo.k, p.ctx.tuning.sums ? 8 : 2);
   const { inPlace } = p;
   const pitch = p.line?.step ?? kp;
@@ -350,8 +356,8 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
   const setup = inPlace ? '' : `gather(${p.src}, (i16 *)${p.rows}, mb, me - mb, g, zp);`;
   const tile = perTile(centred ? { ...p, zp: '0' } : p, 'i16');
   const body = p.windows
-    ? windowLoops(geo, p.windows, { src: p.src, type: 'i16', lines: p.rows, block: '', tile, micro, byRows })
-    : blockedLoops(geo, p.mr, p.block, { setup, tile, micro, byRows });
+    ? windowLoops(geo, p.windows, { src: p.src, type: 'i16', lines: p.rows, block: '', tile, micro, byRows, turn })
+    : blockedLoops(geo, p.mr, p.block, { setup, tile, micro, byRows, turn });
   return { helpers: gather, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
@@ -361,7 +367,7 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
  * stay as they are and activations are made the operand without a sign, if it has none: what that adds is the same for all rows.
  */
 function dot7Product(p: Product & { readonly chains: boolean }): ProductText {
-  const { geo, chains, byRows, eight } = p;
+  const { geo, chains, byRows, turn, eight } = p;
   const { sums } = p.ctx.tuning;
   const kp = columnsOf(geo.k, sums ? 16 : 4);
   const pitch = p.line?.step ?? kp;
@@ -410,8 +416,9 @@ function dot7Product(p: Product & { readonly chains: boolean }): ProductText {
         tile,
         micro,
         byRows,
+        turn,
       })
-    : blockedLoops(geo, p.mr, p.byteBlock, { setup, tile, micro, byRows });
+    : blockedLoops(geo, p.mr, p.byteBlock, { setup, tile, micro, byRows, turn });
   const up = sums ? '' : ' const i32 up = ew_eight == 1 ? 128 : 0; const b16 flip = b16_splat((i8)up);';
   return {
     helpers,

@@ -62,7 +62,7 @@ export function emitTranspose(ctx: KernelContext, l: Lowered<KernelOf<'strided'>
 }
 
 /** What kernels call of `TRANSPOSE`. */
-export const USES_TRANSPOSE = /\bew_transpose\d\(/;
+export const USES_TRANSPOSE = /\bew_t(?:ranspose\d|urn)\(/;
 
 /** Vectors by the names of `zip` of their halves, as often as it takes to turn a square of them round. */
 function turned(zip: string, vectors: number): { text: string; last: string } {
@@ -110,4 +110,9 @@ function transposeOf({ size, type, zip }: (typeof FORMS)[number]): string {
  * `ew_transpose<bytes>(x, y, rows, cols, from, to)`: y[c][r] = x[r][c], rows of x being `from` elements apart and those of y `to`. Both counts are those
  * of a vector at least; the last square of either begins earlier where it would not be whole.
  */
-export const TRANSPOSE = FORMS.map(transposeOf).join('');
+export const TRANSPOSE = `${FORMS.map(transposeOf).join('')}/* the same of floats, of any size */
+EW_INLINE void ew_turn(const float *x, float *y, i32 rows, i32 cols, i32 from, i32 to) {
+  if (rows >= 4 && cols >= 4) { ew_transpose4((const u32 *)x, (u32 *)y, rows, cols, from, to); return; }
+  for (i32 c = 0; c < cols; c++) for (i32 r = 0; r < rows; r++) y[c * to + r] = x[r * from + c];
+}
+`;

@@ -5,6 +5,7 @@ import { emitRowEpilogue, hasLanewiseTail, type Space } from './epilogue.ts';
 import { MR, NR, rowsAtOnce } from './gemm.ts';
 import type { Geometry } from './geometry.ts';
 import { NARROW, wideLanes, widened } from './lanes.ts';
+import { turnOf } from './turn.ts';
 import { expanded } from './vectors.ts';
 import { type Chains, chainsOf, costOf } from './wide-chains.ts';
 import { pairedRows, pairsRows } from './wide-pairs.ts';
@@ -35,6 +36,9 @@ const LANES_OF_MANY_REGISTERS = 16;
 
 /** Where a tile takes no more steps, a call of it, and its sums on their way through memory, would take long beside them. */
 const MOST_STEPS_INLINE = 64;
+
+/** Floats of a line of memory. */
+const LINE_FLOATS = 16;
 
 /** Memory of a block of codes at most, bytes: with it in the first cache, rows pass by in the second. */
 const BLOCK_BYTES = 48 * 1024;
@@ -83,7 +87,10 @@ export function wideProduct(
   const [multiplier, bias] = [span(p.multiplier), span(p.bias)];
   const pairs = bytes && windows && !pixels && pairsRows(ctx, wide, geo, p);
   const tail = hasLanewiseTail(ctx) ? wideLanes(lanes, pixels ? 'all' : pairs ? 2 : 1) : NARROW;
-  const epi = emitRowEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0 }, p.y, tail);
+  // As many rows as whole lines of the result take that tiles are a part of, so that few tiles' results go through the first cache.
+  const collected = pairs ? source.rows : LINE_FLOATS * mr;
+  const turn = turnOf(ctx, collected, channels);
+  const epi = emitRowEpilogue(ctx, 'epi', { ...space, whole: geo.og % tail.block === 0, turn }, p.y, tail);
   const sums = bytes && !vnni ? chainsText(chains.blocks, most * lanes) : { setup: '', chains: '0' };
   const dot = bytes ? `ew_dot8(${sums.chains}, ` : 'ew_dot16(';
   const offset = bytes ? `(${p.zp} + 128)` : p.zp;
@@ -168,14 +175,21 @@ export function wideProduct(
           }`;
   };
   const few = { source, codes, steps, start, multiplier, bias, epi };
+  const collecting = (from: string, to: string, text: string): string =>
+    turn ? `${turn.begin(from)} ${text} ${turn.end(from, to, '(n1 - n < width ? n1 - n : width)')}` : text;
   const rows = (): string => {
     if (pixels) return rowsOfPixels(ctx, wide, geo, few);
-    if (pairs) return widened(pairedRows(ctx, geo, few));
-    return `for (i32 m = mb, rows; m < me; m += rows) {
-          rows = me - m < ${mr} ? me - m : ${mr};
+    if (pairs) return collecting('mb', 'me', widened(pairedRows(ctx, geo, few)));
+    const loop = (from: string, to: string): string => `for (i32 m = ${from}, rows; m < ${to}; m += rows) {
+          rows = ${to} - m < ${mr} ? ${to} - m : ${mr};
           ${inRegisters ? registers() : ''}
           ${dot}${source.row}, rows, ${codes}, columns, ${segments}, ${source.apart}, ${passes}, ${start}, ${acc});
           ${tail.wide ? widened(tails()) : finish('0')}
+        }`;
+    if (!turn) return loop('mb', 'me');
+    return `for (i32 from = mb, to; from < me; from = to) {
+          to = from + ${collected} < me ? from + ${collected} : me;
+          ${collecting('from', 'to', loop('from', 'to'))}
         }`;
   };
   const split = sharesRows(ctx, geo, lanes)

@@ -43,6 +43,8 @@ export interface RowsFrom {
 /** Where the rows of the matrix are: C text. */
 export interface Source {
   readonly helpers: string;
+  /** In a block at most. */
+  readonly rows: number;
   /** Sets `me`, the end of the block that begins at row mb, and makes it ready. */
   readonly block: string;
   /** Where row m is, and how many bytes from there those behind it are: arguments of the micro-kernels. */
@@ -66,17 +68,18 @@ export function matrixRows(ctx: KernelContext, geo: Geometry, { src, from, type,
   const flipped = geo.pointwise && type === 'u8';
   const pitch = inPlace || flipped ? geo.k : kp;
   const apart = `static const i32 apart[] = ${evenly(pitch * bytes, mr)}; me = mb + ${block} < m1 ? mb + ${block} : m1;`;
-  if (inPlace) return { helpers: '', block: apart, row: `${src} + m * ${pitch}, apart`, apart: 0 };
+  if (inPlace) return { helpers: '', rows: block, block: apart, row: `${src} + m * ${pitch}, apart`, apart: 0 };
   const copy = `((${type} *)${ctx.scratch((block + 1) * kp * bytes)})`;
   const row = `${copy} + (m - mb) * ${pitch}, apart`;
   if (flipped) {
     const flip = `${apart} ew_flip(${copy}, ${src} + mb * ${geo.k}, (i64)(me - mb) * ${geo.k});`;
-    return { helpers: '', block: flip, row, apart: 0 };
+    return { helpers: '', rows: block, block: flip, row, apart: 0 };
   }
   const to = type === 'u8' ? 'i8' : 'i16';
   const flip = type === 'u8' ? ` ew_flip(${copy}, (const i8 *)${copy}, (i64)(me - mb) * ${kp});` : '';
   return {
     helpers: emitGather('gather', geo, { from, to, pitch: kp }),
+    rows: block,
     block: `${apart} gather(${src}, (${to} *)${copy}, mb, me - mb, g, zp);${flip}`,
     row,
     apart: 0,
@@ -107,6 +110,7 @@ export function imageLines(ctx: KernelContext, geo: Geometry, { src, from, type 
   const copy = type === 'u8' ? 'ew_line_u8' : from === 'i8' ? 'ew_line_i8' : 'ew_line_i16';
   return {
     helpers: '',
+    rows: count * geo.ow,
     block: `const i32 row = mb / ${geo.ow}, image = row / ${geo.oh}, py = row % ${geo.oh}, most = ${geo.oh} - py < ${count} ? ${geo.oh} - py : ${count};
       me = (row + most) * ${geo.ow} < m1 ? (row + most) * ${geo.ow} : m1;
       for (i32 i = 0; i < ((me - 1) / ${geo.ow} - row) * ${sh} + ${reach}; i++) {

@@ -1,6 +1,7 @@
 import { sharedOut } from './conv.ts';
 import { MR, NR } from './gemm.ts';
 import { copying, type Gather, type Geometry } from './geometry.ts';
+import type { Turn } from './turn.ts';
 
 /**
  * Convolutions that read their windows in copied lines of the image: a window is a piece of `kh` lines, and that of the next output lies
@@ -78,8 +79,9 @@ export function windowLoops(geo: Geometry, w: Windows, text: WindowText): string
     ${text.block}
     for (i32 n = n0; n < n1; n += ${NR}) {
       const i32 nv = ${geo.o} - n < ${NR} ? ${geo.o} - n : ${NR}; (void)nv;
-      ${text.tile}
+      ${text.tile} ${text.turn?.begin('mb') ?? ''}
       for (i32 m = mb, rows; m < me; m += rows) { ${rowsFrom(geo, MR)} ${text.micro} }
+      ${text.turn?.end('mb', 'me', 'nv') ?? ''}
     }
   }`;
 }
@@ -94,6 +96,7 @@ export interface WindowText {
   readonly micro: string;
   /** Whether parts share out rows; channels else. */
   readonly byRows: boolean;
+  readonly turn: Turn | undefined;
 }
 
 /** Sets `rows`: how many there are from row m on in its line of outputs and in the block, `most` at most. */

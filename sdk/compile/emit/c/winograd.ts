@@ -6,6 +6,7 @@ import { MR, microI16, NR } from './gemm.ts';
 import type { Geometry } from './geometry.ts';
 import { NARROW, wideLanes, widened } from './lanes.ts';
 import type { Scaling } from './qconv.ts';
+import { type Turn, turnOf } from './turn.ts';
 import { expanded } from './vectors.ts';
 import type { WideProduct } from './wide-product.ts';
 import { evenly } from './wide-rows.ts';
@@ -45,10 +46,11 @@ function transformed(ctx: KernelContext, p: WinogradProduct, plan: Winograd): Te
   };
 }
 
-/** Loop over rows of tiles that have pixels of [m0, m1), and what of them is real. */
+/** Loop over rows of tiles that have pixels of [m0, m1), and what of them is real: [mb, me). */
 const overTiles = (geo: Geometry, plan: Winograd, body: string): string =>
   `const i32 G = 0, y1 = (m1 - 1) / ${geo.ow} / 2 + 1; (void)G;
   for (i32 ty = m0 / ${geo.ow} / 2; ty < y1; ty += ${plan.rows}) {
+    const i32 above = 2 * ty * ${geo.ow}, below = above + ${2 * plan.rows * geo.ow}, mb = above > m0 ? above : m0, me = below < m1 ? below : m1; (void)mb; (void)me;
     ${body}
   }`;
 
@@ -58,11 +60,15 @@ const pixelOf = ({ ow }: Geometry, plan: Winograd): string =>
               if (${ow % 2 === 0 ? '' : `x >= ${ow} || `}m < m0 || m >= m1) continue;`;
 
 /** The same with what a kernel on vectors of four lanes has made already. */
-type NarrowProduct = WinogradProduct & { readonly epi: RowEpilogue; readonly scaling: Scaling };
+type NarrowProduct = WinogradProduct & {
+  readonly epi: RowEpilogue;
+  readonly scaling: Scaling;
+  readonly turn: Turn | undefined;
+};
 
 /** On vectors of four lanes: eight channels at a time. */
 export function narrowWinograd(ctx: KernelContext, p: NarrowProduct, plan: Winograd): Text {
-  const { geo, epi, scaling } = p;
+  const { geo, epi, scaling, turn } = p;
   const points = geo.c * NR;
   const tile = `((i16 *)${ctx.scratch(Math.ceil((9 * geo.c) / 16) * 16 * NR * 2)})`;
   const codes = `((i16 *)${ctx.scratch(POINTS * points * 2)})`;
@@ -85,7 +91,7 @@ export function narrowWinograd(ctx: KernelContext, p: NarrowProduct, plan: Winog
       const i32 nv = ${geo.o} - n < ${NR} ? ${geo.o} - n : ${NR}; (void)nv;
       ew_panel_i16(${p.panels}, n / ${NR}, ${geo.o}, ${geo.k}, ${tile}, (i32 *)0);
       ew_winograd_codes(${tile}, ${points}, ${codes}, ${points}, ${points});
-      ${scaling.setup} ${epi.setup('G + n')}
+      ${scaling.setup} ${epi.setup('G + n')} ${turn?.begin('mb') ?? ''}
       for (i32 t = 0; t < tiles; t += ${MR}) {
         const i32 real = tiles - t < ${MR} ? tiles - t : ${MR};
         EW_ROLLED for (i32 point = 0; point < ${POINTS}; point++) {
@@ -99,6 +105,7 @@ export function narrowWinograd(ctx: KernelContext, p: NarrowProduct, plan: Winog
               epi(${ctx.arguments()}, m, G + n, nv, ${value(0)}, ${value(1)}${epi.more});
         }
       }
+      ${turn?.end('mb', 'me', 'nv') ?? ''}
     }`,
   )}`;
   return { helpers: image.helpers, body };
@@ -118,7 +125,8 @@ export function wideWinograd(
   const padded = Math.ceil(geo.k / 16) * 16;
   const channels = columns * lanes;
   const tail = hasLanewiseTail(ctx) ? wideLanes(lanes) : NARROW;
-  const epi = emitRowEpilogue(ctx, 'epi', { ...space, whole: geo.o % tail.block === 0 }, p.y, tail);
+  const turn = turnOf(ctx, 2 * plan.rows * geo.ow, channels);
+  const epi = emitRowEpilogue(ctx, 'epi', { ...space, whole: geo.o % tail.block === 0, turn }, p.y, tail);
   const image = transformed(ctx, p, plan);
   const block = `((i8 *)${ctx.scratch(channels * padded * 2)})`;
   const codes = `((i16 *)${ctx.scratch(POINTS * geo.c * channels * 2)})`;
@@ -163,7 +171,7 @@ export function wideWinograd(
         ew_block16(${p.panels}, n / ${NR}, panels, ${geo.o}, ${geo.k}, 1, ${geo.k / 2}, ${block}, width, ${tile}, ${start});
         ew_winograd_codes((const i16 *)${block}, ${geo.c} * width, ${codes}, ${geo.c} * width, ${geo.c} * width);
         ew_fill(${start}, 0, ${channels * 4});
-        ${multiplier.setup} ${bias.setup}
+        ${multiplier.setup} ${bias.setup} ${turn?.begin('mb') ?? ''}
         for (i32 t = 0, rows; t < tiles; t += rows) {
           rows = tiles - t < ${mr} ? tiles - t : ${mr};
           for (i32 point = 0; point < ${POINTS}; point++)
@@ -171,6 +179,7 @@ export function wideWinograd(
           ew_winograd_sums(${sums}, ${mr} * width, rows * width);
           ${tail.wide ? widened(finish) : finish}
         }
+        ${turn?.end('mb', 'me', '(n1 - n < width ? n1 - n : width)') ?? ''}
       }`,
   )}`;
   return { helpers: `${image.helpers}${epi.text}`, body };

@@ -10,7 +10,7 @@ import { emitFirmwareKernel } from './kernel.ts';
 import { LANE } from './vocabulary.ts';
 
 /** Kernels for microcontrollers: plain C99, one lane, one part. */
-export const FIRMWARE: Emission = { kernel: emitFirmwareKernel, writer: () => new FirmwareWriter() };
+export const FIRMWARE: Emission = { turns: false, kernel: emitFirmwareKernel, writer: () => new FirmwareWriter() };
 
 /** Names that kernels use for their own helpers; each gets the kernel's name in front. */
 const LOCAL = /\b(epi|gather)\(/g;
