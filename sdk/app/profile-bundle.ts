@@ -141,12 +141,13 @@ function fusedNodes(bundle: Bundle): Map<string, string[]> {
   if (graphOf(bundle) === undefined) return new Map();
   const graph = graphOfBundle(bundle);
   return new Map(
-    fuse(graph, lowerGraph(graph), new Set()).groups.map(({ root, tail, rowTail, turned }) => {
+    fuse(graph, lowerGraph(graph), new Set()).groups.map(({ root, tail, rowTail, turned, head }) => {
       const [lead, ...others] = [
         ...(root ? [root] : []),
         ...tail,
         ...(rowTail ? [rowTail] : []),
         ...(turned ? [turned] : []),
+        ...(head ? [head] : []),
       ];
       return [lead!.node.name, others.map((l) => l.node.name)];
     }),

@@ -4,6 +4,7 @@ import type { KernelKind, KernelOf } from '../ir/kernel.ts';
 import { sameShape, sizeOf } from '../util/tensor.ts';
 import { axesOf, gathersRows } from './emit/c/move.ts';
 import { reducesColumns } from './emit/c/reduce.ts';
+import { quantizesAsItTurns } from './emit/c/transpose.ts';
 import { isKind, type Lowered } from './lower.ts';
 
 /**
@@ -13,6 +14,8 @@ import { isKind, type Lowered } from './lower.ts';
 export interface Group {
   readonly root: Lowered | undefined;
   readonly tail: Lowered[];
+  /** A Quantize of what a permutation reads, of one number format, that nobody else wants: done as it is loaded. */
+  head?: Lowered<KernelOf<'quantize'>>;
   /** A DynQuantize of rows that the kernel has in hand: its input need not be in memory. */
   rowTail?: Lowered;
   /** A permutation that makes columns of the rows of a product, which are all that it reads: they are written so. */
@@ -81,7 +84,7 @@ export function fuse(graph: Graph, lowered: readonly Lowered[], keep: ReadonlySe
     groups.push(isElementwise(l) ? { root: undefined, tail: [l], stores: [] } : { root: l, tail: [], stores: [] });
     for (const o of l.node.outputs) if (o !== '') groupOf.set(o, groups.length - 1);
   }
-  if (turns) turnResults(graph, computed, groups, groupOf, source, keep);
+  if (turns) mergeTurns(graph, computed, { groups, decoded }, groupOf, source, keep);
   resolveStores(graph, computed, groups, groupOf, alias, source, keep);
   return { groups, decoded };
 }
@@ -162,11 +165,11 @@ function rowsInHand(
 /** Fewer rows or channels are not worth it. */
 const LEAST_TURNED = 4;
 
-/** Gives products the permutations that make columns of their rows, where nobody wants the rows. */
-function turnResults(
+/** Gives permutations that make columns of rows to the products whose rows nobody else wants, and to others the Quantize of what they read. */
+function mergeTurns(
   graph: Graph,
   computed: readonly Lowered[],
-  groups: Group[],
+  { groups, decoded }: { groups: Group[]; decoded: Fusion['decoded'] },
   groupOf: Map<string, number>,
   source: (v: string) => string,
   keep: ReadonlySet<string>,
@@ -174,32 +177,50 @@ function turnResults(
   const reads = new Map<string, number>();
   for (const v of [...computed.flatMap((l) => l.node.inputs), ...graph.outputs, ...keep])
     reads.set(source(v), (reads.get(source(v)) ?? 0) + 1);
-  const merged = new Set<Group>();
+  /** Groups that are part of another now. */
+  const merged = new Map<Group, Group>();
   for (const g of groups) {
     const l = g.root;
     if (!l || !isKind(l, 'strided')) continue;
     const x = source(l.node.inputs[0]!);
     const at = groupOf.get(x);
-    const product = at === undefined ? undefined : groups[at]!;
-    if (!product || reads.get(x) !== 1 || lastOf(product) !== x || !takesColumns(graph, product)) continue;
-    const { shape, dtype } = valueNamed(graph, x).type;
-    const channels = shape.at(-1)!;
-    const [lines, along, ...more] = axesOf(valueNamed(graph, l.node.outputs[0]!).type.shape, l.spec.strides);
-    if (dtype !== 'f32' || !lines || !along || more.length > 0 || l.spec.offset !== 0) continue;
-    if (lines.size !== channels || lines.stride !== 1 || along.stride !== channels) continue;
-    if (channels < LEAST_TURNED || along.size < LEAST_TURNED || along.size * channels !== sizeOf(shape)) continue;
-    product.turned = l;
-    merged.add(g);
+    const maker = at === undefined ? undefined : groups[at]!;
+    if (!maker || reads.get(x) !== 1 || lastOf(maker) !== x) continue;
+    if (makesColumns(graph, l, x) && takesColumns(graph, maker)) {
+      maker.turned = l;
+      merged.set(g, maker);
+    } else if (
+      quantizesAsItTurns(valueNamed(graph, l.node.outputs[0]!).type, l.spec) &&
+      isOneFormat(graph, maker, decoded)
+    ) {
+      g.head = maker.tail[0] as Lowered<KernelOf<'quantize'>>;
+      merged.set(maker, g);
+    }
   }
   if (merged.size === 0) return;
-  const moved = new Map(groups.map((g, i) => [i, g]));
+  const before = [...groups];
   const left = groups.filter((g) => !merged.has(g));
   groups.splice(0, groups.length, ...left);
   const place = new Map(left.map((g, i) => [g, i]));
-  for (const [v, i] of groupOf) {
-    const g = moved.get(i)!;
-    groupOf.set(v, place.get(g) ?? left.findIndex(({ turned }) => turned !== undefined && turned === g.root));
-  }
+  for (const [v, i] of groupOf) groupOf.set(v, place.get(merged.get(before[i]!) ?? before[i]!)!);
+}
+
+/** Whether a permutation makes columns of the rows of a whole matrix. */
+function makesColumns(graph: Graph, { node, spec }: Lowered<KernelOf<'strided'>>, x: string): boolean {
+  const { shape, dtype } = valueNamed(graph, x).type;
+  const channels = shape.at(-1)!;
+  const [lines, along, ...more] = axesOf(valueNamed(graph, node.outputs[0]!).type.shape, spec.strides);
+  if (dtype !== 'f32' || !lines || !along || more.length > 0 || spec.offset !== 0) return false;
+  if (lines.size !== channels || lines.stride !== 1 || along.stride !== channels) return false;
+  return Math.min(channels, along.size) >= LEAST_TURNED && along.size * channels === sizeOf(shape);
+}
+
+/** Whether all that a group does is to quantize a value with one scale and one zero point. */
+function isOneFormat(graph: Graph, { root, tail, rowTail }: Group, decoded: Fusion['decoded']): boolean {
+  const [l, ...more] = tail;
+  if (root || rowTail || !l || more.length > 0 || !isKind(l, 'quantize')) return false;
+  if (decoded.has(l.node.inputs[0]!)) return false;
+  return l.node.inputs.slice(1).every((v) => sizeOf(valueNamed(graph, v).type.shape) === 1);
 }
 
 const lastOf = ({ root, tail }: Group): string => (tail.at(-1) ?? root!).node.outputs[0]!;
@@ -243,6 +264,7 @@ function resolveStores(
     for (const t of g.tail) home.set(t, i);
     if (g.rowTail) home.set(g.rowTail, i);
     if (g.turned) home.set(g.turned, i);
+    if (g.head) home.set(g.head, i);
   });
   for (const l of computed) {
     for (const v of l.node.inputs) {
@@ -259,6 +281,7 @@ function resolveStores(
       ...g.tail.map((t) => t.node.outputs[0]!),
       ...(g.rowTail?.node.outputs ?? []),
       ...(g.turned?.node.outputs ?? []),
+      ...(g.head?.node.outputs ?? []),
     ];
     g.stores = made.filter((v) => v !== '' && needed.has(v));
   }

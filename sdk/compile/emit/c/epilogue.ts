@@ -395,6 +395,14 @@ function unclipped(ctx: KernelContext, l: Lowered): string {
   return e.k === 'in' ? producer.node.inputs[e.i]! : x;
 }
 
+/** Whether all numbers between two are rounded exactly by the magic number alone. */
+export const isExact = (lo: number, hi: number): boolean => lo > -EXACT && hi < EXACT;
+
+/** C expression of the codes of a vector of scaled values. */
+export function codeText(scaled: string, zero: string, exact: boolean): string {
+  return exact ? `ew_round_add(${scaled}, ${zero})` : `i4_add(ew_round(${scaled}), ${zero})`;
+}
+
 /** How the text of a Quantize node names what it reads. */
 interface QuantizeText {
   readonly load: (value: string) => readonly string[];
@@ -410,7 +418,7 @@ function codesOf(ctx: KernelContext, l: Lowered, { load, fixed, lanes, number }:
   const [, inv, zp] = l.node.inputs as [string, string, string];
   const x = unclipped(ctx, l);
   const { lo, hi } = stepsRange(ctx, x, inv);
-  const exact = lo > -EXACT && hi < EXACT;
+  const exact = isExact(lo, hi);
   const [values, steps] = [load(x), load(inv)];
   const z = ctx.read(zp);
   const perChannel = ctx.type(zp).shape.some((d) => d > 1);
@@ -423,7 +431,7 @@ function codesOf(ctx: KernelContext, l: Lowered, { load, fixed, lanes, number }:
   const zeros = lanes.pieces.map((_, i) => (perChannel ? channels(i) : `i4_splat(*${z})`));
   return fixed(number ? zeros.map((v) => `ew_round_base(${v})`) : zeros, perChannel).map((zero, i) => {
     const scaled = `f4_mul(${values[i]}, ${steps[i]})`;
-    if (!number) return exact ? `ew_round_add(${scaled}, ${zero})` : `i4_add(ew_round(${scaled}), ${zero})`;
+    if (!number) return codeText(scaled, zero, exact);
     const near = exact ? scaled : `f4_min(f4_max(${scaled}, ${number(-EXACT)}), ${number(EXACT)})`;
     return `i4_sub(f4_add(${near}, ${number(MAGIC)}), ${zero})`;
   });

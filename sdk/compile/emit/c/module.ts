@@ -14,7 +14,7 @@ import { winogradText } from './winograd-text.ts';
 
 /** Names that kernels use for their own helpers; each gets the kernel's name in front. */
 const LOCAL =
-  /\b(epi|epi_codes|gather|gather16|pair_filters|tap_filters|line_filters|line_pair|line_tap|keep_line|quad_epi|quad_filters|quad_lines)\(/g;
+  /\b(epi|epi_codes|row_codes|turn_codes|gather|gather16|pair_filters|tap_filters|line_filters|line_pair|line_tap|keep_line|quad_epi|quad_filters|quad_lines)\(/g;
 
 /** What kernels call of emit/c/winograd-text.ts. */
 const USES_WINOGRAD = /\bew_winograd_/;

@@ -54,7 +54,7 @@ export function emitStrided(ctx: KernelContext, l: Lowered<KernelOf<'strided'>>)
 }
 
 /** An axis of what is read, and how many elements apart its entries are. */
-interface Axis {
+export interface Axis {
   readonly size: number;
   readonly stride: number;
 }
