@@ -149,7 +149,7 @@ function plan(graph: Graph, emission: Emission, options: CompileOptions): Planne
     outputs: graph.outputs.map(interfaceSlot),
     steps: written.flatMap((w, i) => stepsOf(w, lives.liveAt(i).map(slot), bands[i]!, slot)),
     arenaBytes: arenaBytes + OVERREAD,
-    scratchBytes: align(Math.max(0, ...written.map((w) => w.ctx.scratchBytes)), emission.scratchUnit),
+    scratchBytes: align(Math.max(0, ...written.map((w) => w.ctx.scratchBytes))),
     weights: weights.items.map((w) => w.slot),
     weightBytes: weights.bytes,
   };

@@ -19,6 +19,12 @@ export interface Program {
   readonly weightBytes: number;
 }
 
+/**
+ * Bytes between the working memories of two parts that nobody touches: as far as processors fetch ahead of what they write, which would take
+ * another's lines out of its cache again and again.
+ */
+export const SCRATCH_APART = 16384;
+
 export interface Slot {
   readonly name: string;
   readonly dtype: DType;

@@ -19,8 +19,6 @@ export interface Emission {
   /** See Vectors. */
   readonly sums?: boolean;
   readonly wide?: WideVectors | undefined;
-  /** Bytes that the working memory of a part is a multiple of. */
-  readonly scratchUnit?: number;
   /** Kernels of products can write their results as columns. */
   readonly turns: boolean;
   kernel(ctx: KernelContext): KernelText;
@@ -33,8 +31,6 @@ export function vectorEmission(vectors: Vectors): Emission {
     sums: vectors.sums === true,
     wide: vectors.wide,
     turns: true,
-    // What processors fetch ahead ends with a page: no thread has lines of another's working memory taken away.
-    scratchUnit: 4096,
     kernel: emitKernel,
     writer() {
       const module = new ModuleWriter();

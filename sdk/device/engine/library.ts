@@ -10,6 +10,8 @@ import type { TypedArray } from '../../util/tensor.ts';
 export interface KernelLibrary {
   stepCount(): number;
   scratchBytes(): number;
+  /** Bytes from the working memory of one part to that of the next. */
+  scratchApart(): number;
   /** Of a thousand codes of a tile, how many may be listed where it is to be held in the form of sdk/wire/row-tiles.ts; undefined where none is. */
   rowLists(): number | undefined;
   /** Known answers that the kernels' own dot product gets wrong. */
@@ -71,6 +73,7 @@ export async function loadLibrary({ file, digest }: LibraryFile): Promise<Kernel
       stepCount: func('int32_t ew_step_count(void)'),
       rowLists: version === 1 ? () => undefined : func('int32_t ew_row_lists(void)'),
       scratchBytes: func('int64_t ew_scratch_bytes(void)'),
+      scratchApart: func(`int64_t ew_scratch_${version < 4 ? 'bytes' : 'apart'}(void)`),
       wrong: func('int32_t ew_wrong(void)'),
       map: func('void *ew_map(const char *path, uint64_t bytes)'),
       unmap: func('void ew_unmap(void *at, uint64_t bytes)'),

@@ -85,7 +85,7 @@ export class NativeEngine extends Engine {
     const mapped = [
       mapBytes(library, program.weightBytes, file),
       mapBytes(library, program.arenaBytes, null),
-      mapBytes(library, scratch * threads, null),
+      mapBytes(library, Number(library.scratchApart()) * (threads - 1) + scratch, null),
     ] as const;
     this.mappings = mapped;
     const [w, a, s] = mapped;

@@ -1,6 +1,6 @@
 import { newArray, sizeOf, type TypedArray } from '../../util/tensor.ts';
 import type { KernelModule } from '../../wire/kernels.ts';
-import type { Program, Slot } from '../../wire/program.ts';
+import { type Program, SCRATCH_APART, type Slot } from '../../wire/program.ts';
 import { apartKeeper, type KeepApart } from './apart.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { holdRowTiles } from './row-tiles.ts';
@@ -65,11 +65,14 @@ function memoryOf(bytes: number, spare: WebAssembly.Memory | undefined): WebAsse
   return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
 }
 
+/** Where the working memory of a part begins. */
+const scratchOf = ({ scratchBytes }: Program, part: number): number => part * (scratchBytes + SCRATCH_APART);
+
 function placesOf(program: Program, heap: number, threads: number): Places {
   const weights = align(heap + STACK * (threads - 1), 64);
   const arena = align(weights + program.weightBytes, 64);
   const scratch = align(arena + program.arenaBytes, 64);
-  return { weights, arena, scratch, bytes: scratch + program.scratchBytes * threads + PAGE };
+  return { weights, arena, scratch, bytes: scratch + scratchOf(program, threads - 1) + program.scratchBytes + PAGE };
 }
 
 /**
@@ -101,7 +104,7 @@ export class WasmEngine extends Engine {
       steps: program.steps,
       weights: places.weights,
       arena: places.arena,
-      scratch: (part: number) => places.scratch + part * program.scratchBytes,
+      scratch: (part: number) => places.scratch + scratchOf(program, part),
       stackTop: (part: number) => heap + STACK * part,
     };
     this.team = threads > 1 ? Team.start(member, threads, { splitAll, keepApart }) : undefined;

@@ -1,4 +1,4 @@
-import type { Program } from '../../../wire/program.ts';
+import { type Program, SCRATCH_APART } from '../../../wire/program.ts';
 import { type Direct, directOf } from './direct.ts';
 import { threads } from './threads.ts';
 
@@ -66,6 +66,8 @@ EW_EXPORT i32 ew_row_lists(void) { return EW_ROW_LISTS; }
 EW_EXPORT i32 ew_step_count(void) { return ${steps.length}; }
 /* bytes of working memory for each part */
 EW_EXPORT i64 ew_scratch_bytes(void) { return ${scratchBytes}; }
+/* from that of one part to that of the next */
+EW_EXPORT i64 ew_scratch_apart(void) { return ${scratchBytes + SCRATCH_APART}; }
 /* private memory: of a file, whose pages processes share until they write to them, or zeros where the path is null; 0 when it fails */
 EW_EXPORT void *ew_map(const char *path, u64 bytes) {
   if (!path) return ew_mapped(bytes, -1);

@@ -1,4 +1,4 @@
-import type { Program, Step } from '../../../wire/program.ts';
+import { type Program, SCRATCH_APART, type Step } from '../../../wire/program.ts';
 import type { Direct } from './direct.ts';
 
 /** Steps of less work than this are not split: to meet another thread takes about half a microsecond. */
@@ -130,7 +130,7 @@ static i32 ew_take(ew_team *t, i32 part, u64 step, u8 *scratch) {
 }
 /* takes parts until so many steps have ended; who was late once in a run is not waited for again, nor who sleeps */
 static void ew_help(ew_team *t, i32 self, u64 steps) {
-  u8 *const scratch = t->scratch + (u64)self * ${scratchBytes}u;
+  u8 *const scratch = t->scratch + (u64)self * ${scratchBytes + SCRATCH_APART}u;
   i32 patience = t->poll ? EW_PATIENCE : 0;
   for (u64 step; (step = ew_ended(t)) < steps;) {
     ew_take(t, self, step, scratch);
