@@ -1,7 +1,6 @@
-import { type Graph, GraphBuilder } from '../../sdk/ir/graph.ts';
-import { OPS } from '../../sdk/ir/ops/index.ts';
-import { Rng } from '../../sdk/util/rng.ts';
+import type { Graph } from '../../sdk/ir/graph.ts';
 import { type Tensor, tensor } from '../../sdk/util/tensor.ts';
+import { EvaluatedGraph } from './evaluated-graph.ts';
 
 /** Convolutions to eight channels, of which vectors of sixteen lanes take two pixels at a time or sixteen, and ones that are like them but for one thing. */
 interface Layer {
@@ -111,57 +110,26 @@ export function pairsGraph(): {
   readonly expected: ReadonlyMap<string, Tensor>;
   readonly pixels: readonly number[];
 } {
-  const rng = new Rng(11);
-  const builder = new GraphBuilder('pairs');
-  const inputs: Record<string, Tensor> = {};
-  const values = new Map<string, Tensor>();
-  const expected = new Map<string, Tensor>();
-  const floats = (shape: number[], scale: number): Tensor => {
-    const size = shape.reduce((a, b) => a * b, 1);
-    return tensor(
-      'f32',
-      shape,
-      Float32Array.from({ length: size }, () => (rng.uniform() - 0.4) * scale),
-    );
-  };
-
-  function constant(name: string, t: Tensor): string {
-    values.set(name, t);
-    return builder.constant(name, t);
-  }
-  function add(op: string, name: string, from: string[], attrs: Record<string, number | string | readonly number[]>) {
-    const [y] = OPS.find((o) => o.name === op)!.evaluate(
-      from.map((v) => values.get(v)!),
-      attrs,
-    ) as [Tensor];
-    builder.node({ name, op, inputs: from, outputs: [name], attrs }, [{ dtype: y.dtype, shape: y.shape }]);
-    builder.setValue({ name, type: { dtype: y.dtype, shape: y.shape } });
-    values.set(name, y);
-    return name;
-  }
-  function input(name: string, t: Tensor): string {
-    inputs[name] = t;
-    values.set(name, t);
-    return builder.input(name, { dtype: 'f32', shape: t.shape });
-  }
+  const g = new EvaluatedGraph('pairs', 11);
+  const { inputs, expected } = g;
 
   for (const layer of LAYERS) {
     const { name, shape, depthwise, kernel = [3, 3], stride = 1, pads = [1, 1, 1, 1], type = 'i8', tail } = layer;
     const [h, w, c] = shape;
     const o = depthwise ? c : (layer.channels ?? 8);
-    const made = (part: string, t: Tensor): string => constant(`${name}.${part}`, t);
-    const x = input(name, floats([1, h, w, c], 4));
+    const made = (part: string, t: Tensor): string => g.constant(`${name}.${part}`, t);
+    const x = g.input(name, g.floats([1, h, w, c], 4));
     // Some of the image lies beyond what codes hold, so that the ends of their range are there.
     const inv = made('inv', tensor('f32', [1], Float32Array.of(type === 'i8' ? 100 : 20000)));
     const zeros = layer.zeros ?? [type === 'i8' ? -128 : 0];
     const zp = made('zp', tensor('i32', [zeros.length], Int32Array.from(zeros)));
-    const coded = add('Quantize', `${name}.codes`, [x, inv, zp], { to: type });
+    const coded = g.add('Quantize', `${name}.codes`, [x, inv, zp], { to: type });
     const taps = kernel[0] * kernel[1] * (depthwise ? 1 : c);
     const codes = tensor(
       'i8',
       [o, ...kernel, depthwise ? 1 : c],
       Int8Array.from({ length: o * taps }, (_, i) =>
-        i % (layer.codes ? 251 : 5) === 0 ? 127 : Math.round((rng.uniform() - 0.5) * 2 * (layer.codes ?? 127)),
+        i % (layer.codes ? 251 : 5) === 0 ? 127 : Math.round((g.uniform() - 0.5) * 2 * (layer.codes ?? 127)),
       ),
     );
     const m = made(
@@ -169,26 +137,25 @@ export function pairsGraph(): {
       tensor(
         'f32',
         [o],
-        Float32Array.from({ length: o }, () => rng.uniform() * 1e-4),
+        Float32Array.from({ length: o }, () => g.uniform() * 1e-4),
       ),
     );
     const attrs = { strides: [stride, stride], pads, dilations: [1, 1], groups: depthwise ? c : 1 };
-    let y = add('QConv', `${name}.y`, [coded, made('w', codes), m, made('bias', floats([o], 1)), zp], attrs);
+    let y = g.add('QConv', `${name}.y`, [coded, made('w', codes), m, made('bias', g.floats([o], 1)), zp], attrs);
     if (layer.residual)
-      y = add('Add', `${name}.sum`, [y, input(`${name}.residual`, floats([...values.get(y)!.shape], 1))], {});
+      y = g.add('Add', `${name}.sum`, [y, g.input(`${name}.residual`, g.floats(g.valueOf(y).shape, 1))]);
     if (tail) {
-      const limited = add('Clip', `${name}.limited`, [y], { min: 0, max: 6 });
+      const limited = g.add('Clip', `${name}.limited`, [y], { min: 0, max: 6 });
       const steps = Float32Array.from({ length: tail === 'each' ? o : 1 }, (_, i) => 40 + i);
       const ends = Int32Array.from(steps, (_, i) => (tail === 'i16' ? 0 : i - 128));
       const scale = [
         made('step', tensor('f32', [steps.length], steps)),
         made('zero', tensor('i32', [ends.length], ends)),
       ];
-      const q = add('Quantize', `${name}.q`, [limited, ...scale], { to: tail === 'i16' ? 'i16' : 'i8' });
-      y = add('Dequantize', `${name}.back`, [q, ...scale], {});
+      const q = g.add('Quantize', `${name}.q`, [limited, ...scale], { to: tail === 'i16' ? 'i16' : 'i8' });
+      y = g.add('Dequantize', `${name}.back`, [q, ...scale]);
     }
-    expected.set(y, values.get(y)!);
-    builder.outputs.push(y);
+    g.output(y);
   }
-  return { graph: builder.build(), inputs, expected, pixels: LAYERS.map((l) => l.pixels).filter((n) => n > 0) };
+  return { graph: g.builder.build(), inputs, expected, pixels: LAYERS.map((l) => l.pixels).filter((n) => n > 0) };
 }

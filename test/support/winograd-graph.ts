@@ -1,7 +1,6 @@
-import { type Graph, GraphBuilder } from '../../sdk/ir/graph.ts';
-import { OPS } from '../../sdk/ir/ops/index.ts';
-import { Rng } from '../../sdk/util/rng.ts';
+import type { Graph } from '../../sdk/ir/graph.ts';
 import { type Tensor, tensor } from '../../sdk/util/tensor.ts';
+import { EvaluatedGraph } from './evaluated-graph.ts';
 
 /** Convolutions that go by Winograd's algorithm where that is faster: the bits are those of the operator, at the extremes of codes and images. */
 interface Layer {
@@ -39,66 +38,34 @@ export function winogradGraph(): {
   readonly expected: ReadonlyMap<string, Tensor>;
   readonly layers: number;
 } {
-  const rng = new Rng(5);
-  const builder = new GraphBuilder('winograd');
-  const inputs: Record<string, Tensor> = {};
-  const expected = new Map<string, Tensor>();
-
-  function value(name: string, of: Tensor): void {
-    builder.setValue({ name, type: { dtype: of.dtype, shape: of.shape } });
-  }
-
-  function add(
-    op: string,
-    name: string,
-    from: string[],
-    tensors: Tensor[],
-    attrs: Record<string, number | string | readonly number[]>,
-  ): Tensor {
-    const def = OPS.find((o) => o.name === op)!;
-    const [y] = def.evaluate(tensors, attrs) as [Tensor];
-    builder.node({ name, op, inputs: from, outputs: [name], attrs }, [{ dtype: y.dtype, shape: y.shape }]);
-    value(name, y);
-    return y;
-  }
+  const g = new EvaluatedGraph('winograd', 5);
+  const { inputs, expected } = g;
 
   for (const { name, shape, type, most, extreme, limit = 127, zp = 0, pads = [1, 1, 1, 1] } of LAYERS) {
     const [h, w, c, o] = shape;
     // Half of the image lies beyond what codes hold, so that sums reach their bounds.
-    const values = Float32Array.from({ length: h * w * c }, () => (rng.uniform() - 0.5) * 4);
-    const x = tensor('f32', [1, h, w, c], values);
-    inputs[name] = x;
-    builder.input(name, { dtype: 'f32', shape: x.shape });
+    const values = Float32Array.from({ length: h * w * c }, () => (g.uniform() - 0.5) * 4);
+    const x = g.input(name, tensor('f32', [1, h, w, c], values));
     const inv = tensor('f32', [1], Float32Array.of(limit));
     const zero = tensor('i32', [1], Int32Array.of(zp));
     const q = Int8Array.from({ length: o * 9 * c }, () => {
-      const v = rng.uniform() * 2 - 1;
+      const v = g.uniform() * 2 - 1;
       return extreme ? (v < -0.2 ? -most : most) : Math.round(v * most);
     });
     const codes = tensor('i8', [o, 3, 3, c], q);
-    const m = tensor(
-      'f32',
-      [o],
-      Float32Array.from({ length: o }, () => rng.uniform()),
-    );
-    const bias = tensor(
-      'f32',
-      [o],
-      Float32Array.from({ length: o }, () => rng.uniform()),
-    );
-    const constants = [inv, zero, codes, m, bias].map((t, i) => builder.constant(`${name}.${i}`, t));
-    const limited = add('Clip', `${name}.limited`, [name], [x], { min: -1, max: 1 });
-    const coded = add(
-      'Quantize',
-      `${name}.codes`,
-      [`${name}.limited`, constants[0]!, constants[1]!],
-      [limited, inv, zero],
-      { to: type },
-    );
+    const each = (): Tensor =>
+      tensor(
+        'f32',
+        [o],
+        Float32Array.from({ length: o }, () => g.uniform()),
+      );
+    const [step, end, weights, m, bias] = [inv, zero, codes, each(), each()].map((t, i) =>
+      g.constant(`${name}.${i}`, t),
+    ) as [string, string, string, string, string];
+    const limited = g.add('Clip', `${name}.limited`, [x], { min: -1, max: 1 });
+    const coded = g.add('Quantize', `${name}.codes`, [limited, step, end], { to: type });
     const attrs = { strides: [1, 1], pads, dilations: [1, 1], groups: 1 };
-    const names = [`${name}.codes`, constants[2]!, constants[3]!, constants[4]!, constants[1]!];
-    expected.set(`${name}.y`, add('QConv', `${name}.y`, names, [coded, codes, m, bias, zero], attrs));
-    builder.outputs.push(`${name}.y`);
+    g.output(g.add('QConv', `${name}.y`, [coded, weights, m, bias, end], attrs));
   }
-  return { graph: builder.build(), inputs, expected, layers: LAYERS.length };
+  return { graph: g.builder.build(), inputs, expected, layers: LAYERS.length };
 }

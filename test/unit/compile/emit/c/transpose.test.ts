@@ -25,9 +25,10 @@ test('axes side by side are one, and matrices are turned round in blocks', () =>
 
 test('parts share out what there are enough units of for fair shares', () => {
   const whole = (v: string): RegExp => new RegExp(`const i32 ${v}0 = 0, ${v}1 = `);
-  // Twelve vectors of pixels rather than five lines of channels; 39 lines of pixels rather than 32 vectors of channels.
+  // Twelve vectors of pixels, 32 of channels; 39 lines of pixels rather than two vectors of channels.
   assert.match(kernelOf('i8', [1, 331, 14, 14], [0, 2, 3, 1]), whole('r'));
-  assert.match(kernelOf('f32', [1, 25, 25, 128], [0, 3, 1, 2]), whole('c'));
+  assert.match(kernelOf('f32', [1, 25, 25, 128], [0, 3, 1, 2]), whole('r'));
+  assert.match(kernelOf('f32', [1, 25, 25, 8], [0, 3, 1, 2]), whole('c'));
 });
 
 test('matrices with a side shorter than a vector, and other permutations, are copied element by element', () => {
