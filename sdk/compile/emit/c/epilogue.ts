@@ -5,7 +5,7 @@ import { f32Literal, type KernelContext } from './context.ts';
 import { isLanewise, renderExpr } from './expr.ts';
 import { type Lanes, NARROW, widened } from './lanes.ts';
 import { codedSource, floatSource } from './load.ts';
-import { stepsRange } from './ranges.ts';
+import { type Range, stepsRange } from './ranges.ts';
 import type { Turn } from './turn.ts';
 
 /**
@@ -363,7 +363,7 @@ function isWhole(space: Space, { block, rows }: Lanes): boolean {
 }
 
 /** Half of what the magic-number rounding takes: ranges leave out the rounding of what they bound. */
-const EXACT = 2 ** 21;
+const LEAST = -(2 ** 21);
 /** What it adds. */
 const MAGIC = 1.5 * 2 ** 23;
 
@@ -395,12 +395,16 @@ function unclipped(ctx: KernelContext, l: Lowered): string {
   return e.k === 'in' ? producer.node.inputs[e.i]! : x;
 }
 
-/** Whether all numbers between two are rounded exactly by the magic number alone. */
-export const isExact = (lo: number, hi: number): boolean => lo > -EXACT && hi < EXACT;
+/**
+ * What a vector of scaled values may be as long as it becomes codes, which are cut off: the bits of x + 1.5 * 2^23 rise with x from -1.5 * 2^23 on,
+ * so what is too large for the magic number stays above all codes, but what is too small has to be cut off before.
+ */
+const cutOff = (scaled: string, { lo }: Range, number: (v: number) => string): string =>
+  lo > LEAST ? scaled : `f4_max(${scaled}, ${number(LEAST)})`;
 
-/** C expression of the codes of a vector of scaled values. */
-export function codeText(scaled: string, zero: string, exact: boolean): string {
-  return exact ? `ew_round_add(${scaled}, ${zero})` : `i4_add(ew_round(${scaled}), ${zero})`;
+/** C expression of the codes of a vector of scaled values in such a range, not cut off yet. */
+export function codeText(scaled: string, zero: string, range: Range): string {
+  return `ew_round_add(${cutOff(scaled, range, (v) => `f4_splat(${f32Literal(v)})`)}, ${zero})`;
 }
 
 /** How the text of a Quantize node names what it reads. */
@@ -413,12 +417,11 @@ interface QuantizeText {
   readonly number?: (v: number) => string;
 }
 
-/** round(x * inv) + zp of every vector: the magic-number rounding is exact to nearest even for |x * inv| < 2^22. */
+/** round(x * inv) + zp of every vector, to be cut off to codes: the magic-number rounding is exact to nearest even for |x * inv| < 2^22. */
 function codesOf(ctx: KernelContext, l: Lowered, { load, fixed, lanes, number }: QuantizeText): readonly string[] {
   const [, inv, zp] = l.node.inputs as [string, string, string];
   const x = unclipped(ctx, l);
-  const { lo, hi } = stepsRange(ctx, x, inv);
-  const exact = isExact(lo, hi);
+  const range = stepsRange(ctx, x, inv);
   const [values, steps] = [load(x), load(inv)];
   const z = ctx.read(zp);
   const perChannel = ctx.type(zp).shape.some((d) => d > 1);
@@ -431,9 +434,8 @@ function codesOf(ctx: KernelContext, l: Lowered, { load, fixed, lanes, number }:
   const zeros = lanes.pieces.map((_, i) => (perChannel ? channels(i) : `i4_splat(*${z})`));
   return fixed(number ? zeros.map((v) => `ew_round_base(${v})`) : zeros, perChannel).map((zero, i) => {
     const scaled = `f4_mul(${values[i]}, ${steps[i]})`;
-    if (!number) return codeText(scaled, zero, exact);
-    const near = exact ? scaled : `f4_min(f4_max(${scaled}, ${number(-EXACT)}), ${number(EXACT)})`;
-    return `i4_sub(f4_add(${near}, ${number(MAGIC)}), ${zero})`;
+    if (!number) return codeText(scaled, zero, range);
+    return `i4_sub(f4_add(${cutOff(scaled, range, number)}, ${number(MAGIC)}), ${zero})`;
   });
 }
 

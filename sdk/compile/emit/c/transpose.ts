@@ -2,7 +2,7 @@ import type { KernelOf } from '../../../ir/kernel.ts';
 import { DTYPE_BYTES, sizeOf, type TensorType } from '../../../util/tensor.ts';
 import type { Lowered } from '../../lower.ts';
 import { type KernelContext, type KernelText, share } from './context.ts';
-import { codeText, isExact } from './epilogue.ts';
+import { codeText } from './epilogue.ts';
 import { widened } from './lanes.ts';
 import { type Axis, axesOf, indexOf } from './move.ts';
 import { stepsRange } from './ranges.ts';
@@ -140,11 +140,11 @@ function squares({ size, type, zip }: (typeof FORMS)[number], from: string, load
 /** Floats become codes on the way, as those of the Quantize node would: vectors of them, in the widest words that make one. */
 function quantizing(ctx: KernelContext, head: Lowered<KernelOf<'quantize'>>, form: (typeof FORMS)[number]) {
   const [x, inv, zp] = head.node.inputs as [string, string, string];
-  const { lo, hi } = stepsRange(ctx, x, inv);
+  const range = stepsRange(ctx, x, inv);
   const { size, type } = form;
   const wide = ctx.tuning.wide && ctx.tuning.wide.lanes * size <= VECTOR_BYTES ? ctx.tuning.wide : undefined;
   const inWords = (text: string): string => (wide ? widened(text) : text);
-  const code = (i: number): string => codeText(`f4_mul(f4_load(s + ${i}), inv)`, 'zp', isExact(lo, hi));
+  const code = (i: number): string => codeText(`f4_mul(f4_load(s + ${i}), inv)`, 'zp', range);
   const pair = (i: number): string => `h8_narrow(${code(i)}, ${code(i + 4)})`;
   const narrow = `return ${size === 1 ? `b16_narrow(${pair(0)}, ${pair(8)})` : pair(0)};`;
   const stored = (lanes: number): string => {
