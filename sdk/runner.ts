@@ -19,7 +19,7 @@ export interface WasmRunnerOptions {
 export function kernelsOf(graph: Graph): Map<string, number> {
   const out = new Map<string, number>();
   fuse(graph, lowerGraph(graph), new Set()).groups.forEach((g, i) => {
-    for (const l of g.root ? [g.root, ...g.tail] : g.tail) out.set(l.node.name, i);
+    for (const l of [g.head, g.root, ...g.tail, g.turned]) if (l) out.set(l.node.name, i);
   });
   return out;
 }

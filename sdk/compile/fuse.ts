@@ -59,7 +59,7 @@ export function leadOf(g: Group): Lowered {
 /**
  * Greedy fusion in graph order: an elementwise node joins the group that produces one of its full-shape inputs when all
  * its other inputs exist before that group runs. Values used elsewhere are stored as well, so no use is lost.
- * @param turns kernels of products can write columns (Group.turned).
+ * @param turns kernels of products can write columns (Group.turned), and those of permutations quantize (Group.head).
  */
 export function fuse(graph: Graph, lowered: readonly Lowered[], keep: ReadonlySet<string>, turns = true): Fusion {
   const groups: Group[] = [];
@@ -269,9 +269,9 @@ function resolveStores(
   for (const l of computed) {
     for (const v of l.node.inputs) {
       if (v === '') continue;
-      // A view of a value inside the same group would need memory as well, so only direct uses stay in registers; a row is one either way.
-      const { rowTail, turned } = groups[home.get(l)!]!;
-      const inHand = l === rowTail || l === turned ? alias(v) : v;
+      // A view of a value inside the same group would need memory as well, so only direct uses stay in registers; a row is one either way, and a permutation knows where all are.
+      const { root, head, rowTail, turned } = groups[home.get(l)!]!;
+      const inHand = l === rowTail || l === turned || (head && l === root) ? alias(v) : v;
       if (groupOf.get(inHand) !== home.get(l)) needed.add(source(v));
     }
   }

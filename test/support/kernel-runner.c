@@ -43,6 +43,7 @@ int main(int argc, char **argv) {
   int32_t (*wrong)(void) = function(kernels, "ew_wrong");
   int32_t (*step_count)(void) = function(kernels, "ew_step_count");
   int64_t (*scratch_bytes)(void) = function(kernels, "ew_scratch_bytes");
+  int64_t (*scratch_apart)(void) = function(kernels, "ew_scratch_apart");
   if (wrong()) return 3;
   FILE *outputs = fopen(argv[4], "wb");
   if (!outputs) fail("open", argv[4]);
@@ -52,7 +53,7 @@ int main(int argc, char **argv) {
   if (!arena || !weights) fail("map", argv[2]);
   for (char *list = argv[8]; *list; list += *list == ',') {
     const int32_t parts = (int32_t)strtol(list, &list, 10);
-    void *scratch = map(NULL, (uint64_t)scratch_bytes() * (uint64_t)parts + 1);
+    void *scratch = map(NULL, (uint64_t)scratch_apart() * (uint64_t)(parts - 1) + (uint64_t)scratch_bytes() + 1);
     void *team = scratch ? open_team(weights, arena, scratch, parts) : NULL;
     if (!team) fail("open", "no memory or threads");
     FILE *inputs = fopen(argv[3], "rb");

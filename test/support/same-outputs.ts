@@ -13,7 +13,7 @@ export async function testOutputs(
 ): Promise<void> {
   for (const { name: engine, load } of await engineCases(graph)) {
     for (const threads of threadCounts) {
-      test(`${engine}, ${threads} threads`, async () => {
+      test(`${graph.name}: ${engine}, ${threads} threads`, async () => {
         const e = await load(threads);
         const outputs = e.run(inputs);
         e.close();

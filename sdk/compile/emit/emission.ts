@@ -19,7 +19,7 @@ export interface Emission {
   /** See Vectors. */
   readonly sums?: boolean;
   readonly wide?: WideVectors | undefined;
-  /** Kernels of products can write their results as columns. */
+  /** Kernels of products can write their results as columns, and those of permutations quantize what they read. */
   readonly turns: boolean;
   kernel(ctx: KernelContext): KernelText;
   writer(): KernelWriter;

@@ -39,8 +39,8 @@ export interface KernelLibrary {
   view(at: bigint, bytes: number): Uint8Array;
 }
 
-/** What the functions are; the version of sdk/compile/emit/c/shared-object.ts. The first has no ew_row_lists, and all tiles as panels; the third has ew_bring and ew_split, the fourth ew_pass. */
-const VERSIONS = [1, 2, 3, 4];
+/** What the functions are; the version of sdk/compile/emit/c/shared-object.ts. The first has no ew_row_lists, and all tiles as panels; the third has ew_bring and ew_split, the fourth ew_pass, the fifth ew_scratch_apart. */
+const VERSIONS = [1, 2, 3, 4, 5];
 
 const loaded = new Map<string, KernelLibrary>();
 
@@ -73,7 +73,7 @@ export async function loadLibrary({ file, digest }: LibraryFile): Promise<Kernel
       stepCount: func('int32_t ew_step_count(void)'),
       rowLists: version === 1 ? () => undefined : func('int32_t ew_row_lists(void)'),
       scratchBytes: func('int64_t ew_scratch_bytes(void)'),
-      scratchApart: func(`int64_t ew_scratch_${version < 4 ? 'bytes' : 'apart'}(void)`),
+      scratchApart: func(`int64_t ew_scratch_${version < 5 ? 'bytes' : 'apart'}(void)`),
       wrong: func('int32_t ew_wrong(void)'),
       map: func('void *ew_map(const char *path, uint64_t bytes)'),
       unmap: func('void ew_unmap(void *at, uint64_t bytes)'),

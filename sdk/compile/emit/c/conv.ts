@@ -102,16 +102,20 @@ export function blockRows(ctx: KernelContext, geo: Geometry, elementBytes: numbe
 
 /** Vectors of channels that can be shared out fairly. */
 const VECTORS_TO_SPLIT = 8;
+/** The same where they are written as columns. */
+const COLUMNS_TO_SPLIT = 4;
 
 /**
  * Whether parts of an integer product share out rows, each unpacking all codes, or channels in vectors of `lanes`, each copying all rows:
- * what there is less of is done more than once. Rows where results are written over them, or in bands.
+ * what there is less of is done more than once. Rows where results are written over them, or in bands; channels, if there are some for every part,
+ * where results are columns, so that what a part writes lies together.
  */
 export function sharesRows(ctx: KernelContext, geo: Geometry, lanes: number): boolean {
   if (geo.m < ROWS_TO_SPLIT) return false;
-  if (ctx.group.turned) return geo.og < 4 * lanes;
-  const inBands = !ctx.group.turned && (rowSplit(geo).split?.bands ?? 1) > 1;
-  return ctx.overlapped || inBands || geo.og < geo.m || geo.og < VECTORS_TO_SPLIT * lanes;
+  if (ctx.overlapped) return true;
+  if (ctx.group.turned) return geo.og < COLUMNS_TO_SPLIT * lanes;
+  const inBands = (rowSplit(geo).split?.bands ?? 1) > 1;
+  return inBands || geo.og < geo.m || geo.og < VECTORS_TO_SPLIT * lanes;
 }
 
 /** A part's rows [m0, m1) and channels [n0, n1) of a product. */

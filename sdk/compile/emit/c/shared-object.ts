@@ -7,7 +7,7 @@ import { threads } from './threads.ts';
  * model is mapped here, threads are in emit/c/threads.ts. Bumped when the functions change, or the forms of weights that they read: an engine takes its own
  * version and older ones (sdk/device/engine/library.ts).
  */
-export const SHARED_OBJECT_VERSION = 4;
+export const SHARED_OBJECT_VERSION = 5;
 
 export function sharedObjectEntry(
   program: Pick<Program, 'steps' | 'scratchBytes'>,

@@ -20,13 +20,14 @@ export interface Turn {
 export function turnOf(ctx: KernelContext, rows: number, channels: number): Turn | undefined {
   const l = ctx.group.turned;
   if (!l) return undefined;
-  const [x, y] = [l.node.inputs[0]!, l.node.outputs[0]!];
+  // A view in between may have other axes.
+  const [x, y] = [ctx.owner(l.node.inputs[0]!), l.node.outputs[0]!];
   const columns = ctx.type(x).shape.at(-1)!;
   const all = sizeOf(ctx.type(x).shape) / columns;
   const pitch = Math.min(channels, columns);
   const block = `((float *)${ctx.scratch((rows * pitch + 16) * 4)})`;
   return {
-    value: ctx.owner(x),
+    value: x,
     block,
     pitch,
     begin: (from) => `const i32 origin = ${from} * ${pitch} + n;`,
