@@ -105,17 +105,16 @@ function turned(zip: string, vectors: number): { text: string; last: string } {
   return { text, last: from };
 }
 
-/**
- * Along the lines of the result: processors fetch ahead what a loop that goes across them would write next, which at the end of a part is
- * another thread's, and takes it from that processor's cache once a block.
- */
 function transposeOf(form: (typeof FORMS)[number]): string {
   const { size, type } = form;
   return `EW_SHARED void ew_transpose${size}(const ${type} *x, ${type} *y, i32 rows, i32 cols, i32 from, i32 to) {${squares(form, type, (at) => `b16_load(${at})`)}}
 `;
 }
 
-/** The loops over squares, of vectors that `load` makes of elements of type `from`. */
+/**
+ * The loops over squares, of vectors that `load` makes of elements of type `from`. They go along the lines of the result: processors fetch ahead
+ * what a loop that goes across them would write next, which at the end of a part is another thread's, and take it from that processor's cache once a block.
+ */
 function squares({ size, type, zip }: (typeof FORMS)[number], from: string, load: (at: string) => string): string {
   const n = VECTOR_BYTES / size;
   const unit = LINE_BYTES / size;
