@@ -34,9 +34,20 @@ EW_INLINE f4 ew_exp(f4 x) {
   i4 half = i4_shr(k, 1);
   return f4_mul(f4_mul(p, ew_pow2i(half)), ew_pow2i(i4_sub(k, half)));
 }
+/* the same for x up to 0: the second product alone rounds */
+EW_INLINE f4 ew_exp_below(f4 x) {
+  i4 k; f4 p = ew_exp_split(f4_max(x, f4_splat(-104.0f)), &k);
+  return f4_mul(f4_mul(p, ew_pow2i(i4_add(k, i4_splat(32)))), f4_splat(2.3283064365386963e-10f));
+}
+/* the same for x from -80 on: 2^128 is half of it, twice */
+EW_INLINE f4 ew_exp_above(f4 x) {
+  i4 k; f4 p = ew_exp_split(f4_min(x, f4_splat(89.0f)), &k);
+  return f4_mul(f4_add(p, p), ew_pow2i(i4_sub(k, i4_splat(1))));
+}
 /* the same for |x| < 80, where the product with 2^k is exact */
 EW_INLINE f4 ew_exp_near(f4 x) { i4 k; f4 p = ew_exp_split(x, &k); return f4_mul(p, ew_pow2i(k)); }
-EW_INLINE f4 ew_sigmoid(f4 x) { return f4_div(f4_splat(1.0f), f4_add(f4_splat(1.0f), ew_exp(f4_neg(x)))); }
+/* beside 1, e^-80 is nothing */
+EW_INLINE f4 ew_sigmoid(f4 x) { return f4_div(f4_splat(1.0f), f4_add(f4_splat(1.0f), ew_exp_above(f4_max(f4_neg(x), f4_splat(-80.0f))))); }
 /* x = m 2^e: t = m - 1 with m in [sqrt 1/2, sqrt 2) */
 EW_INLINE f4 ew_split_log(f4 x, f4 *e) {
   f4 small = f4_lt(x, f4_splat(1.17549435e-38f));
@@ -70,7 +81,7 @@ EW_INLINE f4 ew_tanh(f4 x) {
   f4 p = f4_splat(-5.70498872745e-3f);
   p = EW_H(p, z, 2.06390887954e-2f); p = EW_H(p, z, -5.37397155531e-2f); p = EW_H(p, z, 1.33314422036e-1f); p = EW_H(p, z, -3.33332819422e-1f);
   f4 lo = f4_add(f4_mul(f4_mul(p, z), x), x);
-  f4 hi = f4_sub(f4_splat(1.0f), f4_div(f4_splat(2.0f), f4_add(ew_exp(f4_add(a, a)), f4_splat(1.0f))));
+  f4 hi = f4_sub(f4_splat(1.0f), f4_div(f4_splat(2.0f), f4_add(ew_exp_above(f4_add(a, a)), f4_splat(1.0f))));
   hi = v_select(f4_lt(x, f4_splat(0.0f)), f4_neg(hi), hi);
   return v_select(f4_lt(a, f4_splat(0.625f)), lo, hi);
 }
@@ -135,5 +146,5 @@ static f4 ew_pow(f4 x, f4 y) {
 EW_INLINE f4 ew_mod(f4 a, f4 b) { f4 q = f4_div(a, b); f4 t = v_select(f4_lt(q, f4_splat(0.0f)), f4_ceil(q), f4_floor(q)); return f4_sub(a, f4_mul(b, t)); }
 `;
 
-/** C version of sdk/ir/math.ts: the same operations in the same order, so the same bits. Compiled with -ffp-contract=off. */
+/** C version of sdk/ir/math.ts: the same operations in the same order but where a shorter way gives the same bits. Compiled with -ffp-contract=off. */
 export const MATH = `${LANE_MATH}${POWERS}`;

@@ -28,8 +28,8 @@ export function emitSoftmax(ctx: KernelContext, l: Lowered<KernelOf<'softmax'>>)
     ${rest ? `const f4 t = ew_load_part(s + k, ${rest}, -__builtin_inff()); m = f4_max(m, t);` : ''}
     const f4 top = f4_splat(ew_max4(m)); f4 sum = f4_splat(0.0f); k = 0;
     ${wide?.powers ?? few?.powers ?? ''}
-    for (; k + 4 <= ${red}; k += 4) { f4 e = ew_exp(f4_sub(f4_load(s + k), top)); sum = f4_add(sum, e); ${log ? '' : 'f4_store(d + k, e);'} }
-    ${rest ? `{ f4 e = ew_exp(f4_sub(t, top)); sum = f4_add(sum, e); ${log ? '' : `ew_store_part(d + k, ${rest}, e);`} }` : ''}
+    for (; k + 4 <= ${red}; k += 4) { f4 e = ew_exp_below(f4_sub(f4_load(s + k), top)); sum = f4_add(sum, e); ${log ? '' : 'f4_store(d + k, e);'} }
+    ${rest ? `{ f4 e = ew_exp_below(f4_sub(t, top)); sum = f4_add(sum, e); ${log ? '' : `ew_store_part(d + k, ${rest}, e);`} }` : ''}
     const f4 total = f4_splat(ew_sum4(sum));
     ${
       log
@@ -50,9 +50,9 @@ export function emitSoftmax(ctx: KernelContext, l: Lowered<KernelOf<'softmax'>>)
     const float *s = ${src} + o * ${red * inner} + j; float *d = ${dst} + o * ${red * inner} + j;
     f4 m = f4_splat(-__builtin_inff()), sum = f4_splat(0.0f);
     for (i32 k = 0; k < ${red}; k++) m = f4_max(m, f4_load(s + k * ${inner}));
-    for (i32 k = 0; k < ${red}; k++) sum = f4_add(sum, ew_exp(f4_sub(f4_load(s + k * ${inner}), m)));
+    for (i32 k = 0; k < ${red}; k++) sum = f4_add(sum, ew_exp_below(f4_sub(f4_load(s + k * ${inner}), m)));
     for (i32 k = 0; k < ${red}; k++) {
-      const f4 v = ${log ? `f4_sub(f4_load(s + k * ${inner}), f4_add(m, ew_log(sum)))` : `f4_div(ew_exp(f4_sub(f4_load(s + k * ${inner}), m)), sum)`};
+      const f4 v = ${log ? `f4_sub(f4_load(s + k * ${inner}), f4_add(m, ew_log(sum)))` : `f4_div(ew_exp_below(f4_sub(f4_load(s + k * ${inner}), m)), sum)`};
       ew_store_part(d + k * ${inner}, nv, v);
     }
   }`;
@@ -70,7 +70,7 @@ function narrowRow(red: number, log: boolean): { max: string; powers: string; sh
   return {
     max: `{ f4 ${all.map((i) => `m${i} = m`).join(', ')}; ${loop(each((i) => `m${i} = f4_max(m${i}, f4_load(s + k + ${4 * i}));`))} m = ${all.map((i) => `m${i}`).reduce((a, b) => `f4_max(${a}, ${b})`)}; }`,
     powers: loop(
-      `const f4 ${all.map((i) => `e${i} = ew_exp(f4_sub(f4_load(s + k + ${4 * i}), top))`).join(', ')}; ${each((i) => `sum = f4_add(sum, e${i}); ${log ? '' : `f4_store(d + k + ${4 * i}, e${i});`}`)}`,
+      `const f4 ${all.map((i) => `e${i} = ew_exp_below(f4_sub(f4_load(s + k + ${4 * i}), top))`).join(', ')}; ${each((i) => `sum = f4_add(sum, e${i}); ${log ? '' : `f4_store(d + k + ${4 * i}, e${i});`}`)}`,
     ),
     shares: loop(each((i) => `f4_store(d + k + ${4 * i}, f4_div(f4_load(d + k + ${4 * i}), total));`)),
   };
@@ -84,7 +84,7 @@ function wideRow(lanes: number, red: number): { max: string; powers: string; sha
   const loop = (text: string): string => `for (; k + ${lanes} <= ${red}; k += ${lanes}) ${text}`;
   const fours = Array.from({ length: lanes / 4 }, (_, i) => 4 * i);
   const most = widened(`f4 most = f4_splat(-__builtin_inff()); ${loop('most = f4_max(most, f4_load(s + k));')}`);
-  const power = widened(`f4_store(d + k, ew_exp(f4_sub(f4_load(s + k), f4_splat(peak))));`);
+  const power = widened(`f4_store(d + k, ew_exp_below(f4_sub(f4_load(s + k), f4_splat(peak))));`);
   return {
     max: `{ ${most} float t[${lanes}]; ${widened('f4_store(t, most);')} ${fours.map((i) => `m = f4_max(m, f4_load(t + ${i}));`).join(' ')} }`,
     powers: `const float peak = f4_lane(top, 0); ${loop(`{ ${power} ${fours.map((i) => `sum = f4_add(sum, f4_load(d + k + ${i}));`).join(' ')} }`)}`,

@@ -95,9 +95,11 @@ export function wideLstm(
           }
         }
       }`;
+  // Back and forth, so that each step begins with what the last one has left in the first cache.
+  const inTurn = v.recurrent.once ? `k & 1 ? ${count - 1} - i : i` : 'i';
   const gate = `f4_mul(f4_from_i4(i4_load(${all} + j)), f4_mul(f4_load(${v.recurrent.scale} + dir * ${gates} + j), f4_splat(${f32Literal(1 / 127)})))`;
   const step = `static const i32 alone[] = {0}; ew_quantize_h(hs, ${hidden}, ${s.h}, ${padded(s.h)}); ew_narrow((i8 *)${row}, ${hidden}, ${padded(s.h)}); ew_flip(${row}, (const i8 *)${row}, ${padded(s.h)});
-          for (i32 b = 0; b < ${count}; b++) { ${recurrent.before} ${recurrent.dot(row, 'alone', '1', `${all} + b * ${width}`)} }
+          for (i32 i = 0; i < ${count}; i++) { const i32 b = ${inTurn}; ${recurrent.before} ${recurrent.dot(row, 'alone', '1', `${all} + b * ${width}`)} }
           for (i32 j = 0; j < ${gates}; j += ${lanes}) f4_store(gates + j, ${gate});`;
   return { product: widened(product), setup: `${recurrent.setup} ${input.setup}`, step: widened(step) };
 }
