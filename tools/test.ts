@@ -1,6 +1,7 @@
 /**
  * Runs the test files (*.test.ts) under the given folders, each in its own process, and closes with one line
- * `N passed, N failed`. Options: --jobs N, --json FILE, --filter TEXT (part of the path).
+ * `N passed, N failed`. Options: --jobs N, --json FILE, --filter TEXT (part of the path), --without-compilers (tests name
+ * what compilers and emulators of this machine would be called for).
  */
 import { readdir, writeFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
@@ -58,15 +59,21 @@ function printRun(run: FileRun): void {
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { jobs: { type: 'string' }, json: { type: 'string' }, filter: { type: 'string', default: '' } },
+    options: {
+      jobs: { type: 'string' },
+      json: { type: 'string' },
+      filter: { type: 'string', default: '' },
+      'without-compilers': { type: 'boolean', default: false },
+    },
   });
   const files = await findTests(positionals.length ? positionals : ['test'], values.filter);
   const requireAll = process.env.EIGEN_REQUIRE_ALL === '1';
+  const env = values['without-compilers'] ? { EIGEN_TEST_COMPILERS: '0' } : {};
   const runs: FileRun[] = [];
   const queue = await longestFirst(files);
   const worker = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const run = judge(await runTestFile(file, root), requireAll);
+      const run = judge(await runTestFile(file, root, env), requireAll);
       runs.push(run);
       printRun(run);
     }

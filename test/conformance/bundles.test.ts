@@ -21,6 +21,7 @@ import { skip } from '../../sdk/testing/skip.ts';
 import { bytesOf, type Tensor } from '../../sdk/util/tensor.ts';
 import { thisPlatform } from '../../sdk/wire/kernels.ts';
 import { hostTarget } from '../../targets/host/index.ts';
+import { compilesFor, WITHOUT_COMPILER } from '../support/compilers.ts';
 import { type SmallModel, smallCnn, smallEmbedding, smallLstm, smallPerceptron } from '../support/small-models.ts';
 
 /**
@@ -47,7 +48,7 @@ const BUNDLES: readonly Bundled[] = [
   { name: 'embedding and linear', model: smallEmbedding(), compressed: false },
 ];
 
-const compiler = await hostTarget.toolchain();
+const compiles = await compilesFor(hostTarget);
 
 const KERNELS: readonly { engine: EngineName; threads: number }[] = (
   [...(['simd128', 'dot7', 'dot7x16'] as const), ...nativeVariants()] as const
@@ -57,7 +58,7 @@ const KERNELS: readonly { engine: EngineName; threads: number }[] = (
 function nativeVariants(): ('sse4' | 'avx2' | 'avxvnni' | 'avx512vnni')[] {
   const platform = thisPlatform();
   return (['sse4', 'avx2', 'avxvnni', 'avx512vnni'] as const).filter(
-    (variant) => compiler && runnable([{ platform: 'linux-x64', variant }], platform, processorFlags()).length > 0,
+    (variant) => compiles && runnable([{ platform: 'linux-x64', variant }], platform, processorFlags()).length > 0,
   );
 }
 
@@ -143,7 +144,7 @@ for (const bundled of BUNDLES) {
   });
 }
 
-if (!compiler) test('native kernels', () => skip('every bundle on native kernels', 'no C compiler for x86-64 here'));
+if (!compiles) test('native kernels', () => skip('every bundle on native kernels', WITHOUT_COMPILER));
 
 if (!probeDot7().whole.right)
   test('dot7', () => skip('every bundle on dot7', 'this Node has no right relaxed dot product', 'unsupported'));

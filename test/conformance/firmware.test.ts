@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { skip } from '../../sdk/testing/index.ts';
 import { sha256OfTensor } from '../../sdk/util/hash.ts';
+import { WITHOUT_COMPILER } from '../support/compilers.ts';
 import { conformanceGraph } from '../support/conformance-graph.ts';
 import { FirmwareFolder, hostCompilers, libraryOf, onWasm } from '../support/firmware.ts';
 
@@ -11,7 +12,7 @@ const { graph, inputs, placed } = conformanceGraph();
 
 test('every operator as firmware, whatever the compiler is told about floats', async () => {
   const [compiler] = hostCompilers();
-  if (!compiler) return skip('operators as firmware', 'there is no C compiler (apt install gcc)');
+  if (!compiler) return skip('operators as firmware', WITHOUT_COMPILER);
   const outputs = await onWasm(graph, inputs);
   const folder = await FirmwareFolder.with(libraryOf(graph, inputs, outputs));
   try {

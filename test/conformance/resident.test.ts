@@ -18,6 +18,7 @@ import { thisPlatform } from '../../sdk/wire/kernels.ts';
 import type { WeightLayout } from '../../sdk/wire/program.ts';
 import { hostTarget } from '../../targets/host/index.ts';
 import { wasmTarget } from '../../targets/wasm/index.ts';
+import { compilesFor, WITHOUT_COMPILER } from '../support/compilers.ts';
 import { wasmVariants } from '../support/engines.ts';
 
 /**
@@ -195,8 +196,12 @@ test('the two programs hold their constants in different forms', () => {
 
 /** Kernels of this machine, where there is a compiler for them and a processor that runs them. */
 async function nativeCases(): Promise<{ variant: string; run(threads: number): Promise<Record<string, Tensor>> }[]> {
-  if (hostTarget.platform !== thisPlatform() || (await hostTarget.toolchain()) === undefined) {
-    skip('resident forms on native kernels', 'no compiler for this processor here', 'unsupported');
+  if (hostTarget.platform !== thisPlatform()) {
+    skip('resident forms on native kernels', 'no kernels for this processor', 'unsupported');
+    return [];
+  }
+  if (!(await compilesFor(hostTarget))) {
+    skip('resident forms on native kernels', WITHOUT_COMPILER);
     return [];
   }
   const compiled = await compileGraph(graph, hostTarget);

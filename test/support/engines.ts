@@ -10,6 +10,7 @@ import { residentBlock } from '../../sdk/runner.ts';
 import { skip } from '../../sdk/testing/skip.ts';
 import { thisPlatform } from '../../sdk/wire/kernels.ts';
 import { TARGETS } from '../../targets/index.ts';
+import { compilesFor, WITHOUT_COMPILER } from './compilers.ts';
 
 /** One variant of kernels of a graph, on the engine that runs it here. */
 export interface EngineCase {
@@ -37,8 +38,8 @@ export async function engineCases(graph: Graph, options: CompileOptions = {}): P
       continue;
     }
     if (target.platform !== thisPlatform()) continue;
-    if ((await target.toolchain()) === undefined) {
-      skip(`kernels of target ${target.id}`, 'no compiler for it here');
+    if (!(await compilesFor(target))) {
+      skip(`kernels of target ${target.id}`, WITHOUT_COMPILER);
       continue;
     }
     const compiled = await compileGraph(graph, target, options);

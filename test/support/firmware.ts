@@ -11,14 +11,15 @@ import { residentBlock } from '../../sdk/runner.ts';
 import { sha256OfTensor } from '../../sdk/util/hash.ts';
 import type { Tensor } from '../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../targets/wasm/index.ts';
+import { CALLS_COMPILERS } from './compilers.ts';
 import { projectRoot } from './shared.ts';
 
 /** Firmware libraries compiled and run: by the compilers of this machine, and for Cortex-M under an emulator. */
 
 export const STRICT = ['-std=c99', '-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-Werror'];
 
-/** Compilers of this machine that are there. */
-export const hostCompilers = (): string[] => ['gcc', 'clang'].filter(exists);
+/** Compilers of this machine that are there and called. */
+export const hostCompilers = (): string[] => (CALLS_COMPILERS ? ['gcc', 'clang'].filter(exists) : []);
 
 export const exists = (tool: string): boolean => spawnSync(tool, ['--version']).status === 0;
 

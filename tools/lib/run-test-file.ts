@@ -18,14 +18,14 @@ export async function limitOf(file: string): Promise<number> {
 }
 
 /** Runs one test file in a process of its own and reports what it did. The process group ends with it. */
-export async function runTestFile(file: string, cwd: string): Promise<FileRun> {
+export async function runTestFile(file: string, cwd: string, env: NodeJS.ProcessEnv = {}): Promise<FileRun> {
   const limit = await limitOf(file);
   const started = performance.now();
   const child = spawn(process.execPath, ['--import', 'tsx', file], {
     cwd,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, EIGEN_VERIFY: '1', NO_COLOR: '1', FORCE_COLOR: '0' },
+    env: { ...process.env, EIGEN_VERIFY: '1', NO_COLOR: '1', FORCE_COLOR: '0', ...env },
   });
   let output = '';
   const keep = (chunk: string): void => {

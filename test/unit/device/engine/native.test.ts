@@ -14,9 +14,10 @@ import { isEigenError } from '../../../../sdk/util/errors.ts';
 import { sha256 } from '../../../../sdk/util/hash.ts';
 import { bytesOf, tensor } from '../../../../sdk/util/tensor.ts';
 import { hostTarget } from '../../../../targets/host/index.ts';
+import { compilesFor, WITHOUT_COMPILER } from '../../../support/compilers.ts';
 import { GraphSketch } from '../../../support/graphs.ts';
 
-const there = process.arch === 'x64' && process.platform === 'linux' && (await hostTarget.toolchain()) !== undefined;
+const there = process.arch === 'x64' && process.platform === 'linux' && (await compilesFor(hostTarget));
 const compiled = there ? await compileGraph(small(), hostTarget, { variants: ['sse4'] }) : undefined;
 
 function small() {
@@ -36,7 +37,7 @@ test.before(() => {
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 test('weights in a file are mapped, and what is written to them stays out of it', async () => {
-  if (!compiled) return skip('mapped weights', 'no C compiler for x86-64 here');
+  if (!compiled) return skip('mapped weights', WITHOUT_COMPILER);
   const { program, modules } = compiled;
   const block = residentBlock(compiled);
   const file = join(folder, 'weights.bin');
@@ -55,7 +56,7 @@ test('weights in a file are mapped, and what is written to them stays out of it'
 });
 
 test('of kernels in files the best is loaded where it is, the others are not looked at', async () => {
-  if (!there) return skip('kernels in files', 'no C compiler for x86-64 here');
+  if (!there) return skip('kernels in files', WITHOUT_COMPILER);
   const both = await compileGraph(small(), hostTarget, { variants: ['sse4', 'avx2'] });
   const { program, modules } = both;
   const asked: string[] = [];
@@ -110,8 +111,7 @@ function processorsOf(): Map<number, bigint> {
 }
 
 test('threads stay on the processors that the process is left with', async () => {
-  if (!compiled || availableParallelism() < 2)
-    return skip('fewer processors', 'no C compiler for x86-64, or one processor');
+  if (!compiled || availableParallelism() < 2) return skip('fewer processors', `one processor, or ${WITHOUT_COMPILER}`);
   const setMask = koffi.load('libc.so.6').func('int sched_setaffinity(int thread, size_t size, void *mask)');
   const restrict = (mask: bigint): void => {
     for (const thread of processorsOf().keys()) setMask(thread, 128, new BigUint64Array(16).fill(mask, 0, 1));
@@ -143,7 +143,7 @@ test('threads stay on the processors that the process is left with', async () =>
 });
 
 test('threads that come and go give the same outputs', async () => {
-  if (!there) return skip('threads', 'no C compiler for x86-64 here');
+  if (!there) return skip('threads', WITHOUT_COMPILER);
   // Steps that are split, and one that is not; threads sleep between some of the runs.
   const g = new GraphSketch('split');
   const x = g.input('x', [256, 192]);
@@ -167,7 +167,7 @@ test('threads that come and go give the same outputs', async () => {
 });
 
 test('inputs and outputs are used where they are, at the end of their page, of one memory, and read again', async () => {
-  if (!there) return skip('tensors in place', 'no C compiler for x86-64 here');
+  if (!there) return skip('tensors in place', WITHOUT_COMPILER);
   // The first output is read by the step behind it; what is left over of a vector lies behind the tensors.
   const g = new GraphSketch('ends');
   const x = g.input('x', [61, 67]);
@@ -219,7 +219,7 @@ test('inputs and outputs are used where they are, at the end of their page, of o
 });
 
 test('kernels that cannot be loaded are refused by name', async () => {
-  if (!compiled) return skip('unusable kernels', 'no C compiler for x86-64 here');
+  if (!compiled) return skip('unusable kernels', WITHOUT_COMPILER);
   const { program } = compiled;
   const block = residentBlock(compiled);
   const refused = async (modules: Parameters<typeof NativeEngine.load>[1], message: RegExp): Promise<void> => {
@@ -241,7 +241,7 @@ test('kernels that cannot be loaded are refused by name', async () => {
 
 test('a shared object is the same bytes from any folder', async () => {
   const compiler = await findCompiler('linux-x64');
-  if (!compiled || !compiler) return skip('reproducible shared objects', 'no C compiler for x86-64 here');
+  if (!compiled || !compiler) return skip('reproducible shared objects', WITHOUT_COMPILER);
   const cache = process.env.EIGEN_CACHE;
   process.env.EIGEN_CACHE = 'off';
   const again = await buildSharedObject(compiled.source, compiler, [...hostTarget.variants[0]!.flags]);
