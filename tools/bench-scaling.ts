@@ -1,6 +1,7 @@
 /**
  * How the time of a layer grows with its work: layers of one kind from 1 to 100 million multiply-accumulates, in one thread and in two,
- * on every engine, with outputs written to the tensors of the run before. Prints how far each is from the line through all sizes of its kind, and how much faster two threads are,
+ * on every engine. A layer is the second of three equal ones, timed as profiles time it; the network of all three is timed as well, with floats in and out, and
+ * outputs written to the tensors of the run before. Prints how far each layer is from the line through all sizes of its kind, and how much faster two threads are,
  * beside what the machine gave two threads of arithmetic alone in the same rounds (tools/speed/control.ts). Rounds in which that was less than 1.7 are repeated, twice as many at most.
  * Writes out/scaling.json and out/scaling.html.
  *
@@ -32,7 +33,7 @@ import { sourceHashes } from './speed/prepare.ts';
 import { scalingPage, scalingText } from './speed/present/scaling.ts';
 import { bundled, Child } from './speed/process.ts';
 import { spreadOf } from './speed/results.ts';
-import { takeRounds } from './speed/rounds.ts';
+import { type Taker, takeRounds } from './speed/rounds.ts';
 import { FREE, type LayerTime, type ScalingDocument, type ScalingSeries } from './speed/scaling.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -44,6 +45,8 @@ interface Built {
   readonly family: string;
   readonly bundle: string;
   readonly inputs: string;
+  /** Node of the layer in the middle. */
+  readonly layer: string;
   readonly macs: number;
   readonly bytes: number;
 }
@@ -72,13 +75,17 @@ async function built(layer: Layer, key: string): Promise<Built> {
     });
   }
   const { steps } = (await readBundle(paths.bundle)).manifest.program;
-  const sum = (of: (s: (typeof steps)[number]) => number): number => steps.reduce((a, s) => a + of(s), 0);
-  return { family: layer.family, ...paths, macs: sum((s) => s.macs), bytes: sum((s) => s.bytes) };
+  const nodes = [...new Set(steps.filter((s) => s.macs > 0).map((s) => s.node))];
+  if (nodes.length !== 3) throw new Error(`${layer.id} has ${nodes.length} layers and not three`);
+  const middle = nodes[1]!;
+  const own = steps.filter((s) => s.node === middle);
+  const sum = (of: (s: (typeof steps)[number]) => number): number => own.reduce((a, s) => a + of(s), 0);
+  return { family: layer.family, ...paths, layer: middle, macs: sum((s) => s.macs), bytes: sum((s) => s.bytes) };
 }
 
-/** Two threads and one, each a process: of the layer, and of the control. */
+/** One thread and two, each a process: of the network with the layer, and of the control. */
 interface Pairs {
-  readonly layer: readonly Child[];
+  readonly network: readonly Child[];
   readonly control: readonly Child[];
 }
 
@@ -101,29 +108,30 @@ async function openControls(children: readonly Child[], engine: string, seconds:
 }
 
 async function timed(layer: Built, engine: string, pairs: Pairs, rounds: number): Promise<LayerTime> {
-  for (const [i, child] of pairs.layer.entries()) {
+  for (const [i, child] of pairs.network.entries()) {
     const outputs = join(FOLDER, `outputs-${i}.npz`);
     const { bundle, inputs } = layer;
     const message = { runtime: 'ours', paths: [bundle], inputs, outputs, engine, threads: i + 1, reuse: true } as const;
-    await child.ask({ type: 'open', ...message });
+    await child.ask({ type: 'open', ...message, layer: layer.layer });
   }
-  const first = await pairs.layer[0]!.ask({ type: 'turn', ms: TURN_MS });
+  const first = await pairs.network[0]!.ask({ type: 'turn', ms: TURN_MS, layer: true });
   await openControls(pairs.control, engine, first.seconds);
-  const children = [...pairs.layer, ...pairs.control];
-  const takers = children.map((child, i) => ({ id: String(i), turn: (ms: number) => child.ask({ type: 'turn', ms }) }));
-  const noiseOf = ([, , one, two]: readonly number[]): number => (FREE * two!) / one!;
+  const both = (name: string, children: readonly Child[], layer = false): Taker[] =>
+    children.map((child, i) => ({ id: `${name} ${i + 1}`, turn: (ms) => child.ask({ type: 'turn', ms, layer }) }));
+  const takers = [
+    ...both('layer', pairs.network, true),
+    ...both('network', pairs.network),
+    ...both('control', pairs.control),
+  ];
+  const noiseOf = (turns: readonly number[]): number => (FREE * turns.at(-1)!) / turns.at(-2)!;
   const { seconds, dropped } = await takeRounds(takers, { rounds, turnMs: TURN_MS, noiseOf });
-  await Promise.all(children.map((child) => child.ask({ type: 'close' })));
-  const faster = (one: string, two: string): number =>
-    spreadOf(seconds[one]!.map((t, r) => t / seconds[two]![r]!)).median;
-  return {
-    macs: layer.macs,
-    bytes: layer.bytes,
-    seconds: spreadOf(seconds['0']!).median,
-    twoThreads: faster('0', '1'),
-    control: faster('2', '3'),
-    dropped,
+  await Promise.all([...pairs.network, ...pairs.control].map((child) => child.ask({ type: 'close' })));
+  const of = (name: string): { seconds: number; twoThreads: number } => {
+    const [one, two] = [seconds[`${name} 1`]!, seconds[`${name} 2`]!];
+    return { seconds: spreadOf(one).median, twoThreads: spreadOf(one.map((t, r) => t / two[r]!)).median };
   };
+  const { macs, bytes } = layer;
+  return { macs, bytes, ...of('layer'), network: of('network'), control: of('control').twoThreads, dropped };
 }
 
 /** The layers of one kind on one engine, with the line that fits them best. */
@@ -158,7 +166,7 @@ async function main(): Promise<number> {
   }
   const script = await bundled(root, 'tools/speed/child.ts', join(root, 'out/speed/child.mjs'));
   const pair = (): Child[] => [1, 2].map(() => new Child(process.execPath, script));
-  const pairs: Pairs = { layer: pair(), control: pair() };
+  const pairs: Pairs = { network: pair(), control: pair() };
   const series: ScalingSeries[] = [];
   try {
     for (const engine of engines) {
@@ -172,7 +180,7 @@ async function main(): Promise<number> {
       }
     }
   } finally {
-    for (const child of [...pairs.layer, ...pairs.control]) child.stop();
+    for (const child of [...pairs.network, ...pairs.control]) child.stop();
   }
   const machine = { processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
   const document: ScalingDocument = { machine, rounds, series };

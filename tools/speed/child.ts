@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { ProfileRow } from '../../sdk/app/profile-bundle.ts';
+import type { BundleSession } from '../../sdk/app/session.ts';
 import {
   type EngineName,
   openOracle,
@@ -16,7 +17,7 @@ import { sha256 } from '../../sdk/util/hash.ts';
 import { bytesOf } from '../../sdk/util/tensor.ts';
 import { type Guard, guardOf } from './avx2/guard.ts';
 import { openControl } from './control.ts';
-import type { Answer, Message, Opened, OpenMessage, Reply, Turn } from './protocol.ts';
+import type { Answer, Message, Opened, OpenMessage, Reply, Turn, TurnMessage } from './protocol.ts';
 import { spreadOf } from './results.ts';
 import { openTf } from './tfjs.ts';
 
@@ -31,6 +32,8 @@ type Outputs = Readonly<Record<string, Tensor>>;
 interface Open {
   readonly detail: string;
   run(): Promise<Outputs>;
+  /** A run that tells how many seconds the layer took that was asked for. */
+  runLayer?(): number;
   profile?(): Promise<readonly ProfileRow[]>;
   close(): unknown;
 }
@@ -55,6 +58,7 @@ async function openFile(m: OpenMessage, path: string): Promise<Open> {
     return {
       detail: session.engine,
       run: m.reuse ? again : () => session.run(inputs),
+      ...(m.layer === undefined ? {} : { runLayer: layerOf(session, inputs, m.layer) }),
       // On the golden inputs: times of kernels do not depend on values.
       profile: async () => (await profileBundle({ bundle: path, engine })).rows,
       close: () => session.close(),
@@ -80,6 +84,19 @@ async function openFile(m: OpenMessage, path: string): Promise<Open> {
   const told = m.shim === undefined ? '' : ', told of a processor without AVX-512 and AVX-VNNI';
   const detail = `${oracle.name} ${oracle.version}${form ? `, int8: ${form[1]}` : ''}${told}`;
   return { detail, run: () => oracle.run(inputs), close: () => oracle.close() };
+}
+
+function layerOf(session: BundleSession, inputs: Outputs, node: string): () => number {
+  const belongs = session.bundle.manifest.program.steps.map((s) => s.node === node);
+  return () => {
+    let [ms, before] = [0, performance.now()];
+    session.runSteps(inputs, (step) => {
+      const now = performance.now();
+      if (belongs[step]) ms += now - before;
+      before = now;
+    });
+    return ms / 1000;
+  };
 }
 
 /** The fastest of the forms of a model; opened one after another, timed when warm. */
@@ -117,6 +134,16 @@ async function timed({ run }: Open, ms: number): Promise<{ seconds: number; last
     batches.push((now - began) / runs / 1000);
   }
   return { seconds: spreadOf(batches).median, last };
+}
+
+/** The same of the layer that the model was opened with, a run at a time. */
+async function timedLayer({ run, runLayer }: Open, ms: number): Promise<{ seconds: number; last: Outputs }> {
+  if (!runLayer) throw new Error('the model was opened without a layer');
+  runLayer();
+  const times: number[] = [];
+  const start = performance.now();
+  while (performance.now() - start < ms) times.push(runLayer());
+  return { seconds: spreadOf(times).median, last: await run() };
 }
 
 function digestOf(outputs: Outputs): string {
@@ -160,12 +187,12 @@ function calibrate(): number {
 }
 
 /** Every output that is timed is one that was compared: the last of a turn must have the bits of the first. */
-async function turn(ms: number): Promise<Turn> {
+async function turn({ ms, layer }: TurnMessage): Promise<Turn> {
   const model = opened();
   const before = calibrate();
   const used = process.cpuUsage();
   const start = performance.now();
-  const { seconds, last } = await watched(model.guard, () => timed(model, ms));
+  const { seconds, last } = await watched(model.guard, () => (layer ? timedLayer : timed)(model, ms));
   const elapsed = performance.now() - start;
   const { user, system } = process.cpuUsage(used);
   if (digestOf(last) !== model.digest) throw new Error('the outputs of a timed run differ from those of the first one');
@@ -194,7 +221,7 @@ async function answer(m: Message): Promise<Answer<Message>> {
     case 'open':
       return open(m);
     case 'turn':
-      return turn(m.ms);
+      return turn(m);
     case 'profile':
       return profile();
     case 'close':

@@ -1,6 +1,6 @@
 import { Builder } from './built.ts';
 
-/** A network of one layer whose size is chosen. */
+/** A network of three equal layers whose size is chosen; the one in the middle has codes as its image and as its result, as most layers of a network have. */
 export interface Layer {
   readonly id: string;
   readonly family: string;
@@ -10,7 +10,7 @@ export interface Layer {
 
 interface Family {
   readonly name: string;
-  /** What it has about this many multiply-accumulates with. */
+  /** What a layer has about this many multiply-accumulates with. */
   sizeOf(macs: number): number;
   build(size: number): Uint8Array;
 }
@@ -36,7 +36,7 @@ const FAMILIES: readonly Family[] = [
     sizeOf: (macs) => Math.sqrt(macs / 64),
     build: (width) => {
       const b = new Builder();
-      b.linear('x', width, width);
+      thrice(b, (x) => b.linear(x, width, width));
       return b.model([64, width]);
     },
   },
@@ -48,12 +48,16 @@ const SIZES = [1e6, 2.15e6, 4.64e6, 10e6, 21.5e6, 46.4e6, 100e6];
 /** Layers of the common kinds from 1 to 100 million multiply-accumulates; sizes are whatever comes out, no multiples of a tile. */
 export function layersOfSizes(): Layer[] {
   return FAMILIES.flatMap(({ name, sizeOf, build }, f) =>
-    SIZES.map((macs, i) => ({ id: `layer-${f}-${i}`, family: name, build: () => build(Math.round(sizeOf(macs))) })),
+    SIZES.map((macs, i) => ({ id: `layers-${f}-${i}`, family: name, build: () => build(Math.round(sizeOf(macs))) })),
   );
 }
 
 function convolution(side: number, channels: number, kernel: number): Uint8Array {
   const b = new Builder();
-  b.conv('x', channels, channels, { kernel });
+  thrice(b, (x) => b.conv(x, channels, channels, { kernel }));
   return b.model([1, channels, side, side]);
+}
+
+function thrice(b: Builder, layer: (x: string) => string): void {
+  layer(b.node('Relu', [layer(b.node('Relu', [layer('x')]))]));
 }

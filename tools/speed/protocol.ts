@@ -21,6 +21,8 @@ export interface OpenMessage {
   readonly threads?: number;
   /** Ours: whether outputs are written to the tensors of the run before. */
   readonly reuse?: boolean;
+  /** Ours: node whose kernel turns may be about. */
+  readonly layer?: string;
   /** Folder whose node_modules hold the runtime; beside this package by default. */
   readonly from?: string;
   /** Library to load first, by which the process sees a processor with AVX2 alone. */
@@ -38,11 +40,13 @@ export interface TurnMessage {
   readonly type: 'turn';
   /** Inferences are repeated until this has passed. */
   readonly ms: number;
+  /** Whether the layer is timed that the model was opened with, within its runs. */
+  readonly layer?: boolean;
 }
 
 /** Seconds. */
 export interface Turn {
-  /** Of one inference. */
+  /** Of one inference, or of the layer in it. */
   readonly seconds: number;
   /** Of a fixed piece of arithmetic, the slower of before and after the turn. */
   readonly calibration: number;

@@ -1,13 +1,15 @@
 import type { Machine } from '../quality/results.ts';
 import type { LinearTime } from './fit.ts';
 
-/** A layer in one thread, median; and how many times faster two threads are, median of rounds. */
+/** A layer within a network of three such in one thread, median; and how many times faster two threads are, median of rounds. */
 export interface LayerTime {
   readonly macs: number;
   /** Of weights and activations read and written. */
   readonly bytes: number;
   readonly seconds: number;
   readonly twoThreads: number;
+  /** The same of the whole network, with the application's floats as its input and output. */
+  readonly network: { readonly seconds: number; readonly twoThreads: number };
   /** The same for arithmetic in registers that takes about as long, in the same rounds: what the machine gave. */
   readonly control: number;
   /** Rounds that were left out since something else had a core. */

@@ -6,7 +6,7 @@ import type { ScalingDocument } from '../../../tools/speed/scaling.ts';
 function documentOf(layers: readonly (readonly [twoThreads: number, control: number])[]): ScalingDocument {
   const timed = layers.map(([twoThreads, control]) => ({
     ...{ macs: 20e6, bytes: 1e6, seconds: 1e-4, deviation: 0.01 },
-    ...{ twoThreads, control, dropped: 1 },
+    ...{ twoThreads, network: { seconds: 4e-4, twoThreads: 1.44 }, control, dropped: 1 },
   }));
   const line = { perMac: 5e-12, perByte: 0, fixed: 0 };
   return {
@@ -22,8 +22,9 @@ test('what two threads gain is shown beside what the machine gave', () => {
     [1.65, 1.93],
   ]);
   const text = scalingText(document);
-  assert.match(text, /1\.81x +1\.95x/);
-  assert.match(text, /1\.65x ! +1\.93x/);
+  assert.match(text, /1\.81x +400 us +1\.44x +1\.95x/);
+  assert.match(text, /1\.65x ! +400 us +1\.44x +1\.93x/);
+  assert.match(text, /networks of three such layers.* 1\.44 times at the median/);
   assert.match(text, /1 of 2 with more than 10 M MACs are at least 1\.7 times faster/);
   assert.match(text, /arithmetic alone 1\.94 times the speed of one/);
   assert.match(text, /2 rounds in which it gave less than 1\.7/);

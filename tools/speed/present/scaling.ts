@@ -1,6 +1,6 @@
 import { report } from '../../../sdk/index.ts';
 import { spreadOf } from '../results.ts';
-import { FREE, type ScalingDocument, type ScalingSeries } from '../scaling.ts';
+import { FREE, type LayerTime, type ScalingDocument, type ScalingSeries } from '../scaling.ts';
 import { aligned, time } from './tables.ts';
 
 const { figureOf, linePlot, pageOf, tableOf } = report;
@@ -14,7 +14,7 @@ const signed = (v: number): string => `${v < 0 ? '-' : '+'}${Math.abs(100 * v).t
 
 function tableOfSeries({ layers }: ScalingSeries): string[][] {
   return [
-    ['MACs', 'bytes', 'time', 'GMAC/s', 'from the line', 'two threads', 'the machine gave'],
+    ['MACs', 'bytes', 'time', 'GMAC/s', 'from the line', 'two threads', 'network', 'two threads', 'the machine gave'],
     ...layers.map((l) => [
       `${(l.macs / 1e6).toFixed(2)} M`,
       `${(l.bytes / 1e3).toFixed(0)} kB`,
@@ -22,6 +22,8 @@ function tableOfSeries({ layers }: ScalingSeries): string[][] {
       (l.macs / l.seconds / 1e9).toFixed(1),
       `${signed(l.deviation)}${Math.abs(l.deviation) > NEAR ? ' !' : ''}`,
       `${l.twoThreads.toFixed(2)}x${l.macs > LARGE && l.twoThreads < FASTER ? ' !' : ''}`,
+      time(l.network.seconds),
+      `${l.network.twoThreads.toFixed(2)}x`,
       `${l.control.toFixed(2)}x${l.control < FREE ? ' (not idle)' : ''}`,
     ]),
   ];
@@ -39,12 +41,17 @@ function verdict(series: readonly ScalingSeries[]): string {
   const far = layers.filter((l) => Math.abs(l.deviation) > NEAR).length;
   const large = layers.filter((l) => l.macs > LARGE);
   const slow = large.filter((l) => l.twoThreads < FASTER).length;
+  const gained = (of: (l: LayerTime) => number): string => {
+    const { median, low, high } = spreadOf(large.map(of));
+    const all = large.map(of);
+    return `${median.toFixed(2)} times at the median (quartiles ${low.toFixed(2)} to ${high.toFixed(2)}, all ${Math.min(...all).toFixed(2)} to ${Math.max(...all).toFixed(2)})`;
+  };
   const given = spreadOf(layers.map((l) => l.control));
   const dropped = layers.reduce((sum, l) => sum + l.dropped, 0);
   const busy = layers.filter((l) => l.control < FREE).length;
   return [
     `${layers.length - far} of ${layers.length} layers are within ${100 * NEAR} % of the line of their kind`,
-    `${large.length - slow} of ${large.length} with more than 10 M MACs are at least ${FASTER} times faster with two threads`,
+    `${large.length - slow} of ${large.length} with more than 10 M MACs are at least ${FASTER} times faster with two threads, ${gained((l) => l.twoThreads)}; networks of three such layers, with the application's floats in and out, ${gained((l) => l.network.twoThreads)}`,
     `the machine gave two threads of arithmetic alone ${given.median.toFixed(2)} times the speed of one (quartiles ${given.low.toFixed(2)} to ${given.high.toFixed(2)})`,
     `${dropped} rounds in which it gave less than ${FREE}, or something else had a core, were left out`,
     ...(busy > 0 ? [`${busy} layers were timed without a rest of it: the machine was not idle`] : []),
