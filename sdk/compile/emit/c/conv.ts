@@ -105,24 +105,41 @@ const VECTORS_TO_SPLIT = 8;
 /** The same where they are written as columns. */
 const COLUMNS_TO_SPLIT = 4;
 
+/** Codes that a second part unpacks as soon as it gets an element of a row that the first one has made; where lines of memory take 240 ns from one to the other. */
+const CODES_FOR_ROWS = 3;
+
+/** What parts of a product share out: rows, channels, or rows where there are two parts and channels where there are more. */
+export type Sharing = 'rows' | 'channels' | 'rows of two';
+
 /**
  * Whether parts of an integer product share out rows, each unpacking all codes, or channels in vectors of `lanes`, each copying all rows:
  * what there is less of is done more than once. Rows where results are written over them, or in bands; channels, if there are some for every part,
- * where results are columns, so that what a part writes lies together.
+ * where results are columns, so that what a part writes lies together. Two parts unpack all codes sooner than they
+ * get the rows that the other one has made, where there are not too many.
  */
-export function sharesRows(ctx: KernelContext, geo: Geometry, lanes: number): boolean {
-  if (geo.m < ROWS_TO_SPLIT) return false;
-  if (ctx.overlapped) return true;
-  if (ctx.group.turned) return geo.og < COLUMNS_TO_SPLIT * lanes;
+export function sharingOf(ctx: KernelContext, geo: Geometry, lanes: number): Sharing {
+  if (geo.m < ROWS_TO_SPLIT) return 'channels';
+  if (ctx.overlapped) return 'rows';
+  if (ctx.group.turned) return geo.og < COLUMNS_TO_SPLIT * lanes ? 'rows' : 'channels';
   const inBands = (rowSplit(geo).split?.bands ?? 1) > 1;
-  return inBands || geo.og < geo.m || geo.og < VECTORS_TO_SPLIT * lanes;
+  if (inBands || geo.og < geo.m || geo.og < VECTORS_TO_SPLIT * lanes) return 'rows';
+  return geo.og < CODES_FOR_ROWS * geo.m ? 'rows of two' : 'channels';
 }
 
-/** A part's rows [m0, m1) and channels [n0, n1) of a product. */
-export function sharedOut(geo: Geometry, byRows = geo.m >= ROWS_TO_SPLIT): string {
-  return byRows
-    ? `${share(geo.m, MR, 'm0', 'm1')} const i32 n0 = 0, n1 = ${geo.og};`
-    : `${share(geo.og, NR, 'n0', 'n1')} const i32 m0 = 0, m1 = ${geo.m};`;
+/** A part's rows [m0, m1) and channels [n0, n1), of which it has multiples of `unit`, of a product. */
+export function sharedOut(
+  geo: Geometry,
+  by: Sharing = geo.m >= ROWS_TO_SPLIT ? 'rows' : 'channels',
+  unit = NR,
+): string {
+  const [rows, channels] = [
+    (from: string, to: string) => share(geo.m, MR, from, to),
+    (from: string, to: string) => share(geo.og, unit, from, to),
+  ];
+  if (by === 'rows') return `${rows('m0', 'm1')} const i32 n0 = 0, n1 = ${geo.og};`;
+  if (by === 'channels') return `${channels('n0', 'n1')} const i32 m0 = 0, m1 = ${geo.m};`;
+  return `i32 m0 = 0, m1 = ${geo.m}, n0 = 0, n1 = ${geo.og};
+  if (parts == 2) { ${rows('from', 'to')} m0 = from; m1 = to; } else { ${channels('from', 'to')} n0 = from; n1 = to; }`;
 }
 
 /** What a nest of loops does: `setup` once a block, `tile` once a channel tile. */
@@ -130,8 +147,7 @@ export interface LoopText {
   readonly setup: string;
   readonly tile?: string;
   readonly micro: string;
-  /** Whether parts share out rows; channels else. */
-  readonly byRows?: boolean;
+  readonly sharing?: Sharing;
   readonly turn?: Turn | undefined;
 }
 
@@ -140,9 +156,9 @@ export function blockedLoops(
   geo: Geometry,
   mr: number,
   block: number,
-  { setup, tile = '', micro, byRows, turn }: LoopText,
+  { setup, tile = '', micro, sharing, turn }: LoopText,
 ): string {
-  return `${sharedOut(geo, byRows)}
+  return `${sharedOut(geo, sharing)}
   if (m0 >= m1 || n0 >= n1) return;
   for (i32 g = 0; g < ${geo.groups}; g++) {
     const i32 G = g * ${geo.og}; (void)G;

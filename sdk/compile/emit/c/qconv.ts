@@ -10,7 +10,8 @@ import {
   raggedTaps,
   realRows,
   rowSplit,
-  sharesRows,
+  type Sharing,
+  sharingOf,
 } from './conv.ts';
 import { paysChains } from './dot7-chains.ts';
 import { emitEpilogue, emitRowEpilogue, type RowEpilogue, type Space, spaceOf } from './epilogue.ts';
@@ -172,7 +173,7 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
     rowSums,
     scaling,
     eight,
-    byRows: sharesRows(ctx, geo, NR),
+    sharing: sharingOf(ctx, geo, NR),
     turn,
     zp: v.zp,
   };
@@ -279,8 +280,7 @@ interface Product {
   readonly scaling: Scaling;
   /** Codes have 8 bits, which some engines' dot product of bytes takes. */
   readonly eight: boolean;
-  /** Whether parts share out rows; channels else. */
-  readonly byRows: boolean;
+  readonly sharing: Sharing;
   readonly turn: Turn | undefined;
   readonly zp: string;
 }
@@ -343,7 +343,7 @@ function inWindows({ geo, rows }: Product, w: Windows, type: 'i8' | 'i16'): Rows
 
 /** Plain SIMD: activations and codes as i16, adjacent products summed. Activations that are widened lose their zero point with that. */
 function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
-  const { geo, byRows, turn } = p;
+  const { geo, sharing, turn } = p;
   const kp = columnsOf(geo.k, p.ctx.tuning.sums ? 8 : 2);
   const { inPlace } = p;
   const pitch = p.line?.step ?? kp;
@@ -356,8 +356,8 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
   const setup = inPlace ? '' : `gather(${p.src}, (i16 *)${p.rows}, mb, me - mb, g, zp);`;
   const tile = perTile(centred ? { ...p, zp: '0' } : p, 'i16');
   const body = p.windows
-    ? windowLoops(geo, p.windows, { src: p.src, type: 'i16', lines: p.rows, block: '', tile, micro, byRows, turn })
-    : blockedLoops(geo, p.mr, p.block, { setup, tile, micro, byRows, turn });
+    ? windowLoops(geo, p.windows, { src: p.src, type: 'i16', lines: p.rows, block: '', tile, micro, sharing, turn })
+    : blockedLoops(geo, p.mr, p.block, { setup, tile, micro, sharing, turn });
   return { helpers: gather, body: `const i32 zp = ${p.zp};\n  ${body}` };
 }
 
@@ -367,7 +367,7 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
  * stay as they are and activations are made the operand without a sign, if it has none: what that adds is the same for all rows.
  */
 function dot7Product(p: Product & { readonly chains: boolean }): ProductText {
-  const { geo, chains, byRows, turn, eight } = p;
+  const { geo, chains, sharing, turn, eight } = p;
   const { sums } = p.ctx.tuning;
   const kp = columnsOf(geo.k, sums ? 16 : 4);
   const pitch = p.line?.step ?? kp;
@@ -415,10 +415,10 @@ function dot7Product(p: Product & { readonly chains: boolean }): ProductText {
         block: `${summed} const i32 *rs = ${rs}; (void)rs;`,
         tile,
         micro,
-        byRows,
+        sharing,
         turn,
       })
-    : blockedLoops(geo, p.mr, p.byteBlock, { setup, tile, micro, byRows, turn });
+    : blockedLoops(geo, p.mr, p.byteBlock, { setup, tile, micro, sharing, turn });
   const up = sums ? '' : ' const i32 up = ew_eight == 1 ? 128 : 0; const b16 flip = b16_splat((i8)up);';
   return {
     helpers,

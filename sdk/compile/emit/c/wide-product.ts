@@ -1,8 +1,8 @@
 import type { WideVectors } from '../../target.ts';
-import { type KernelContext, type KernelText, type ShortVector, share } from './context.ts';
-import { sharesRows } from './conv.ts';
+import type { KernelContext, KernelText, ShortVector } from './context.ts';
+import { sharedOut, sharingOf } from './conv.ts';
 import { emitRowEpilogue, hasLanewiseTail, type Space } from './epilogue.ts';
-import { MR, NR, rowsAtOnce } from './gemm.ts';
+import { NR, rowsAtOnce } from './gemm.ts';
 import type { Geometry } from './geometry.ts';
 import { NARROW, wideLanes, widened } from './lanes.ts';
 import { turnOf } from './turn.ts';
@@ -192,9 +192,7 @@ export function wideProduct(
           ${collecting('from', 'to', loop('from', 'to'))}
         }`;
   };
-  const split = sharesRows(ctx, geo, lanes)
-    ? `${share(geo.m, MR, 'm0', 'm1')} const i32 n0 = 0, n1 = ${geo.og};`
-    : `${share(geo.og, sums.chains === '0' ? lanes : channels, 'n0', 'n1')} const i32 m0 = 0, m1 = ${geo.m};`;
+  const split = sharedOut(geo, sharingOf(ctx, geo, lanes), sums.chains === '0' ? lanes : channels);
   const body = `const i32 zp = ${p.zp}; (void)zp;
   ${split}
   if (m0 >= m1 || n0 >= n1) return;

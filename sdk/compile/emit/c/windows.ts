@@ -1,4 +1,4 @@
-import { sharedOut } from './conv.ts';
+import { type Sharing, sharedOut } from './conv.ts';
 import { MR, NR } from './gemm.ts';
 import { copying, type Gather, type Geometry } from './geometry.ts';
 import type { Turn } from './turn.ts';
@@ -69,7 +69,7 @@ export function emitLines(geo: Geometry, { apart }: Pick<Windows, 'apart'>, gath
 export function windowLoops(geo: Geometry, w: Windows, text: WindowText): string {
   const [sh] = geo.strides;
   const reach = (geo.kh - 1) * geo.dilations[0] + 1;
-  return `${sharedOut(geo, text.byRows)}
+  return `${sharedOut(geo, text.sharing)}
   if (m0 >= m1 || n0 >= n1) return;
   const i32 G = 0;
   for (i32 mb = m0, me; mb < m1; mb = me) {
@@ -94,8 +94,7 @@ export interface WindowText {
   readonly block: string;
   readonly tile: string;
   readonly micro: string;
-  /** Whether parts share out rows; channels else. */
-  readonly byRows: boolean;
+  readonly sharing: Sharing;
   readonly turn: Turn | undefined;
 }
 
