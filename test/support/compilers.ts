@@ -1,7 +1,7 @@
 import type { Target } from '../../sdk/compile/target.ts';
 
 /** Whether C compilers and emulators of this machine are called: `npm test` needs nothing but npm, and leaves them to `npm run test:full`. */
-export const CALLS_COMPILERS = process.env.EIGEN_TEST_COMPILERS !== '0';
+export const CALLS_COMPILERS = process.env.EIGEN_WITHOUT_COMPILERS !== '1';
 
 /** Whether kernels of a target are compiled here. */
 export async function compilesFor(target: Target): Promise<boolean> {

@@ -44,7 +44,7 @@ export async function eightBitEngine(
   kind: SecondOperand,
   threads = 1,
 ): Promise<{ compiled: CompiledProgram; engine: WasmEngine }> {
-  const compiled = await compileGraph(graph, targetOf(kind));
+  const compiled = await compileGraph(graph, targetOf(kind), { quick: true });
   const { program, modules } = compiled;
   const options = { variant: 'simd128', threads, splitAll: true };
   const prepared = prepareWasm(program, modules, (block) => block.set(residentBlock(compiled)), options);

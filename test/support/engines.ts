@@ -10,7 +10,7 @@ import { residentBlock } from '../../sdk/runner.ts';
 import { skip } from '../../sdk/testing/skip.ts';
 import { thisPlatform } from '../../sdk/wire/kernels.ts';
 import { TARGETS } from '../../targets/index.ts';
-import { compilesFor, WITHOUT_COMPILER } from './compilers.ts';
+import { CALLS_COMPILERS, compilesFor, WITHOUT_COMPILER } from './compilers.ts';
 
 /** One variant of kernels of a graph, on the engine that runs it here. */
 export interface EngineCase {
@@ -29,12 +29,16 @@ export function wasmVariants(module: string): string[] {
   return [...(whole.right ? ['dot7'] : []), ...(chained.right ? ['dot7x16'] : [])];
 }
 
-/** Everything that can run a graph here: every variant of every target, of WebAssembly with both of its compilers. What cannot is named. */
+/**
+ * Everything that can run a graph here: every variant of every target, of WebAssembly with both of its compilers; `npm test` takes the slow one
+ * only where that is asked for (`quick: false`). What cannot run is named.
+ */
 export async function engineCases(graph: Graph, options: CompileOptions = {}): Promise<EngineCase[]> {
   const cases: EngineCase[] = [];
   for (const target of TARGETS) {
     if (target.platform === 'wasm') {
-      for (const quick of [false, true]) cases.push(...(await wasmCases(graph, target, { ...options, quick })));
+      for (const quick of CALLS_COMPILERS || options.quick === false ? [false, true] : [true])
+        cases.push(...(await wasmCases(graph, target, { ...options, quick })));
       continue;
     }
     if (target.platform !== thisPlatform()) continue;

@@ -10,7 +10,7 @@ import { GraphSketch } from '../../../support/graphs.ts';
 
 const g = new GraphSketch('small');
 const graph = g.build(g.node('Relu', [g.input('x', [4])]));
-const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'] });
+const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'], quick: true });
 const open = (): Promise<WasmEngine> => WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled));
 const [out] = graph.outputs;
 
@@ -26,7 +26,7 @@ test('outputs are copied to the tensors that are given', async () => {
 test('large inputs and outputs are copied whole, by any number of threads', async () => {
   const sketch = new GraphSketch('large');
   const large = sketch.build(sketch.node('Relu', [sketch.input('x', [5001])]));
-  const made = await compileGraph(large, wasmTarget, { variants: ['simd128'] });
+  const made = await compileGraph(large, wasmTarget, { variants: ['simd128'], quick: true });
   const name = large.outputs[0]!;
   const x = tensor(
     'f32',
@@ -48,7 +48,7 @@ test('an engine that is opened early gives the same outputs before its threads h
   const s = new GraphSketch('split');
   const x = s.input('x', [256, 192]);
   const split = s.build(s.node('Add', [s.node('Softmax', [x], { axis: 1, log: false }), x]));
-  const { program, modules, ...rest } = await compileGraph(split, wasmTarget, { variants: ['simd128'] });
+  const { program, modules, ...rest } = await compileGraph(split, wasmTarget, { variants: ['simd128'], quick: true });
   const data = tensor(
     'f32',
     [256, 192],
