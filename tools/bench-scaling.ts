@@ -33,13 +33,15 @@ import { sourceHashes } from './speed/prepare.ts';
 import { scalingPage, scalingText } from './speed/present/scaling.ts';
 import { bundled, Child } from './speed/process.ts';
 import { spreadOf } from './speed/results.ts';
-import { type Taker, takeRounds } from './speed/rounds.ts';
+import { type Rounds, type Taker, takeRounds } from './speed/rounds.ts';
 import { FREE, type LayerTime, type ScalingDocument, type ScalingSeries } from './speed/scaling.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const FOLDER = join(root, 'out/speed/layers');
 const TURN_MS = 40;
 const SAMPLES = 4;
+/** Rounds of a layer before it is the next one's turn. */
+const ROUNDS_IN_PASS = 3;
 
 interface Built {
   readonly family: string;
@@ -107,7 +109,8 @@ async function openControls(children: readonly Child[], engine: string, seconds:
   await open(Math.max(1, Math.round((SOME_ROUNDS * seconds) / one.seconds)));
 }
 
-async function timed(layer: Built, engine: string, pairs: Pairs, rounds: number): Promise<LayerTime> {
+/** Some rounds of a layer. */
+async function timed(layer: Built, engine: string, pairs: Pairs, rounds: number): Promise<Rounds> {
   for (const [i, child] of pairs.network.entries()) {
     const outputs = join(FOLDER, `outputs-${i}.npz`);
     const { bundle, inputs } = layer;
@@ -124,14 +127,30 @@ async function timed(layer: Built, engine: string, pairs: Pairs, rounds: number)
     ...both('control', pairs.control),
   ];
   const noiseOf = (turns: readonly number[]): number => (FREE * turns.at(-1)!) / turns.at(-2)!;
-  const { seconds, dropped } = await takeRounds(takers, { rounds, turnMs: TURN_MS, noiseOf });
+  const taken = await takeRounds(takers, { rounds, turnMs: TURN_MS, noiseOf });
   await Promise.all([...pairs.network, ...pairs.control].map((child) => child.ask({ type: 'close' })));
+  return taken;
+}
+
+function timeOf({ macs, bytes }: Built, passes: readonly Rounds[]): LayerTime {
   const of = (name: string): { seconds: number; twoThreads: number } => {
-    const [one, two] = [seconds[`${name} 1`]!, seconds[`${name} 2`]!];
+    const [one, two] = [1, 2].map((n) => passes.flatMap(({ seconds }) => seconds[`${name} ${n}`]!)) as [
+      number[],
+      number[],
+    ];
     return { seconds: spreadOf(one).median, twoThreads: spreadOf(one.map((t, r) => t / two[r]!)).median };
   };
-  const { macs, bytes } = layer;
+  const dropped = passes.reduce((sum, p) => sum + p.dropped, 0);
   return { macs, bytes, ...of('layer'), network: of('network'), control: of('control').twoThreads, dropped };
+}
+
+/** All layers of a kind, several times: what slows the machine down for minutes meets all of them. */
+async function timesOf(layers: readonly Built[], engine: string, pairs: Pairs, rounds: number): Promise<LayerTime[]> {
+  const passes = layers.map((): Rounds[] => []);
+  for (let left = rounds; left > 0; left -= ROUNDS_IN_PASS)
+    for (const [i, layer] of layers.entries())
+      passes[i]!.push(await timed(layer, engine, pairs, Math.min(left, ROUNDS_IN_PASS)));
+  return layers.map((layer, i) => timeOf(layer, passes[i]!));
 }
 
 /** The layers of one kind on one engine, with the line that fits them best. */
@@ -172,11 +191,8 @@ async function main(): Promise<number> {
     for (const engine of engines) {
       for (const family of new Set(layers.map((l) => l.family))) {
         console.error(`times ${engine}, ${family}`);
-        const times: LayerTime[] = [];
-        for (const layer of layers) {
-          if (layer.family === family) times.push(await timed(layer, engine, pairs, rounds));
-        }
-        series.push(seriesOf(engine, family, times));
+        const own = layers.filter((l) => l.family === family);
+        series.push(seriesOf(engine, family, await timesOf(own, engine, pairs, rounds)));
       }
     }
   } finally {
