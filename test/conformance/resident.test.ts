@@ -18,7 +18,7 @@ import { thisPlatform } from '../../sdk/wire/kernels.ts';
 import type { WeightLayout } from '../../sdk/wire/program.ts';
 import { hostTarget } from '../../targets/host/index.ts';
 import { wasmTarget } from '../../targets/wasm/index.ts';
-import { CALLS_COMPILERS, compilesFor, WITHOUT_COMPILER } from '../support/compilers.ts';
+import { compilesFor, QUICK, WITHOUT_COMPILER } from '../support/compilers.ts';
 import { wasmVariants } from '../support/engines.ts';
 
 /**
@@ -165,9 +165,8 @@ node('QGather', [...table, b.constant('rows', ints('i32', [40], 0, 300), { kind:
 const graph: Graph = b.build();
 
 const constants = [...graph.values.values()].filter((v) => v.data).map((v) => v.name);
-const quick = !CALLS_COMPILERS;
-const short = await compileGraph(graph, wasmTarget, { quick });
-const plain = await compileGraph(graph, wasmTarget, { mutable: constants, variants: ['simd128'], quick });
+const short = await compileGraph(graph, wasmTarget, { quick: QUICK });
+const plain = await compileGraph(graph, wasmTarget, { mutable: constants, variants: ['simd128'], quick: QUICK });
 
 async function outputsOf(compiled: CompiledProgram, variant: string, threads: number): Promise<Record<string, Tensor>> {
   const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), {

@@ -12,3 +12,6 @@ export async function compilesFor(target: Target): Promise<boolean> {
 export const WITHOUT_COMPILER = CALLS_COMPILERS
   ? 'no compiler for it here'
   : 'npm run test:full compiles for it, npm test does not';
+
+/** Kernels for WebAssembly by the quick compiler in `npm test`, by clang, whose are shipped, where everything is tested. */
+export const QUICK = !CALLS_COMPILERS;

@@ -7,6 +7,7 @@ import type { Graph } from '../../sdk/ir/graph.ts';
 import { residentBlock } from '../../sdk/runner.ts';
 import { wasmTarget } from '../../targets/wasm/index.ts';
 import { feature } from '../../targets/wasm/toolchain.ts';
+import { QUICK } from './compilers.ts';
 
 /**
  * Kernels of engines whose dot product of bytes takes 8 bits, which few Nodes have: the vocabulary's one is written out in plain instructions,
@@ -44,7 +45,7 @@ export async function eightBitEngine(
   kind: SecondOperand,
   threads = 1,
 ): Promise<{ compiled: CompiledProgram; engine: WasmEngine }> {
-  const compiled = await compileGraph(graph, targetOf(kind), { quick: true });
+  const compiled = await compileGraph(graph, targetOf(kind), { quick: QUICK });
   const { program, modules } = compiled;
   const options = { variant: 'simd128', threads, splitAll: true };
   const prepared = prepareWasm(program, modules, (block) => block.set(residentBlock(compiled)), options);

@@ -8,6 +8,7 @@ import { sample, sampleInts } from '../../../sdk/ir/ops/lib/cases.ts';
 import { residentBlock, wasmRunner } from '../../../sdk/runner.ts';
 import { byteLength, bytesOf, type Tensor, tensor } from '../../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../../targets/wasm/index.ts';
+import { QUICK } from '../../support/compilers.ts';
 import { nodesOf } from '../../support/graphs.ts';
 
 /** Integer layers in a row: codes of 30 a unit, weights of 7 bits. */
@@ -65,7 +66,7 @@ for (const graph of [small, large]) {
   test(`${graph.name}: results that take over memory of their operands are right with any number of threads`, async () => {
     const input: Record<string, Tensor> = { x: sample(valueNamed(graph, 'x').type.shape, 5, -3, 3) };
     const want = evaluateGraph(graph, input)[graph.outputs[0]!]!;
-    const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'], quick: true });
+    const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'], quick: QUICK });
     for (const threads of [1, 2, 3]) {
       const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), { threads });
       for (let k = 0; k < 3; k++) {
@@ -126,7 +127,7 @@ test('what a result is written over keeps the alignment of its elements', async 
   b.outputs.push(node('Quantize', [node('Add', [y, residual]), inv, zp], { to: 'i16' }));
   const graph = b.build();
   const inputs = { x: sampleInts('i8', [1, 12, 4, 9], -128, 128, 4), residual: sample([1, 11, 3, 9], 5) };
-  const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'], quick: true });
+  const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'], quick: QUICK });
   const { program } = compiled;
   const [over, result] = [program.inputs[1]!, program.outputs[0]!];
   assert.ok(over.offset < result.offset + byteLength(result), 'the result is not written over the residual');

@@ -6,11 +6,12 @@ import { residentBlock } from '../../../../sdk/runner.ts';
 import { isEigenError } from '../../../../sdk/util/errors.ts';
 import { tensor } from '../../../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../../../targets/wasm/index.ts';
+import { QUICK } from '../../../support/compilers.ts';
 import { GraphSketch } from '../../../support/graphs.ts';
 
 const g = new GraphSketch('small');
 const graph = g.build(g.node('Relu', [g.input('x', [4])]));
-const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'], quick: true });
+const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'], quick: QUICK });
 const open = (): Promise<WasmEngine> => WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled));
 const [out] = graph.outputs;
 
@@ -26,7 +27,7 @@ test('outputs are copied to the tensors that are given', async () => {
 test('large inputs and outputs are copied whole, by any number of threads', async () => {
   const sketch = new GraphSketch('large');
   const large = sketch.build(sketch.node('Relu', [sketch.input('x', [5001])]));
-  const made = await compileGraph(large, wasmTarget, { variants: ['simd128'], quick: true });
+  const made = await compileGraph(large, wasmTarget, { variants: ['simd128'], quick: QUICK });
   const name = large.outputs[0]!;
   const x = tensor(
     'f32',
@@ -48,7 +49,7 @@ test('an engine that is opened early gives the same outputs before its threads h
   const s = new GraphSketch('split');
   const x = s.input('x', [256, 192]);
   const split = s.build(s.node('Add', [s.node('Softmax', [x], { axis: 1, log: false }), x]));
-  const { program, modules, ...rest } = await compileGraph(split, wasmTarget, { variants: ['simd128'], quick: true });
+  const { program, modules, ...rest } = await compileGraph(split, wasmTarget, { variants: ['simd128'], quick: QUICK });
   const data = tensor(
     'f32',
     [256, 192],

@@ -9,6 +9,7 @@ import type { Graph } from '../../../../../sdk/ir/graph.ts';
 import { residentBlock } from '../../../../../sdk/runner.ts';
 import { bytesOf, type Tensor, tensor } from '../../../../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../../../../targets/wasm/index.ts';
+import { QUICK } from '../../../../support/compilers.ts';
 import { GraphSketch } from '../../../../support/graphs.ts';
 
 const [ROWS, CHANNELS, COLUMNS] = [40, 16, 64];
@@ -51,7 +52,7 @@ test('sums of 16 bits at their very limit', async () => {
   const inputs = [-128, 127].map((v) => tensor('i8', [1, 1, ROWS, COLUMNS], new Int8Array(ROWS * COLUMNS).fill(v)));
   for (const [name, code] of Object.entries({ full: limit(0), over: limit(1), wide })) {
     const graph = networkOf(codesOf(code));
-    const compiled = await compileGraph(graph, wasmTarget, { quick: true });
+    const compiled = await compileGraph(graph, wasmTarget, { quick: QUICK });
     for (const variant of VARIANTS) {
       const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), { variant });
       for (const x of inputs) {

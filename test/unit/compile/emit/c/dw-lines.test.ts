@@ -7,6 +7,7 @@ import { sample, sampleInts } from '../../../../../sdk/ir/ops/lib/cases.ts';
 import { residentBlock } from '../../../../../sdk/runner.ts';
 import { bytesOf, type Tensor, tensor } from '../../../../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../../../../targets/wasm/index.ts';
+import { QUICK } from '../../../../support/compilers.ts';
 import { GraphSketch } from '../../../../support/graphs.ts';
 
 /** Images of height, width and channels; kernel, stride, padding. */
@@ -33,7 +34,7 @@ test('depthwise lines of some channels at a time, and at the borders of images, 
   });
   const graph = g.build(...outputs);
   // Room for the lines of eight channels, or of sixteen, but not of all.
-  const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'], blockBytes: 4096, quick: true });
+  const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'], blockBytes: 4096, quick: QUICK });
   assert.is(compiled.source.match(/static void k\d+_line_pair\(/g)?.length, CASES.length);
   const engine = await WasmEngine.load(compiled.program, compiled.modules, residentBlock(compiled), {
     variant: 'simd128',

@@ -7,6 +7,7 @@ import { sampleInts } from '../../../../../sdk/ir/ops/lib/cases.ts';
 import { residentBlock } from '../../../../../sdk/runner.ts';
 import { bytesOf, type Tensor } from '../../../../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../../../../targets/wasm/index.ts';
+import { QUICK } from '../../../../support/compilers.ts';
 import { GraphSketch } from '../../../../support/graphs.ts';
 
 const CASES = [
@@ -26,7 +27,7 @@ test('planes of which there are a few are interleaved a vector of each at a time
   });
   const graph = g.build(...outputs);
   const want = evaluateGraph(graph, inputs);
-  const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'], quick: true });
+  const compiled = await compileGraph(graph, wasmTarget, { variants: ['simd128'], quick: QUICK });
   assert.is(compiled.source.match(/static const u8 picks/g)?.length, CASES.length);
   for (const threads of [1, 3]) {
     const options = { variant: 'simd128', threads, splitAll: true };

@@ -9,6 +9,7 @@ import { sampleInts } from '../../../../../sdk/ir/ops/lib/cases.ts';
 import { residentBlock } from '../../../../../sdk/runner.ts';
 import { type Tensor, tensor } from '../../../../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../../../../targets/wasm/index.ts';
+import { QUICK } from '../../../../support/compilers.ts';
 import { GraphSketch } from '../../../../support/graphs.ts';
 
 const [STEPS, SAMPLES, INPUTS] = [3, 2, 18];
@@ -63,7 +64,7 @@ const graph = g.build(...outputs);
 test('recurrent products of two tiles are those of the reference, hidden states being as large as they may be', async () => {
   const { whole, chained } = probeDot7();
   const variants = [...(whole.right ? ['dot7'] : []), ...(chained.right ? ['dot7x16'] : [])];
-  const compiled = await compileGraph(graph, wasmTarget, { variants: ['dot7'], quick: true });
+  const compiled = await compileGraph(graph, wasmTarget, { variants: ['dot7'], quick: QUICK });
   const weights = residentBlock(compiled);
   for (const h of [-2, 1]) {
     const inputs: Record<string, Tensor> = { x: sampleInts('i8', [STEPS, SAMPLES, INPUTS], -128, 128, 4) };
