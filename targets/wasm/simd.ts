@@ -115,7 +115,7 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #ifdef EW_DOT7
 /* acc + sum over 4 of (signed 8 bit a) * (7 bit w); exact because w < 128 */
 #define b16_dot7(a, w, acc) wasm_i32x4_relaxed_dot_i8x16_i7x16_add((a), (w), (acc))
-/* 8 x i16: sums over 2 of the same products; exact where they fit */
+/* 8 x i16: sums over 2 of the same products; exact where they fit, and where products are chained for 8 bits of w too, without a sign */
 #define h8_dot7(a, w) wasm_i16x8_relaxed_dot_i8x16_i7x16((a), (w))
 #define h8_pairs_u8(v) wasm_u16x8_extadd_pairwise_u8x16(v)
 #define h8_any_above(v, n) wasm_v128_any_true(wasm_i16x8_gt((v), wasm_i16x8_splat(n)))
@@ -124,9 +124,9 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 EW_INLINE i4 i4_add_pairs(i4 acc, h8 v) { __asm__("" : "+r"(v)); return wasm_i32x4_add(acc, wasm_i32x4_extadd_pairwise_i16x8(v)); }
 /* 1 where products are to be summed in 16 bits first, because b16_dot7 is wrong or slow here; engines say it before the first step. One for all translation units */
 __attribute__((weak)) i32 ew_chained;
-__attribute__((weak)) void ew_set_chained(i32 on) { ew_chained = on; }
-/* what b16_dot7 takes its second operand for here: 0 for 7 bits only, 1 for 8 without a sign, 2 for 8 with one; it is never other than 0 where products are chained */
+/* what the dot product in use takes its second operand for here: 0 for 7 bits only, 1 for 8 without a sign, as always where products are chained, 2 for 8 with one */
 __attribute__((weak)) i32 ew_eight;
+__attribute__((weak)) void ew_set_chained(i32 on) { ew_chained = on; ew_eight = on; }
 __attribute__((weak)) void ew_set_eight(i32 kind) { ew_eight = kind; }
 #endif
 /* four bools (0/1 bytes) as 0.0f/1.0f */

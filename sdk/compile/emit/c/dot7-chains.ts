@@ -1,5 +1,6 @@
 import type { Tensor } from '../../../util/tensor.ts';
 import { PANEL_ROWS } from '../../../wire/panels.ts';
+import { lengthsOf } from './wide-chains.ts';
 
 /**
  * Where WebAssembly engines are to sum relaxed dot products in 16 bits first (`ew_chained`), kernels sum as many steps of four columns as the
@@ -50,4 +51,34 @@ function fits(row: Int8Array, least: number, segment: number, chain: number): bo
       if (Math.max(...sums) > MOST_SUM) return false;
     }
   return true;
+}
+
+/** Time of a step of a signed chain, of what ends a chain, and of a step of which halves are summed at once, in the unit of `PLAIN`; measured. */
+const STEP = 3.6;
+const END = 5.7;
+const AS_HALVES = 16;
+
+/** Chains of all tiles: C text of their lengths, C expression of where those of tile `tile` are, and whether there are steps of which halves are summed at once. */
+export interface TileChains {
+  readonly text: string;
+  readonly at: (tile: string) => string;
+  readonly halves: boolean;
+}
+
+/** Chains of products of activations without a sign with signed codes, where they are faster than what takes that share of the time of plain products. */
+export function chainsOfTiles(codes: Codes, share = 1): TileChains | undefined {
+  const tiles = lengthsOf({ ...codes, tiles: 1 });
+  let [cost, steps] = [0, 0];
+  for (const n of tiles.flat()) {
+    cost += n === 0 ? AS_HALVES : n * STEP + END;
+    steps += n || 1;
+  }
+  if (cost >= steps * PLAIN * share) return undefined;
+  const starts = [0];
+  for (const { length } of tiles) starts.push(starts.at(-1)! + length);
+  return {
+    text: `static const u8 chains[] = {${tiles.flat().join(', ')}}; static const u16 starts[] = {${starts.slice(0, -1).join(', ')}};`,
+    at: (tile) => `chains + starts[${tile}]`,
+    halves: tiles.flat().includes(0),
+  };
 }

@@ -128,9 +128,10 @@ function plainSums(init: (r: number) => [string, string]): Pick<Inner, 'start' |
  * The same, which begin with eight integers in memory. Engines that see that rows begin with the same vectors keep sums in memory throughout
  * the loop; they do not see it where vectors are loaded.
  */
-function loadedSums(start: string): Pick<Inner, 'start' | 'results'> {
+function loadedSums(start: string, first = ''): Pick<Inner, 'start' | 'results'> {
   return {
-    start: (r) => `EW_POINTER(${start}); i4 c${r}0 = i4_load(${start}), c${r}1 = i4_load(${start} + 4);`,
+    start: (r) =>
+      `${r === 0 ? first : ''} EW_POINTER(${start}); i4 c${r}0 = i4_load(${start}), c${r}1 = i4_load(${start} + 4);`,
     results: plainSums(() => ['', '']).results,
   };
 }
@@ -247,6 +248,36 @@ function chained(mr: number, chain: string | undefined): Loop {
   };
 }
 
+/** Sums in 16 bits over steps of signed codes (dot7-chains.ts): a pointer variable to how many steps each chain has, and whether there are 0s. */
+export interface SignedChains {
+  readonly lengths: string;
+  readonly halves: boolean;
+}
+
+/** The loop of `microDot7` with such chains: codes are the operand with a sign, activations the one without. */
+function signedChains(mr: number, { halves }: SignedChains): Loop {
+  const list = ROWS.slice(0, mr);
+  return (at, next) => {
+    const step = (update: (lane: string, half: number) => string): string =>
+      `{ EW_POINTER(b); EW_POINTER(a); const b16 b0 = b16_load(b), b1 = b16_load(b + 16); b += 32;
+      ${list.map((r) => `{ const b16 s = b16_load_splat4(${at(r)}); ${[0, 1].map((h) => update(`${r}${h}`, h)).join(' ')} }`).join('\n      ')}
+      ${next} }`;
+    const half = (i: string, mask: string, h: number): string =>
+      `c${i} = i4_add_pairs(c${i}, h8_dot7(v_and(b${h}, h8_splat(${mask})), s));`;
+    const apart = `if (steps == 0) ${step((i, h) => `${half(i, '0xff', h)} ${half(i, '-0x100', h)}`)} else `;
+    return `do {
+      const i32 steps = *length++;
+      ${halves ? apart : ''}{
+        const u8 *const stop = b + 32 * steps;
+        h8 ${list.map((r) => `s${r}0, s${r}1`).join(', ')};
+        ${step((i, h) => `s${i} = h8_dot7(b${h}, s);`)}
+        EW_ROLLED while (b != stop) ${step((i, h) => `s${i} = h8_add(s${i}, h8_dot7(b${h}, s));`)}
+        ${list.map((r) => `c${r}0 = i4_add_pairs(c${r}0, s${r}0); c${r}1 = i4_add_pairs(c${r}1, s${r}1);`).join(' ')}
+      }
+    } while (b != end);`;
+  };
+}
+
 /** Sums of rows of activations times what codes are offset by, which products with codes offset to 7 bits begin with beside the rest (C expression). */
 export type RowSums = (row: number) => string;
 
@@ -254,6 +285,8 @@ export type RowSums = (row: number) => string;
 export interface Eight {
   readonly where: string;
   readonly start: string;
+  /** How it sums in 16 bits, where engines want that (`ew_chained`). */
+  readonly chains?: SignedChains | undefined;
 }
 
 /**
@@ -289,12 +322,15 @@ export function microDot7(
   const signed = update((s, b, c) => `b16_dot7(${b}, ${s}, ${c})`);
   const loads = 'b16 b0 = b16_load(b), b1 = b16_load(b + 16);';
   const both = eight !== undefined && rowSums !== undefined;
-  const apart: Loop = (at, next) => `do {
+  const chains = eight?.chains;
+  const whole: Loop = (at, next) => `do {
       EW_POINTER(b); EW_POINTER(a);
       ${loads} b += 32;
       ${list.map((r) => signed(r, at(r))).join('\n      ')}
       ${next}
     } while (b != end);`;
+  const apart: Loop = (at, next) =>
+    chains ? `if (ew_chained) { ${signedChains(mr, chains)(at, next)} } else { ${whole(at, next)} }` : whole(at, next);
   const inner: Inner = {
     ...shared,
     stepA: 4,
@@ -312,7 +348,10 @@ export function microDot7(
             .join(' '),
         }
       : {}),
-    ...(eight === undefined ? plainSums(begin) : loadedSums(eight.start)),
+    ...(!both && chains ? { instead: { where: 'ew_chained', loop: signedChains(mr, chains) } } : {}),
+    ...(eight === undefined
+      ? plainSums(begin)
+      : loadedSums(eight.start, chains && `const u8 *length = ${chains.lengths};`)),
     loads,
     update: eight !== undefined && !both ? signed : seven,
   };

@@ -290,7 +290,7 @@ EW_SHARED void ew_panel_bytes(const u8 *p, i32 tile, i32 rows, i32 cols, i32 off
   if (!sums) return;
   const b16 one = b16_splat(1); i4 s0 = i4_splat(0), s1 = i4_splat(0);
   if (offset == ${DOT7_OFFSET}) for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = ew_add7(one, b16_load(t), s0); s1 = ew_add7(one, b16_load(t + 16), s1); }
-  else for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = b16_dot7(b16_load(t), one, s0); s1 = b16_dot7(b16_load(t + 16), one, s1); }
+  else for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = ew_add7(b16_load(t), one, s0); s1 = ew_add7(b16_load(t + 16), one, s1); }
   const i4 all = i4_splat(offset * padded);
   i4_store(sums, i4_sub(s0, all)); i4_store(sums + 4, i4_sub(s1, all));
 }

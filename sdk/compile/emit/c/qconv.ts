@@ -13,7 +13,7 @@ import {
   type Sharing,
   sharingOf,
 } from './conv.ts';
-import { paysChains } from './dot7-chains.ts';
+import { chainsOfTiles, type TileChains } from './dot7-chains.ts';
 import { emitEpilogue, emitRowEpilogue, type RowEpilogue, type Space, spaceOf } from './epilogue.ts';
 import { type Done, fittingRows, MR, microDot7, microI16, NR, type Rows, rowsPerTile } from './gemm.ts';
 import { rowForm } from './gemv.ts';
@@ -183,18 +183,19 @@ function productInt(ctx: KernelContext, geo: Geometry, v: Operands): KernelText 
   // Of codes that change little is run.
   if (!narrow || (eight && (ctx.tuning.sums || !ctx.constant(v.w))))
     return { ...plain, helpers: plain.helpers + epi.text, ...rest };
-  const chains = !eight && !ctx.tuning.sums && chainsPay(ctx, v.w, geo, windows ? geo.kh : 1, winograd?.share);
+  const chains = ctx.tuning.sums ? undefined : chainsFor(ctx, v.w, geo, windows ? geo.kh : 1, winograd?.share);
   const dot7 = dot7Product({ ...shared, chains });
-  if (chains || ctx.tuning.sums)
+  if ((chains && !eight) || ctx.tuning.sums)
     return {
       helpers: `#ifdef EW_DOT7\n${dot7.helpers}#else\n${plain.helpers}#endif\n${epi.text}`,
       body: `#ifdef EW_DOT7\n${dot7.body}\n#else\n${plain.body}\n#endif`,
       ...rest,
     };
+  const where = `${eight ? 'ew_eight' : ''}${eight && !chains ? ' && ' : ''}${chains ? '' : '!ew_chained'}`;
   const renamed = (text: string): string => text.replace(/\bgather\(/g, 'gather16(');
   return {
     helpers: `#ifdef EW_DOT7\n${dot7.helpers}#endif\n${renamed(plain.helpers)}${epi.text}`,
-    body: `#ifdef EW_DOT7\n  if (${eight ? 'ew_eight' : '!ew_chained'}) {\n  ${dot7.body}\n  return;\n  }\n#endif\n  ${renamed(plain.body)}`,
+    body: `#ifdef EW_DOT7\n  if (${where}) {\n  ${dot7.body}\n  return;\n  }\n#endif\n  ${renamed(plain.body)}`,
     ...rest,
   };
 }
@@ -285,10 +286,16 @@ interface Product {
   readonly zp: string;
 }
 
-/** Whether products with constant codes of 7 bits that are summed in 16 bits first are faster than plain ones (dot7-chains.ts). */
-function chainsPay(ctx: KernelContext, w: string, { m, k, o }: Geometry, segments: number, share = 1): boolean {
+/** How products with constant codes are summed in 16 bits, where that is faster than plain ones. */
+function chainsFor(
+  ctx: KernelContext,
+  w: string,
+  { k, o }: Geometry,
+  segments: number,
+  share?: number,
+): TileChains | undefined {
   const codes = ctx.constant(w)?.data;
-  return codes !== undefined && paysChains({ data: codes, rows: o, cols: k, segments }, m, share);
+  return codes && chainsOfTiles({ data: codes, rows: o, cols: k, segments }, share);
 }
 
 /** f32 results of one row from its two integer sums, handed to the epilogue. */
@@ -364,20 +371,21 @@ function plainProduct(p: Product, from: 'i8' | 'i16'): ProductText {
 /**
  * Relaxed dot product: activations i8, codes offset to unsigned 7 bits. sum(a * u) = sum(a * q) + offset * sum(a), so the row sums of the
  * gathered rows are taken back afterwards; both include the padding columns, where q = 0. Where the engine takes 8 bits (`ew_eight`), codes
- * stay as they are and activations are made the operand without a sign, if it has none: what that adds is the same for all rows.
+ * stay as they are and activations are made the operand without a sign, if it has none: what that adds is the same for all rows. So do those
+ * whose sums go through 16 bits (`ew_chained`).
  */
-function dot7Product(p: Product & { readonly chains: boolean }): ProductText {
+function dot7Product(p: Product & { readonly chains: TileChains | undefined }): ProductText {
   const { geo, chains, sharing, turn, eight } = p;
   const { sums } = p.ctx.tuning;
   const kp = columnsOf(geo.k, sums ? 16 : 4);
   const pitch = p.line?.step ?? kp;
   const helpers = gatherOf({ ...p, kp }, { from: 'i8', to: 'i8' });
-  const offset = chains ? `(ew_chained ? 1 : ${DOT7_OFFSET})` : `${DOT7_OFFSET}`;
-  const rowSum = (r: number): string => `rs[m - mb + ${r}]${chains ? ' * offset' : ''}`;
+  const offset = `${DOT7_OFFSET}`;
+  const rowSum = (r: number): string => `rs[m - mb + ${r}]`;
   const w = p.windows;
   const data = `(i8 *)${p.rows}`;
   const rows = w ? inWindows(p, w, 'i8') : { base: `${data} + (m - mb) * ${pitch}`, pitch };
-  const chain = chains ? { where: 'chain', steps: 'chain' } : undefined;
+  const signed = chains && { lengths: 'lengths', halves: chains.halves };
   const micro = microDot7(
     sums,
     kp,
@@ -387,11 +395,10 @@ function dot7Product(p: Product & { readonly chains: boolean }): ProductText {
     ['z0', 'z1'],
     eight ? undefined : rowSum,
     finish(p),
-    { chain, ...(sums ? {} : { eight: { where: 'ew_eight', start: 'start' } }) },
+    sums ? {} : { eight: { where: 'ew_eight', start: 'start', chains: signed } },
   );
   const unpack = perTile(p, 'u8');
-  const reach = `i32 offset = 1; const i32 chain = ew_chained ? ew_reach((u8 *)${p.tile}, ${w ? geo.kh : 1}, ${w ? w.segment / 4 : kp / 4}, &offset) : 0;`;
-  const tile = chains ? `${unpack} ${reach}` : unpack;
+  const tile = chains ? `${unpack} const u8 *const lengths = ${chains.at(`(G + n) / ${NR}`)}; (void)lengths;` : unpack;
   const rs = `(i32 *)${p.rowSums}`;
   const rowSums = w
     ? windowSums(geo, w, p.rows, rs, offset)
@@ -422,7 +429,7 @@ function dot7Product(p: Product & { readonly chains: boolean }): ProductText {
   const up = sums ? '' : ' const i32 up = ew_eight == 1 ? 128 : 0; const b16 flip = b16_splat((i8)up);';
   return {
     helpers,
-    body: `const i32 zp = ${p.zp};${up}
+    body: `const i32 zp = ${p.zp};${up} ${chains?.text ?? ''}
   ${body}`,
   };
 }

@@ -46,7 +46,7 @@ export function emitQDepthwise(ctx: KernelContext, l: Lowered<KernelOf<'qconv'>>
   if (!quads) return { ...plain, ...rest };
   return {
     helpers: `#ifdef EW_DOT7\n${quads.helpers}#endif\n${plain.helpers}`,
-    body: `#ifdef EW_DOT7\n  if (ew_eight) {\n  ${quads.body}\n  return;\n  }\n#endif\n  ${plain.body}`,
+    body: `#ifdef EW_DOT7\n  if (ew_eight && !ew_chained) {\n  ${quads.body}\n  return;\n  }\n#endif\n  ${plain.body}`,
     ...rest,
   };
 }

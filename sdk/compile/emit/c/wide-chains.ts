@@ -70,10 +70,14 @@ export function costOf(chains: Chains): number {
   return multiplications / steps;
 }
 
-export function chainsOf(codes: Codes): Chains {
+/** Steps of the chains of every block of tiles. */
+export function lengthsOf(codes: Codes): number[][] {
   const height = codes.tiles * PANEL_ROWS;
-  const blocks = Array.from({ length: Math.ceil(codes.rows / height) }, (_, b) => chainsOfBlock(codes, b * height));
-  const bytes: Chains = { form: 'bytes', blocks };
+  return Array.from({ length: Math.ceil(codes.rows / height) }, (_, b) => chainsOfBlock(codes, b * height));
+}
+
+export function chainsOf(codes: Codes): Chains {
+  const bytes: Chains = { form: 'bytes', blocks: lengthsOf(codes) };
   return costOf(bytes) < MOST_AS_BYTES ? bytes : { form: 'words' };
 }
 
