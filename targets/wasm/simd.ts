@@ -117,9 +117,6 @@ typedef v128_t f4; typedef v128_t i4; typedef v128_t h8; typedef v128_t b16;
 #define b16_dot7(a, w, acc) wasm_i32x4_relaxed_dot_i8x16_i7x16_add((a), (w), (acc))
 /* 8 x i16: sums over 2 of the same products; exact where they fit, and where products are chained for 8 bits of w too, without a sign */
 #define h8_dot7(a, w) wasm_i16x8_relaxed_dot_i8x16_i7x16((a), (w))
-#define h8_pairs_u8(v) wasm_u16x8_extadd_pairwise_u8x16(v)
-#define h8_any_above(v, n) wasm_v128_any_true(wasm_i16x8_gt((v), wasm_i16x8_splat(n)))
-#define b16_min_u wasm_u8x16_min
 /* sums of neighbours added; the compiler would make one b16_dot7 of this and h8_dot7, which may be wrong where that is not */
 EW_INLINE i4 i4_add_pairs(i4 acc, h8 v) { __asm__("" : "+r"(v)); return wasm_i32x4_add(acc, wasm_i32x4_extadd_pairwise_i16x8(v)); }
 /* 1 where products are to be summed in 16 bits first, because b16_dot7 is wrong or slow here; engines say it before the first step. One for all translation units */

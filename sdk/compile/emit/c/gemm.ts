@@ -223,31 +223,6 @@ export function microI16(
   return micro(mr, rows, tileType, tile, inner, done);
 }
 
-/** Where products are summed in 16 bits first (C expression), and for how many steps; without that, one. */
-export interface Chain {
-  readonly where: string;
-  readonly steps?: string;
-}
-
-/** The loop of `microDot7` with sums of `chain` steps in 16 bits. */
-function chained(mr: number, chain: string | undefined): Loop {
-  const list = ROWS.slice(0, mr);
-  return (at, next) => {
-    const step = (update: (lane: string, half: number) => string): string =>
-      `{ EW_POINTER(b); EW_POINTER(a); const b16 b0 = b16_load(b), b1 = b16_load(b + 16); b += 32;
-      ${list.map((r) => `{ const b16 s = b16_load_splat4(${at(r)}); ${[0, 1].map((h) => update(`${r}${h}`, h)).join(' ')} }`).join('\n      ')}
-      ${next} }`;
-    if (chain === undefined) return `do ${step((i, h) => `c${i} = ew_add7(s, b${h}, c${i});`)} while (b != end);`;
-    return `do {
-      const u8 *const stop = b + 32 * ${chain} < end ? b + 32 * ${chain} : end;
-      h8 ${list.map((r) => `s${r}0, s${r}1`).join(', ')};
-      ${step((i, h) => `s${i} = h8_dot7(s, b${h});`)}
-      EW_ROLLED while (b != stop) ${step((i, h) => `s${i} = h8_add(s${i}, h8_dot7(s, b${h}));`)}
-      ${list.map((r) => `c${r}0 = i4_add_pairs(c${r}0, s${r}0); c${r}1 = i4_add_pairs(c${r}1, s${r}1);`).join(' ')}
-    } while (b != end);`;
-  };
-}
-
 /** Sums in 16 bits over steps of signed codes (dot7-chains.ts): a pointer variable to how many steps each chain has, and whether there are 0s. */
 export interface SignedChains {
   readonly lengths: string;
@@ -289,6 +264,12 @@ export interface Eight {
   readonly chains?: SignedChains | undefined;
 }
 
+export interface Dot7Options {
+  readonly eight?: Eight | undefined;
+  /** Engines that sum in 16 bits come here without chains. */
+  readonly chained?: boolean;
+}
+
 /**
  * i8 x u7 -> i32 with the dot product of bytes; the tile is [K/4][8][4] u8, `kp` is K rounded up to a multiple of 4, of 16 with
  * `sums`. Where `eight` says so, the tile has signed codes of up to 8 bits, and activations are the operand that may have no sign.
@@ -302,7 +283,7 @@ export function microDot7(
   init: readonly [string, string],
   rowSums: RowSums | undefined,
   done: Done,
-  { chain, eight }: { readonly chain?: Chain | undefined; readonly eight?: Eight | undefined } = {},
+  { eight, chained }: Dot7Options = {},
 ): string {
   const shared = { type: 'i8', result: 'i32' } as const;
   const begin = (r: number): [string, string] =>
@@ -323,20 +304,29 @@ export function microDot7(
   const loads = 'b16 b0 = b16_load(b), b1 = b16_load(b + 16);';
   const both = eight !== undefined && rowSums !== undefined;
   const chains = eight?.chains;
-  const whole: Loop = (at, next) => `do {
+  const stepByStep =
+    (update: (r: number, a: string) => string): Loop =>
+    (at, next) =>
+      `do {
       EW_POINTER(b); EW_POINTER(a);
       ${loads} b += 32;
-      ${list.map((r) => signed(r, at(r))).join('\n      ')}
+      ${list.map((r) => update(r, at(r))).join('\n      ')}
       ${next}
     } while (b != end);`;
+  const whole = stepByStep(signed);
+  const alone = eight?.where === 'ew_chained';
   const apart: Loop = (at, next) =>
-    chains ? `if (ew_chained) { ${signedChains(mr, chains)(at, next)} } else { ${whole(at, next)} }` : whole(at, next);
+    chains && alone
+      ? signedChains(mr, chains)(at, next)
+      : chains
+        ? `if (ew_chained) { ${signedChains(mr, chains)(at, next)} } else { ${whole(at, next)} }`
+        : whole(at, next);
+  const pairs = update((s, b, c) => `ew_add7(${s}, ${b}, ${c})`);
   const inner: Inner = {
     ...shared,
     stepA: 4,
     stepB: 32,
     iterations: kp / 4,
-    ...(chain ? { instead: { where: chain.where, loop: chained(mr, chain.steps) } } : {}),
     ...(both
       ? {
           apart: { where: eight.where, loop: apart },
@@ -348,6 +338,7 @@ export function microDot7(
             .join(' '),
         }
       : {}),
+    ...(chained ? { instead: { where: 'ew_chained', loop: stepByStep(pairs) } } : {}),
     ...(!both && chains ? { instead: { where: 'ew_chained', loop: signedChains(mr, chains) } } : {}),
     ...(eight === undefined
       ? plainSums(begin)

@@ -22,15 +22,14 @@ interface Form {
   readonly products: string;
   /** The same with sums in 16 bits first, for engines that want those. */
   readonly chained?: string;
-  /** What `ew_ready` and `ew_pair` do (see GEMV). */
+  /** What `ew_pair` does (see GEMV). */
   readonly pair: string;
 }
 
 /** Two tiles that are multiplied one after the other. */
-const oneByOne = (suffix: string, offset: number, type: string): string =>
-  `EW_INLINE void ew_ready_${suffix}(u8 *t, i32 padded, i32 *chain) { (void)t; (void)padded; chain[0] = ${offset}; chain[1] = 0; }
-EW_INLINE void ew_pair_${suffix}(const u8 *t, const u8 *u, i32 padded, const ${type} *x, i32 sum, const i32 *chain, const i32 *chain2, i32 *out) {
-  (void)chain; (void)chain2; ew_bytes_${suffix}(t, padded, x, sum, out); ew_bytes_${suffix}(u, padded, x, sum, out + 8);
+const oneByOne = (suffix: string, type: string): string =>
+  `EW_INLINE void ew_pair_${suffix}(const u8 *t, const u8 *u, i32 padded, const ${type} *x, i32 sum, i32 *out) {
+  ew_bytes_${suffix}(t, padded, x, sum, out); ew_bytes_${suffix}(u, padded, x, sum, out + 8);
 }
 `;
 
@@ -52,28 +51,38 @@ const nibbleStep = (update: (half: number) => string): string =>
 /** What is the product of `w` with its elements. */
 const nibbles = (i: number): [string, string] => [`a, v_and(w${i}, low)`, `b, v_and(h8_shr_u(w${i}, 4), low)`];
 
-const TOGETHER = `#ifdef h8_dot7
-EW_INLINE void ew_ready_u7(u8 *t, i32 padded, i32 *chain) {
-  chain[0] = ${DOT7_OFFSET}; chain[1] = 0;
-  if (ew_chained) chain[1] = ew_reaches(t, padded / 4, ew_reach(t, 1, padded / 4, chain));
-}
-EW_SHARED void ew_pair_u7(const u8 *t, const u8 *u, i32 padded, const i8 *x, i32 sum, const i32 *chain, const i32 *chain2, i32 *out) {
-  i4 c0 = i4_splat(-chain[0] * sum), c1 = c0, c2 = i4_splat(-chain2[0] * sum), c3 = c2;
+/**
+ * Tiles for `ew_pair_chained` have codes as they are, and are multiplied with a row without a sign, 128 more than its elements, which `from`
+ * takes back.
+ */
+const TOGETHER = `EW_SHARED void ew_pair_u7(const u8 *t, const u8 *u, i32 padded, const i8 *x, i32 sum, i32 *out) {
+  i4 c0 = i4_splat(-${DOT7_OFFSET} * sum), c1 = c0, c2 = c0, c3 = c0;
   const i8 *const end = x + padded;
-  if (ew_chained) {
-    const i32 columns = 4 * (31 - __builtin_clz((u32)(chain[1] & chain2[1])));
-    do {
-      const i8 *const stop = end - x > columns ? x + columns : end;
-      h8 ${HALVES.map((i) => `s${i}`).join(', ')};
-      ${pairStep((i) => `s${i} = h8_dot7(a, w${i});`)}
-      EW_ROLLED while (x != stop) ${pairStep((i) => `s${i} = h8_add(s${i}, h8_dot7(a, w${i}));`)}
-      ${HALVES.map((i) => `c${i} = i4_add_pairs(c${i}, s${i});`).join(' ')}
-    } while (x != end);
-  } else EW_ROLLED do ${pairStep((i) => `c${i} = b16_dot7(a, w${i}, c${i});`)} while (x != end);
+#ifdef h8_dot7
+  if (ew_chained) EW_ROLLED do ${pairStep((i) => `c${i} = ew_add7(a, w${i}, c${i});`)} while (x != end); else
+#endif
+  EW_ROLLED do ${pairStep((i) => `c${i} = b16_dot7(a, w${i}, c${i});`)} while (x != end);
   ${HALVES.map((i) => `i4_store(out + ${4 * i}, c${i});`).join(' ')}
 }
-#else
-${oneByOne('u7', DOT7_OFFSET, 'i8')}#endif
+#ifdef h8_dot7
+EW_SHARED void ew_from_sums(const u8 *t, i32 padded, i32 *from) {
+  const b16 one = b16_splat(1); i4 s0 = i4_splat(0), s1 = s0;
+  for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = ew_add7(b16_load(t), one, s0); s1 = ew_add7(b16_load(t + 16), one, s1); }
+  i4_store(from, i4_mul(s0, i4_splat(-128))); i4_store(from + 4, i4_mul(s1, i4_splat(-128)));
+}
+EW_SHARED void ew_pair_chained(const u8 *t, const u8 *u, i32 columns, const i8 *x, const u8 *length, const i32 *from, const i32 *from2, i32 *out) {
+  i4 c0 = i4_load(from), c1 = i4_load(from + 4), c2 = i4_load(from2), c3 = i4_load(from2 + 4);
+  const i8 *const end = x + columns;
+  do {
+    const i8 *const stop = x + 4 * *length++;
+    h8 ${HALVES.map((i) => `s${i}`).join(', ')};
+    ${pairStep((i) => `s${i} = h8_dot7(w${i}, a);`)}
+    EW_ROLLED while (x != stop) ${pairStep((i) => `s${i} = h8_add(s${i}, h8_dot7(w${i}, a));`)}
+    ${HALVES.map((i) => `c${i} = i4_add_pairs(c${i}, s${i});`).join(' ')}
+  } while (x != end);
+  ${HALVES.map((i) => `i4_store(out + ${4 * i}, c${i});`).join(' ')}
+}
+#endif
 `;
 
 /** Elements of the row in the order 0 2 1 3 of every four: the even ones meet the low bytes of lanes, the odd ones the high bytes. */
@@ -86,7 +95,7 @@ const PLAIN: Form = {
   products: `const h8 e = h8_load_splat2(x), o = h8_load_splat2(x + 2); const b16 u = b16_load(t), v = b16_load(t + 16);
     c0 = i4_add(c0, h8_dot(v_and(u, low), e)); d0 = i4_add(d0, h8_dot(h8_shr_u(u, 8), o));
     c1 = i4_add(c1, h8_dot(v_and(v, low), e)); d1 = i4_add(d1, h8_dot(h8_shr_u(v, 8), o));`,
-  pair: oneByOne('i16', 128, 'i16'),
+  pair: oneByOne('i16', 'i16'),
 };
 
 const DOT7_PRODUCTS = `const b16 a = b16_load_splat4(x), b = b16_load_splat4(x + 4);
@@ -235,10 +244,10 @@ const eitherTile = ({ suffix, type }: Form): string => {
  * - \`ew_make_signs(x, n, zp, d)\`, \`ew_gemv_rows_i16(at, p, tile, tiles, rows, cols, x, signs, sum, t, out)\`, \`ew_gemv_rows_u7\`: the same for one tile or two, one after
  *   the other, of panels of which an engine may hold tiles as those of sdk/wire/row-tiles.ts (\`EW_ROW_TILES\`); signs are the elements less their zero point,
  *   each followed by its negative.
- * - \`EW_OFFSET_I16\`, \`EW_OFFSET_U7\`: what \`ew_panel\` is to add to codes that are unpacked once for many rows. \`ew_ready_i16(t, padded, chain)\`,
- *   \`ew_ready_u7\` make such a tile ready, and set the two numbers that its products want: what has been added to its codes, and which numbers of steps
- *   may be summed in 16 bits (\`ew_reaches\`). \`ew_pair_i16(t, u, padded, x, sum, chain, chain2, out)\`, \`ew_pair_u7\` are the products with the 8 rows of each of two of
- *   them, out having room for 16 sums.
+ * - \`EW_OFFSET_I16\`, \`EW_OFFSET_U7\`: what \`ew_panel\` is to add to codes that are unpacked once for many rows. \`ew_pair_i16(t, u, padded, x, sum, out)\`,
+ *   \`ew_pair_u7\` are the products with the 8 rows of each of two such tiles, out having room for 16 sums.
+ * - \`ew_pair_chained(t, u, columns, x, length, from, from2, out)\`: the same for tiles to which nothing is added, with sums in 16 bits as chainsOfTiles of
+ *   emit/c/dot7-chains.ts says; the bits of \`ew_flip\` are turned round in the row. \`ew_from_sums(t, padded, from)\` makes the 8 numbers that it wants of a tile.
  */
 export const GEMV = `
 EW_INLINE i32 ew_sum_i4(i4 s) { return (i4_lane(s, 0) + i4_lane(s, 1)) + (i4_lane(s, 2) + i4_lane(s, 3)); }

@@ -1,5 +1,4 @@
 import { LIST_BITS, PANEL_ROWS, planesOf, TILES_PER_START } from '../../../wire/panels.ts';
-import { MOST_SUM, REACHES } from './dot7-chains.ts';
 
 /**
  * Reading panels of weight codes (sdk/wire/panels.ts): a row tile at a time is unpacked into working memory, so that the width of
@@ -294,44 +293,5 @@ EW_SHARED void ew_panel_bytes(const u8 *p, i32 tile, i32 rows, i32 cols, i32 off
   const i4 all = i4_splat(offset * padded);
   i4_store(sums, i4_sub(s0, all)); i4_store(sums + 4, i4_sub(s1, all));
 }
-#ifdef h8_dot7
-/* whether products of codes with bytes fit 16 bits when summed over chains of so many steps, of \`pieces\` times \`steps\` ones */
-EW_SHARED i32 ew_fits(const u8 *t, i32 pieces, i32 steps, i32 reach) {
-  h8 most = h8_splat(0);
-  for (; pieces > 0; pieces--) {
-    for (i32 k = 0; k < steps; ) {
-      h8 s0 = h8_splat(0), s1 = s0;
-      for (const i32 end = k + reach < steps ? k + reach : steps; k < end; k++, t += 32) {
-        s0 = h8_add(s0, h8_pairs_u8(b16_load(t))); s1 = h8_add(s1, h8_pairs_u8(b16_load(t + 16)));
-      }
-      most = h8_max(most, h8_max(s0, s1));
-    }
-    if (h8_any_above(most, ${MOST_SUM})) return 0;
-  }
-  return 1;
-}
-/* how many steps may be, the most first */
-static const u8 ew_chains[] = {${REACHES.join(', ')}};
-EW_SHARED i32 ew_reach(u8 *t, i32 pieces, i32 steps, i32 *offset) {
-  const i32 n = pieces * steps * 32;
-  u8 lanes[16]; b16 least = b16_splat(127);
-  for (i32 k = 0; k < n; k += 16) least = b16_min_u(least, b16_load(t + k));
-  b16_store(lanes, least);
-  for (i32 i = 1; i < 16; i++) if (lanes[i] < lanes[0]) lanes[0] = lanes[i];
-  least = b16_splat((i8)lanes[0]);
-  for (i32 k = 0; k < n; k += 16) b16_store(t + k, b16_sub(b16_load(t + k), least));
-  *offset = ${DOT7_OFFSET} - lanes[0];
-  const u8 *reach = ew_chains;
-  while (*reach > 1 && !ew_fits(t, pieces, steps, *reach)) reach++;
-  return *reach;
-}
-/* all that fit of a tile that ew_reach has seen, as bits: chains of eight may fit where those of six, which begin elsewhere, do not; parts of one that fits do */
-EW_SHARED i32 ew_reaches(const u8 *t, i32 steps, i32 reach) {
-  i32 all = 1 << reach | 1 << 1;
-  for (const u8 *n = ew_chains; *n > 1; n++)
-    if (*n < reach && (((all >> 2 * *n | all >> 3 * *n) & 1) || ew_fits(t, 1, steps, *n))) all |= 1 << *n;
-  return all;
-}
-#endif
 #endif
 `;

@@ -104,5 +104,7 @@ static void ew_row_sums(const i8 *d, i32 *s, i32 mb, i32 kp, i32 pitch, i32 piec
     s[i] = -offset * (((i4_lane(c, 0) + i4_lane(c, 1)) + (i4_lane(c, 2) + i4_lane(c, 3))) + i4_lane(t, 0));
   }
 }
+#else
+#define ew_chained 0
 #endif
 `;

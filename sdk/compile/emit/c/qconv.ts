@@ -295,7 +295,7 @@ function chainsFor(
   share?: number,
 ): TileChains | undefined {
   const codes = ctx.constant(w)?.data;
-  return codes && chainsOfTiles({ data: codes, rows: o, cols: k, segments }, share);
+  return codes && chainsOfTiles({ data: codes, rows: o, cols: k, segments }, { share });
 }
 
 /** f32 results of one row from its two integer sums, handed to the epilogue. */
@@ -398,7 +398,7 @@ function dot7Product(p: Product & { readonly chains: TileChains | undefined }): 
     sums ? {} : { eight: { where: 'ew_eight', start: 'start', chains: signed } },
   );
   const unpack = perTile(p, 'u8');
-  const tile = chains ? `${unpack} const u8 *const lengths = ${chains.at(`(G + n) / ${NR}`)}; (void)lengths;` : unpack;
+  const tile = chains ? `${unpack} const u8 *const lengths = ${chains.at('G + n')}; (void)lengths;` : unpack;
   const rs = `(i32 *)${p.rowSums}`;
   const rowSums = w
     ? windowSums(geo, w, p.rows, rs, offset)

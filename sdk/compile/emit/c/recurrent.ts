@@ -2,7 +2,7 @@ import type { KernelOf } from '../../../ir/kernel.ts';
 import type { Lowered } from '../../lower.ts';
 import type { WideVectors } from '../../target.ts';
 import { f32Literal, type KernelContext, type KernelText, share } from './context.ts';
-import { paysChains } from './dot7-chains.ts';
+import { chainsOfTiles, type TileChains } from './dot7-chains.ts';
 import { emitRowTail } from './epilogue.ts';
 import { type Done, MR, microDot7, microF32, microI16, NR } from './gemm.ts';
 import { rowForm } from './gemv.ts';
@@ -266,14 +266,13 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const zero: [string, string] = ['i4_splat(0)', 'i4_splat(0)'];
   const once = s.t > chunk.steps && tiles * NR * ip <= UNPACKED_BYTES;
   const inputs = once ? `((i8 *)${ctx.scratch(tiles * NR * ip)})` : '';
-  const chains = paysInput(ctx, w, s, once ? s.t : chunk.steps);
-  const chain = chains ? chainsOf(ctx, once ? tiles : 1) : undefined;
+  const chains = chainsFor(ctx, w, { rows: s.rows, cols: s.i, columns: ip, name: 'input_chains' });
+  const from = chains && room(ctx, once ? tiles : 1);
   const inputTile = once ? `${inputs} + (n - first) * ${ip}` : tile;
   const unpackInput = `ew_panel_i16(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${tile}, ${sums});`;
-  const readyInput = chain
-    ? ` { i32 *const chain = ${chain('n')}; chain[0] = ${DOT7_OFFSET}; chain[1] = ew_chained ? ew_reach((u8 *)${inputTile}, 1, ${ip / 4}, chain) : 0; }`
-    : '';
-  const unpackInput7 = `ew_panel(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${DOT7_OFFSET}, (u8 *)${inputTile}, (u8 *)${listRoom});${readyInput}`;
+  const offset7 = chains ? `ew_chained ? 0 : ${DOT7_OFFSET}` : DOT7_OFFSET;
+  const startOf = from ? ifChained(`ew_from_sums((u8 *)${inputTile}, ${ip}, ${from('n')});`) : '';
+  const unpackInput7 = `ew_panel(${wp}, n / ${NR}, ${s.rows}, ${s.i}, ${offset7}, (u8 *)${inputTile}, (u8 *)${listRoom});${startOf}`;
   const micro = microI16(
     ctx.tuning.sums,
     ip,
@@ -297,11 +296,17 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   const byDot7 = (): string => {
     const rowSums = `((i32 *)${ctx.scratch((chunk.steps * s.b + MR) * 4)})`;
     const inPlace = s.i === ip && chunk.exact;
-    const rows7 = inPlace ? `(${px} + m0 * ${ip})` : `((i8 *)${rows})`;
+    const copies = `((i8 *)${rows})`;
+    const at = `${px} + m0 * ${ip}`;
+    const rows7 = !inPlace ? copies : chains ? 'rows7' : `(${at})`;
+    const flip = ifChained(`ew_flip(${copies}, ${inPlace ? at : copies}, mn * ${ip}, b16_splat(-128));`);
     const copy = inPlace
-      ? ''
-      : `ew_fill(${rows7}, 0, mn * ${ip}); for (i32 m = 0; m < mn; m++) ew_copy(${rows7} + m * ${ip}, ${px} + (m0 + m) * ${s.i}, ${s.i});`;
-    const less = (r: number): string => `${rowSums}[m + ${r}]${chain ? ' * chain[0]' : ''}`;
+      ? chains
+        ? `const i8 *const rows7 = ew_chained ? ${copies} : ${at};${flip}`
+        : ''
+      : `ew_fill(${rows7}, 0, mn * ${ip}); for (i32 m = 0; m < mn; m++) ew_copy(${rows7} + m * ${ip}, ${px} + (m0 + m) * ${s.i}, ${s.i});${chains ? flip : ''}`;
+    const less = (r: number): string => `${rowSums}[m + ${r}]`;
+    const signed = chains && { lengths: 'lengths', halves: chains.halves };
     const micro7 = microDot7(
       ctx.tuning.sums,
       ip,
@@ -311,10 +316,14 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
       ['i4_splat(0)', 'i4_splat(0)'],
       less,
       store,
-      ctx.tuning.sums ? {} : { chain: { where: 'ew_chained', ...(chain ? { steps: 'chain[1]' } : {}) } },
+      chains ? { eight: { where: 'ew_chained', start: 'start', chains: signed } } : { chained: !ctx.tuning.sums },
     );
-    const how = chain ? ` const i32 *const chain = ${chain('n')};` : '';
-    return `${copy} ew_row_sums(${rows7}, ${rowSums}, mn, ${ip}, ${ip}, 1, 0, ${chain ? 1 : DOT7_OFFSET});
+    const how =
+      chains && from
+        ? ` const u8 *const lengths = ${chains.at('n')}; (void)lengths; const i32 *start = ew_chained ? ${from('n')} : none;`
+        : '';
+    const rowSum = `ew_row_sums(${rows7}, ${rowSums}, mn, ${ip}, ${ip}, 1, 0, ${DOT7_OFFSET});`;
+    return `${copy} ${chains ? `${chains.text} static const i32 none[8] = {0}; if (!ew_chained) ` : ''}${rowSum}
       ${tilesOfDirection(gh, `${once ? '' : unpackInput7}${how} for (i32 m = 0; m < mn; m += ${mr}) ${micro7}`)}`;
   };
   const product = single
@@ -348,25 +357,50 @@ export function emitQLstm(ctx: KernelContext, l: Lowered<KernelOf<'qlstm'>>): Ke
   }
   const unpacked = ctx.scratch(tiles * NR * hp);
   const tileAt = (n: string): string => `(u8 *)${unpacked} + (${n} - first) * ${hp}`;
-  const how = chainsOf(ctx, tiles);
-  const unpack = `ew_panel(${rp}, n / ${NR}, ${s.rows}, ${s.h}, EW_OFFSET_${form.toUpperCase()}, ${tileAt('n')}, (u8 *)${tile}); ew_ready_${form}(${tileAt('n')}, ${hp}, ${how('n')});`;
+  const offset = `EW_OFFSET_${form.toUpperCase()}`;
+  const unpack = (more: string): string =>
+    `ew_panel(${rp}, n / ${NR}, ${s.rows}, ${s.h}, ${more}, ${tileAt('n')}, (u8 *)${tile});`;
   // Two tiles at a time; the last one of an odd number is its own neighbour.
-  const pair = `const i32 other = n + ${NR} < dir * ${gh} + ${gh} ? n + ${NR} : n;
-            ew_pair_${form}(${tileAt('n')}, ${tileAt('other')}, ${hp}, ${row}, sum, ${how('n')}, ${how('other')}, ${out}); ${own('n', out)} ${own('other', `${out} + ${NR}`)}`;
-  return withProducts(tilesOfDirection(gh, `${unpack}${once ? unpackOnce : ''}`), tilesOfDirection(gh, pair, 2 * NR));
+  const pair = (product: string): string =>
+    `const i32 other = n + ${NR} < dir * ${gh} + ${gh} ? n + ${NR} : n; ${product} ${own('n', out)} ${own('other', `${out} + ${NR}`)}`;
+  const plain = pair(`ew_pair_${form}(${tileAt('n')}, ${tileAt('other')}, ${hp}, ${row}, sum, ${out});`);
+  const pairChains =
+    form === 'u7' && gh % (2 * NR) === 0
+      ? chainsFor(ctx, r, { rows: s.rows, cols: s.h, tiles: 2, name: 'hidden_chains' })
+      : undefined;
+  const products = (text: string): string => tilesOfDirection(gh, text, 2 * NR);
+  const others = once ? unpackOnce : '';
+  if (!pairChains || pairChains.halves)
+    return withProducts(tilesOfDirection(gh, `${unpack(offset)}${others}`), products(plain));
+  const fromOf = room(ctx, tiles);
+  const setup = `${unpack(`ew_chained ? 0 : ${offset}`)}${ifChained(`ew_from_sums(${tileAt('n')}, ${hp}, ${fromOf('n')});`)}`;
+  const inChains = pair(
+    `ew_pair_chained(${tileAt('n')}, ${tileAt('other')}, ${Math.ceil(s.h / 4) * 4}, ${row}, ${pairChains.at('n')}, ${fromOf('n')}, ${fromOf('other')}, ${out});`,
+  );
+  const flipped = ifChained(
+    `${pairChains.text} ew_flip(${row}, ${row}, ${hp}, b16_splat(-128)); ${products(inChains)}`,
+  );
+  return withProducts(tilesOfDirection(gh, `${setup}${others}`), `${flipped} if (!ew_chained) ${products(plain)}`);
 }
 
-/** Whether chains of sums in 16 bits pay for the input matrix, whose tiles are made ready once for so many time steps. */
-function paysInput(ctx: KernelContext, w: string, s: Sizes, steps: number): boolean {
+/** Text for engines that sum in 16 bits first. */
+const ifChained = (text: string): string => `\n#ifdef h8_dot7\nif (ew_chained) { ${text} }\n#endif\n`;
+
+/** Chains of constant codes, where they pay. */
+function chainsFor(
+  ctx: KernelContext,
+  w: string,
+  { rows, cols, ...how }: { rows: number; cols: number; columns?: number; tiles?: number; name: string },
+): TileChains | undefined {
   const codes = ctx.constant(w)?.data;
-  if (!codes || ctx.tuning.sums || ctx.tuning.wide) return false;
-  return paysChains({ data: codes, rows: s.rows, cols: s.i, segments: 1 }, steps * s.b);
+  if (!codes || ctx.tuning.sums || ctx.tuning.wide) return undefined;
+  return chainsOfTiles({ data: codes, rows, cols, segments: 1 }, how);
 }
 
-/** Room for two numbers of each tile, as `ew_ready` says them: the address of those of the tile at row n. */
-function chainsOf(ctx: KernelContext, tiles: number): (n: string) => string {
-  const room = ctx.scratch(tiles * 8);
-  return (n) => (tiles === 1 ? `(i32 *)${room}` : `(i32 *)${room} + (${n} - first) / ${NR} * 2`);
+/** Room for eight integers of each tile: the address of those of the tile at row n. */
+function room(ctx: KernelContext, tiles: number): (n: string) => string {
+  const at = ctx.scratch(tiles * 32);
+  return (n) => (tiles === 1 ? `((i32 *)${at})` : `((i32 *)${at} + (${n} - first))`);
 }
 
 /** GRU gate order z r h. */

@@ -41,9 +41,12 @@ test('codes of 7 bits are multiplied by the dot product of bytes wherever it is 
 
 test('codes of 8 bits are multiplied by the dot product of bytes where it takes them, and as 16 bits elsewhere', () => {
   const some: Readonly<Record<number, number>>[] = [{ 0: 127, 700: -127 }, { 5: 64 }];
-  for (const wide of some) {
+  const few = { ...Object.fromEntries(Array.from({ length: 24 * 64 }, (_, i) => [i, (i % 7) - 3])), 5: 127 };
+  for (const wide of [...some, few]) {
     const text = kernelOf(wide);
-    assert.match(text, /#ifdef EW_DOT7\n {2}if \(ew_eight\) \{/);
+    assert.match(text, /#ifdef EW_DOT7\n {2}if \(ew_eight( && !ew_chained)?\) \{/);
+    // Sums in 16 bits pay where most codes are narrow.
+    assert.is(text.includes('!ew_chained'), wide !== few);
     assert.match(text, /ew_panel_bytes\([^;]*, 0, /);
     assert.match(text, /#endif[^#]*ew_panel_i16\(/);
   }
