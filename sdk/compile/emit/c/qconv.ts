@@ -294,7 +294,7 @@ function chainsFor(
   segments: number,
   share?: number,
 ): TileChains | undefined {
-  const codes = ctx.constant(w)?.data;
+  const codes = ctx.largestCodes(w);
   return codes && chainsOfTiles({ data: codes, rows: o, cols: k, segments }, { share });
 }
 

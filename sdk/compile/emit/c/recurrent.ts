@@ -392,7 +392,7 @@ function chainsFor(
   w: string,
   { rows, cols, ...how }: { rows: number; cols: number; columns?: number; tiles?: number; name: string },
 ): TileChains | undefined {
-  const codes = ctx.constant(w)?.data;
+  const codes = ctx.largestCodes(w);
   if (!codes || ctx.tuning.sums || ctx.tuning.wide) return undefined;
   return chainsOfTiles({ data: codes, rows, cols, segments: 1 }, how);
 }
