@@ -1,12 +1,13 @@
 /**
  * Runs the test files (*.test.ts) under the given folders, each in its own process, and closes with one line
  * `N passed, N failed`. Options: --jobs N, --json FILE, --filter TEXT (part of the path), --without-compilers (tests name
- * what compilers and emulators of this machine would be called for).
+ * what compilers and emulators of this machine would be called for), --together (short files of a folder share a process; one that fails
+ * there is run by itself).
  */
 import { readdir, writeFile } from 'node:fs/promises';
-import { relative, resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type FileRun, limitOf, runTestFile } from './lib/run-test-file.ts';
+import { type FileRun, limitOf, mayShare, runTestFile, runTestFiles } from './lib/run-test-file.ts';
 import { closingLine, type Totals } from './lib/uvu-report.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -31,6 +32,24 @@ async function findTests(folders: readonly string[], filter: string): Promise<st
 async function longestFirst(files: readonly string[]): Promise<string[]> {
   const limits = new Map(await Promise.all(files.map(async (f) => [f, await limitOf(f)] as const)));
   return [...files].sort((a, b) => limits.get(b)! - limits.get(a)!);
+}
+
+/** Files of a process at most. */
+const SHARING = 12;
+
+/** Files that share a process: short ones, those of a folder and of its neighbours together. */
+async function sharing(files: readonly string[]): Promise<string[][]> {
+  const groups: string[][] = [];
+  let folder = '';
+  for (const file of files) {
+    if (!(await mayShare(file))) continue;
+    const top = relative(root, dirname(file)).split('/').slice(0, 3).join('/');
+    const last = groups.at(-1);
+    if (last && top === folder && last.length < SHARING) last.push(file);
+    else groups.push([file]);
+    folder = top;
+  }
+  return groups.filter((g) => g.length > 1);
 }
 
 /** With EIGEN_REQUIRE_ALL=1 (set where everything is installed) a skip that an installation would avoid is a failure. */
@@ -64,6 +83,7 @@ async function main(): Promise<number> {
       json: { type: 'string' },
       filter: { type: 'string', default: '' },
       'without-compilers': { type: 'boolean', default: false },
+      together: { type: 'boolean', default: false },
     },
   });
   const files = await findTests(positionals.length ? positionals : ['test'], values.filter);
@@ -71,12 +91,24 @@ async function main(): Promise<number> {
   // The product finds none where its setting names one that is not there.
   const env = values['without-compilers'] ? { EIGEN_WITHOUT_COMPILERS: '1', EIGEN_CC: 'none' } : {};
   const runs: FileRun[] = [];
-  const queue = await longestFirst(files);
-  const worker = async (): Promise<void> => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const run = judge(await runTestFile(file, root, env), requireAll);
+  const groups = values.together ? await sharing(files) : [];
+  const shared = new Set(groups.flat());
+  const queue = await longestFirst(files.filter((f) => !shared.has(f)));
+  const ended = (all: readonly FileRun[]): void => {
+    for (const run of all.map((r) => judge(r, requireAll))) {
       runs.push(run);
       printRun(run);
+    }
+  };
+  const worker = async (): Promise<void> => {
+    for (;;) {
+      const [file, group] = queue.length > 0 ? [queue.shift()!] : [undefined, groups.shift()];
+      if (file !== undefined) ended([await runTestFile(file, root, env)]);
+      else if (group) {
+        const passed = await runTestFiles(group, root, env);
+        ended(passed);
+        queue.push(...group.filter((f) => !passed.some((r) => r.file === f)));
+      } else return;
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, Number(values.jobs ?? 2)) }, worker));

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { type FileReport, reportOf, timeoutOf } from './uvu-report.ts';
+import { join } from 'node:path';
+import { type FileReport, outputsByFile, type ProcessEnd, reportOf, timeoutOf } from './uvu-report.ts';
 
 export interface FileRun extends FileReport {
   readonly file: string;
@@ -12,6 +13,15 @@ const DEFAULT_TIMEOUT_S = 60;
 /** Enough for any diff; a runaway log must not fill the memory of the runner. */
 const MAX_OUTPUT_CHARS = 4_000_000;
 
+/** What of a process files that share one would share: those that touch it have one each. */
+const TOUCHES_PROCESS = /\bprocess\.(env|exit|chdir|on|once|kill|cwd|argv|stdout|stderr)\b|\bsetFlags|\bglobalThis\b/;
+
+/** Whether a test file may share a process with others: it is short and leaves the process alone. */
+export async function mayShare(file: string): Promise<boolean> {
+  const source = await readFile(file, 'utf8');
+  return timeoutOf(source, 0) === 0 && !TOUCHES_PROCESS.test(source);
+}
+
 /** Seconds that a test file may take. */
 export async function limitOf(file: string): Promise<number> {
   return timeoutOf(await readFile(file, 'utf8'), DEFAULT_TIMEOUT_S);
@@ -20,8 +30,40 @@ export async function limitOf(file: string): Promise<number> {
 /** Runs one test file in a process of its own and reports what it did. The process group ends with it. */
 export async function runTestFile(file: string, cwd: string, env: NodeJS.ProcessEnv = {}): Promise<FileRun> {
   const limit = await limitOf(file);
+  const { seconds, ...end } = await runProcess([file], limit, cwd, env);
+  const report = reportOf(end);
+  const problem = end.timedOut ? `timed out after ${limit} s` : report.problem;
+  return { ...report, ...(problem ? { problem } : {}), file, seconds, output: end.output };
+}
+
+/**
+ * Runs test files one after another in one process (together.ts) and reports those that passed; the others are to be run again, each by
+ * itself, as are all of them where the process has not ended well.
+ */
+export async function runTestFiles(
+  files: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<FileRun[]> {
+  const { seconds, ...end } = await runProcess([TOGETHER, ...files], DEFAULT_TIMEOUT_S, cwd, env);
+  if (end.timedOut || end.exitCode !== 0) return [];
+  return [...outputsByFile(end.output)].flatMap(([file, output]) => {
+    const report = reportOf({ output, exitCode: 0, timedOut: false });
+    return report.failed > 0 ? [] : [{ ...report, file, seconds: seconds / files.length, output }];
+  });
+}
+
+const TOGETHER = join(import.meta.dirname, 'together.ts');
+
+/** A process of test files; its group ends with it. */
+async function runProcess(
+  args: readonly string[],
+  limit: number,
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): Promise<ProcessEnd & { readonly seconds: number }> {
   const started = performance.now();
-  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+  const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
     cwd,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -44,9 +86,7 @@ export async function runTestFile(file: string, cwd: string, env: NodeJS.Process
   });
   clearTimeout(timer);
   killGroup(child.pid);
-  const report = reportOf({ output, exitCode, timedOut });
-  const problem = timedOut ? `timed out after ${limit} s` : report.problem;
-  return { ...report, ...(problem ? { problem } : {}), file, seconds: (performance.now() - started) / 1000, output };
+  return { output, exitCode, timedOut, seconds: (performance.now() - started) / 1000 };
 }
 
 function killGroup(pid: number | undefined): void {

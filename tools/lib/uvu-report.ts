@@ -29,6 +29,20 @@ const ANSI = /\u001b\[[0-9;]*m/g;
 const SUMMARY = /^\s*Total:\s+(\d+)\s*\n\s*Passed:\s+(\d+)\s*\n\s*Skipped:\s+(\d+)/gm;
 const SKIP = /# skip (.+?): (.+?)( \[unsupported\])?\s*$/gm;
 
+/** Begins the line that names a file whose output follows, where one process runs several (together.ts). */
+export const FILE_MARK = '# file ';
+
+/** The output of each file of such a process. */
+export function outputsByFile(output: string): Map<string, string> {
+  const parts = output.split(new RegExp(`^${FILE_MARK}`, 'm')).slice(1);
+  return new Map(
+    parts.map((part) => {
+      const end = part.indexOf('\n');
+      return [part.slice(0, end), part.slice(end + 1)];
+    }),
+  );
+}
+
 /** Reads uvu's summary and the lines of sdk/testing/skip.ts out of a test process's output. */
 export function reportOf(end: ProcessEnd): FileReport {
   const text = end.output.replace(ANSI, '');
