@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { closingLine, reportOf, timeoutOf } from '../../../tools/lib/uvu-report.ts';
+import { closingLine, FILE_MARK, outputsByFile, reportOf, timeoutOf } from '../../../tools/lib/uvu-report.ts';
 
 const summary = (total: number, passed: number, skipped = 0): string =>
   `• • \u001b[32m  (${passed} / ${total})\u001b[39m\n\n  Total:     ${total}\n  Passed:    ${passed}\n  Skipped:   ${skipped}\n  Duration:  1.00ms\n\n`;
@@ -57,6 +57,13 @@ test('the time limit is read from the first line only', () => {
 test('the closing line names skips only when there are', () => {
   assert.is(closingLine({ passed: 4, failed: 0, skipped: 0 }), '4 passed, 0 failed');
   assert.is(closingLine({ passed: 4, failed: 1, skipped: 2 }), '4 passed, 1 failed, 2 skipped');
+});
+
+test('output of several files in one process is told apart', () => {
+  const outputs = outputsByFile(`noise\n\n${FILE_MARK}/a.test.ts\none\n${FILE_MARK}/b.test.ts\n${summary(2, 2)}`);
+  assert.equal([...outputs.keys()], ['/a.test.ts', '/b.test.ts']);
+  assert.is(reportOf(end(outputs.get('/a.test.ts')!)).problem, 'ran no test');
+  assert.is(reportOf(end(outputs.get('/b.test.ts')!)).passed, 2);
 });
 
 test.run();
