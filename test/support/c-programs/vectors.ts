@@ -8,7 +8,6 @@ import type { Scope, Term } from './scope.ts';
 const list = (prefix: string, names: string): readonly string[] => names.split(' ').map((n) => `${prefix}_${n}`);
 const UNARY = [
   'wasm_v128_not',
-  'wasm_u16x8_extadd_pairwise_u8x16',
   'wasm_u16x8_extend_low_u8x16',
   'wasm_u16x8_extend_high_u8x16',
   'wasm_u32x4_extend_low_u16x8',
@@ -18,8 +17,8 @@ const UNARY = [
 const UNARY_FLOAT = list('wasm_f32x4', 'ceil floor nearest abs neg sqrt convert_i32x4');
 const BINARY = [
   ...list('wasm_i8x16', 'swizzle eq narrow_i16x8 add sub'),
-  ...list('wasm_u8x16', 'narrow_i16x8 min'),
-  ...list('wasm_i16x8', 'gt narrow_i32x4 add sub mul max'),
+  ...list('wasm_u8x16', 'narrow_i16x8'),
+  ...list('wasm_i16x8', 'narrow_i32x4 add sub mul max'),
   ...list('wasm_i32x4', 'add sub mul dot_i16x8'),
   ...list('wasm_f32x4', 'eq lt le'),
   ...list('wasm_v128', 'and andnot or xor'),
@@ -94,7 +93,6 @@ export function scalarOfVector(s: Scope): Term {
   return s.pick<Term>([
     { text: `wasm_i32x4_extract_lane(${v}, ${lane})`, type: 'i32' },
     { text: `clean(wasm_f32x4_extract_lane(${v}, ${lane}))`, type: 'float' },
-    { text: `wasm_v128_any_true(${v})`, type: 'i32' },
     { text: `wasm_i8x16_bitmask(${v})`, type: 'u32' },
   ]);
 }
