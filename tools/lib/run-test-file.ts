@@ -10,6 +10,8 @@ export interface FileRun extends FileReport {
 }
 
 const DEFAULT_TIMEOUT_S = 60;
+/** Of a process that several files share: the slowest dozen has been seen to take 30 s. */
+const SHARED_TIMEOUT_S = 180;
 /** Enough for any diff; a runaway log must not fill the memory of the runner. */
 const MAX_OUTPUT_CHARS = 4_000_000;
 
@@ -45,7 +47,7 @@ export async function runTestFiles(
   cwd: string,
   env: NodeJS.ProcessEnv = {},
 ): Promise<FileRun[]> {
-  const { seconds, ...end } = await runProcess([TOGETHER, ...files], DEFAULT_TIMEOUT_S, cwd, env);
+  const { seconds, ...end } = await runProcess([TOGETHER, ...files], SHARED_TIMEOUT_S, cwd, env);
   if (end.timedOut || end.exitCode !== 0) return [];
   return [...outputsByFile(end.output)].flatMap(([file, output]) => {
     const report = reportOf({ output, exitCode: 0, timedOut: false });

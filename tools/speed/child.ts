@@ -174,7 +174,7 @@ function watched<T>(guard: Guard | undefined, work: () => Promise<T>): Promise<T
 
 /**
  * Integer arithmetic in registers: its time tells of the clock and of who else is on the core, and of nothing that a model does. Six chains
- * side by side, as many as keep a core busy: one alone leaves room for whoever shares it and takes no longer beside them.
+ * side by side, so that it wants as much of the core as kernels do: one alone waits for itself most of the time.
  */
 let sink = 1;
 function calibrate(): number {
