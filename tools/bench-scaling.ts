@@ -3,6 +3,7 @@
  * on every engine. A layer is the second of three equal ones, timed as profiles time it; the network of all three is timed as well, with floats in and out, and
  * outputs written to the tensors of the run before. Prints how far each layer is from the line through all sizes of its kind, and how much faster two threads are,
  * beside what the machine gave two threads of arithmetic alone in the same rounds (tools/speed/control.ts). Rounds in which that was less than 1.7 are repeated, twice as many at most.
+ * What one thread takes is the mean of its times on two processors: those of a virtual machine are not always equally fast, and two threads use both.
  * Writes out/scaling.json and out/scaling.html.
  *
  * --engine LIST  engines to time (native,wasm)   --filter TEXT  kinds whose description has it   --rounds N  rounds that count (9)
@@ -32,6 +33,7 @@ import { type SampleModel, samplesFor } from './speed/models.ts';
 import { sourceHashes } from './speed/prepare.ts';
 import { scalingPage, scalingText } from './speed/present/scaling.ts';
 import { bundled, Child } from './speed/process.ts';
+import type { Turn } from './speed/protocol.ts';
 import { spreadOf } from './speed/results.ts';
 import { type Rounds, type Taker, takeRounds } from './speed/rounds.ts';
 import { FREE, type LayerTime, type ScalingDocument, type ScalingSeries } from './speed/scaling.ts';
@@ -109,6 +111,23 @@ async function openControls(children: readonly Child[], engine: string, seconds:
   await open(Math.max(1, Math.round((SOME_ROUNDS * seconds) / one.seconds)));
 }
 
+/** A turn, or on each of these processors half of one: what it takes on average then. */
+async function turnOn(
+  child: Child,
+  { ms, layer }: { readonly ms: number; readonly layer: boolean },
+  places: readonly number[],
+): Promise<Turn> {
+  if (places.length === 0) return child.ask({ type: 'turn', ms, layer });
+  const turns: Turn[] = [];
+  for (const processor of places)
+    turns.push(await child.ask({ type: 'turn', ms: ms / places.length, layer, processor }));
+  return {
+    seconds: turns.reduce((sum, t) => sum + t.seconds, 0) / turns.length,
+    calibration: Math.max(...turns.map((t) => t.calibration)),
+    share: Math.min(...turns.map((t) => t.share)),
+  };
+}
+
 /** Some rounds of a layer. */
 async function timed(layer: Built, engine: string, pairs: Pairs, rounds: number): Promise<Rounds> {
   for (const [i, child] of pairs.network.entries()) {
@@ -119,8 +138,12 @@ async function timed(layer: Built, engine: string, pairs: Pairs, rounds: number)
   }
   const first = await pairs.network[0]!.ask({ type: 'turn', ms: TURN_MS, layer: true });
   await openControls(pairs.control, engine, first.seconds);
+  const places = (await pairs.control[0]!.ask({ type: 'gauge' })).slice(0, 2).map((g) => g.processor);
   const both = (name: string, children: readonly Child[], layer = false): Taker[] =>
-    children.map((child, i) => ({ id: `${name} ${i + 1}`, turn: (ms) => child.ask({ type: 'turn', ms, layer }) }));
+    children.map((child, i) => ({
+      id: `${name} ${i + 1}`,
+      turn: (ms) => turnOn(child, { ms, layer }, i ? [] : places),
+    }));
   const takers = [
     ...both('layer', pairs.network, true),
     ...both('network', pairs.network),

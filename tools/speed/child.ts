@@ -17,7 +17,8 @@ import { sha256 } from '../../sdk/util/hash.ts';
 import { bytesOf } from '../../sdk/util/tensor.ts';
 import { type Guard, guardOf } from './avx2/guard.ts';
 import { openControl } from './control.ts';
-import type { Answer, Message, Opened, OpenMessage, Reply, Turn, TurnMessage } from './protocol.ts';
+import { pinning } from './pin.ts';
+import type { Answer, Gauge, Message, Opened, OpenMessage, Reply, Turn, TurnMessage } from './protocol.ts';
 import { spreadOf } from './results.ts';
 import { openTf } from './tfjs.ts';
 
@@ -26,6 +27,8 @@ const WARM_MS = 400;
 /** Inferences are timed together up to this: reading the clock costs a small part of it. */
 const BATCH_MS = 0.5;
 const CALIBRATION = 250_000;
+/** Calibrations by which processors are compared, each. */
+const GAUGES = 5;
 
 type Outputs = Readonly<Record<string, Tensor>>;
 
@@ -156,6 +159,8 @@ function digestOf(outputs: Outputs): string {
 
 async function open(m: OpenMessage): Promise<Opened> {
   await close();
+  // Threads that it starts may run where they like.
+  places?.release();
   const guard = m.shim === undefined ? undefined : await guardOf(m.shim);
   const opened = await openFastest(m);
   // Theirs asks when it is loaded, ours never.
@@ -205,8 +210,9 @@ function calibrate(): number {
 }
 
 /** Every output that is timed is one that was compared: the last of a turn must have the bits of the first. */
-async function turn({ ms, layer }: TurnMessage): Promise<Turn> {
+async function turn({ ms, layer, processor }: TurnMessage): Promise<Turn> {
   const model = opened();
+  if (processor !== undefined) places?.pin(processor);
   const before = calibrate();
   const used = process.cpuUsage();
   const start = performance.now();
@@ -215,6 +221,20 @@ async function turn({ ms, layer }: TurnMessage): Promise<Turn> {
   const { user, system } = process.cpuUsage(used);
   if (digestOf(last) !== model.digest) throw new Error('the outputs of a timed run differ from those of the first one');
   return { seconds, calibration: Math.max(before, calibrate()), share: (user + system) / 1000 / elapsed };
+}
+
+/** On one processor after another, several times: the median of each. */
+function gauge(): Gauge[] {
+  if (!places) return [];
+  const seconds = places.processors.map((): number[] => []);
+  for (let round = 0; round < GAUGES; round++) {
+    for (const [i, processor] of places.processors.entries()) {
+      places.pin(processor);
+      seconds[i]!.push(calibrate());
+    }
+  }
+  places.release();
+  return places.processors.map((processor, i) => ({ processor, seconds: spreadOf(seconds[i]!).median }));
 }
 
 async function profile(): Promise<readonly ProfileRow[]> {
@@ -240,6 +260,8 @@ async function answer(m: Message): Promise<Answer<Message>> {
       return open(m);
     case 'turn':
       return turn(m);
+    case 'gauge':
+      return gauge();
     case 'profile':
       return profile();
     case 'close':
@@ -247,6 +269,7 @@ async function answer(m: Message): Promise<Answer<Message>> {
   }
 }
 
+const places = await pinning();
 for (let i = 0; i < 20; i++) calibrate();
 process.on('message', (m: Message) => {
   answer(m).then(

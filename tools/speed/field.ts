@@ -6,7 +6,7 @@ import { type Contestant, PAIRS, REFERENCE } from './contestants.ts';
 import { COMPETITORS, installCompetitors, installedVersion, type NodeBinary, nodeOf } from './packages.ts';
 import type { Prepared } from './prepare.ts';
 import { bundled, Child } from './process.ts';
-import type { Opened, OpenMessage } from './protocol.ts';
+import type { Gauge, Opened, OpenMessage } from './protocol.ts';
 import {
   type Absence,
   type Comparison,
@@ -84,9 +84,11 @@ export class Field {
     const absent = [...entered.absent, ...[...wrong].map(([e, reason]) => ({ contestant: e.contestant.id, reason }))];
     const takers = entrants.map(({ contestant: { id }, child }) => ({
       id,
-      turn: (ms: number) => child.ask({ type: 'turn', ms }),
+      turn: (ms: number, processor?: number) => child.ask({ type: 'turn', ms, processor }),
     }));
-    const rounds = await takeRounds(takers, options);
+    const gauge = entrants[0]!.child;
+    const placeOf = async (): Promise<number | undefined> => quickest(await gauge.ask({ type: 'gauge' }));
+    const rounds = await takeRounds(takers, { ...options, placeOf });
     const comparisons = compared(prepared, rounds);
     const profiles = await profilesOf(entrants, comparisons);
     await Promise.all(entered.entrants.map((e) => e.child.ask({ type: 'close' })));
@@ -127,6 +129,11 @@ export class Field {
     }
     return { entrants, absent };
   }
+}
+
+/** The processor that had the least to do beside; undefined where they cannot be chosen. */
+function quickest(gauges: readonly Gauge[]): number | undefined {
+  return [...gauges].sort((a, b) => a.seconds - b.seconds)[0]?.processor;
 }
 
 /** Why a contestant cannot take part, or ''; `problem` kept competitors from being installed, `noAvx2` a processor from being restrained. */

@@ -42,6 +42,8 @@ export interface TurnMessage {
   readonly ms: number;
   /** Whether the layer is timed that the model was opened with, within its runs. */
   readonly layer?: boolean;
+  /** Processor that the thread stays on; any where absent. */
+  readonly processor?: number | undefined;
 }
 
 /** Seconds. */
@@ -54,6 +56,17 @@ export interface Turn {
   readonly share: number;
 }
 
+/** Times the arithmetic of calibrations on every processor. */
+export interface GaugeMessage {
+  readonly type: 'gauge';
+}
+
+/** Seconds of it on a processor. */
+export interface Gauge {
+  readonly processor: number;
+  readonly seconds: number;
+}
+
 /** Times every layer; ours only. */
 export interface ProfileMessage {
   readonly type: 'profile';
@@ -63,14 +76,18 @@ export interface CloseMessage {
   readonly type: 'close';
 }
 
-export type Message = OpenMessage | TurnMessage | ProfileMessage | CloseMessage;
+export type Message = OpenMessage | TurnMessage | GaugeMessage | ProfileMessage | CloseMessage;
 
 export type Answer<M extends Message> = M extends OpenMessage
   ? Opened
   : M extends TurnMessage
     ? Turn
-    : M extends ProfileMessage
-      ? readonly ProfileRow[]
-      : null;
+    : M extends GaugeMessage
+      ? readonly Gauge[]
+      : M extends ProfileMessage
+        ? readonly ProfileRow[]
+        : null;
 
-export type Reply = { readonly ok: Opened | Turn | readonly ProfileRow[] | null } | { readonly error: string };
+export type Reply =
+  | { readonly ok: Opened | Turn | readonly Gauge[] | readonly ProfileRow[] | null }
+  | { readonly error: string };

@@ -4,13 +4,16 @@ import { spreadOf } from './results.ts';
 /** Takes turns: a contestant in its process. */
 export interface Taker {
   readonly id: string;
-  turn(ms: number): Promise<Turn>;
+  /** On the processor of the round, where it has one. */
+  turn(ms: number, processor?: number): Promise<Turn>;
 }
 
 export interface RoundOptions {
   /** Rounds that are to count. */
   readonly rounds: number;
   readonly turnMs: number;
+  /** Processor that all turns of a round are taken on; any where undefined. */
+  readonly placeOf?: (round: number) => Promise<number | undefined>;
   /** How far a round was from an undisturbed one by what its takers took together; at most 1 is undisturbed. */
   readonly noiseOf?: (seconds: readonly number[]) => number;
 }
@@ -45,7 +48,7 @@ interface Round {
  */
 export async function takeRounds(
   takers: readonly Taker[],
-  { rounds, turnMs, noiseOf = () => 0 }: RoundOptions,
+  { rounds, turnMs, placeOf, noiseOf = () => 0 }: RoundOptions,
 ): Promise<Rounds> {
   const usual = takers.map(() => new Usual());
   const all: Round[] = [];
@@ -53,12 +56,13 @@ export async function takeRounds(
   let quiet = 0;
   for (let r = 0; quiet < rounds && r < PATIENCE * rounds; r++) {
     const seconds: number[] = [];
+    const processor = await placeOf?.(r);
     let worst = 0;
     for (let k = 0; k < takers.length; k++) {
       const c = (k + r) % takers.length;
       let best: { turn: Turn; noise: number } | undefined;
       for (let tries = 0; tries < TRIES && !(best && best.noise <= 1); tries++) {
-        const turn = await takers[c]!.turn(turnMs);
+        const turn = await takers[c]!.turn(turnMs, processor);
         const noise = usual[c]!.noiseOf(turn);
         if (!best || noise < best.noise) best = { turn, noise };
         if (tries > 0) repeated++;

@@ -1,11 +1,8 @@
 import { readlinkSync } from 'node:fs';
+import { affinity, BYTES, WORDS } from './affinity.ts';
 
 /** Has threads of this process run on other processors than the one that calls it does, where it may use others; threads are numbers of Linux. */
 export type KeepApart = (threads: Iterable<number>) => void;
-
-/** Words of a set of processors, and bytes of it: 1,024 of them. */
-const WORDS = 32;
-const BYTES = 4 * WORDS;
 
 /**
  * Where processors are virtual, Linux takes idle ones for busy and wakes a thread on the processor of the one that wakes it, where they take turns
@@ -13,11 +10,7 @@ const BYTES = 4 * WORDS;
  */
 export async function apartKeeper(): Promise<KeepApart | undefined> {
   if (process.platform !== 'linux' || !ownNumbers()) return undefined;
-  const koffi = await import('koffi').then(
-    (m) => m.default,
-    () => undefined,
-  );
-  const calls = koffi && callsOf(koffi);
+  const calls = await affinity();
   if (!calls) return undefined;
   const { current, allowed, allow } = calls;
   const processors = new Uint32Array(WORDS);
@@ -28,20 +21,6 @@ export async function apartKeeper(): Promise<KeepApart | undefined> {
     if (processors.every((word) => word === 0)) processors[here >> 5] = 1 << (here & 31);
     for (const thread of threads) if (thread > 0) allow(thread, BYTES, processors);
   };
-}
-
-/** Calls of the C library, whichever the process has; undefined where it lacks one. */
-function callsOf(koffi: typeof import('koffi').default) {
-  try {
-    const library = koffi.load(null);
-    return {
-      current: library.func('int sched_getcpu(void)'),
-      allowed: library.func('int sched_getaffinity(int thread, size_t bytes, _Out_ void *processors)'),
-      allow: library.func('int sched_setaffinity(int thread, size_t bytes, const void *processors)'),
-    };
-  } catch {
-    return undefined;
-  }
 }
 
 /** Whether /proc tells the numbers that threads have for this process: those of another container's would be other threads'. */

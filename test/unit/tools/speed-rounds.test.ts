@@ -26,6 +26,17 @@ test('everybody has a turn in every round, each time behind another one', async 
   assert.equal(seconds.b, [1, 1, 1]);
 });
 
+test('all turns of a round are taken on one processor, those that are taken again, too', async () => {
+  const seen: (number | undefined)[] = [];
+  const on = (turns: readonly Turn[]): Taker => {
+    const { turn } = taker('', turns);
+    return { id: '', turn: (ms, processor) => (seen.push(processor), turn(ms)) };
+  };
+  const takers = [on([quiet(1)]), on([quiet(1), { ...quiet(9), share: 0.5 }, quiet(1)])];
+  await takeRounds(takers, { rounds: 3, turnMs: 1, placeOf: async (round) => [4, 7, undefined][round] });
+  assert.equal(seen, [4, 4, 7, 7, 7, undefined, undefined]);
+});
+
 test('a turn during which another process had the core, or the clock was slow, is taken again', async () => {
   const turns = [quiet(1), { ...quiet(9), share: 0.5 }, quiet(2), { ...quiet(9), calibration: 2e-3 }, quiet(3)];
   const rounds = await takeRounds([taker('a', turns)], { rounds: 3, turnMs: 1 });

@@ -158,7 +158,7 @@ export function absenceLines(models: readonly ModelSpeed[]): string[] {
 
 export function machineLine({ machine, settings }: SpeedDocument): string {
   const { processor, cores, others } = machine;
-  return `${processor}, ${cores} cores; ${others.join(', ')}; one thread, ${settings.rounds} interleaved rounds of ${settings.turnMs} ms turns`;
+  return `${processor}, ${cores} cores; ${others.join(', ')}; one thread, ${settings.rounds} interleaved rounds of ${settings.turnMs} ms turns, those of a round on one processor where the system allows to choose it`;
 }
 
 /** Columns of text. */
