@@ -133,7 +133,7 @@ async function timed(layer: Built, engine: string, pairs: Pairs, rounds: number)
   for (const [i, child] of pairs.network.entries()) {
     const outputs = join(FOLDER, `outputs-${i}.npz`);
     const { bundle, inputs } = layer;
-    const message = { runtime: 'ours', paths: [bundle], inputs, outputs, engine, threads: i + 1, reuse: true } as const;
+    const message = { runtime: 'ours', paths: [bundle], inputs, outputs, engine, threads: i + 1 } as const;
     await child.ask({ type: 'open', ...message, layer: layer.layer });
   }
   const first = await pairs.network[0]!.ask({ type: 'turn', ms: TURN_MS, layer: true });

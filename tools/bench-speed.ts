@@ -2,7 +2,8 @@
  * Speed of whole models, one thread: ours compressed at 8x, WebAssembly on two versions of Node and native, against onnxruntime-web,
  * onnxruntime-node in fp32 (with all that the processor has, and with AVX2 alone) and int8, and TensorFlow.js. Every implementation has a
  * process of its own; all take turns, in a round all on the processor that has least to do beside, so that what slows the machine down meets
- * all of them, and ratios are taken within a round. Outputs are compared. What a model gave is kept in out/speed/ under a hash of sources,
+ * all of them, and ratios are taken within a round. Everything is counted from the application's tensors to its tensors: those of the run before where
+ * a runtime writes to such (ours and onnxruntime-node), new ones else. Outputs are compared. What a model gave is kept in out/speed/ under a hash of sources,
  * versions and settings: an interrupted run goes on where it stopped.
  * Writes out/speed.json and out/speed.html.
  *

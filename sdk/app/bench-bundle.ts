@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import { probeHost } from '../device/probe.ts';
-import { type Contestant, compareSpeed, type Timing } from '../measure/benchmark.ts';
+import { type Contestant, compareSpeed, repeated, type Timing } from '../measure/benchmark.ts';
 import { hasOracle, type Oracle, openOracle } from '../measure/oracle/ort.ts';
 import type { Work } from '../pipeline.ts';
 import { EigenError } from '../util/errors.ts';
@@ -54,8 +54,8 @@ export async function benchBundle(request: BenchRequest, work: Work = {}): Promi
     const errors = new Map<string, number>();
     for (const o of oracles) errors.set(o.name, largestError(ours, await firstRun(o, all)));
     const contestants: Contestant[] = [
-      { name: `eigenweights (${session.engine})`, run: () => session.run(inputs) },
-      ...oracles.map((o) => ({ name: o.name, run: () => o.run(all) })),
+      { name: `eigenweights (${session.engine})`, run: repeated(session, inputs) },
+      ...oracles.map((o) => ({ name: o.name, run: repeated(o, all) })),
     ];
     const compared = await compareSpeed(contestants, {
       ...(request.rounds ? { rounds: request.rounds } : {}),

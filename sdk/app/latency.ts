@@ -1,6 +1,6 @@
 import type { Bundle } from '../bundle/index.ts';
 import type { Sourced } from '../compile/cost.ts';
-import { compareSpeed } from '../measure/benchmark.ts';
+import { compareSpeed, repeated } from '../measure/benchmark.ts';
 import type { Tensor } from '../util/tensor.ts';
 import { loadSession } from './session.ts';
 
@@ -12,8 +12,8 @@ export async function timeHere(
 ): Promise<Sourced> {
   const session = await loadSession(bundle);
   try {
-    const run = (): unknown => session.run(inputs);
-    const { timings } = await compareSpeed([{ name: session.engine, run }], signal ? { signal } : {});
+    const ours = { name: session.engine, run: repeated(session, inputs) };
+    const { timings } = await compareSpeed([ours], signal ? { signal } : {});
     const { median, rounds } = timings[0]!;
     return { value: 1000 * median, origin: 'measured', why: `median of ${rounds} turns on this machine` };
   } finally {

@@ -4,6 +4,7 @@ import { fuse } from '../compile/fuse.ts';
 import { measureGraph } from '../compile/graph-size.ts';
 import { lowerGraph } from '../compile/lower.ts';
 import { probeHost } from '../device/probe.ts';
+import { repeated } from '../measure/benchmark.ts';
 import { type Spread, type StepTimes, timeSteps } from '../measure/step-times.ts';
 import type { Work } from '../pipeline.ts';
 import { graphOfBundle } from './bundle-graph.ts';
@@ -74,7 +75,7 @@ export async function profileBundle(request: ProfileRequest, work: Work = {}): P
       {
         rowOf,
         watched: (ended) => session.runSteps(inputs, ended),
-        unwatched: () => session.run(inputs),
+        unwatched: repeated(session, inputs),
       },
       {
         ...(request.runs ? { runs: request.runs } : {}),

@@ -12,6 +12,7 @@ import {
   type Tensor,
   writeArrays,
 } from '../../sdk/index.ts';
+import { repeated } from '../../sdk/measure/benchmark.ts';
 import { openModel } from '../../sdk/pipeline.ts';
 import { sha256 } from '../../sdk/util/hash.ts';
 import { bytesOf } from '../../sdk/util/tensor.ts';
@@ -53,14 +54,9 @@ async function openFile(m: OpenMessage, path: string): Promise<Open> {
   if (m.runtime === 'ours') {
     const engine = m.engine as EngineName;
     const session = await openSession(path, { engine, threads: m.threads });
-    let last: Record<string, Tensor> = {};
-    const again = async (): Promise<Outputs> => {
-      last = await session.run(inputs, last);
-      return last;
-    };
     return {
       detail: session.engine,
-      run: m.reuse ? again : () => session.run(inputs),
+      run: repeated(session, inputs),
       ...(m.layer === undefined ? {} : { runLayer: layerOf(session, inputs, m.layer) }),
       // On the golden inputs: times of kernels do not depend on values.
       profile: async () => (await profileBundle({ bundle: path, engine })).rows,
@@ -86,7 +82,7 @@ async function openFile(m: OpenMessage, path: string): Promise<Open> {
   const form = /int8-(\w+)/.exec(basename(path));
   const told = m.shim === undefined ? '' : ', told of a processor without AVX-512 and AVX-VNNI';
   const detail = `${oracle.name} ${oracle.version}${form ? `, int8: ${form[1]}` : ''}${told}`;
-  return { detail, run: () => oracle.run(inputs), close: () => oracle.close() };
+  return { detail, run: repeated(oracle, inputs), close: () => oracle.close() };
 }
 
 function layerOf(session: BundleSession, inputs: Outputs, node: string): () => number {

@@ -19,8 +19,6 @@ export interface OpenMessage {
   readonly engine?: string;
   /** Ours; 1 by default. Others always have one. */
   readonly threads?: number;
-  /** Ours: whether outputs are written to the tensors of the run before. */
-  readonly reuse?: boolean;
   /** Ours: node whose kernel turns may be about. */
   readonly layer?: string;
   /** Folder whose node_modules hold the runtime; beside this package by default. */

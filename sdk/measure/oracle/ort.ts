@@ -8,8 +8,14 @@ import { type DType, type Tensor, type TypedArray, viewBytes } from '../../util/
 export interface Oracle {
   readonly name: OracleName;
   readonly version: string;
-  /** All outputs by name. */
-  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  /**
+   * All outputs by name; onnxruntime-node writes them to the tensors of `into` where it has them. onnxruntime-web is not asked to: 1.30 leaves
+   * such tensors as they are.
+   */
+  run(
+    inputs: Readonly<Record<string, Tensor>>,
+    into?: Readonly<Record<string, Tensor>>,
+  ): Promise<Record<string, Tensor>>;
   close(): Promise<void>;
 }
 
@@ -37,7 +43,11 @@ interface OrtModule {
 }
 
 interface OrtSession {
-  run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Readonly<Record<string, OrtTensor>>>;
+  readonly outputNames: readonly string[];
+  run(
+    feeds: Readonly<Record<string, OrtTensor>>,
+    fetches: Readonly<Record<string, OrtTensor | null>>,
+  ): Promise<Readonly<Record<string, OrtTensor>>>;
   release(): Promise<void>;
 }
 
@@ -88,20 +98,23 @@ export async function openOracle(name: OracleName, model: Uint8Array, options: O
   return {
     name,
     version: ort.env.versions[name === 'onnxruntime-web' ? 'web' : 'node'] ?? ort.env.versions.common ?? 'unknown',
-    async run(inputs) {
-      const feeds = Object.fromEntries(
-        Object.entries(inputs).map(([k, t]) => [k, new ort.Tensor(ORT_TYPES[t.dtype], t.data, t.shape)]),
-      );
-      return Object.fromEntries(Object.entries(await session.run(feeds)).map(([k, t]) => [k, toTensor(t)]));
+    async run(inputs, into = {}) {
+      const given = (t: Tensor): OrtTensor => new ort.Tensor(ORT_TYPES[t.dtype], t.data, t.shape);
+      const feeds = Object.fromEntries(Object.entries(inputs).map(([k, t]) => [k, given(t)]));
+      const written = name === 'onnxruntime-node' ? into : {};
+      const fetches = Object.fromEntries(session.outputNames.map((k) => [k, written[k] ? given(written[k]) : null]));
+      const outputs = Object.entries(await session.run(feeds, fetches));
+      return Object.fromEntries(outputs.map(([k, t]) => [k, written[k] ?? toTensor(t)]));
     },
     close: () => session.release(),
   };
 }
 
+/** The same memory: onnxruntime makes it anew every time, and a copy would be counted as time of its. */
 function toTensor(t: OrtTensor): Tensor {
   const dtype = DTYPES.get(t.type);
   if (!dtype) throw new EigenError('EW3103_OP_INVALID', `onnxruntime gave an output of type ${t.type}`);
-  const bytes = new Uint8Array(t.data.buffer, t.data.byteOffset, t.data.byteLength).slice();
+  const bytes = new Uint8Array(t.data.buffer, t.data.byteOffset, t.data.byteLength);
   return { dtype, shape: [...t.dims], data: viewBytes(dtype, bytes) } as Tensor;
 }
 

@@ -30,7 +30,13 @@ test('all turns of a round are taken on one processor, those that are taken agai
   const seen: (number | undefined)[] = [];
   const on = (turns: readonly Turn[]): Taker => {
     const { turn } = taker('', turns);
-    return { id: '', turn: (ms, processor) => (seen.push(processor), turn(ms)) };
+    return {
+      id: '',
+      turn: (ms, processor) => {
+        seen.push(processor);
+        return turn(ms);
+      },
+    };
   };
   const takers = [on([quiet(1)]), on([quiet(1), { ...quiet(9), share: 0.5 }, quiet(1)])];
   await takeRounds(takers, { rounds: 3, turnMs: 1, placeOf: async (round) => [4, 7, undefined][round] });
