@@ -39,13 +39,14 @@ interface Shape {
 /** Bytes of quads that stay in the nearest cache next to what is read and written. */
 const NEAR = 24576;
 
-function shapeOf({ kh, kw, strides, pads, w, ow, c }: Geometry): Shape {
+function shapeOf({ kh, kw, strides, pads, w, oh, ow, c }: Geometry): Shape {
   const [sy, sx] = strides;
   const fits = (n: number): boolean => kw + (n - 1) * sx + kw + n <= REGISTERS;
   const pixels = Math.min(ow, [4, 3, 2].find(fits) ?? 1);
   const columns = Math.max(pads[1] + w, (ow - 1) * sx + kw);
   const above = Math.ceil(pads[0] / LINES) * LINES;
-  const begins = [...new Set([0, 1, 2, 3].map((row) => (row * sy + above - pads[0]) % LINES))].sort();
+  const rows = Array.from({ length: Math.min(LINES, oh) }, (_, row) => row);
+  const begins = [...new Set(rows.map((row) => (row * sy + above - pads[0]) % LINES))].sort();
   const quads = Math.ceil((begins.at(-1)! + kh) / LINES);
   const blocks = Math.ceil(c / NR);
   const held = Math.min(blocks, Math.max(1, Math.floor(NEAR / (quads * columns * COLUMN))));
@@ -85,7 +86,7 @@ export function quadDepthwise(ctx: KernelContext, v: LineDepthwise): Pick<Kernel
   const rest = ow % pixels;
   const line = (k: number): string =>
     `const i32 y${k} = y + ${k}; const i8 *const s${k} = y${k} >= 0 && y${k} < ${h} ? ${src} + (b * ${h} + y${k}) * ${w * c} : none; const i32 d${k} = s${k} == none ? 0 : ${c};`;
-  const body = `const i32 up = ew_eight == 1 ? 128 : 0; const b16 flip = b16_splat((i8)up);
+  const body = `const i32 up = ew_eight == 1 ? 128 : 0; const b16 flip = b16_splat((i8)up); ${versionTable(begins)}
   u8 *const filters = ${filters}, *const lines = ${lines}; i8 *const none = (i8 *)${none}; i32 *const sums = (i32 *)${sums};
   quad_filters(${v.filter}, ${room}, filters, sums);
   for (i32 n = 0; n < ${blocks * NR}; n += ${NR}) {
@@ -121,9 +122,18 @@ export function quadDepthwise(ctx: KernelContext, v: LineDepthwise): Pick<Kernel
   return { helpers: `${quadLines(geo, columns)}${quadFilters(geo, shape)}${epi.text}`, body };
 }
 
-/** C expression of the index of the filters for a row that begins at line `first`: at any line, at every second one, or at one. */
-const versions = (begins: readonly number[]): string =>
-  begins.length === 1 ? '0' : `first % ${LINES} / ${LINES / begins.length}`;
+/** C expression of the index of the filters for a row that begins at line `first`: at any line, at every second one, at one, or at some. */
+function versions(begins: readonly number[]): string {
+  if (begins.length === 1) return '0';
+  const [first, second] = begins as [number, number];
+  const step = second - first;
+  if (begins.every((b, i) => b === first + i * step)) return `(first % ${LINES} - ${first}) / ${step}`;
+  return `versions[first % ${LINES}]`;
+}
+
+/** Table for `versions`, the index by line. */
+const versionTable = (begins: readonly number[]): string =>
+  `static const i32 versions[${LINES}] = {${[0, 1, 2, 3].map((line) => Math.max(0, begins.indexOf(line))).join(', ')}}; (void)versions;`;
 
 /** Sums of four channels of outputs as c<pixel><half>. Loops stay loops: engines load everything of a block before they multiply. */
 function tileSums({ quads, size }: Shape, kw: number, sx: number, k: readonly number[], half: number): string {
@@ -177,9 +187,9 @@ function quadFilters(geo: Geometry, { begins, blocks, quads }: Shape): string {
   const all = begins.flatMap((o) => Array.from({ length: quads }, (_, q) => put(o, q)));
   // Taps as numbers of 32 bits lie behind the panel, where its list was.
   return `static void quad_filters(const u8 *w, u8 *room, u8 *d, i32 *sums) {
-  const i4 low = i4_splat(255); i32 *const taps = (i32 *)(room + ${panelBytes(geo)});
+  const i4 low = i4_splat(255); i32 *const taps = (i32 *)(room + ${panelBytes(geo)}); ew_place at = {w, -1};
   for (i32 n = 0; n < ${blocks}; n++, d += ${quads * kw * COLUMN}) {
-    ew_panel(w, n, ${c}, ${kh * kw}, 0, room, (u8 *)taps);
+    ew_next_panel(&at, w, n, ${c}, ${kh * kw}, 0, room, (u8 *)taps);
     for (i32 k = 0; k < ${NR}; k += 4) {
       for (i32 t = 0; t < ${groups}; t++) {
         const i4 v = i4_load(room + t * ${COLUMN} + 4 * k); i32 *const to = taps + t * ${4 * NR} + k;

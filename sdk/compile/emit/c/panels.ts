@@ -93,6 +93,8 @@ static const u8 *ew_unpack${bits}(const u8 *w, u8 *t, i32 units, b16 up, const u
 
 /** What codes are offset by for the 7-bit dot product: |q| < 64. */
 export const DOT7_OFFSET = 64;
+/** 65536 by 1, 2, ... 30 bits, rounded up. */
+const FIELDS_OF = Array.from({ length: 30 }, (_, i) => Math.ceil(65536 / (i + 1)));
 /** Widest codes that it takes. */
 export const DOT7_BITS = 7;
 /** Eight fields in a row of 1..8 bits: the two bytes each lies in, and the factor that moves it to the upper one's begin. */
@@ -112,7 +114,7 @@ function fieldTable(order: (i: number) => number): string {
  *   with zeros; the list goes to the other half of the room.
  * - `ew_panel_rows(p, rows, cols, t, d)`: all codes, row by row at d; t is the room.
  * - `ew_panel_i16(p, tile, rows, cols, t, sums)`: as pairs [column / 2][8 rows][2], and the sum of each row, where wanted.
- * - `ew_panel_bytes(p, tile, rows, cols, offset, t, sums)`: as ew_panel, for the dot product of bytes, with an offset to 7 bits or none, where
+ * - `ew_panel_bytes(at, p, tile, rows, cols, offset, t, sums)`: as ew_panel, for the dot product of bytes, with an offset to 7 bits or none, where
  *   it takes 8; the sums are those of the codes.
  */
 export const PANELS = `
@@ -161,19 +163,32 @@ EW_SHARED void ew_unpack_fields(const u8 *w, i32 width, i32 back, i32 n, i32 off
   const h8 x = ew_eight_fields(w, pick, scale, ones);
   b16_store_lo8(d + i, b16_add(b16_narrow_u8(x, x), add));
 }
+/* 65536 by so many bits, rounded up: what is multiplied and shifted by it is divided, and at most one more */
+static const u32 ew_fields_of[31] = {0, ${FIELDS_OF.join(', ')}};
+/* listed codes as they are written, to the codes themselves plus zero */
+EW_INLINE b16 ew_from_listed(b16 e, b16 zero) {
+  const b16 sign = b16_sub(b16_splat(0), v_and(e, b16_splat(1)));
+  return b16_add(b16_sub(v_xor(b16_add(b16_shr_u(e, 1), zero), sign), sign), zero);
+}
 /* the listed codes plus zero, as bytes, at d: half a tile of n codes at most, and room for as many behind them */
 EW_SHARED void ew_list(const u8 *w, i32 bytes, i32 n, i32 zero, u8 *d) {
-  const i32 width = w[0] & 15, tail = w[0] >> 4, bits = (bytes - 1) * 8, half = n / 2;
-  const i32 count = bits / width < half ? bits / width : half, tails = bits / (width + tail) < half ? bits / (width + tail) : half;
-  ew_unpack_fields(w + 1, width, 0, count, 0, d);
+  const i32 width = w[0] & 15, tail = w[0] >> 4, half = n / 2; const u32 bits = (u32)(bytes - 1) * 8;
+  const i32 most = (i32)(bits * ew_fields_of[width] >> 16), count = most < half ? most : half;
+  const b16 least = b16_splat((i8)zero);
   if (tail) {
-    ew_unpack_fields(w + bytes, tail, 1, tails, (1 << width) - 1, d + half);
-    ew_fill_in(d, (count + 15) / 16 * 16, (1 << width) - 1, d + half);
+    const i32 rest = (i32)(bits * ew_fields_of[width + tail] >> 16), ones = (1 << width) - 1;
+    ew_unpack_fields(w + 1, width, 0, count, 0, d);
+    ew_unpack_fields(w + bytes, tail, 1, rest < half ? rest : half, ones, d + half);
+    ew_fill_in(d, (count + 15) / 16 * 16, ones, d + half);
+    for (i32 i = 0; i < count; i += 16) b16_store(d + i, ew_from_listed(b16_load(d + i), least));
+    return;
   }
-  const b16 one = b16_splat(1), least = b16_splat((i8)zero), up = least;
-  for (i32 i = 0; i < count; i += 16) {
-    const b16 e = b16_load(d + i), sign = b16_sub(b16_splat(0), v_and(e, one));
-    b16_store(d + i, b16_add(b16_sub(v_xor(b16_add(b16_shr_u(e, 1), least), sign), sign), up));
+  const b16 pick = b16_load(ew_fields[0][width - 1]);
+  const h8 scale = h8_load(ew_fields[0][width - 1] + 16), ones = h8_splat((i16)((1 << width) - 1));
+  w++;
+  for (i32 i = 0; i < count; i += 16, w += 2 * width) {
+    const u8 *const second = i + 8 < count ? w + width : w;
+    b16_store(d + i, ew_from_listed(b16_narrow_u8(ew_eight_fields(w, pick, scale, ones), ew_eight_fields(second, pick, scale, ones)), least));
   }
 }
 #endif
@@ -245,8 +260,8 @@ ${WIDTHS.map((b) => `#ifdef ${widthMacro(b)}\n    case ${b}: list = ew_unpack${b
   if (rest > 0) {
     t += units * 128;
     ew_rest(w + units * 16 * bits, bits, units * 16, cols, height, zero, t);
-    if (bytes) ew_fill_in(t, rest, 0, list);
-    for (i32 k = 0; k < rest; k += 16) b16_store(t + k, b16_add(b16_load(t + k), up));
+    if (bytes) for (i32 k = 0; k < rest; k += 16) b16_store(t + k, b16_add(ew_listed(b16_load(t + k), &list), up));
+    else for (i32 k = 0; k < rest; k += 16) b16_store(t + k, b16_add(b16_load(t + k), up));
   }
   return tail + bytes;
 }
@@ -283,9 +298,9 @@ EW_SHARED void ew_panel_i16(const u8 *p, i32 tile, i32 rows, i32 cols, i16 *t, i
   i4_store(sums, s0); i4_store(sums + 4, s1);
 }
 #ifdef EW_DOT7
-EW_SHARED void ew_panel_bytes(const u8 *p, i32 tile, i32 rows, i32 cols, i32 offset, u8 *t, i32 *sums) {
+EW_SHARED void ew_panel_bytes(ew_place *at, const u8 *p, i32 tile, i32 rows, i32 cols, i32 offset, u8 *t, i32 *sums) {
   const i32 padded = (cols + 15) / 16 * 16;
-  ew_panel(p, tile, rows, cols, offset, t, t + padded * ${PANEL_ROWS});
+  ew_next_panel(at, p, tile, rows, cols, offset, t, t + padded * ${PANEL_ROWS});
   if (!sums) return;
   const b16 one = b16_splat(1); i4 s0 = i4_splat(0), s1 = i4_splat(0);
   if (offset == ${DOT7_OFFSET}) for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = ew_add7(one, b16_load(t), s0); s1 = ew_add7(one, b16_load(t + 16), s1); }

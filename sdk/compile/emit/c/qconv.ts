@@ -325,7 +325,7 @@ function perTile(p: Product, type: 'i16' | 'u8'): string {
   // Activations without a sign are larger by 128.
   const zero = bytes ? (p.zp === '0' ? 'up' : 'zp + up') : 'zp';
   const plain = p.zp === '0' && !bytes;
-  const panel = `${p.panels}, (G + n) / ${NR}, ${p.geo.o}, ${p.geo.k}${offset}, (${type} *)${p.tile}, ${plain ? '(i32 *)0' : `(i32 *)${p.sums}`}`;
+  const panel = `${type === 'u8' ? '&at, ' : ''}${p.panels}, (G + n) / ${NR}, ${p.geo.o}, ${p.geo.k}${offset}, (${type} *)${p.tile}, ${plain ? '(i32 *)0' : `(i32 *)${p.sums}`}`;
   const correction = `const i32 *z = (const i32 *)${p.sums}; const i4 zs = i4_splat(-(${zero})), z0 = i4_mul(i4_load(z), zs), z1 = i4_mul(i4_load(z + 4), zs);`;
   const none = 'const i4 z0 = i4_splat(0), z1 = z0;';
   const start = `i32 *start = (i32 *)${p.sums}; i4_store(start, z0); i4_store(start + 4, z1);`;
@@ -429,7 +429,7 @@ function dot7Product(p: Product & { readonly chains: TileChains | undefined }): 
   const up = sums ? '' : ' const i32 up = ew_eight == 1 ? 128 : 0; const b16 flip = b16_splat((i8)up);';
   return {
     helpers,
-    body: `const i32 zp = ${p.zp};${up} ${chains?.text ?? ''}
+    body: `const i32 zp = ${p.zp};${up} ew_place at = {${p.panels}, -1}; ${chains?.text ?? ''}
   ${body}`,
   };
 }
