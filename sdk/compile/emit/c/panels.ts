@@ -27,16 +27,18 @@ function markTable(vector: (ranks: readonly number[], count: number) => readonly
 /** A byte eight times. */
 const eight = (value: number): number[] => new Array<number>(8).fill(value);
 
-/** Bits [from, from + width) of every byte of `source`, moved to `to`; shifts may drag bits across bytes, which the mask removes. */
+/** Bits [from, from + width) of every byte of `source`, moved to `to`; shifts may drag bits across bytes, which the plane's mask removes. */
 function field(source: string, from: number, to: number, width: number): string {
   const moved =
     to > from ? `i4_shl(${source}, ${to - from})` : to < from ? `h8_shr_u(${source}, ${from - to})` : source;
-  return `v_and(${moved}, b16_splat(${((1 << width) - 1) << to}))`;
+  return `v_and(${moved}, m${width})`;
 }
 
 /** C text that walks over units, half a unit at a time so that codes come in the order of the list. */
 interface UnitText {
   readonly bytes: number;
+  /** Once: masks of the planes. Engines of WebAssembly would make them anew for every vector. */
+  readonly masks: string;
   /** Once a unit, from `w`. */
   readonly loads: string;
   /** Vector 4 * k + i of the unit's codes plus 2^(bits-1), with the listed ones put in from `list`. */
@@ -46,6 +48,7 @@ interface UnitText {
 }
 
 function unitText(bits: number): UnitText {
+  const masks: string[] = [];
   const loads: string[] = [];
   const shifts: string[] = [];
   const fields: string[][] = [[], [], [], []];
@@ -54,6 +57,7 @@ function unitText(bits: number): UnitText {
   for (const width of planesOf(bits)) {
     // The first half of the vectors lies in the lower four bits of the bytes of a plane, or, at eight bits, in the first half of it.
     const vectors = Math.min(width, 4);
+    if (width < 8) masks.push(`b16 m${width} = b16_splat(${((1 << width) - 1) << to}); EW_KEEP(m${width});`);
     for (let j = 0; j < vectors; j++) {
       const name = `q${width}_${j}`;
       if (width < 8) {
@@ -70,14 +74,15 @@ function unitText(bits: number): UnitText {
   }
   const whole = fields.map((f) => f.reduce((x, y) => `v_or(${x}, ${y})`));
   const vectors = whole.map((u) => (bits < 8 ? `ew_listed(${u}, &list)` : u));
-  return { bytes: at, loads: loads.join(' '), vectors, shifts: shifts.join(' ') };
+  return { bytes: at, masks: masks.join(' '), loads: loads.join(' '), vectors, shifts: shifts.join(' ') };
 }
 
 /** `ew_unpack<bits>(w, t, units, up, list)`: units of codes plus `up`, to bytes [column / 4][row][column % 4]; returns the rest of the list. */
 function unpackUnits(bits: number): string {
-  const { bytes, loads, vectors, shifts } = unitText(bits);
+  const { bytes, masks, loads, vectors, shifts } = unitText(bits);
   return `#ifdef ${widthMacro(bits)}
 static const u8 *ew_unpack${bits}(const u8 *w, u8 *t, i32 units, b16 up, const u8 *list) {
+  ${masks}
   for (; units > 0; units--, w += ${bytes}) {
     ${loads}
     EW_ROLLED for (i32 k = 0; k < 2; k++, t += 64) {
@@ -107,6 +112,10 @@ function fieldTable(order: (i: number) => number): string {
   });
   return `{${rows.join(', ')}}`;
 }
+
+/** Sums s0 .. s7 of the vectors of sixteen columns at t. */
+const sums = (add: (vector: string, sum: string) => string): string =>
+  [0, 1, 2, 3, 4, 5, 6, 7].map((i) => `s${i} = ${add(`b16_load(t + ${16 * i})`, `s${i}`)};`).join(' ');
 
 /**
  * Every function unpacks tile `tile` of the panels at p, and needs room for 16 codes a column, columns rounded up to a multiple of 16.
@@ -219,12 +228,14 @@ EW_SHARED void ew_rest(const u8 *w, i32 bits, i32 from, i32 cols, i32 height, i3
   if (height == ${PANEL_ROWS}) {
     /* fewer than 16 columns: columns of eight codes, four of them at a time to rows */
     static const u8 pairs[16] = {0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15};
-    const i32 n = (cols - from) * ${PANEL_ROWS};
-    ew_unpack_fields(w, bits, 0, n, 0, d); ew_fill(d + n, fill, (u32)(128 - n));
-    for (i32 k = 0; k < 128; k += 32) {
+    const i32 n = (cols - from) * ${PANEL_ROWS}; const b16 nothing = b16_splat((i8)fill);
+    i32 k = 0;
+    ew_unpack_fields(w, bits, 0, n, 0, d); b16_store(d + n, nothing); b16_store(d + n + 16, nothing);
+    for (; k < n; k += 32) {
       const b16 x = b16_pick(b16_load(d + k), b16_load(pairs)), y = b16_pick(b16_load(d + k + 16), b16_load(pairs));
       b16_store(t + k, h8_zip_lo(x, y)); b16_store(t + k + 16, h8_zip_hi(x, y));
     }
+    for (; k < 128; k += 16) b16_store(t + k, nothing);
     return;
   }
   /* byte 4 r + k of four columns: which one of the first two columns' bytes it is, or of the other two's, or neither */
@@ -260,8 +271,11 @@ ${WIDTHS.map((b) => `#ifdef ${widthMacro(b)}\n    case ${b}: list = ew_unpack${b
   if (rest > 0) {
     t += units * 128;
     ew_rest(w + units * 16 * bits, bits, units * 16, cols, height, zero, t);
-    if (bytes) for (i32 k = 0; k < rest; k += 16) b16_store(t + k, b16_add(ew_listed(b16_load(t + k), &list), up));
-    else for (i32 k = 0; k < rest; k += 16) b16_store(t + k, b16_add(b16_load(t + k), up));
+    const i32 real = ((cols + 3) / 4 * 4 - units * 16) * ${PANEL_ROWS}; const b16 nothing = b16_splat((i8)offset);
+    i32 k = 0;
+    if (bytes) for (; k < real; k += 16) b16_store(t + k, b16_add(ew_listed(b16_load(t + k), &list), up));
+    else for (; k < real; k += 16) b16_store(t + k, b16_add(b16_load(t + k), up));
+    for (; k < rest; k += 16) b16_store(t + k, nothing);
   }
   return tail + bytes;
 }
@@ -302,9 +316,11 @@ EW_SHARED void ew_panel_bytes(ew_place *at, const u8 *p, i32 tile, i32 rows, i32
   const i32 padded = (cols + 15) / 16 * 16;
   ew_next_panel(at, p, tile, rows, cols, offset, t, t + padded * ${PANEL_ROWS});
   if (!sums) return;
-  const b16 one = b16_splat(1); i4 s0 = i4_splat(0), s1 = i4_splat(0);
-  if (offset == ${DOT7_OFFSET}) for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = ew_add7(one, b16_load(t), s0); s1 = ew_add7(one, b16_load(t + 16), s1); }
-  else for (i32 k = 0; k < padded; k += 4, t += 32) { s0 = ew_add7(b16_load(t), one, s0); s1 = ew_add7(b16_load(t + 16), one, s1); }
+  /* sixteen columns at a time: a product waits for the sum that it is added to */
+  const b16 one = b16_splat(1); i4 s0 = i4_splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
+  if (offset == ${DOT7_OFFSET}) for (i32 k = 0; k < padded; k += 16, t += 128) { ${sums((v, s) => `ew_add7(one, ${v}, ${s})`)} }
+  else for (i32 k = 0; k < padded; k += 16, t += 128) { ${sums((v, s) => `ew_add7(${v}, one, ${s})`)} }
+  s0 = i4_add(i4_add(s0, s2), i4_add(s4, s6)); s1 = i4_add(i4_add(s1, s3), i4_add(s5, s7));
   const i4 all = i4_splat(offset * padded);
   i4_store(sums, i4_sub(s0, all)); i4_store(sums + 4, i4_sub(s1, all));
 }
