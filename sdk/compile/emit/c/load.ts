@@ -34,6 +34,9 @@ export function floatSource(ctx: KernelContext, value: string, lanes: Lanes = NA
   };
 }
 
+/** What is to be divided by the inverse of a step for `ew_decode_lo` and `_hi`: 2^-16. */
+const UPPER = '0.0000152587890625f';
+
 /** The input of a Dequantize node, decoded. */
 export function codedSource(ctx: KernelContext, l: Lowered, lanes: Lanes = NARROW): CodeSource {
   if (!isKind(l, 'dequantize')) throw new Error(`node '${l.node.name}' (${l.spec.kind}) does not decode anything`);
@@ -42,16 +45,23 @@ export function codedSource(ctx: KernelContext, l: Lowered, lanes: Lanes = NARRO
   const z = ctx.read(zp);
   const type = ctx.cType(x);
   const each = (value: string): boolean => ctx.type(value).shape.some((d) => d > 1);
-  const scale = (channel: string, k: number): string =>
-    `f4_div(f4_splat(1.0f), ${each(inv) ? `f4_load(${i} + ${channel} + ${k})` : `f4_load_splat(${i})`})`;
+  const scale = (channel: string, k: number, one = '1.0f'): string =>
+    `f4_div(f4_splat(${one}), ${each(inv) ? `f4_load(${i} + ${channel} + ${k})` : `f4_load_splat(${i})`})`;
   const zero = (channel: string, k: number): string =>
     each(zp) ? `i4_load(${z} + ${channel} + ${k})` : `i4_splat(*${z})`;
   const sum = (codes: string, count: number, channel: string, k: number): string => {
     const zeros = each(zp) ? `i4_mul(${zero(channel, k)}, i4_splat(${count}))` : `i4_splat(*${z} * ${count})`;
     return `ew_decode(${codes}, ${zeros}, ${scale(channel, k)})`;
   };
-  const decode = (id: string, codes: string, channel: string): string =>
-    `const h8 ${id}h = ${codes}; f4 ${id}a = ew_decode(i4_extend_lo(${id}h), ${zero(channel, 0)}, ${scale(channel, 0)}), ${id}b = ew_decode(i4_extend_hi(${id}h), ${zero(channel, 4)}, ${scale(channel, 4)});`;
+  const none = ctx.constant(zp)?.data.every((v) => Number(v) === 0) ?? false;
+  const decode = (id: string, codes: string, channel: string): string => {
+    // Less their zero point, codes of 16 bits may have 17.
+    if (type !== 'i8' && !none)
+      return `const h8 ${id}h = ${codes}; f4 ${id}a = ew_decode(i4_extend_lo(${id}h), ${zero(channel, 0)}, ${scale(channel, 0)}), ${id}b = ew_decode(i4_extend_hi(${id}h), ${zero(channel, 4)}, ${scale(channel, 4)});`;
+    const zeros = each(zp) ? `h8_narrow(${zero(channel, 0)}, ${zero(channel, 4)})` : `h8_splat((i16)*${z})`;
+    const h = none ? codes : `h8_sub(${codes}, ${zeros})`;
+    return `const h8 ${id}h = ${h}; f4 ${id}a = ew_decode_lo(${id}h, ${scale(channel, 0, UPPER)}), ${id}b = ew_decode_hi(${id}h, ${scale(channel, 4, UPPER)});`;
+  };
   if (lanes.wide) {
     const wide = (id: string, codes: string, channel: string): string =>
       `f4 ${id}a = ew_decode(${codes}, ${zero(channel, 0)}, ${scale(channel, 0)});`;

@@ -26,6 +26,9 @@ EW_INLINE f4 ew_sel(f4 c, f4 a, f4 b) { return v_select(ew_zero_mask(c), b, a); 
 export const PRELUDE = `${LANE_PRELUDE}#ifndef EW_KEEP
 #define EW_KEEP(v)
 #endif
+/* four of eight codes times 2^16 times their step: in the upper half of a lane their sign is that of the lane, and 2^16 changes no bit of a fraction */
+EW_INLINE f4 ew_decode_lo(h8 q, f4 step) { return f4_mul(f4_from_i4(h8_zip_lo(h8_splat(0), q)), step); }
+EW_INLINE f4 ew_decode_hi(h8 q, f4 step) { return f4_mul(f4_from_i4(h8_zip_hi(h8_splat(0), q)), step); }
 /* sum and maximum of the four lanes, in a fixed order */
 EW_INLINE float ew_sum4(f4 v) { return (f4_lane(v, 0) + f4_lane(v, 1)) + (f4_lane(v, 2) + f4_lane(v, 3)); }
 EW_INLINE float ew_max4(f4 v) {
