@@ -86,7 +86,7 @@ export function quadDepthwise(ctx: KernelContext, v: LineDepthwise): Pick<Kernel
   const rest = ow % pixels;
   const line = (k: number): string =>
     `const i32 y${k} = y + ${k}; const i8 *const s${k} = y${k} >= 0 && y${k} < ${h} ? ${src} + (b * ${h} + y${k}) * ${w * c} : none; const i32 d${k} = s${k} == none ? 0 : ${c};`;
-  const body = `const i32 up = ew_eight == 1 ? 128 : 0; const b16 flip = b16_splat((i8)up); ${versionTable(begins)}
+  const body = `const i32 up = ew_eight == 1 ? 128 : 0; const b16 flip = b16_splat((i8)up);
   u8 *const filters = ${filters}, *const lines = ${lines}; i8 *const none = (i8 *)${none}; i32 *const sums = (i32 *)${sums};
   quad_filters(${v.filter}, ${room}, filters, sums);
   for (i32 n = 0; n < ${blocks * NR}; n += ${NR}) {
@@ -122,18 +122,14 @@ export function quadDepthwise(ctx: KernelContext, v: LineDepthwise): Pick<Kernel
   return { helpers: `${quadLines(geo, columns)}${quadFilters(geo, shape)}${epi.text}`, body };
 }
 
-/** C expression of the index of the filters for a row that begins at line `first`: at any line, at every second one, at one, or at some. */
+/** C expression of the index of the filters for a row that begins at line `first`. */
 function versions(begins: readonly number[]): string {
-  if (begins.length === 1) return '0';
-  const [first, second] = begins as [number, number];
-  const step = second - first;
-  if (begins.every((b, i) => b === first + i * step)) return `(first % ${LINES} - ${first}) / ${step}`;
-  return `versions[first % ${LINES}]`;
+  const last = begins.length - 1;
+  const step = last > 0 ? begins[1]! - begins[0]! : 1;
+  if (begins.every((b, i) => b === begins[0]! + i * step))
+    return last === 0 ? '0' : `(first % ${LINES} - ${begins[0]}) / ${step}`;
+  return begins.slice(0, last).reduceRight((rest, b, i) => `first % ${LINES} == ${b} ? ${i} : ${rest}`, `${last}`);
 }
-
-/** Table for `versions`, the index by line. */
-const versionTable = (begins: readonly number[]): string =>
-  `static const i32 versions[${LINES}] = {${[0, 1, 2, 3].map((line) => Math.max(0, begins.indexOf(line))).join(', ')}}; (void)versions;`;
 
 /** Sums of four channels of outputs as c<pixel><half>. Loops stay loops: engines load everything of a block before they multiply. */
 function tileSums({ quads, size }: Shape, kw: number, sx: number, k: readonly number[], half: number): string {

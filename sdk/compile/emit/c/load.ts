@@ -36,6 +36,8 @@ export function floatSource(ctx: KernelContext, value: string, lanes: Lanes = NA
 
 /** What is to be divided by the inverse of a step for `ew_decode_lo` and `_hi`: 2^-16. */
 const UPPER = '0.0000152587890625f';
+/** Of larger inverses that would lose bits. */
+const LARGEST = 2 ** 100;
 
 /** The input of a Dequantize node, decoded. */
 export function codedSource(ctx: KernelContext, l: Lowered, lanes: Lanes = NARROW): CodeSource {
@@ -53,10 +55,13 @@ export function codedSource(ctx: KernelContext, l: Lowered, lanes: Lanes = NARRO
     const zeros = each(zp) ? `i4_mul(${zero(channel, k)}, i4_splat(${count}))` : `i4_splat(*${z} * ${count})`;
     return `ew_decode(${codes}, ${zeros}, ${scale(channel, k)})`;
   };
-  const none = ctx.constant(zp)?.data.every((v) => Number(v) === 0) ?? false;
+  const all = (value: string, is: (v: number) => boolean): boolean =>
+    ctx.constant(value)?.data.every((v) => is(Number(v))) ?? false;
+  const none = all(zp, (v) => v === 0);
+  const upper = (type === 'i8' || none) && all(inv, (v) => Math.abs(v) < LARGEST);
   const decode = (id: string, codes: string, channel: string): string => {
     // Less their zero point, codes of 16 bits may have 17.
-    if (type !== 'i8' && !none)
+    if (!upper)
       return `const h8 ${id}h = ${codes}; f4 ${id}a = ew_decode(i4_extend_lo(${id}h), ${zero(channel, 0)}, ${scale(channel, 0)}), ${id}b = ew_decode(i4_extend_hi(${id}h), ${zero(channel, 4)}, ${scale(channel, 4)});`;
     const zeros = each(zp) ? `h8_narrow(${zero(channel, 0)}, ${zero(channel, 4)})` : `h8_splat((i16)*${z})`;
     const h = none ? codes : `h8_sub(${codes}, ${zeros})`;

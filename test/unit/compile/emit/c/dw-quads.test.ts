@@ -14,6 +14,9 @@ const CASES = [
   { image: [2, 8, 9, 17], kernel: [3, 3], strides: [2, 1], pad: 1, each: true },
   { image: [1, 7, 16, 72], kernel: [3, 3], strides: [2, 2], pad: 1, each: false },
   { image: [1, 9, 8, 16], kernel: [4, 4], strides: [3, 3], pad: 0, each: true },
+  { image: [1, 2, 10, 16], kernel: [5, 5], strides: [1, 1], pad: 2, each: true },
+  { image: [1, 3, 6, 8], kernel: [5, 5], strides: [2, 1], pad: 2, each: false },
+  { image: [1, 1, 5, 8], kernel: [5, 5], strides: [1, 1], pad: 2, each: true },
   { image: [1, 12, 3, 8], kernel: [7, 2], strides: [4, 1], pad: 1, each: true },
 ] as const;
 
