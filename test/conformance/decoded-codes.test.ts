@@ -1,11 +1,9 @@
 // timeout: 240
 import { test } from 'uvu';
-import * as assert from 'uvu/assert';
 import { evaluateGraph } from '../../sdk/ir/evaluate.ts';
 import { sample, sampleInts } from '../../sdk/ir/ops/lib/cases.ts';
-import { skip } from '../../sdk/testing/skip.ts';
 import { type Tensor, tensor } from '../../sdk/util/tensor.ts';
-import { FirmwareFolder, hostCompilers, libraryOf } from '../support/firmware.ts';
+import { testFirmware } from '../support/firmware.ts';
 import { GraphSketch } from '../support/graphs.ts';
 import { testOutputs } from '../support/same-outputs.ts';
 
@@ -39,16 +37,6 @@ const expected = new Map(outputs.map((o) => [o, evaluated[o]!]));
 
 await testOutputs(graph, inputs, expected, [1]);
 
-test('firmware', async () => {
-  const [compiler] = hostCompilers();
-  if (!compiler) return skip('decoded codes as firmware', 'there is no C compiler (apt install gcc)');
-  const folder = await FirmwareFolder.with(libraryOf(graph, inputs, Object.fromEntries(expected)));
-  try {
-    const said = await folder.runHere(compiler, ['-O1', '-ffp-contract=fast', '-fstrict-aliasing']);
-    assert.is(said.at(-1), 'right');
-  } finally {
-    await folder.close();
-  }
-});
+testFirmware(graph, inputs, expected);
 
 test.run();

@@ -2,12 +2,15 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
 import { firmwareLibrary } from '../../sdk/compile/firmware/library.ts';
 import type { FirmwareSource } from '../../sdk/compile/firmware/source.ts';
 import { compileGraph, planFirmware } from '../../sdk/compile/index.ts';
 import { WasmEngine } from '../../sdk/device/engine/wasm.ts';
 import type { Graph } from '../../sdk/ir/graph.ts';
 import { residentBlock } from '../../sdk/runner.ts';
+import { skip } from '../../sdk/testing/skip.ts';
 import { sha256OfTensor } from '../../sdk/util/hash.ts';
 import type { Tensor } from '../../sdk/util/tensor.ts';
 import { wasmTarget } from '../../targets/wasm/index.ts';
@@ -210,5 +213,24 @@ function call(program: string, words: readonly string[]): Promise<string> {
       if (code === 0) done(text);
       else failed(new Error(`${program}: ${signal ?? code}\n${text.slice(0, 4000)}`));
     });
+  });
+}
+
+/** Test that the graph as firmware, compiled for this machine, gives these outputs. */
+export function testFirmware(
+  graph: Graph,
+  inputs: Readonly<Record<string, Tensor>>,
+  expected: ReadonlyMap<string, Tensor>,
+): void {
+  test(`${graph.name}: firmware`, async () => {
+    const [compiler] = hostCompilers();
+    if (!compiler) return skip(`${graph.name} as firmware`, 'there is no C compiler (apt install gcc)');
+    const folder = await FirmwareFolder.with(libraryOf(graph, inputs, Object.fromEntries(expected)));
+    try {
+      const said = await folder.runHere(compiler, ['-O1', '-ffp-contract=fast', '-fstrict-aliasing']);
+      assert.is(said.at(-1), 'right');
+    } finally {
+      await folder.close();
+    }
   });
 }
