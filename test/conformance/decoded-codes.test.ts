@@ -29,7 +29,7 @@ const outputs = CASES.map(({ name, type, inverse, zero }, i) => {
   const x = g.input(name, [3, COLUMNS], type);
   const inv = inverse ? tensor('f32', [1], [...inverse]) : sample([COLUMNS], 4, 20, 90);
   const zeros = zero ? tensor('i32', [1], [...zero]) : sampleInts('i32', [COLUMNS], -half, half, 7);
-  return g.node('Relu', [g.node('Dequantize', [x, inv, zeros])]);
+  return g.node('Neg', [g.node('Dequantize', [x, inv, zeros])]);
 });
 const graph = g.build(...outputs);
 const evaluated = evaluateGraph(graph, inputs);
