@@ -1,4 +1,4 @@
-import { affinity, BYTES, WORDS } from '../../sdk/device/engine/affinity.ts';
+import { affinity, MOST_PROCESSORS, processorSet } from '../../sdk/device/engine/affinity.ts';
 
 /**
  * The processors of a machine are not equally fast at all times: those of a virtual one share their cores with whoever else is on the host. Times
@@ -16,15 +16,15 @@ export interface Pinning {
 /** Undefined where threads cannot be told where to run. */
 export async function pinning(): Promise<Pinning | undefined> {
   const calls = await affinity();
-  const all = new Uint32Array(WORDS);
-  if (calls?.allowed(0, BYTES, all) !== 0) return undefined;
+  const all = processorSet();
+  if (!calls?.allowed(0, all)) return undefined;
   const use = (set: Uint32Array): void => {
-    if (calls.allow(0, BYTES, set) !== 0) throw new Error('the system does not let this thread choose its processor');
+    if (!calls.allow(0, set)) throw new Error('the system does not let this thread choose its processor');
   };
   return {
-    processors: Array.from({ length: 32 * WORDS }, (_, p) => p).filter((p) => (all[p >> 5]! >>> (p & 31)) & 1),
+    processors: Array.from({ length: MOST_PROCESSORS }, (_, p) => p).filter((p) => (all[p >> 5]! >>> (p & 31)) & 1),
     pin: (processor) => {
-      const one = new Uint32Array(WORDS);
+      const one = processorSet();
       one[processor >> 5] = 1 << (processor & 31);
       use(one);
     },

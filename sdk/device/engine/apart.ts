@@ -1,5 +1,5 @@
 import { readlinkSync } from 'node:fs';
-import { affinity, BYTES, WORDS } from './affinity.ts';
+import { affinity, MOST_PROCESSORS, processorSet } from './affinity.ts';
 
 /** Has threads of this process run on other processors than the one that calls it does, where it may use others; threads are numbers of Linux. */
 export type KeepApart = (threads: Iterable<number>) => void;
@@ -13,13 +13,13 @@ export async function apartKeeper(): Promise<KeepApart | undefined> {
   const calls = await affinity();
   if (!calls) return undefined;
   const { current, allowed, allow } = calls;
-  const processors = new Uint32Array(WORDS);
+  const processors = processorSet();
   return (threads) => {
     const here = current();
-    if (here < 0 || here >= 32 * WORDS || allowed(0, BYTES, processors) !== 0) return;
+    if (here < 0 || here >= MOST_PROCESSORS || !allowed(0, processors)) return;
     processors[here >> 5]! &= ~(1 << (here & 31));
     if (processors.every((word) => word === 0)) processors[here >> 5] = 1 << (here & 31);
-    for (const thread of threads) if (thread > 0) allow(thread, BYTES, processors);
+    for (const thread of threads) if (thread > 0) allow(thread, processors);
   };
 }
 
