@@ -12,8 +12,10 @@ import { roundEven } from '../ir/math.ts';
 import { type Tensor, type TensorType, tensor } from '../util/tensor.ts';
 import type { Activations, StaticActivation } from './activations.ts';
 import { biasConstant } from './constants.ts';
+import { foldSteps } from './fold-steps.ts';
 import type { Layer } from './layers.ts';
 import type { QuantizedMatrix } from './quantize.ts';
+import { factorsOf, type StepScale, times } from './step-scale.ts';
 import { type KernelOf, keepsChannels, moves } from './storage.ts';
 
 /** A layer in integers. */
@@ -36,6 +38,8 @@ export interface IntegerNames {
   readonly codes: readonly string[];
   readonly multipliers: readonly string[];
   readonly bias: string;
+  /** What multipliers and bias are multiplied by in the graph (fold-steps.ts). */
+  readonly scale?: StepScale;
 }
 
 export interface IntegerGraph {
@@ -76,11 +80,45 @@ export function buildInteger(
     else writer.other(node);
     writer.store(node);
   }
-  return { graph: writer.finish(), names: writer.names };
+  const { graph: folded, scales } = foldSteps(writer.finish());
+  const b = new GraphBuilder(folded.name, folded);
+  const names = new Map(writer.names);
+  for (const [layer, n] of writer.names) {
+    const scale = scales.get(n.multipliers[0]!);
+    if (!scale) continue;
+    const scaled = { ...n, scale };
+    names.set(layer, scaled);
+    const q = scaledLayer(quantized.get(layer)!, scale);
+    const packings = [log8Of(q.matrices[0]!), biasConstant(q.bias).packing];
+    for (const [name, data] of constantsOf(layer, scaled, quantized.get(layer)!).slice(1)) {
+      const packing = packings.shift();
+      b.setValue({ name, type: { dtype: data.dtype, shape: data.shape }, data, ...(packing ? { packing } : {}) });
+    }
+  }
+  return { graph: b.build(), names };
 }
 
+/** The layer with results that are so many times as large. */
+function scaledLayer(q: QuantizedLayer, scale: StepScale | undefined): QuantizedLayer {
+  if (!scale) return q;
+  const factors = factorsOf(scale);
+  const matrices = q.matrices.map((m) => {
+    const { base } = times({ base: m.base }, scale);
+    const exponents = m.exponents.map((e, o) => e + (scale.exponents?.[o] ?? 0));
+    return { ...m, base, exponents, multipliers: factorsOf({ base, exponents: Array.from(exponents) }) };
+  });
+  return { ...q, matrices, bias: q.bias.map((v, o) => v * factors[o % factors.length]!) };
+}
+
+const log8Of = ({ base, exponents }: QuantizedMatrix): Packing => ({
+  kind: 'log8',
+  base,
+  exponents: Array.from(exponents),
+});
+
 /** Constants of a layer that change when it is quantized anew, by value name. */
-export function constantsOf(layer: Layer, names: IntegerNames, q: QuantizedLayer): [string, Tensor][] {
+export function constantsOf(layer: Layer, names: IntegerNames, unscaled: QuantizedLayer): [string, Tensor][] {
+  const q = scaledLayer(unscaled, names.scale);
   const out: [string, Tensor][] = [];
   q.matrices.forEach((m, i) => {
     const shape = codeShape(layer, i);
@@ -254,8 +292,7 @@ class IntegerWriter {
       const shape = codeShape(layer, i);
       const stem = layer.matrices[i]!.value;
       codes.push(this.b.constant(`${stem}.q`, tensor('i8', shape.codes, m.codes), codePacking(q)));
-      const packing: Packing = { kind: 'log8', base: m.base, exponents: Array.from(m.exponents) };
-      multipliers.push(this.b.constant(`${stem}.m`, tensor('f32', shape.scales, m.multipliers), packing));
+      multipliers.push(this.b.constant(`${stem}.m`, tensor('f32', shape.scales, m.multipliers), log8Of(m)));
     });
     if (q.bias.length === 0) return { codes, multipliers, bias: '' };
     const bias = biasConstant(q.bias);

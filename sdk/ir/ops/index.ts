@@ -27,6 +27,7 @@ import { foldImporters } from './fold-only.ts';
 import { gather } from './gather.ts';
 import { gelu } from './gelu.ts';
 import { gru } from './gru.ts';
+import { hardGate } from './hard-gate.ts';
 import { hardSigmoid } from './hard-sigmoid.ts';
 import { hardSwish } from './hard-swish.ts';
 import { identity } from './identity.ts';
@@ -106,6 +107,7 @@ export const OPS: readonly OpDef[] = [
   gather,
   gelu,
   gru,
+  hardGate,
   hardSigmoid,
   hardSwish,
   identity,

@@ -133,6 +133,11 @@ export class KernelContext {
     return this.tuning.mutable.has(value) ? undefined : valueNamed(this.graph, value).data;
   }
 
+  /** Whether a value is always this number. */
+  isAll(value: string, number: number): boolean {
+    return this.constant(value)?.data.every((v) => Number(v) === number) ?? false;
+  }
+
   /** Constant weight codes for what has to fit whatever they are: a receiver of a part of a bundle has others, some of which are larger. */
   largestCodes(value: string): Int8Array | undefined {
     const codes = this.constant(value)?.data;

@@ -422,7 +422,8 @@ function codesOf(ctx: KernelContext, l: Lowered, { load, fixed, lanes, number }:
   const [, inv, zp] = l.node.inputs as [string, string, string];
   const x = unclipped(ctx, l);
   const range = stepsRange(ctx, x, inv);
-  const [values, steps] = [load(x), load(inv)];
+  const values = load(x);
+  const steps = ctx.isAll(inv, 1) ? undefined : load(inv);
   const z = ctx.read(zp);
   const perChannel = ctx.type(zp).shape.some((d) => d > 1);
   const channels = (i: number): string =>
@@ -433,7 +434,7 @@ function codesOf(ctx: KernelContext, l: Lowered, { load, fixed, lanes, number }:
         : `i4_splat(*(${z} + n))`;
   const zeros = lanes.pieces.map((_, i) => (perChannel ? channels(i) : `i4_splat(*${z})`));
   return fixed(number ? zeros.map((v) => `ew_round_base(${v})`) : zeros, perChannel).map((zero, i) => {
-    const scaled = `f4_mul(${values[i]}, ${steps[i]})`;
+    const scaled = steps ? `f4_mul(${values[i]}, ${steps[i]})` : values[i]!;
     if (!number) return codeText(scaled, zero, range);
     return `i4_sub(f4_add(${cutOff(scaled, range, number)}, ${number(MAGIC)}), ${zero})`;
   });

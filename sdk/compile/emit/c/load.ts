@@ -53,23 +53,27 @@ export function codedSource(ctx: KernelContext, l: Lowered, lanes: Lanes = NARRO
     each(zp) ? `i4_load(${z} + ${channel} + ${k})` : `i4_splat(*${z})`;
   const sum = (codes: string, count: number, channel: string, k: number): string => {
     const zeros = each(zp) ? `i4_mul(${zero(channel, k)}, i4_splat(${count}))` : `i4_splat(*${z} * ${count})`;
-    return `ew_decode(${codes}, ${zeros}, ${scale(channel, k)})`;
+    return decoded(codes, zeros, channel, k);
   };
-  const all = (value: string, is: (v: number) => boolean): boolean =>
-    ctx.constant(value)?.data.every((v) => is(Number(v))) ?? false;
-  const none = all(zp, (v) => v === 0);
-  const upper = (type === 'i8' || none) && all(inv, (v) => Math.abs(v) < LARGEST);
+  const whole = ctx.isAll(inv, 1);
+  const none = ctx.isAll(zp, 0);
+  const decoded = (codes: string, zeros: string, channel: string, k: number): string =>
+    whole ? `f4_from_i4(i4_sub(${codes}, ${zeros}))` : `ew_decode(${codes}, ${zeros}, ${scale(channel, k)})`;
+  const upper =
+    (type === 'i8' || none) && (ctx.constant(inv)?.data.every((v) => Math.abs(Number(v)) < LARGEST) ?? false);
   const decode = (id: string, codes: string, channel: string): string => {
     // Less their zero point, codes of 16 bits may have 17.
     if (!upper)
-      return `const h8 ${id}h = ${codes}; f4 ${id}a = ew_decode(i4_extend_lo(${id}h), ${zero(channel, 0)}, ${scale(channel, 0)}), ${id}b = ew_decode(i4_extend_hi(${id}h), ${zero(channel, 4)}, ${scale(channel, 4)});`;
+      return `const h8 ${id}h = ${codes}; f4 ${id}a = ${decoded(`i4_extend_lo(${id}h)`, zero(channel, 0), channel, 0)}, ${id}b = ${decoded(`i4_extend_hi(${id}h)`, zero(channel, 4), channel, 4)};`;
     const zeros = each(zp) ? `h8_narrow(${zero(channel, 0)}, ${zero(channel, 4)})` : `h8_splat((i16)*${z})`;
     const h = none ? codes : `h8_sub(${codes}, ${zeros})`;
+    if (whole)
+      return `const h8 ${id}h = ${h}; f4 ${id}a = f4_from_i4(i4_extend_lo(${id}h)), ${id}b = f4_from_i4(i4_extend_hi(${id}h));`;
     return `const h8 ${id}h = ${h}; f4 ${id}a = ew_decode_lo(${id}h, ${scale(channel, 0, UPPER)}), ${id}b = ew_decode_hi(${id}h, ${scale(channel, 4, UPPER)});`;
   };
   if (lanes.wide) {
     const wide = (id: string, codes: string, channel: string): string =>
-      `f4 ${id}a = ew_decode(${codes}, ${zero(channel, 0)}, ${scale(channel, 0)});`;
+      `f4 ${id}a = ${decoded(codes, zero(channel, 0), channel, 0)};`;
     const codes = (at: string): string => `${type === 'i8' ? 'i4_load_i8' : 'i4_load_i16'}(${at})`;
     return {
       type,
