@@ -70,6 +70,8 @@ export interface OnnxWriter {
 export interface Quantization {
   readonly scale: Float32Array;
   readonly zero: Int32Array;
+  /** The integers themselves, where there are some: their ONNX name, whether their axes are in the graph's order, and their zero points. */
+  readonly codes?: { readonly name: string; readonly asInGraph: boolean; readonly zero: Tensor };
 }
 
 /** How an operator is written as ONNX. */

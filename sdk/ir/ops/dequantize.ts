@@ -1,4 +1,4 @@
-import { formatType, tensor } from '../../util/tensor.ts';
+import { formatType, type Tensor, tensor, toNumbers } from '../../util/tensor.ts';
 import type { OnnxWriter } from '../backend.ts';
 import type { OpDef } from '../op.ts';
 import { f32, floats } from './lib/arrays.ts';
@@ -7,7 +7,7 @@ import { floatInput, invalid, required } from './lib/check.ts';
 
 const f = Math.fround;
 
-/** Values of codes that were quantized with the same parameters are there already. */
+/** Values of codes that were quantized with the same parameters are there already; with other scales they are decoded anew. */
 function writeDequantize(w: OnnxWriter): void {
   const scale = floats(w.need(1)).map((inv) => 1 / inv);
   const zero = w.need(2).data as Int32Array;
@@ -16,8 +16,24 @@ function writeDequantize(w: OnnxWriter): void {
     w.define(0, w.input(0));
     return;
   }
+  if (q.codes && q.codes.asInGraph === w.asInGraph && q.zero.join() === zero.join()) {
+    const { name, zero: written } = q.codes;
+    const n = Math.max(scale.length, written.data.length);
+    const scales = Float32Array.from({ length: n }, (_, c) => scale[c % scale.length]!);
+    const by = [f32(n === 1 ? [] : [n], scales), broadcastTo(written, n)].map((t) => w.constantValue(t));
+    const along: Record<string, number> = n === 1 ? {} : { axis: w.axis(w.type(0).shape.length - 1) };
+    w.emit('DequantizeLinear', [name, ...by], along, [w.output()]);
+    return;
+  }
   const centred = w.emit('Sub', [w.codes(0), w.perChannel(Float32Array.from(zero))]);
   w.emit('Mul', [centred, w.perChannel(scale)], {}, [w.output()]);
+}
+
+/** Zero points, one for all or one a channel, as n of them. */
+function broadcastTo(t: Tensor, n: number): Tensor {
+  const values = toNumbers(t);
+  const all = Array.from({ length: n }, (_, c) => values[c % values.length]!);
+  return tensor(t.dtype, n === 1 ? [] : [n], all);
 }
 
 export const dequantize: OpDef = {
@@ -51,6 +67,22 @@ export const dequantize: OpDef = {
     {
       name: 'one scale',
       inputs: [sampleInts('i8', [2, 3, 5], -128, 128), f32([1], [40]), tensor('i32', [1], [-7])],
+      attrs: {},
+      constants: [1, 2],
+    },
+    {
+      name: 'whole steps',
+      inputs: [sampleInts('i8', [2, 3, 21], -128, 128), f32([1], [1]), tensor('i32', [1], [-128])],
+      attrs: {},
+      constants: [1, 2],
+    },
+    {
+      name: 'whole steps of 16 bits, zero points a channel',
+      inputs: [
+        sampleInts('i16', [2, 9], -32768, 32768),
+        f32([1], [1]),
+        tensor('i32', [9], [0, 1, -2, 3, -4, 5, -6, 7, -8]),
+      ],
       attrs: {},
       constants: [1, 2],
     },

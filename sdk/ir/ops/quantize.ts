@@ -35,7 +35,7 @@ function writeQuantize(w: OnnxWriter): void {
   const along: Record<string, number> = n === 1 ? {} : { axis: w.axis(w.type(0).shape.length - 1) };
   const codes = w.emit('QuantizeLinear', [w.input(0), ...by], along);
   w.emit('DequantizeLinear', [codes, ...by], along, [w.output()]);
-  w.quantize(0, { scale: scales, zero: zeros });
+  w.quantize(0, { scale: scales, zero: zeros, codes: { name: codes, asInGraph: w.asInGraph, zero: written } });
   w.note(`QuantizeLinear ${bytes ? 'uint8' : 'int16'}`);
 }
 
@@ -80,6 +80,25 @@ export const quantize: OpDef = {
       name: 'per channel',
       inputs: [sample([3, 3, 7]), sample([7], 2, 20, 90), tensor('i32', [7], [-3, -2, -1, 0, 1, 2, 3])],
       attrs: { to: 'i8' },
+      constants: [1, 2],
+    },
+    {
+      name: 'whole steps, some far beyond the last code',
+      inputs: [sample([3, 3, 21], 4, -2e7, 2e7), f32([1], [1]), tensor('i32', [1], [-101])],
+      attrs: { to: 'i8' },
+      constants: [1, 2],
+    },
+    {
+      name: 'whole steps, halves among them',
+      inputs: [
+        f32(
+          [3, 5],
+          Array.from({ length: 15 }, (_, i) => i / 2 - 3.5),
+        ),
+        f32([1], [1]),
+        tensor('i32', [1], [3]),
+      ],
+      attrs: { to: 'i16' },
       constants: [1, 2],
     },
     {

@@ -87,7 +87,8 @@ export class GraphExporter {
     const follows = n === 1 || (type.shape.at(-1) === n && (!perm || perm.at(-1) === perm.length - 1));
     if (!follows || rest.some((q) => q.scale.join() !== first.scale.join() || q.zero.join() !== first.zero.join()))
       throw notWritable(node, 'it moves codes of several scales');
-    this.quantizations.set(output, first);
+    const { scale, zero } = first;
+    this.quantizations.set(output, { scale, zero });
   }
 
   /** A transposition between NHWC and NCHW gives another order of what there is. */
