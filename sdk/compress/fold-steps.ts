@@ -11,7 +11,7 @@ interface Ends {
   readonly most: number;
 }
 
-/** Changes to a graph that are made together or not at all. */
+/** Changes to a graph that are made together or not at all: one attempt's. */
 interface Changes {
   /** Nodes in place of others. */
   readonly by: Map<Node, Node>;
@@ -90,8 +90,7 @@ class Folding {
     const value = this.scaled(x, scale, [node], changes, { zero: zero.data as Int32Array, least, most });
     if (value === undefined) return;
     changes.by.set(node, { ...node, inputs: [value, this.constant('one', { base: 1 }), zp] });
-    for (const key of ['by', 'after', 'products'] as const)
-      for (const [k, v] of changes[key]) (this.done[key] as Map<unknown, unknown>).set(k, v);
+    merge(this.done, changes);
   }
 
   /** Whether codes are, or are moved to, an output: whoever reads them is told what they stand for. */
@@ -214,8 +213,13 @@ class Folding {
     }
     const other = [a, b].find((v) => constantOf(this.graph, v));
     if (other === undefined) return this.hardGate(node, scale, to) ?? this.gate(node, scale, to);
-    const inputs = [a, b].map((v) => (v === other ? this.scaledConstant(v, constantOf(this.graph, v)!, scale) : v));
-    return this.through(node, inputs, to);
+    // A product takes the scale without another rounding of the constant.
+    const changes = none();
+    const x = a === other ? b : a;
+    const value = this.keepsShape(x, node) ? this.scaled(x, scale, [node], changes) : undefined;
+    if (value !== undefined) merge(to, changes);
+    const constant = value === undefined ? this.scaledConstant(other, constantOf(this.graph, other)!, scale) : other;
+    return this.through(node, [value ?? x, constant], to);
   }
 
   /** A positive constant of one element. */
@@ -233,8 +237,10 @@ class Folding {
     for (const [x, gate] of [node.inputs, node.inputs.toReversed()] as [string, string][]) {
       const found = this.gateOn(x, gate, node);
       const root = found && rootOf(times(scale, found.factor));
-      const value = root && this.scaled(x, root, found.readers, to);
+      const changes = none();
+      const value = root && this.scaled(x, root, found.readers, changes);
       if (value === undefined) continue;
+      merge(to, changes);
       const half = this.constant('half', times(found!.half, root!));
       return this.through(node, [value, half], to, { op: 'HardGate', attrs: {} });
     }
@@ -272,15 +278,16 @@ class Folding {
 
   /** Codes times a gate that is one for many of them: the gate takes the scale and what codes are decoded with. */
   private gate(node: Node, scale: StepScale, to: Changes): string | undefined {
-    const size = (v: string): number => sizeOf(valueNamed(this.graph, v).type.shape);
-    const [few, many] = [...node.inputs].sort((a, b) => size(a) - size(b)) as [string, string];
+    const shapeOf = (v: string): readonly number[] => valueNamed(this.graph, v).type.shape;
+    const [few, many] = [...node.inputs].sort((a, b) => sizeOf(shapeOf(a)) - sizeOf(shapeOf(b))) as [string, string];
     const made = this.producers.get(few);
-    if (!made || size(few) === size(many) || !this.keepsShape(many, node)) return undefined;
+    const shape = shapeOf(few);
+    if (!made || shape.length === 0 || sizeOf(shape) === sizeOf(shapeOf(many)) || !this.keepsShape(many, node))
+      return undefined;
     const coded = this.producers.get(many);
     const inv = coded?.op === 'Dequantize' ? stepScaleOf(valueNamed(this.graph, coded.inputs[1]!)) : undefined;
     const codes = inv && this.decoded(coded!, inv, to);
     const left = inv ? over(scale, inv) : scale;
-    const { shape } = valueNamed(this.graph, few).type;
     // A factor a channel for a gate that all channels share would be as much to multiply by.
     if (left.exponents && shape.at(-1) !== left.exponents.length) return undefined;
     const factor = this.constant('factor', left);
@@ -350,6 +357,12 @@ class Folding {
 }
 
 const none = (): Changes => ({ by: new Map(), after: new Map(), products: new Map() });
+
+function merge(to: Changes, more: Changes): void {
+  for (const [node, by] of more.by) to.by.set(node, by);
+  for (const [node, nodes] of more.after) to.after.set(node, [...(to.after.get(node) ?? []), ...nodes]);
+  for (const [name, scale] of more.products) to.products.set(name, scale);
+}
 
 /** Bounds of codes are, but for how steps were rounded. */
 const isWhole = (bound: number): boolean => Math.abs(bound - Math.round(bound)) < 1e-3;
