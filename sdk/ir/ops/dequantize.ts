@@ -16,7 +16,7 @@ function writeDequantize(w: OnnxWriter): void {
     w.define(0, w.input(0));
     return;
   }
-  if (q.codes && q.codes.asInGraph === w.asInGraph && q.zero.join() === zero.join()) {
+  if (q.codes && q.codes.asInGraph === w.asInGraph && areSame(q.zero, zero)) {
     const { name, zero: written } = q.codes;
     const n = Math.max(scale.length, written.data.length);
     const scales = Float32Array.from({ length: n }, (_, c) => scale[c % scale.length]!);
@@ -27,6 +27,11 @@ function writeDequantize(w: OnnxWriter): void {
   }
   const centred = w.emit('Sub', [w.codes(0), w.perChannel(Float32Array.from(zero))]);
   w.emit('Mul', [centred, w.perChannel(scale)], {}, [w.output()]);
+}
+
+/** Whether zero points are the same, one for all or one a channel. */
+function areSame(a: Int32Array, b: Int32Array): boolean {
+  return (a.length < b.length ? b : a).every((_, c) => a[c % a.length] === b[c % b.length]);
 }
 
 /** Zero points, one for all or one a channel, as n of them. */

@@ -180,6 +180,29 @@ test('a mean over windows between quantized values', async () => {
   await agree(g.build(floats(quantized(pooled))), { x: sample(IMAGE, 3) }, {}, 0.02);
 });
 
+for (const [name, inv, other, zero, decoded] of [
+  ['one scale', [25], [50], [-7], 1],
+  ['a scale a channel', [25, 30, 20, 40], [1, 2, 3, 4], [3, 0, -5, 9], 1],
+  ['one scale and one a channel', [25], [1, 2, 3, 4], [-7], 1],
+  ['one a channel and one scale', [25, 30, 20, 40], [8], [-7], 1],
+  ['the same scale', [25], [25], [-7], 0],
+] as const)
+  test(`codes decoded with scales of their own: ${name}`, async () => {
+    const constant = (v: readonly number[]): Tensor => tensor('f32', [v.length], [...v]);
+    const zp = tensor('i32', [zero.length], [...zero]);
+    for (const moved of [false, true]) {
+      const g = new GraphSketch('scales');
+      const x = conv(g, g.input('x', IMAGE), 1);
+      const codes = g.node('Quantize', [x, constant(inv), zp], { to: 'i8' });
+      const part: Attrs = { starts: [0, 1, 0, 0], sizes: [1, 5, 5, 4], steps: [1, 1, 1, 1] };
+      const from = moved ? g.node('Slice', [codes], part) : codes;
+      const graph = g.build(conv(g, g.node('Dequantize', [from, constant(other), zp]), 2), codes);
+      // Codes that have moved are no integers any more.
+      assert.is(write(graph).operators.DequantizeLinear, 1 + (moved ? 0 : decoded));
+      await agree(graph, { x: sample(IMAGE, 3) }, {}, 0.02);
+    }
+  });
+
 test('weights take the bits that are asked for', async () => {
   const wide = integerNetwork(40);
   assert.equal(write(wide).forms.QConv, { 'DequantizeLinear int8': 1, 'DequantizeLinear int4': 1 });
