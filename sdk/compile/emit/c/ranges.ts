@@ -25,15 +25,18 @@ export function rangeOf(ctx: KernelContext, value: string): Range {
   const { root, tail } = ctx.group;
   if (root?.node.outputs[0] === value) return rootRange(ctx, root);
   const l = tail.find((t) => t.node.outputs[0] === value) ?? ctx.decoded(value);
-  if (!l) return madeRange(ctx.graph, value);
+  if (!l) return madeRange(ctx, value);
   if (isKind(l, 'map')) return exprRange(l.spec.expr, (i) => rangeOf(ctx, l.node.inputs[i]!));
   return isKind(l, 'dequantize') ? decodedRange(ctx, l) : ANY;
 }
 
-/** Of a value that another kernel makes, by the operator alone. */
-function madeRange(graph: Graph, value: string): Range {
-  const op = graph.nodes.find((n) => n.outputs.includes(value))?.op;
-  return op === 'HardSigmoid' || op === 'Sigmoid' || op === 'Softmax' ? { lo: 0, hi: 1 } : ANY;
+/** Of a value that another kernel makes, by its operator alone, or by what that multiplies. */
+function madeRange(ctx: KernelContext, value: string): Range {
+  const made = ctx.graph.nodes.find((n) => n.outputs.includes(value));
+  if (made?.op === 'HardSigmoid' || made?.op === 'Sigmoid' || made?.op === 'Softmax') return { lo: 0, hi: 1 };
+  const factors = made?.op === 'Mul' ? made.inputs.map((v) => ctx.constant(v)?.data) : [];
+  if (!factors.some((f) => f)) return ANY;
+  return made!.inputs.map((v, i) => (factors[i] ? spanOf(factors[i]) : madeRange(ctx, v))).reduce(times);
 }
 
 /** Of x * inv, where inv is what a Quantize node multiplies by. */
