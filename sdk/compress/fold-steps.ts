@@ -1,5 +1,6 @@
 import { constantOf, consumersOf, type Graph, GraphBuilder, type Node, producersOf, valueNamed } from '../ir/graph.ts';
 import { roundEven } from '../ir/math.ts';
+import { MOVES } from '../ir/scales.ts';
 import { sizeOf, type Tensor, tensor, toNumbers } from '../util/tensor.ts';
 import { biasConstant } from './constants.ts';
 import { factorsOf, over, rootOf, type StepScale, scaleConstant, stepScaleOf, times } from './step-scale.ts';
@@ -34,22 +35,10 @@ export interface FoldedSteps {
   readonly scales: ReadonlyMap<string, StepScale>;
 }
 
-/** Operators that move codes about. */
-const MOVES: ReadonlySet<string> = new Set([
-  'Concat',
-  'Slice',
-  'Reshape',
-  'Transpose',
-  'Pad',
-  'Pool',
-  'Gather',
-  'Expand',
-]);
-
 /**
- * Values that are only made to be rounded come out of their products as multiples of the step: what Quantize nodes multiply by becomes part of multipliers
- * and biases, of what is added and of what codes are decoded with, so that kernels do not multiply each value by it. Products with a bound
- * at both ends (hard swish) take its root. Codes stay the same but where rounding in single precision makes them others.
+ * Values that are only made to be rounded are computed as multiples of the step of their codes: what Quantize nodes multiply by becomes part of
+ * multipliers and biases, of what is added, of what codes are decoded with, and of gates, so that kernels do not multiply each value by it. A product of a
+ * value and a bounded sum of it (hard swish) takes the root. Codes stay the same but where rounding in single precision makes them others.
  */
 export function foldSteps(graph: Graph): FoldedSteps {
   return new Folding(graph).run();
@@ -93,7 +82,7 @@ class Folding {
     merge(this.done, changes);
   }
 
-  /** Whether codes are, or are moved to, an output: whoever reads them is told what they stand for. */
+  /** Whether codes are, or are moved to, an output: whoever reads them is told what they stand for (ir/scales.ts). */
   private isReported(codes: string): boolean {
     if (this.graph.outputs.includes(codes)) return true;
     return (this.consumers.get(codes) ?? []).some((n) => MOVES.has(n.op) && n.outputs.some((o) => this.isReported(o)));
@@ -163,7 +152,7 @@ class Folding {
     return node.outputs[0]!;
   }
 
-  /** Bounds beyond the last code are left out, others scaled where they are one for all channels. */
+  /** Bounds beyond the last code are left out; others are scaled. */
   private clipped(node: Node, scale: StepScale, to: Changes, ends?: Ends): string | undefined {
     const bounds = Object.entries(node.attrs as Record<string, number>);
     const factors = factorsOf(scale);

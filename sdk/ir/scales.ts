@@ -1,7 +1,7 @@
 import { constantOf, type Graph, type Node } from './graph.ts';
 
 /** Operators that move or join codes and leave them what they are. */
-const MOVES: ReadonlySet<string> = new Set(['Concat', 'Slice', 'Reshape', 'Transpose']);
+export const MOVES: ReadonlySet<string> = new Set(['Concat', 'Slice', 'Reshape', 'Transpose']);
 
 /**
  * What inputs and outputs that are codes stand for: a value is its code times the scale. Found where codes are made or decoded, and
