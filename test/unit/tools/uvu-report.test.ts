@@ -11,10 +11,16 @@ test('counts a passing file', () => {
 });
 
 test('counts failures one by one', () => {
-  const r = reportOf(end(summary(3, 1), 1));
+  const r = reportOf(end(`${summary(3, 1)}\n  \u001b[1m FAIL \u001b[22m "name"\n    what\n`, 1));
   assert.is(r.passed, 1);
   assert.is(r.failed, 2);
   assert.is(r.problem, undefined);
+});
+
+test('a failure without a word is said to be an error that uvu cannot print', () => {
+  const r = reportOf(end(summary(3, 1), 1));
+  assert.equal([r.passed, r.failed], [1, 2]);
+  assert.match(r.problem!, /cannot print/);
 });
 
 test('a named skip is not a pass', () => {
